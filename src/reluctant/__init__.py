@@ -1,0 +1,57 @@
+"""ReLUctant: the sparsest one-hidden-layer ReLU network that fits your data.
+
+The verbs are `interpolate`, `approximate`, `p_path` and `critical_p`; every one returns or
+contains a `ReLUNetwork`. Importing the package loads NumPy alone; SciPy, Numba, HiGHS and
+scikit-learn are loaded by the first call that needs them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from reluctant.errors import FileFormatError, InfeasibleError
+from reluctant.network import ReLUNetwork
+from reluctant.solution import Certificate, Solution
+
+if TYPE_CHECKING:
+    from reluctant.solve import approximate, critical_p, interpolate, p_path
+    from reluctant.univariate.piecewise_linear import PiecewiseLinear
+    from reluctant.univariate.ppath import PPath
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Certificate",
+    "FileFormatError",
+    "InfeasibleError",
+    "PPath",
+    "PiecewiseLinear",
+    "ReLUNetwork",
+    "Solution",
+    "approximate",
+    "critical_p",
+    "interpolate",
+    "p_path",
+]
+
+_HOME_OF = {
+    "PPath": "reluctant.univariate.ppath",
+    "PiecewiseLinear": "reluctant.univariate.piecewise_linear",
+    "approximate": "reluctant.solve",
+    "critical_p": "reluctant.solve",
+    "interpolate": "reluctant.solve",
+    "p_path": "reluctant.solve",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'reluctant' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME_OF])

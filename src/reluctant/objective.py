@@ -1,0 +1,79 @@
+"""The ℓp path norm and its parts, each formula once [NN, eqs. 1-3]."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+
+def check_p(p: float, *, zero: bool = True) -> float:
+    """Return `p` as a float in [0, 1] (in (0, 1] when `zero` is False).
+
+    Raises
+    ------
+    ValueError
+        If `p` is not a number in that range.
+    """
+    interval = "[0, 1]" if zero else "(0, 1]"
+    try:
+        value = float(p)
+    except (TypeError, ValueError):
+        raise ValueError(f"p must be a number in {interval}, got {p!r}") from None
+    if not (0.0 <= value <= 1.0) or (value == 0.0 and not zero):
+        raise ValueError(f"p must lie in {interval}, got {p!r}")
+    return value
+
+
+def lp_power(u: ArrayLike, p: float, axis: int | None = None) -> Array:
+    """Σ|u|^p along `axis`; for p = 0 the number of nonzeros, ‖u‖_0.
+
+    Parameters
+    ----------
+    u : array_like
+        Any shape.
+    p : float
+        In [0, 1].
+    axis : int, optional
+        Axis to sum over; all of them by default.
+
+    Returns
+    -------
+    ndarray or float
+
+    Examples
+    --------
+    >>> float(lp_power([4.0, 0.0, -9.0], 0.5))
+    5.0
+    >>> float(lp_power([4.0, 0.0, -9.0], 0))
+    2.0
+    """
+    u = np.asarray(u, dtype=np.float64)
+    if p == 0:
+        return np.count_nonzero(u, axis=axis) * 1.0
+    if p == 1:
+        return np.sum(np.abs(u), axis=axis)
+    if p == 0.5:
+        return np.sum(np.sqrt(np.abs(u)), axis=axis)
+    return np.sum(np.abs(u) ** p, axis=axis)
+
+
+def path_norm(incoming: ArrayLike, outgoing: ArrayLike, p: float) -> float:
+    """Σ_k ‖v_k‖_p^p ‖w_k‖_p^p, the ℓp path norm to the power p [NN, eq. 2; several outputs: ours].
+
+    Parameters
+    ----------
+    incoming : array_like, shape (K, d) or (K, d + 1)
+        Weights into each neuron; with the bias as last column where it counts.
+    outgoing : array_like, shape (K, m)
+        Weights out of each neuron.
+    p : float
+        In [0, 1]; p = 0 counts the paths Σ_k ‖v_k‖_0 ‖w_k‖_0.
+
+    Examples
+    --------
+    >>> path_norm([[1.0], [4.0]], [[9.0], [-1.0]], 0.5)
+    5.0
+    """
+    return float(np.sum(lp_power(incoming, p, axis=1) * lp_power(outgoing, p, axis=1)))

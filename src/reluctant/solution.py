@@ -1,0 +1,160 @@
+"""What a solver returns: a network, and what is known about the optimum."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reluctant.network import ReLUNetwork
+
+if TYPE_CHECKING:
+    from reluctant.univariate.piecewise_linear import PiecewiseLinear
+
+Quantity = Literal["neurons", "parameters", "value"]
+Kind = Literal["proved", "generic", "none"]
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What is known about the optimum.
+
+    Parameters
+    ----------
+    quantity : {"neurons", "parameters", "value"}
+        What the bound is about: active neurons, nonzero hinge parameters or the ℓp path norm.
+    lower_bound : float
+        No network that meets the request has less; 0 where nothing is known.
+    kind : {"proved", "generic", "none"}
+        ``proved``: holds for these very data, under the conditions `reason` names.
+        ``generic``: holds for almost every label vector, perhaps not for this one.
+        ``none``: nothing is claimed.
+    reason : str
+        One sentence: by which argument, under which conditions.
+
+    Examples
+    --------
+    >>> print(Certificate("neurons", 3, "proved", "dynamic programme over all vertices"))
+    at least 3 neurons (proved: dynamic programme over all vertices)
+    """
+
+    quantity: Quantity
+    lower_bound: float
+    kind: Kind
+    reason: str
+
+    def __post_init__(self) -> None:
+        if self.quantity not in ("neurons", "parameters", "value"):
+            raise ValueError(f"quantity must be 'neurons', 'parameters' or 'value', got {self.quantity!r}")
+        if self.kind not in ("proved", "generic", "none"):
+            raise ValueError(f"kind must be 'proved', 'generic' or 'none', got {self.kind!r}")
+        if math.isnan(self.lower_bound):
+            raise ValueError("lower_bound must be a number, got NaN")
+
+    def __str__(self) -> str:
+        if self.kind == "none":
+            return f"nothing is claimed about the fewest {self.quantity} ({self.reason})"
+        bound = f"{self.lower_bound:.6g}"
+        what = (
+            f"an ℓp value of at least {bound}"
+            if self.quantity == "value"
+            else f"at least {bound} {self.quantity}"
+        )
+        return f"{what} ({self.kind}: {self.reason})"
+
+
+class Solution:
+    """A network that meets a request, its figures, and a certificate.
+
+    Parameters
+    ----------
+    network : ReLUNetwork, optional
+        The network; left out on the line, where `function` holds the solution and the network is built from
+        it on first access.
+    p : float or None
+        Exponent of the objective; None where the request had none (`approximate`).
+    value : float
+        ℓp path norm Σ_k ‖v_k w_k‖_p^p of the solution (number of neurons on the line, or of parameters, for p = 0).
+    max_error : float
+        max_i |f(x_i) − y_i| as `predict` computes it, in the units of y.
+    certificate : Certificate
+        What is known about the optimum.
+    history : sequence, optional
+        One record for every improvement of a search; empty for the direct solvers.
+    function : PiecewiseLinear, optional
+        The solution on the line as a link-local table.
+
+    Attributes
+    ----------
+    n_neurons, n_parameters : int
+        Active neurons; nonzero hinge parameters (the affine part does not count).
+    """
+
+    def __init__(
+        self,
+        *,
+        network: ReLUNetwork | None = None,
+        p: float | None,
+        value: float,
+        max_error: float,
+        certificate: Certificate,
+        history: Sequence[Any] = (),
+        function: PiecewiseLinear | None = None,
+    ) -> None:
+        if network is None and function is None:
+            raise ValueError("a Solution needs a network or a function")
+        self.p = p
+        self.value = value
+        self.max_error = max_error
+        self.certificate = certificate
+        self.history = tuple(history)
+        self.function = function
+        if network is not None:
+            self.__dict__["network"] = network
+
+    @cached_property
+    def network(self) -> ReLUNetwork:
+        """The solution as a network; on the line it is built on first access."""
+        assert self.function is not None
+        return self.function.to_network()
+
+    @property
+    def n_neurons(self) -> int:
+        """Number of active neurons."""
+        if "network" not in self.__dict__ and self.function is not None:
+            return self.function.n_knots
+        return self.network.n_neurons
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of nonzero hinge parameters."""
+        return self.network.n_parameters
+
+    def predict(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Evaluate the solution: the link-local table on the line, the network else.
+
+        Parameters
+        ----------
+        X : array_like, shape (N,), (N, 1) or (N, d)
+            Inputs in the units of the data.
+
+        Returns
+        -------
+        ndarray, shape (N,) or (N, m)
+        """
+        return self.network(X) if self.function is None else self.function(X)
+
+    def __repr__(self) -> str:
+        objective = "" if self.p is None else f" p={self.p:g}"
+        return (
+            f"<Solution{objective} neurons={self.n_neurons} value={self.value:.6g} "
+            f"max_error={self.max_error:.3g} certificate={self.certificate.kind}>"
+        )
+
+    def __str__(self) -> str:
+        return f"{self.n_neurons} neurons, largest error {self.max_error:.3g}, ℓp value {self.value:.6g}; {self.certificate}"

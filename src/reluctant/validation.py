@@ -1,0 +1,173 @@
+"""Checks of what a user passes in: one sentence naming the argument, the row and the remedy."""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+_EXACT_INTEGERS = 2**53
+
+
+def as_floats(values: ArrayLike, name: str) -> Array:
+    """Return `values` as a finite float64 array of at most two dimensions.
+
+    Raises
+    ------
+    ValueError
+        If an entry is not a finite number, or two different integers fall on one float; the message names the row.
+    """
+    raw = _as_array(values, name)
+    if raw.ndim > 2:
+        raise ValueError(f"{name} must have one or two dimensions, got shape {raw.shape}")
+    if raw.dtype.kind in "iu":
+        _check_integers_stay_distinct(raw, name)
+        floats = raw.astype(np.float64)
+    elif raw.dtype.kind in "bf":
+        floats = raw.astype(np.float64, copy=False)
+    else:
+        floats = _from_objects(raw, name)
+    check_finite(floats, name)
+    return floats
+
+
+def check_finite(a: Array, name: str) -> None:
+    """Raise a ValueError naming the first row of `a` that is NaN or infinite."""
+    # A sum is finite unless a term is not or it overflows: one fast pass settles nearly every table.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if math.isfinite(float(a.sum())):
+            return
+    finite = np.isfinite(a)
+    if not finite.all():
+        where = tuple(int(i) for i in np.argwhere(~finite)[0])
+        column = f", column {where[1]}" if len(where) == 2 and a.shape[1] > 1 else ""
+        what = "NaN" if np.isnan(a[where]) else "an infinite value"
+        raise ValueError(f"{name} has {what} at row {where[0]}{column}; remove or replace it")
+
+
+def check_table(X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
+    """Return X as (N, d) and y as (N,) or (N, m), both finite float64 with N ≥ 1.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, there are no rows, or an entry is not a finite number.
+    """
+    x_name = "X" if np.ndim(X) == 2 else "x"
+    X = as_floats(X, x_name)
+    y = as_floats(y, "y")
+    if X.ndim == 0 or y.ndim == 0:
+        raise ValueError(f"{x_name if X.ndim == 0 else 'y'} must be an array of rows, got a single number")
+    if X.ndim == 1:
+        X = X[:, None]
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if len(X) != len(y):
+        raise ValueError(f"{x_name} has {len(X)} rows but y has {len(y)}; give one y for every row")
+    if len(X) == 0:
+        raise ValueError(f"{x_name} has no rows; give at least one data point")
+    if X.shape[1] == 0:
+        raise ValueError("X has no columns; give at least one input")
+    if y.ndim == 2 and y.shape[1] == 0:
+        raise ValueError("y has no columns; give at least one output")
+    return X, y
+
+
+def check_nonnegative(values: ArrayLike, name: str, n_rows: int) -> Array:
+    """Return one finite number ≥ 0 for every row, from a scalar or a column."""
+    a = as_floats(values, name)
+    if a.ndim == 2 and a.shape[1] == 1:
+        a = a[:, 0]
+    if a.ndim > 1 or (a.ndim == 1 and len(a) != n_rows):
+        raise ValueError(
+            f"{name} must be one number or one for each of the {n_rows} rows, got shape {a.shape}"
+        )
+    if np.any(a < 0):
+        row = "" if a.ndim == 0 else f" at row {int(np.argmax(a < 0))}"
+        value = float(a if a.ndim == 0 else a[a < 0][0])
+        raise ValueError(f"{name} must not be negative, got {value:g}{row}")
+    return np.broadcast_to(a, (n_rows,))
+
+
+def check_number(value: Any, name: str, *, low: float = 0.0, strict: bool = False) -> float:
+    """Return `value` as a float that is finite and ≥ low (> low when strict)."""
+    if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
+        raise ValueError(f"{name} must be a finite number, got {value!r}")
+    if value < low or (strict and value == low):
+        raise ValueError(f"{name} must be {'greater than' if strict else 'at least'} {low:g}, got {value!r}")
+    return float(value)
+
+
+def _as_array(values: ArrayLike, name: str) -> np.ndarray:
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        row = int(np.argwhere(np.ma.getmaskarray(values))[0][0])
+        raise ValueError(f"{name} has a masked value at row {row}; remove or replace it")
+    if isinstance(values, (list, tuple)) and any(
+        isinstance(v, Integral) and abs(int(v)) > _EXACT_INTEGERS for v in values
+    ):
+        return np.asarray(values, dtype=object)  # a mixed list would turn to floats before it can be checked
+    try:
+        raw = np.asarray(values)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{name} must be a table of numbers with rows of one length: {error}") from None
+    return raw
+
+
+def _check_integers_stay_distinct(raw: np.ndarray, name: str) -> None:
+    """Integers beyond 2^53 may fall on one float; refuse the first such pair."""
+    if raw.size == 0 or (int(raw.max()) <= _EXACT_INTEGERS and int(raw.min()) >= -_EXACT_INTEGERS):
+        return
+    for column in raw.reshape(len(raw), -1).T:
+        order = np.argsort(column, kind="stable")
+        ranked = column[order]
+        floats = ranked.astype(np.float64)
+        collapsed = np.flatnonzero((floats[1:] == floats[:-1]) & (ranked[1:] != ranked[:-1]))
+        if len(collapsed):
+            k = collapsed[0]
+            i, j = sorted((int(order[k]), int(order[k + 1])))
+            raise _collapsed(name, i, int(column[i]), j, int(column[j]))
+
+
+def _from_objects(raw: np.ndarray, name: str) -> Array:
+    """Numbers held as Python objects, as text is not, or as missing values may be."""
+    if raw.dtype.kind == "c":
+        raise ValueError(f"{name} is complex; give real numbers")
+    if raw.dtype.kind in "mM":
+        raise ValueError(
+            f"{name} holds dates or times; convert them to numbers, for example seconds from the first"
+        )
+    flat = raw.reshape(len(raw), -1) if raw.ndim else raw.reshape(1, 1)
+    for i, row in enumerate(flat):
+        for value in row:
+            if value is None or type(value).__name__ in ("NAType", "NaTType"):
+                raise ValueError(f"{name} has a missing value at row {i}; remove or replace it")
+            if not hasattr(value, "__float__"):
+                raise ValueError(f"{name} has {value!r} at row {i}, which is not a number; convert it")
+    try:
+        floats = raw.astype(np.float64)
+    except OverflowError:
+        raise ValueError(f"{name} has an integer too large for float64; rescale {name}") from None
+    _check_mixed_integers_stay_distinct(flat, name)
+    return floats
+
+
+def _check_mixed_integers_stay_distinct(flat: np.ndarray, name: str) -> None:
+    for column in flat.T:
+        seen: dict[float, tuple[int, int]] = {}
+        for i, value in enumerate(column):
+            if isinstance(value, Integral):
+                row, first = seen.setdefault(float(value), (i, int(value)))
+                if first != int(value):
+                    raise _collapsed(name, row, first, i, int(value))
+
+
+def _collapsed(name: str, i: int, a: int, j: int, b: int) -> ValueError:
+    return ValueError(
+        f"{name} = {a} at row {i} and {name} = {b} at row {j} are the same number in float64; "
+        f"subtract an offset from {name}"
+    )
