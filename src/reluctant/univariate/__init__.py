@@ -1,0 +1,1 @@
+"""The line: exact solvers for one input."""

@@ -1,0 +1,103 @@
+"""Exact signs: which way does the chord through three points turn, and by how much?
+
+A float determinant is trusted beyond its error bound; else it is evaluated as an expansion of floats whose
+sum is exact [Shewchuk 1997]. The differences are first brought near 2^500 by powers of two, so that no
+product in the expansion underflows or overflows.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from reluctant import _double_double
+
+two_sum = njit(cache=True, inline="always")(_double_double.two_sum)
+two_product = njit(cache=True, inline="always")(_double_double.two_product)
+add = njit(cache=True, inline="always")(_double_double.add)
+
+# |fl(det) − det| ≤ (3 + 16 u) u (|left| + |right|) for rounded differences, u = 2^-53 [Shewchuk 1997].
+_FILTER = 3.3306690738754716e-16
+_SMALLEST_SAFE = 2.0**-900
+# A difference of slopes above this share of them has at least eight right digits.
+_CANCELLATION = 1e-8
+
+
+@njit(cache=True)
+def turn(x0, y0, x1, y1, x2, y2):  # type: ignore[no-untyped-def]
+    """Sign (as a float of that sign) of slope(1, 2) − slope(0, 1) for x0 < x1 < x2, exactly."""
+    left = (y2 - y1) * (x1 - x0)
+    right = (y1 - y0) * (x2 - x1)
+    det = left - right
+    size = abs(left) + abs(right)
+    if abs(det) > _FILTER * size and size > _SMALLEST_SAFE and size < math.inf:
+        return det
+    return _exact_determinant(x0, y0, x1, y1, x2, y2)[0]
+
+
+@njit(cache=True)
+def slope_jump(x0, y0, x1, y1, x2, y2):  # type: ignore[no-untyped-def]
+    """slope(1, 2) − slope(0, 1) with the exact sign and at least eight right digits."""
+    before = (y1 - y0) / (x1 - x0)
+    after = (y2 - y1) / (x2 - x1)
+    jump = after - before
+    if abs(jump) > _CANCELLATION * (abs(before) + abs(after)):
+        return jump
+    det, ex, ey = _exact_determinant(x0, y0, x1, y1, x2, y2)
+    return math.ldexp(det / math.ldexp(x1 - x0, ex) / math.ldexp(x2 - x1, ex), ex - ey)
+
+
+@njit(cache=True)
+def _exact_determinant(x0, y0, x1, y1, x2, y2):  # type: ignore[no-untyped-def]
+    """(y2 − y1)(x1 − x0) − (y1 − y0)(x2 − x1), rounded once, in units of 2^-(ex + ey); returns (det, ex, ey)."""
+    a = two_sum(y2, -y1)
+    b = two_sum(x1, -x0)
+    c = two_sum(y1, -y0)
+    d = two_sum(x2, -x1)
+    ex = 500 - math.frexp(max(b[0], d[0]))[1]
+    largest = max(abs(a[0]), abs(c[0]))
+    if largest == 0.0:
+        return 0.0, ex, 0
+    ey = 500 - math.frexp(largest)[1]
+    a_hi, c_hi = math.ldexp(a[0], ey), math.ldexp(c[0], ey)
+    b_hi, d_hi = math.ldexp(b[0], ex), math.ldexp(d[0], ex)
+    p = two_product(a_hi, b_hi)
+    q = two_product(c_hi, d_hi)
+    if a[1] == 0.0 and b[1] == 0.0 and c[1] == 0.0 and d[1] == 0.0:
+        rest = two_sum(p[1], -q[1])
+        return (p[0] - q[0] + rest[0]) + rest[1], ex, ey
+    a_lo, c_lo = math.ldexp(a[1], ey), math.ldexp(c[1], ey)
+    b_lo, d_lo = math.ldexp(b[1], ex), math.ldexp(d[1], ex)
+    terms = np.empty(16)
+    terms[0], terms[1] = p
+    terms[2], terms[3] = -q[0], -q[1]
+    terms[4], terms[5] = two_product(a_hi, b_lo)
+    terms[6], terms[7] = two_product(a_lo, b_hi)
+    terms[8], terms[9] = two_product(-c_hi, d_lo)
+    terms[10], terms[11] = two_product(-c_lo, d_hi)
+    terms[12], terms[13] = two_product(a_lo, b_lo)
+    terms[14], terms[15] = two_product(-c_lo, d_lo)
+    return _exact_sum(terms), ex, ey
+
+
+@njit(cache=True)
+def _exact_sum(terms):  # type: ignore[no-untyped-def]
+    """Sum of the terms: an expansion of non-overlapping floats is grown term by term, then added up."""
+    expansion = np.zeros(len(terms))
+    size = 0
+    for k in range(len(terms)):
+        q = terms[k]
+        kept = 0
+        for i in range(size):
+            q, rest = two_sum(q, expansion[i])
+            if rest != 0.0:
+                expansion[kept] = rest
+                kept += 1
+        expansion[kept] = q
+        size = kept + 1
+    total = 0.0
+    for i in range(size):
+        total += expansion[i]
+    return total

@@ -1,0 +1,140 @@
+"""The interpolant with minimal Σ|c_k|^p through points on a line, exactly and in linear time.
+
+A function with slope changes c_k is a network with one neuron for each, and V_p = Σ|c_k|^p is its ℓp path norm
+[NN, Prop. 3.1]. Minimisers are linear except inside runs of equal curvature sign [NN, Thm 3.1], where every
+inner slope is one of two neighbouring data slopes [NN, Thm 3.2]. So each slope jump g_j of a run either is a knot of
+its own or shares one with a neighbour, which saves w_j = g_j^p + g_{j+1}^p − (g_j + g_{j+1})^p: the minimiser is a
+maximum-weight matching on a path (ours), found by one pass.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluctant.solution import Certificate, Solution
+from reluctant.univariate import _kernels
+from reluctant.univariate.assembly import network_without_affine_part
+from reluctant.univariate.piecewise_linear import PiecewiseLinear
+from reluctant.univariate.points import sorted_points
+
+Array = NDArray[np.float64]
+
+RTOL = 2.0**-51
+"""Default relative tolerance of the collinearity test: four units roundoff of the largest value."""
+
+INTERPOLATES = 1e-9
+"""Largest error, relative to max|y|, of a result that claims to interpolate."""
+
+
+class Corners(NamedTuple):
+    """The points that decide: those left when collinear groups are drawn as one link, and their slope jumps."""
+
+    x: Array
+    y: Array
+    jumps: Array  # signed, zero at both ends
+    solid: NDArray[np.bool_]  # link i holds data points inside it; empty when none does
+
+    @property
+    def n_straight(self) -> int:
+        """Number of links drawn straight through collinear points."""
+        return int(np.count_nonzero(self.solid))
+
+
+def corners_of(x: Array, y: Array, rtol: float = RTOL) -> Corners:
+    """Slope jumps of sorted points, after collinear groups have become single links.
+
+    Point i counts as collinear when its vertical distance from the chord of its neighbours is at most
+    rtol · (max|y| + |s| max|x|), which covers decimals rounded to float64; rtol = 0 decides exactly.
+    """
+    x_max = max(abs(x[0]), abs(x[-1]))
+    y_max = max(abs(y.min()), abs(y.max()))
+    solid = np.empty(0, dtype=np.bool_)
+    if rtol > 0 and _kernels.count_collinear(x, y, rtol, x_max, y_max):
+        kept = _kernels.corners(x, y, rtol, x_max, y_max)
+        x, y, solid = x[kept], y[kept], np.diff(kept) > 1
+    return Corners(x, y, _kernels.slope_jumps(x, y), solid)
+
+
+def interpolate_line(x: Array, y: Array, p: float = 0.0, rtol: float = RTOL) -> Solution:
+    """Minimise V_p over the interpolants of checked data (N,), (N,); see `reluctant.interpolate`."""
+    x, y = sorted_points(x, y)
+    corners = corners_of(x, y, rtol)
+    merged = _kernels.match_runs(corners.jumps, corners.solid, p)
+    return solution_of_matching(x, y, corners, merged, p)
+
+
+def without_affine_part(solution: Solution, x: Array) -> Solution:
+    """The same function on the range of x, as a network that has no affine part."""
+    assert solution.function is not None
+    network, extra = network_without_affine_part(solution.function, x.min(), x.max())
+    certificate = solution.certificate
+    if extra:
+        reason = (
+            f"without an affine part {extra} more than the {solution.function.n_knots} neurons of the function itself "
+            "were used, and the fewest of that kind are not known"
+        )
+        certificate = Certificate(certificate.quantity, 0.0, "none", reason)
+    return Solution(
+        network=network,
+        p=solution.p,
+        value=network.path_norm(0.0 if solution.p is None else solution.p),
+        max_error=solution.max_error,
+        certificate=certificate,
+        function=solution.function,
+    )
+
+
+def solution_of_matching(
+    x: Array, y: Array, corners: Corners, merged: NDArray[np.bool_], p: float
+) -> Solution:
+    """The solution in which jumps j and j + 1 share a knot where merged[j].
+
+    Raises
+    ------
+    ValueError
+        If its slopes are beyond float64.
+    """
+    if len(x) == 1:
+        function = PiecewiseLinear(np.empty(0), np.array([[x[0]], [y[0]]]), np.zeros(1))
+        return Solution(
+            p=p, value=0.0, max_error=0.0, certificate=_certificate(corners, 0, p), function=function
+        )
+    knots, anchors, slopes, changes = _kernels.links_of_matching(corners.x, corners.y, corners.jumps, merged)
+    function = PiecewiseLinear(knots, anchors, slopes)
+    max_error = _kernels.largest_residual(x, y, knots, anchors, slopes)
+    if not max_error <= INTERPOLATES * np.max(np.abs(y)):
+        steepest = np.max(np.abs(slopes))
+        raise ValueError(
+            f"the slopes of the data (up to {steepest:.3g}) are beyond float64: the interpolant would miss y by "
+            f"{max_error:.3g}; rescale x or y"
+        )
+    value = _kernels.objective_value(changes, p)
+    return Solution(
+        p=p,
+        value=value,
+        max_error=max_error,
+        certificate=_certificate(corners, len(knots), p, value),
+        function=function,
+    )
+
+
+def _certificate(corners: Corners, n_knots: int, p: float, value: float = 0.0) -> Certificate:
+    if corners.n_straight:
+        data = f"with {corners.n_straight} links drawn straight through points within rounding (rtol) of them"
+    else:
+        data = "no point within rounding of the chord of its neighbours"
+    if p == 0:
+        return Certificate(
+            "neurons",
+            n_knots,
+            "proved",
+            f"fewest knots for the curvature signs of the data, {data} [DDUF, Thm 4]",
+        )
+    if p == 1:
+        return Certificate("value", value, "proved", f"total variation of the slopes of the data, {data}")
+    return Certificate(
+        "value", value, "proved", f"maximum-weight matching over all vertices [NN, Thm 3.2], {data}"
+    )

@@ -1,0 +1,98 @@
+"""A function of one variable as a link-local table, and the network that equals it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reluctant.network import ReLUNetwork
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class PiecewiseLinear:
+    """A continuous piecewise-linear function: f(x) = Y_k + M_k (x − X_k) on link k.
+
+    Each link is kept with a point of its own, (X_k, Y_k), usually a data point. So the table neither adds up
+    rounding errors from link to link nor suffers from large offsets in x or y.
+
+    Parameters
+    ----------
+    knots : ndarray, shape (K,)
+        Increasing; link k + 1 starts at knot k. A kink that falls between two floats is represented by the larger.
+    anchors : ndarray, shape (2, K + 1)
+        X_k and Y_k: a point of every link.
+    slopes : ndarray, shape (K + 1,)
+        M_k.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> hat = PiecewiseLinear(np.array([-1.0, 0.5, 2.0]), np.array([[-2.0, 0, 1, 3], [0, 1, 1, 0]]), np.array([0.0, 1, -1, 0]))
+    >>> hat([-3, 0, 0.5, 1, 2.5])
+    array([0. , 1. , 1.5, 1. , 0. ])
+    >>> hat.n_knots
+    3
+    """
+
+    knots: Array
+    anchors: Array
+    slopes: Array
+
+    def __post_init__(self) -> None:
+        for a in (self.knots, self.anchors, self.slopes):
+            a.flags.writeable = False
+
+    @property
+    def n_knots(self) -> int:
+        """Number of knots K, the number of neurons of the equal network."""
+        return len(self.knots)
+
+    @property
+    def slope_changes(self) -> Array:
+        """c_k = M_{k+1} − M_k, shape (K,)."""
+        return np.diff(self.slopes)
+
+    @property
+    def values(self) -> Array:
+        """f at the knots, shape (K,)."""
+        return self(self.knots)
+
+    def __call__(self, x: ArrayLike) -> Array:
+        """Evaluate at x of shape (N,) or (N, 1); one search among the knots a point."""
+        x = np.asarray(x, dtype=np.float64)
+        if x.ndim == 2 and x.shape[1] == 1:
+            x = x[:, 0]
+        elif x.ndim > 1:
+            raise ValueError(f"x must have shape (N,) or (N, 1), got {x.shape}")
+        k = np.searchsorted(self.knots, x, side="right")
+        y = x - self.anchors[0, k]
+        y *= self.slopes[k]
+        y += self.anchors[1, k]
+        return y
+
+    def to_network(self, affine: bool = True) -> ReLUNetwork:
+        """The network that equals this function.
+
+        Parameters
+        ----------
+        affine : bool
+            Whether the network may have an affine part. Without one the neurons are oriented around a link that
+            vanishes where there is one; else up to two neurons with kinks outside the anchors are added and the
+            network equals the function between the outermost anchors only.
+
+        Returns
+        -------
+        ReLUNetwork
+            With K neurons, up to two more with ``affine=False``. Parameters are chosen left to right so that
+            each neuron makes good the rounding of those before it.
+        """
+        from reluctant.univariate import assembly
+
+        return assembly.network_of(self) if affine else assembly.network_without_affine_part(self)
+
+    def __repr__(self) -> str:
+        return f"<PiecewiseLinear with {self.n_knots} knots>"
