@@ -1,0 +1,1 @@
+"""Inputs in R^d: the search, the linear-programming view, exact solvers and bounds."""

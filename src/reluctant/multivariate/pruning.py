@@ -1,0 +1,122 @@
+"""Prune an interpolant coordinate by coordinate until it has as many parameters as equations."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from reluctant.multivariate.newton import SINGLE_FROM, Solve, solve
+from reluctant.multivariate.state import Data, Unknowns, Weights
+from reluctant.multivariate.surgery import Tangent, deletion_costs
+
+#: Residuals between deletions, relative to targets of magnitude one; the last network is polished far below.
+LOOSE = 1e-6
+SCREENED = 8
+MOST_AT_ONCE = 60
+
+
+def never() -> bool:
+    """Do not stop early."""
+    return False
+
+
+@dataclass
+class Pruner:
+    """Deletions for one set of data, with what was learned about how many can be made at once."""
+
+    data: Data
+    rng: np.random.Generator
+    stop: Callable[[], bool] = never
+    weight_limit: float = 1e3
+    tries: int = 12
+    work: int = 0
+
+    def excess(self, weights: Weights) -> int:
+        """Parameters beyond the generic bound."""
+        return weights.n_parameters - self.data.generic_parameters
+
+    def solve(self, weights: Weights) -> Weights | None:
+        """The interpolant reached from `weights` on its support, or None."""
+        found: Solve = solve(self.data, weights, tol=LOOSE, weight_limit=self.weight_limit)
+        self.work += found.n_factorisations
+        if not found.converged or np.abs(found.weights.U).max(initial=0.0) > self.weight_limit:
+            return None
+        return found.weights.normalised(self.data)
+
+    def prune(self, weights: Weights) -> Weights:
+        """Delete until no excess is left or no single deletion succeeds."""
+        weights = self._in_bulk(weights.normalised(self.data))
+        return self._to_the_end(weights)
+
+    def _in_bulk(self, weights: Weights) -> Weights:
+        """Delete half of the excess at a time, cheapest first, while it is more than a quarter of the equations."""
+        dtype = np.float32 if self.data.n_equations >= SINGLE_FROM else np.float64
+        fraction = 0.5
+        while self.excess(weights) > max(self.data.n_equations // 4, 2) and not self.stop():
+            n = int(fraction * self.excess(weights))
+            if n == 0:
+                break
+            unknowns = Unknowns.of(self.data, weights)
+            values = unknowns.gather(weights)
+            values[np.argsort(deletion_costs(self.data, weights, unknowns, dtype))[:n]] = 0.0
+            pruned = self.solve(unknowns.scatter(weights, values).normalised())
+            weights = weights if pruned is None else pruned
+            fraction = fraction * 0.6 if pruned is None else min(0.7, fraction * 1.3)
+        return weights
+
+    def _to_the_end(self, weights: Weights) -> Weights:
+        """Delete as many as the linearisation carries, then one by one."""
+        budget, most = 0.3, MOST_AT_ONCE
+        while self.excess(weights) > 0 and not self.stop():
+            tangent = Tangent.at(self.data, weights, self.rng)
+            trial, n = screened_deletions(self.data, tangent, min(most, max(1, self.excess(weights) // 2)), budget)
+            pruned = self.solve(trial) if n else None
+            if pruned is not None:
+                budget, most = max(1.3 * budget, 1e-3), min(2 * most, MOST_AT_ONCE)
+            else:
+                budget, most = 0.3 * budget, max(1, n // 2)
+                if n <= 1:
+                    pruned = self._one(weights)
+                    if pruned is None:
+                        break
+            weights = weights if pruned is None else pruned
+        return weights
+
+    def _one(self, weights: Weights) -> Weights | None:
+        """One deletion: among the cheapest, those that disturb the labels least are tried first."""
+        tangent = Tangent.at(self.data, weights, self.rng)
+        trials = [tangent.without(q) for q in tangent.cheapest(4 * self.tries)]
+        trials.sort(key=lambda trial: energy(self.data, trial))
+        for trial in trials[1 : self.tries]:
+            if self.stop():
+                return None
+            pruned = self.solve(trial)
+            if pruned is not None:
+                return pruned
+        return None
+
+
+def energy(data: Data, weights: Weights) -> float:
+    """Sum of squared residuals."""
+    residual = weights.residuals(data)
+    return float(np.vdot(residual, residual))
+
+
+def screened_deletions(data: Data, tangent: Tangent, most: int, budget: float) -> tuple[Weights, int]:
+    """Up to `most` linearised deletions, each the one of the cheapest few that leaves the smallest true residual.
+
+    The first is made whatever its residual, the others while |r|² stays within the budget. Returns the state and their number.
+    """
+    weights = tangent.weights
+    for n in range(most):
+        candidates = tangent.cheapest(SCREENED)
+        if not candidates.size:
+            return weights, n
+        trials = [tangent.without(q) for q in candidates]
+        energies = [energy(data, trial) for trial in trials]
+        best = int(np.argmin(energies))
+        if n and energies[best] > budget:
+            return weights, n
+        tangent.delete(candidates[best])
+        weights = trials[best]
+    return weights, most

@@ -1,0 +1,101 @@
+"""Optimal-brain-surgeon deletions on the manifold of interpolants.
+
+At an interpolant with design A and metric w let B = A diag(√w) and x = u/√w. The moves that keep every label, to first order,
+are the null space of B. Deleting unknown q at the least weighted cost moves x by −x_q Π_q/Π_qq, Π the projector on that
+null space, and costs x_q²/Π_qq [Hassibi and Stork 1993, in the metric w].
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg.blas import dtrsm, strsm
+
+from reluctant.multivariate.newton import cholesky, cholesky_solve, gram, relative_metric
+from reluctant.multivariate.state import Array, Data, Unknowns, Weights
+
+_TINY = 1e-12
+
+
+def _factorised(B: NDArray) -> NDArray:
+    G = gram(B)
+    ridge = 1e-7 if B.dtype == np.float32 else 1e-12
+    while (factor := cholesky(G, ridge)) is None:
+        ridge *= 100.0
+    return factor
+
+
+def deletion_costs(data: Data, weights: Weights, unknowns: Unknowns, dtype: type = np.float64) -> Array:
+    """x_q²/Π_qq for every deletable unknown, from one triangular solve V = L⁻¹B with Π_qq = 1 − ‖V_q‖²."""
+    values = unknowns.gather(weights)
+    root = np.sqrt(relative_metric(values, unknowns))
+    B = unknowns.design(data, weights, root, dtype)
+    factor = _factorised(B)
+    trsm = strsm if dtype == np.float32 else dtrsm
+    V = trsm(1.0, factor, B.T, lower=1, overwrite_b=1)
+    free = 1.0 - np.einsum("ij,ij->j", V, V)[: unknowns.n_hinge]
+    x = (values / root)[: unknowns.n_hinge]
+    return x**2 / np.maximum(free, 1e-9)
+
+
+@dataclass
+class Tangent:
+    """The null space of the design at an interpolant, as an orthonormal basis (size, e), with x and √w of the point.
+
+    Deletions are applied to it one after the other, each linearised at the same interpolant.
+    """
+
+    weights: Weights
+    unknowns: Unknowns
+    root: Array
+    x: Array
+    basis: Array
+    alive: NDArray
+
+    @classmethod
+    def at(cls, data: Data, weights: Weights, rng: np.random.Generator) -> "Tangent":
+        """Project random vectors on the null space: N P e work, for a full orthogonal factorisation is N² P."""
+        unknowns = Unknowns.of(data, weights)
+        values = unknowns.gather(weights)
+        root = np.sqrt(relative_metric(values, unknowns))
+        B = unknowns.design(data, weights, root)
+        factor = _factorised(B)
+        basis = rng.standard_normal((unknowns.size, unknowns.size - data.n_equations))
+        for _ in range(2):
+            basis -= B @ cholesky_solve(factor, np.asfortranarray(B.T @ basis))
+            basis = np.linalg.qr(basis)[0]
+        alive = np.arange(unknowns.size) < unknowns.n_hinge
+        return cls(weights, unknowns, root, values / root, basis, alive)
+
+    def costs(self) -> Array:
+        """x_q²/Π_qq, infinite for what is deleted already or cannot be deleted."""
+        free = np.einsum("qe,qe->q", self.basis, self.basis)
+        return np.where(self.alive & (free > _TINY), self.x**2 / np.maximum(free, _TINY), np.inf)
+
+    def cheapest(self, n: int) -> NDArray:
+        """The n deletable unknowns of least cost, cheapest first."""
+        costs = self.costs()
+        order = np.argpartition(costs, n)[:n] if n < costs.size else np.arange(costs.size)
+        order = order[np.isfinite(costs[order])]
+        return order[np.argsort(costs[order], kind="stable")]
+
+    def without(self, q: int) -> Weights:
+        """The state with unknown q deleted, to first order."""
+        row = self.basis[q]
+        x = self.x + self.basis @ (row * (-self.x[q] / (row @ row)))
+        values = self.root * x
+        values[: self.unknowns.n_hinge][~self.alive[: self.unknowns.n_hinge]] = 0.0
+        values[q] = 0.0
+        return self.unknowns.scatter(self.weights, values)
+
+    def delete(self, q: int) -> None:
+        """Move x by the deletion of q and keep the null directions that leave q alone (one Householder reflection)."""
+        row = self.basis[q].copy()
+        self.x = self.x + self.basis @ (row * (-self.x[q] / (row @ row)))
+        reflector = row
+        reflector[0] += np.copysign(np.linalg.norm(row), row[0])
+        image = self.basis @ reflector
+        self.basis = (self.basis - np.outer(image, reflector * (2.0 / (reflector @ reflector))))[:, 1:]
+        self.alive[q] = False
+        self.basis[q] = 0.0
+        self.x[q] = 0.0
