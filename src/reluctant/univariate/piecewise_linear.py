@@ -74,25 +74,18 @@ class PiecewiseLinear:
         y += self.anchors[1, k]
         return y
 
-    def to_network(self, affine: bool = True) -> ReLUNetwork:
-        """The network that equals this function.
+    def to_network(self) -> ReLUNetwork:
+        """The network with K neurons and an affine part that equals this function.
 
-        Parameters
-        ----------
-        affine : bool
-            Whether the network may have an affine part. Without one the neurons are oriented around a link that
-            vanishes where there is one; else up to two neurons with kinks outside the anchors are added and the
-            network equals the function between the outermost anchors only.
+        Its parameters are chosen left to right so that each neuron makes good the rounding of those before it.
 
         Returns
         -------
         ReLUNetwork
-            With K neurons, up to two more with ``affine=False``. Parameters are chosen left to right so that
-            each neuron makes good the rounding of those before it.
         """
-        from reluctant.univariate import assembly
+        from reluctant.univariate.assembly import network_of
 
-        return assembly.network_of(self) if affine else assembly.network_without_affine_part(self)
+        return network_of(self)
 
     def __repr__(self) -> str:
         return f"<PiecewiseLinear with {self.n_knots} knots>"
