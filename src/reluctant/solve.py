@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from numpy.typing import ArrayLike
 
 from reluctant.objective import check_p
 from reluctant.solution import Solution
-from reluctant.validation import check_nonnegative, check_number, check_table
+from reluctant.validation import Array, check_nonnegative, check_number, check_table
 
 
 def interpolate(
@@ -70,13 +68,80 @@ def interpolate(
     array([1.5, 0. ])
     """
     p = check_p(p)
+    rtol = None if rtol is None else check_number(rtol, "rtol")
     X, y = check_table(X, y)
-    if X.shape[1] == 1 and y.ndim == 1:
-        from reluctant.univariate import interpolation
+    _check_one_input_one_output(X, y)
+    from reluctant.univariate import interpolation
 
-        x = X[:, 0]
-        solution = interpolation.interpolate_line(
-            x, y, p, interpolation.RTOL if rtol is None else check_number(rtol, "rtol")
-        )
-        return interpolation.without_affine_part(solution, x) if affine is False else solution
-    raise ValueError(f"X has {X.shape[1]} columns; this release solves one input and one output")
+    x = X[:, 0]
+    solution = interpolation.interpolate_line(x, y, p, interpolation.RTOL if rtol is None else rtol)
+    return interpolation.without_affine_part(solution, x) if affine is False else solution
+
+
+def approximate(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    tolerance: ArrayLike,
+    affine: bool | None = None,
+    rtol: float = 1e-9,
+) -> Solution:
+    """Fewest neurons with |f(x_i) − y_i| ≤ ε_i at every data point.
+
+    On the line this is solved exactly by one sweep in O(N).
+
+    Parameters
+    ----------
+    X : array_like, shape (N,), (N, 1) or (N, d)
+        Inputs in any order.
+    y : array_like, shape (N,)
+        Targets.
+    tolerance : float or array_like, shape (N,)
+        ε_i ≥ 0 in the units of y. Zero everywhere is `interpolate` with p = 0.
+    affine : bool, optional
+        As for `interpolate`.
+    rtol : float, default 1e-9
+        Tolerances count as ε_i (1 + rtol), because decimals are rounded, and never as less than the rounding of the
+        data, 2^-51 (max|y| + |slope| max|x|). With 0 they hold strictly.
+
+    Returns
+    -------
+    Solution
+        `p` is None; `value` is the number of neurons; `certificate.reason` names the tolerance used.
+
+    Raises
+    ------
+    ValueError
+        If the input is not a table of finite numbers, a tolerance is negative, or slopes are beyond float64.
+    InfeasibleError
+        If y at one x differ by more than their tolerances allow.
+
+    References
+    ----------
+    Imai and Iri, An optimal algorithm for approximating a piecewise linear function, 1986; Hakimi and Schmeichel,
+    Fitting polygonal functions to a set of points in the plane, 1991.
+
+    Examples
+    --------
+    >>> from reluctant import approximate
+    >>> x = [0, 1, 2, 3, 4, 5]
+    >>> solution = approximate(x, [0, 1, 4, 9, 16, 25], tolerance=1)
+    >>> solution.n_neurons, solution.certificate.kind
+    (1, 'proved')
+    """
+    rtol = check_number(rtol, "rtol")
+    X, y = check_table(X, y)
+    epsilon = check_nonnegative(tolerance, "tolerance", len(y))
+    _check_one_input_one_output(X, y)
+    from reluctant.univariate import interpolation
+    from reluctant.univariate.tolerance import approximate_line
+
+    x = X[:, 0]
+    solution = approximate_line(x, y, epsilon, rtol)
+    return interpolation.without_affine_part(solution, x) if affine is False else solution
+
+
+def _check_one_input_one_output(X: Array, y: Array) -> None:
+    if X.shape[1] != 1 or y.ndim != 1:
+        outputs = 1 if y.ndim == 1 else y.shape[1]
+        raise ValueError(f"X has {X.shape[1]} columns and y has {outputs}; this release solves one of each")

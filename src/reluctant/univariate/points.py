@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reluctant.errors import InfeasibleError
+from reluctant.univariate import _sweep
 
 Array = NDArray[np.float64]
 
@@ -20,7 +21,7 @@ def sorted_points(x: Array, y: Array) -> tuple[Array, Array]:
     InfeasibleError
         If one x comes with two different y.
     """
-    if _increases(x):
+    if is_increasing(x):
         return x, y
     order = np.argsort(x, kind="stable")
     x, y = x[order], y[order]
@@ -36,8 +37,7 @@ def sorted_points(x: Array, y: Array) -> tuple[Array, Array]:
     return x[first], y[first]
 
 
-@dataclass(frozen=True)
-class Band:
+class Band(NamedTuple):
     """The bounds lo_i ≤ f(x_i) ≤ hi_i, sorted by x, every x once."""
 
     x: Array
@@ -45,30 +45,38 @@ class Band:
     hi: Array
 
 
-def sorted_band(x: Array, y: Array, lo: Array, hi: Array) -> Band:
-    """Return the band sorted by x; bounds at one x are intersected.
+def sorted_band(x: Array, y: Array, tolerance: Array, slack: float, rtol: float) -> Band:
+    """Return the band y_i ± max(ε_i (1 + slack), τ_i), τ_i the rounding tolerance; bounds at one x are intersected.
 
     Raises
     ------
     InfeasibleError
         If the bounds at one x have no value in common.
     """
-    if _increases(x):
+    if is_increasing(x):
+        order = slice(None)
+    else:
+        order = np.argsort(x, kind="stable")
+        x, y, tolerance = x[order], y[order], tolerance[order]
+    x_max = max(abs(x[0]), abs(x[-1]))
+    y_max = max(abs(y.min()), abs(y.max()))
+    lo, hi = _sweep.band(x, y, np.ascontiguousarray(tolerance), slack, rtol, x_max, y_max)
+    if isinstance(order, slice):
         return Band(x, lo, hi)
-    order = np.argsort(x, kind="stable")
-    starts = np.flatnonzero(np.concatenate([[True], np.diff(x[order]) > 0]))
-    low = np.maximum.reduceat(lo[order], starts)
-    high = np.minimum.reduceat(hi[order], starts)
+    starts = np.flatnonzero(np.concatenate([[True], x[1:] > x[:-1]]))
+    low, high = np.maximum.reduceat(lo, starts), np.minimum.reduceat(hi, starts)
     if (low > high).any():
         i = int(np.argmax(low > high))
-        group = order[starts[i] : (starts[i + 1] if i + 1 < len(starts) else len(x))]
-        a, b = group[np.argmax(lo[group])], group[np.argmin(hi[group])]
+        stop = starts[i + 1] if i + 1 < len(starts) else len(x)
+        a = int(starts[i] + np.argmax(lo[starts[i] : stop]))
+        b = int(starts[i] + np.argmin(hi[starts[i] : stop]))
         raise InfeasibleError(
-            f"x = {x[a]!s} appears with y = {y[b]!s} and y = {y[a]!s} (rows {b} and {a}), further apart than "
-            f"the tolerances allow; a tolerance of {abs(y[a] - y[b]) / 2:g} at both would do"
+            f"x = {x[a]!s} appears with y = {y[b]!s} and y = {y[a]!s} (rows {order[b]} and {order[a]}), further apart "
+            f"than the tolerances allow; a tolerance of {abs(y[a] - y[b]) / 2:g} at both would do"
         )
-    return Band(x[order][starts], low, high)
+    return Band(x[starts], low, high)
 
 
-def _increases(x: Array) -> bool:
+def is_increasing(x: Array) -> bool:
+    """Whether x is sorted with no value twice."""
     return bool((x[1:] > x[:-1]).all())

@@ -1,0 +1,81 @@
+"""The fewest knots within a tolerance: the ℓ0 problem with an ℓ∞ data term, in linear time [HS].
+
+The sweep in `_sweep` extends each link as far as any link can reach; greedy is optimal because a function that
+follows another set of links never gets ahead of it (Imai and Iri 1986, Hakimi and Schmeichel 1991).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluctant.solution import Certificate, Solution
+from reluctant.univariate import _kernels, _sweep
+from reluctant.univariate.interpolation import RTOL, interpolate_line
+from reluctant.univariate.piecewise_linear import PiecewiseLinear
+from reluctant.univariate.points import Band, is_increasing, sorted_band
+
+Array = NDArray[np.float64]
+
+_ROUNDING = 2.0**-50  # of the largest |y|: what evaluating a link may add to a residual
+
+
+def approximate_line(x: Array, y: Array, tolerance: Array, slack: float) -> Solution:
+    """Fewest knots within |f(x_i) − y_i| ≤ ε_i for checked data; see `reluctant.approximate`."""
+    if not tolerance.any():
+        return _without_p(interpolate_line(x, y, 0.0, RTOL if slack > 0 else 0.0))
+    band = sorted_band(x, y, tolerance, slack, RTOL if slack > 0 else 0.0)
+    function = _fewest_links(band.x, band.lo, band.hi)
+    bound = function.n_knots
+    y_max = float(np.max(np.abs(y)))
+    if not _excess(band, function) <= 0:
+        # Rounding has carried a point out of the band; aim a little inside it.
+        middle = 0.5 * band.lo + 0.5 * band.hi
+        margin = _ROUNDING * y_max
+        function = _fewest_links(band.x, np.minimum(band.lo + margin, middle), np.maximum(band.hi - margin, middle))
+        excess = _excess(band, function)
+        if not excess <= 4 * margin:
+            raise ValueError(
+                f"the slopes of the data (up to {np.max(np.abs(function.slopes)):.3g}) are beyond float64: the function "
+                f"would leave the tolerance by {excess:.3g}; rescale x or y"
+            )
+    return Solution(
+        p=None,
+        value=float(function.n_knots),
+        max_error=_largest_residual(x, y, function),
+        certificate=Certificate("neurons", bound, "proved", _reason(slack)),
+        function=function,
+    )
+
+
+def _fewest_links(x: Array, lo: Array, hi: Array) -> PiecewiseLinear:
+    return PiecewiseLinear(*_sweep.links_of_sweep(x, lo, hi, *_sweep.sweep(x, lo, hi)))
+
+
+def _largest_residual(x: Array, y: Array, f: PiecewiseLinear) -> float:
+    if not is_increasing(x):
+        return float(np.max(np.abs(f(x) - y)))
+    return _kernels.largest_residual(x, y, f.knots, f.anchors, f.slopes)
+
+
+def _excess(band: Band, f: PiecewiseLinear) -> float:
+    return _sweep.largest_excess(band.x, band.lo, band.hi, f.knots, f.anchors, f.slopes)
+
+
+def _reason(slack: float) -> str:
+    if slack == 0:
+        return "greedy sweep over the band [HS], with the tolerance exactly as given and bounds rounded to float64"
+    return (
+        f"greedy sweep over the band [HS], with the tolerance widened by a relative {slack:g} and nowhere below the "
+        f"rounding of the data, {RTOL:.2g} (max|y| + |slope| max|x|)"
+    )
+
+
+def _without_p(solution: Solution) -> Solution:
+    return Solution(
+        p=None,
+        value=solution.value,
+        max_error=solution.max_error,
+        certificate=solution.certificate,
+        function=solution.function,
+    )
