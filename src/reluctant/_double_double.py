@@ -42,9 +42,7 @@ def add(a_hi: Any, a_lo: Any, b_hi: Any, b_lo: Any) -> tuple[Any, Any]:
     return hi, e - (hi - s)
 
 
-def cumulative_sum(
-    hi: NDArray[np.float64], lo: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def cumulative_sum(hi: NDArray[np.float64], lo: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Running sums of double-doubles along axis 0, without compiled code.
 
     The rows are laid out as about √n blocks of √n; all blocks advance together, and the block totals are

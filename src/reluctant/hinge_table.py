@@ -93,6 +93,4 @@ def _running_sums(start: Array, jumps: tuple[Array, Array], rising: Array) -> tu
         np.concatenate([start[None], left[0]]), np.concatenate([np.zeros_like(start)[None], left[1]])
     )
     sign = np.where(rising, 1.0, -1.0)
-    return cumulative_sum(
-        np.concatenate([first[0][-1:], sign * hi]), np.concatenate([first[1][-1:], sign * lo])
-    )
+    return cumulative_sum(np.concatenate([first[0][-1:], sign * hi]), np.concatenate([first[1][-1:], sign * lo]))

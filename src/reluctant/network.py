@@ -176,9 +176,7 @@ class ReLUNetwork:
 
     @cached_property
     def _table(self) -> HingeTable:
-        return hinge_table(
-            self.input_weights[:, 0], self.biases, self.output_weights, self.slope[0], self.intercept
-        )
+        return hinge_table(self.input_weights[:, 0], self.biases, self.output_weights, self.slope[0], self.intercept)
 
     def _forward(self, X: Array) -> Array:
         y = X @ self.slope + self.intercept
@@ -201,7 +199,7 @@ class ReLUNetwork:
         return self._rescaled(np.linalg.norm(self.output_weights, axis=1))
 
     def balanced(self) -> ReLUNetwork:
-        """The same function with ‖(w_k, b_k)‖_2 = ‖v_k‖_2, as gradient training likes it; inactive neurons are dropped."""
+        """The same function with ‖(w_k, b_k)‖_2 = ‖v_k‖_2, as gradient training likes it; drops inactive neurons."""
         incoming = np.linalg.norm(self._incoming(True), axis=1)
         outgoing = np.linalg.norm(self.output_weights, axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -291,8 +289,6 @@ def _frozen(value: ArrayLike, name: str, ndim: int) -> Array:
     if a.ndim != ndim:
         raise ValueError(f"{name} must have {ndim} dimensions, got shape {a.shape}")
     if not np.isfinite(a).all():
-        raise ValueError(
-            f"{name} has an entry that is not finite at {tuple(np.argwhere(~np.isfinite(a))[0].tolist())}"
-        )
+        raise ValueError(f"{name} has an entry that is not finite at {tuple(np.argwhere(~np.isfinite(a))[0].tolist())}")
     a.flags.writeable = False
     return a

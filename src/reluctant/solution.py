@@ -60,11 +60,7 @@ class Certificate:
         if self.kind == "none":
             return f"nothing is claimed about the fewest {self.quantity} ({self.reason})"
         bound = f"{self.lower_bound:.6g}"
-        what = (
-            f"an ℓp value of at least {bound}"
-            if self.quantity == "value"
-            else f"at least {bound} {self.quantity}"
-        )
+        what = f"an ℓp value of at least {bound}" if self.quantity == "value" else f"at least {bound} {self.quantity}"
         return f"{what} ({self.kind}: {self.reason})"
 
 

@@ -109,9 +109,7 @@ def _from_npz(path: Path) -> Arrays:
     except FileNotFoundError:
         raise
     except (zipfile.BadZipFile, ValueError, EOFError, OSError, KeyError, NotImplementedError) as error:
-        raise FileFormatError(
-            f"{path} is truncated or not an npz file ({error}); save the network again"
-        ) from None
+        raise FileFormatError(f"{path} is truncated or not an npz file ({error}); save the network again") from None
     _check_header(path, str(body.get("format")), body["version"].item() if "version" in body else None)
     _check_fields(path, body)
     return {name: body[name] for name in FIELDS}

@@ -84,9 +84,7 @@ def check_nonnegative(values: ArrayLike, name: str, n_rows: int) -> Array:
     if a.ndim == 2 and a.shape[1] == 1:
         a = a[:, 0]
     if a.ndim > 1 or (a.ndim == 1 and len(a) != n_rows):
-        raise ValueError(
-            f"{name} must be one number or one for each of the {n_rows} rows, got shape {a.shape}"
-        )
+        raise ValueError(f"{name} must be one number or one for each of the {n_rows} rows, got shape {a.shape}")
     if np.any(a < 0):
         row = "" if a.ndim == 0 else f" at row {int(np.argmax(a < 0))}"
         value = float(a if a.ndim == 0 else a[a < 0][0])
@@ -138,9 +136,7 @@ def _from_objects(raw: np.ndarray, name: str) -> Array:
     if raw.dtype.kind == "c":
         raise ValueError(f"{name} is complex; give real numbers")
     if raw.dtype.kind in "mM":
-        raise ValueError(
-            f"{name} holds dates or times; convert them to numbers, for example seconds from the first"
-        )
+        raise ValueError(f"{name} holds dates or times; convert them to numbers, for example seconds from the first")
     flat = raw.reshape(len(raw), -1) if raw.ndim else raw.reshape(1, 1)
     for i, row in enumerate(flat):
         for value in row:

@@ -13,7 +13,7 @@ TIE = 1e-12  # merging gains that differ by less than this share count as equal
 
 
 @njit(cache=True)
-def slope_jumps(x, y):  # type: ignore[no-untyped-def]
+def slope_jumps(x, y):
     """Signed jumps c_i = s_i − s_{i−1} at the inner points; zero at both ends. Signs are exact."""
     n = len(x)
     c = np.zeros(n)
@@ -23,7 +23,7 @@ def slope_jumps(x, y):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def count_collinear(x, y, rtol, x_max, y_max):  # type: ignore[no-untyped-def]
+def count_collinear(x, y, rtol, x_max, y_max):
     """How many inner points lie within their rounding tolerance of the chord of their neighbours."""
     count = 0
     for i in range(1, len(x) - 1):
@@ -33,7 +33,7 @@ def count_collinear(x, y, rtol, x_max, y_max):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, inline="always")
-def rounding_tolerance(s, rtol, x_max, y_max):  # type: ignore[no-untyped-def]
+def rounding_tolerance(s, rtol, x_max, y_max):
     """τ = rtol (max|y| + |s| max|x|): what rounding of the data can move a point off a chord of slope s.
 
     At most 2^-33 max|y|, so that a function through the remaining points still interpolates all of them.
@@ -42,7 +42,7 @@ def rounding_tolerance(s, rtol, x_max, y_max):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, inline="always")
-def _is_collinear(x, y, i, j, k, rtol, x_max, y_max):  # type: ignore[no-untyped-def]
+def _is_collinear(x, y, i, j, k, rtol, x_max, y_max):
     s = (y[k] - y[i]) / (x[k] - x[i])
     # From the nearer end, so that the rounding of the chord stays below its own ulp.
     if x[j] - x[i] < x[k] - x[j]:
@@ -53,7 +53,7 @@ def _is_collinear(x, y, i, j, k, rtol, x_max, y_max):  # type: ignore[no-untyped
 
 
 @njit(cache=True)
-def corners(x, y, rtol, x_max, y_max):  # type: ignore[no-untyped-def]
+def corners(x, y, rtol, x_max, y_max):
     """Indices of the points that remain when collinear groups are drawn as one chord each.
 
     A maximal group of consecutive inner points that pass the collinearity test is dropped when every one of
@@ -89,7 +89,7 @@ def corners(x, y, rtol, x_max, y_max):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _longest_chord(x, y, a, stop, rtol, x_max, y_max):  # type: ignore[no-untyped-def]
+def _longest_chord(x, y, a, stop, rtol, x_max, y_max):
     """Last b ≤ stop such that the chord from a to b passes every point between within its tolerance.
 
     A cone of slopes is narrowed point by point; after 64 chords outside it in a row the search ends, which keeps
@@ -113,7 +113,7 @@ def _longest_chord(x, y, a, stop, rtol, x_max, y_max):  # type: ignore[no-untype
 
 
 @njit(cache=True, inline="always")
-def run_end(c, solid, start):  # type: ignore[no-untyped-def]
+def run_end(c, solid, start):
     """One past the last jump of the run of equal curvature that begins at `start`.
 
     A link with data points inside it (`solid`; an empty array for none) is part of the solution and ends the run.
@@ -127,7 +127,7 @@ def run_end(c, solid, start):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def match_runs(c, solid, p):  # type: ignore[no-untyped-def]
+def match_runs(c, solid, p):
     """Maximum-weight matching of every run of equal curvature; merged[j] says that jumps j and j + 1 share a knot.
 
     Global minimum of Σ|c|^p for 0 < p < 1; for p = 0 the p → 0+ limit: fewest knots, then smallest Σ log|c|.
@@ -159,7 +159,7 @@ def match_runs(c, solid, p):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _match_most_pairs(c, start, stop, merged):  # type: ignore[no-untyped-def]
+def _match_most_pairs(c, start, stop, merged):
     """⌊n/2⌋ pairs; an odd run leaves single the jump (at an even place) with the smallest product of slope changes."""
     single = stop
     if (stop - start) % 2 == 1:
@@ -187,7 +187,7 @@ def _match_most_pairs(c, start, stop, merged):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _match_heaviest(c, start, stop, p, gain, merged):  # type: ignore[no-untyped-def]
+def _match_heaviest(c, start, stop, p, gain, merged):
     """M_j = max(M_{j+1}, w_j + M_{j+2}), kept as the differences D_j = M_j − M_{j+1} = max(0, w_j − D_{j+1}).
 
     The differences do not lose digits in long runs as the sums M would.
@@ -210,7 +210,7 @@ def _match_heaviest(c, start, stop, p, gain, merged):  # type: ignore[no-untyped
 
 
 @njit(cache=True)
-def merging_gain(a, b, p):  # type: ignore[no-untyped-def]
+def merging_gain(a, b, p):
     """w = a^p + b^p − (a + b)^p > 0, by what the objective falls when two jumps share a knot."""
     if p == 0.5:
         return math.sqrt(a) + math.sqrt(b) - math.sqrt(a + b)
@@ -225,7 +225,7 @@ def merging_gain(a, b, p):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def links_of_matching(x, y, c, merged):  # type: ignore[no-untyped-def]
+def links_of_matching(x, y, c, merged):
     """Knots, then anchors and slopes of the links, from a matching; plus the slope change at every knot.
 
     A single jump is a knot at its data point. A merged pair (j, j + 1) is one knot between its two points,
@@ -261,7 +261,7 @@ def links_of_matching(x, y, c, merged):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, inline="always")
-def _set_link(x, y, i, k, anchors, slopes):  # type: ignore[no-untyped-def]
+def _set_link(x, y, i, k, anchors, slopes):
     """The chord from point i to point i + 1, anchored at its end of smaller |y|."""
     slopes[k] = (y[i + 1] - y[i]) / (x[i + 1] - x[i])
     at = i if abs(y[i]) <= abs(y[i + 1]) else i + 1
@@ -270,7 +270,7 @@ def _set_link(x, y, i, k, anchors, slopes):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _meeting_point(left, right, a, b):  # type: ignore[no-untyped-def]
+def _meeting_point(left, right, a, b):
     """Kink of a merged pair: left + (right − left) b / (a + b), kept in (left, right]."""
     dx = right - left
     if a >= b:
@@ -281,7 +281,7 @@ def _meeting_point(left, right, a, b):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def largest_residual(x, y, knots, anchors, slopes):  # type: ignore[no-untyped-def]
+def largest_residual(x, y, knots, anchors, slopes):
     """max_i |f(x_i) − y_i| of a link-local table, for sorted x."""
     worst = 0.0
     k = 0
@@ -295,7 +295,7 @@ def largest_residual(x, y, knots, anchors, slopes):  # type: ignore[no-untyped-d
 
 
 @njit(cache=True)
-def objective_value(changes, p):  # type: ignore[no-untyped-def]
+def objective_value(changes, p):
     """V_p = Σ|c|^p; the number of knots for p = 0."""
     total = 0.0
     if p == 0.0:

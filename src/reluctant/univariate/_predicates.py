@@ -26,7 +26,7 @@ _CANCELLATION = 1e-8
 
 
 @njit(cache=True)
-def turn(x0, y0, x1, y1, x2, y2):  # type: ignore[no-untyped-def]
+def turn(x0, y0, x1, y1, x2, y2):
     """Sign (as a float of that sign) of slope(1, 2) − slope(0, 1) for x0 < x1 < x2, exactly."""
     left = (y2 - y1) * (x1 - x0)
     right = (y1 - y0) * (x2 - x1)
@@ -38,7 +38,7 @@ def turn(x0, y0, x1, y1, x2, y2):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def slope_jump(x0, y0, x1, y1, x2, y2):  # type: ignore[no-untyped-def]
+def slope_jump(x0, y0, x1, y1, x2, y2):
     """slope(1, 2) − slope(0, 1) with the exact sign and at least eight right digits."""
     before = (y1 - y0) / (x1 - x0)
     after = (y2 - y1) / (x2 - x1)
@@ -50,7 +50,7 @@ def slope_jump(x0, y0, x1, y1, x2, y2):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _exact_determinant(x0, y0, x1, y1, x2, y2):  # type: ignore[no-untyped-def]
+def _exact_determinant(x0, y0, x1, y1, x2, y2):
     """(y2 − y1)(x1 − x0) − (y1 − y0)(x2 − x1), rounded once, in units of 2^-(ex + ey); returns (det, ex, ey)."""
     a = two_sum(y2, -y1)
     b = two_sum(x1, -x0)
@@ -83,7 +83,7 @@ def _exact_determinant(x0, y0, x1, y1, x2, y2):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _exact_sum(terms):  # type: ignore[no-untyped-def]
+def _exact_sum(terms):
     """Sum of the terms: an expansion of non-overlapping floats is grown term by term, then added up."""
     expansion = np.zeros(len(terms))
     size = 0

@@ -6,6 +6,8 @@ bounds and the lower hull of the upper bounds. When a lower bound lies above the
 the shallowest), that line is the link, and the next one starts at its last support b: points b … i − 1 are entered again
 with one bound only, because the new link crosses the old one in [x_b, x_i] and on either side of the
 crossing the other bound holds by itself.
+
+The hulls are walked in place: handing their arrays to a function costs several times the work itself.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ STEEPEST, SHALLOWEST = 1, -1
 
 
 @njit(cache=True)
-def band(x, y, tolerance, slack, rtol, x_max, y_max):  # type: ignore[no-untyped-def]
+def band(x, y, tolerance, slack, rtol, x_max, y_max):
     """Bounds y_i ± max(ε_i (1 + slack), τ_i) for sorted x, with τ_i the rounding tolerance of the collinearity test."""
     n = len(x)
     lo, hi = np.empty(n), np.empty(n)
@@ -38,7 +40,7 @@ def band(x, y, tolerance, slack, rtol, x_max, y_max):  # type: ignore[no-untyped
 
 
 @njit(cache=True)
-def sweep(x, lo, hi):  # type: ignore[no-untyped-def]
+def sweep(x, lo, hi):
     """Fewest links within the band lo ≤ f ≤ hi.
 
     Returns (first, last, kind, failed, steepest, shallowest). Link k is the extremal line `kind[k]` through bounds of
@@ -56,28 +58,56 @@ def sweep(x, lo, hi):  # type: ignore[no-untyped-def]
         # A new link; points before `one_sided_until` carry the bound of `side` only.
         low_head = low_size = high_head = high_size = 0
         max_a = max_b = min_a = min_b = -1
+        max_line = min_line = (0.0, 0.0, 0.0)
         kind[links] = 0
         while i < n:
             has_lo = i >= one_sided_until or side == SHALLOWEST
             has_hi = i >= one_sided_until or side == STEEPEST
-            if has_lo and max_b >= 0 and turn(x[max_a], lo[max_a], x[max_b], hi[max_b], x[i], lo[i]) > 0.0:
-                kind[links] = STEEPEST
-                break
-            if has_hi and min_b >= 0 and turn(x[min_a], hi[min_a], x[min_b], lo[min_b], x[i], hi[i]) < 0.0:
-                kind[links] = SHALLOWEST
-                break
-            if has_hi and low_size > low_head:
-                if max_b < 0 or turn(x[max_a], lo[max_a], x[max_b], hi[max_b], x[i], hi[i]) < 0.0:
-                    low_head = _tangent(x, lo, lows, low_head, low_size, x[i], hi[i], -1.0)
+            xi, lo_i, hi_i = x[i], lo[i], hi[i]
+            steep, steep_margin = _line_at(xi, max_line)
+            shallow, shallow_margin = _line_at(xi, min_line)
+            if has_lo and max_b >= 0 and lo_i > steep - steep_margin:
+                if turn(x[max_a], lo[max_a], x[max_b], hi[max_b], xi, lo_i) > 0.0:
+                    kind[links] = STEEPEST
+                    break
+            if has_hi and min_b >= 0 and hi_i < shallow + shallow_margin:
+                if turn(x[min_a], hi[min_a], x[min_b], lo[min_b], xi, hi_i) < 0.0:
+                    kind[links] = SHALLOWEST
+                    break
+            if has_hi and low_size > low_head and (max_b < 0 or hi_i < steep + steep_margin):
+                if max_b < 0 or turn(x[max_a], lo[max_a], x[max_b], hi[max_b], xi, hi_i) < 0.0:
+                    while low_head + 1 < low_size:
+                        j, k = lows[low_head], lows[low_head + 1]
+                        if turn(x[j], lo[j], x[k], lo[k], xi, hi_i) > 0.0:
+                            break
+                        low_head += 1
                     max_a, max_b = lows[low_head], i
-            if has_lo and high_size > high_head:
-                if min_b < 0 or turn(x[min_a], hi[min_a], x[min_b], lo[min_b], x[i], lo[i]) > 0.0:
-                    high_head = _tangent(x, hi, highs, high_head, high_size, x[i], lo[i], 1.0)
+                    max_line = _line(x[max_a], lo[max_a], xi, hi_i)
+            if has_lo and high_size > high_head and (min_b < 0 or lo_i > shallow - shallow_margin):
+                if min_b < 0 or turn(x[min_a], hi[min_a], x[min_b], lo[min_b], xi, lo_i) > 0.0:
+                    while high_head + 1 < high_size:
+                        j, k = highs[high_head], highs[high_head + 1]
+                        if turn(x[j], hi[j], x[k], hi[k], xi, lo_i) < 0.0:
+                            break
+                        high_head += 1
                     min_a, min_b = highs[high_head], i
+                    min_line = _line(x[min_a], hi[min_a], xi, lo_i)
             if has_lo:
-                low_size = _push(x, lo, lows, low_head, low_size, i, 1.0)
+                while low_size - low_head >= 2:
+                    j, k = lows[low_size - 2], lows[low_size - 1]
+                    if turn(x[j], lo[j], x[k], lo[k], xi, lo_i) < 0.0:
+                        break
+                    low_size -= 1
+                lows[low_size] = i
+                low_size += 1
             if has_hi:
-                high_size = _push(x, hi, highs, high_head, high_size, i, -1.0)
+                while high_size - high_head >= 2:
+                    j, k = highs[high_size - 2], highs[high_size - 1]
+                    if turn(x[j], hi[j], x[k], hi[k], xi, hi_i) > 0.0:
+                        break
+                    high_size -= 1
+                highs[high_size] = i
+                high_size += 1
             i += 1
         if i == n:
             break
@@ -98,43 +128,34 @@ def sweep(x, lo, hi):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, inline="always")
-def _tangent(x, bound, hull, head, size, px, py, sign):  # type: ignore[no-untyped-def]
-    """Position in the hull from which the line to (px, py), right of it, is extremal."""
-    while head + 1 < size:
-        j, k = hull[head], hull[head + 1]
-        if sign * turn(x[j], bound[j], x[k], bound[k], px, py) < 0.0:
-            break
-        head += 1
-    return head
+def _line_at(x, line):
+    """Value at x of the line (X, Y, M) in floats, and a bound on its error: beyond it no exact turn is needed.
 
-
-@njit(cache=True, inline="always")
-def _push(x, bound, hull, head, size, i, sign):  # type: ignore[no-untyped-def]
-    """Append point i to an upper (sign 1) or lower (sign −1) hull; returns the new size."""
-    while size - head >= 2:
-        j, k = hull[size - 2], hull[size - 1]
-        if sign * turn(x[j], bound[j], x[k], bound[k], x[i], bound[i]) < 0.0:
-            break
-        size -= 1
-    hull[size] = i
-    return size + 1
+    The slope has a relative error of at most 3 u, so the value one of 5 u |M (x − X)| + u |value|, u = 2^-53.
+    """
+    rise = line[2] * (x - line[0])
+    value = line[1] + rise
+    return value, 2.0**-50 * (abs(rise) + abs(value)) + 1e-290
 
 
 @njit(cache=True)
-def links_of_sweep(x, lo, hi, first, last, kind, failed, steepest, shallowest):  # type: ignore[no-untyped-def]
+def links_of_sweep(x, lo, hi, first, last, kind, failed, steepest, shallowest):
     """Knots, anchors and slopes of the function that a sweep found."""
     k = len(first)
     knots = np.empty(k)
     anchors = np.empty((2, k + 1))
     slopes = np.empty(k + 1)
-    for j in range(k):
-        anchors[0, j], anchors[1, j], slopes[j] = _extremal_line(x, lo, hi, first[j], last[j], kind[j])
-    if k == 0:
-        anchors[0, 0], anchors[1, 0], slopes[0] = _middle_line(x, lo, hi, steepest, shallowest)
-        return knots, anchors, slopes
-    # After a failure upwards the shallowest feasible line turns least, and conversely.
-    a, b = shallowest if kind[k - 1] == STEEPEST else steepest
-    anchors[0, k], anchors[1, k], slopes[k] = _extremal_line(x, lo, hi, a, b, -kind[k - 1])
+    for j in range(k + 1):
+        if j < k:
+            a, b, up = first[j], last[j], kind[j] == STEEPEST
+        elif k > 0:
+            # After a failure upwards the shallowest feasible line turns least, and conversely.
+            up = kind[k - 1] == SHALLOWEST
+            a, b = steepest if up else shallowest
+        else:
+            anchors[0, 0], anchors[1, 0], slopes[0] = _middle_line(x, lo, hi, steepest, shallowest)
+            break
+        anchors[0, j], anchors[1, j], slopes[j] = _line(x[a], lo[a] if up else hi[a], x[b], hi[b] if up else lo[b])
     for j in range(k):
         b = last[j]
         pivot = hi[b] if kind[j] == STEEPEST else lo[b]
@@ -144,29 +165,27 @@ def links_of_sweep(x, lo, hi, first, last, kind, failed, steepest, shallowest): 
 
 
 @njit(cache=True, inline="always")
-def _extremal_line(x, lo, hi, a, b, kind):  # type: ignore[no-untyped-def]
-    """(X, Y, M) of the line through the bounds of points a < b, anchored at the smaller |Y|."""
-    ya, yb = (lo[a], hi[b]) if kind == STEEPEST else (hi[a], lo[b])
-    slope = (yb - ya) / (x[b] - x[a])
-    if abs(ya) <= abs(yb):
-        return x[a], ya, slope
-    return x[b], yb, slope
+def _line(xa, ya, xb, yb):
+    """(X, Y, M) of the line through two points, anchored at the smaller |Y|."""
+    slope = (yb - ya) / (xb - xa)
+    return (xa, ya, slope) if abs(ya) <= abs(yb) else (xb, yb, slope)
 
 
 @njit(cache=True)
-def _middle_line(x, lo, hi, steepest, shallowest):  # type: ignore[no-untyped-def]
+def _middle_line(x, lo, hi, steepest, shallowest):
     """Mean of the extremal lines of a band that one line crosses, anchored near its middle."""
     if len(x) == 1:
         return x[0], 0.5 * lo[0] + 0.5 * hi[0], 0.0
-    x1, y1, m1 = _extremal_line(x, lo, hi, steepest[0], steepest[1], STEEPEST)
-    x2, y2, m2 = _extremal_line(x, lo, hi, shallowest[0], shallowest[1], SHALLOWEST)
+    (a, b), (c, d) = steepest, shallowest
+    x1, y1, m1 = _line(x[a], lo[a], x[b], hi[b])
+    x2, y2, m2 = _line(x[c], hi[c], x[d], lo[d])
     middle = x[len(x) // 2]
     y = 0.5 * (y1 + m1 * (middle - x1)) + 0.5 * (y2 + m2 * (middle - x2))
     return middle, y, 0.5 * m1 + 0.5 * m2
 
 
 @njit(cache=True)
-def largest_excess(x, lo, hi, knots, anchors, slopes):  # type: ignore[no-untyped-def]
+def largest_excess(x, lo, hi, knots, anchors, slopes):
     """By how much the function leaves the band at worst; at most zero inside."""
     worst = -math.inf
     k = 0

@@ -127,7 +127,7 @@ def _network(v: Array, w: Array, b: Array, a: float, c: float, ex: int, ey: int)
 
 
 @njit(cache=True)
-def _affine_through(slope, x, y, goal):  # type: ignore[no-untyped-def]
+def _affine_through(slope, x, y, goal):
     """Floats (a, c) with a ≈ slope and a x + c ≈ y to within `goal` where a small change of `a` can do it."""
     a, c, error = _affine_trial(slope, x, y)
     unit = _ulp(c)
@@ -140,7 +140,7 @@ def _affine_through(slope, x, y, goal):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _affine_trial(a, x, y):  # type: ignore[no-untyped-def]
+def _affine_trial(a, x, y):
     """(a, c, a x + c − y) with c the float nearest to y − a x."""
     product = two_product(a, x)
     c = (y - product[0]) - product[1]
@@ -149,7 +149,7 @@ def _affine_trial(a, x, y):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _neuron(line, x, y, slope, left, right, goal):  # type: ignore[no-untyped-def]
+def _neuron(line, x, y, slope, left, right, goal):
     """(v, w, b) that turn `line` into the line of `slope` through (x, y), which matters on [left, right]."""
     product = two_product(line.slope[0], x)
     here = add(product[0], product[1] + line.slope[1] * x, line.value[0], line.value[1])
@@ -167,7 +167,7 @@ def _neuron(line, x, y, slope, left, right, goal):  # type: ignore[no-untyped-de
 
 
 @njit(cache=True)
-def _neuron_trial(w, x, rise, turn, reach):  # type: ignore[no-untyped-def]
+def _neuron_trial(w, x, rise, turn, reach):
     """(v, w, b, error, offset): the neuron of weight w that adds `turn` to the slope and `rise` at x.
 
     `error` bounds what it misses within `reach` of x; `offset` is how far its kink −b / w lies left of the right one.
@@ -185,12 +185,12 @@ def _neuron_trial(w, x, rise, turn, reach):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, inline="always")
-def _ulp(a):  # type: ignore[no-untyped-def]
+def _ulp(a):
     return math.ldexp(1.0, max(math.frexp(a)[1] - 53, -1074))
 
 
 @njit(cache=True)
-def _smallest_step(rate, offset, tolerance):  # type: ignore[no-untyped-def]
+def _smallest_step(rate, offset, tolerance):
     """Smallest j ≥ 0 for which offset + j · rate is within `tolerance` of an integer.
 
     The tolerance is widened fourfold until there is one below the largest step.
@@ -211,8 +211,8 @@ def _smallest_step(rate, offset, tolerance):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _first_in_range(a, m, low, high):  # type: ignore[no-untyped-def]
-    """Smallest j ≥ 0 with low ≤ a j mod m ≤ high, by Euclid's algorithm; −1 when there is none within the largest step."""
+def _first_in_range(a, m, low, high):
+    """Smallest j ≥ 0 with low ≤ a j mod m ≤ high, by Euclid's algorithm; −1 for none within the largest step."""
     if low == 0:
         return 0
     if 2 * a > m:
@@ -229,20 +229,14 @@ def _first_in_range(a, m, low, high):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _neurons(knots, anchors, slopes, line, goal):  # type: ignore[no-untyped-def]
+def _neurons(knots, anchors, slopes, line, goal):
     """Right-facing neurons (v, w, b) that follow the links from the first, which `line` already is."""
     n = len(knots)
     v, w, b = np.empty(n), np.empty(n), np.empty(n)
     for k in range(n):
         left = knots[k]
-        right = (
-            knots[k + 1]
-            if k + 1 < n
-            else max(anchors[0, k + 1], left + (left - min(anchors[0, 0], knots[0])))
-        )
-        v[k], w[k], b[k] = _neuron(
-            line, anchors[0, k + 1], anchors[1, k + 1], slopes[k + 1], left, right, goal
-        )
+        right = knots[k + 1] if k + 1 < n else max(anchors[0, k + 1], left + (left - min(anchors[0, 0], knots[0])))
+        v[k], w[k], b[k] = _neuron(line, anchors[0, k + 1], anchors[1, k + 1], slopes[k + 1], left, right, goal)
         turned = two_product(v[k], w[k])
         lifted = two_product(v[k], b[k])
         line = Line(

@@ -87,9 +87,7 @@ def without_affine_part(solution: Solution, x: Array) -> Solution:
     )
 
 
-def solution_of_matching(
-    x: Array, y: Array, corners: Corners, merged: NDArray[np.bool_], p: float
-) -> Solution:
+def solution_of_matching(x: Array, y: Array, corners: Corners, merged: NDArray[np.bool_], p: float) -> Solution:
     """The solution in which jumps j and j + 1 share a knot where merged[j].
 
     Raises
@@ -99,9 +97,7 @@ def solution_of_matching(
     """
     if len(x) == 1:
         function = PiecewiseLinear(np.empty(0), np.array([[x[0]], [y[0]]]), np.zeros(1))
-        return Solution(
-            p=p, value=0.0, max_error=0.0, certificate=_certificate(corners, 0, p), function=function
-        )
+        return Solution(p=p, value=0.0, max_error=0.0, certificate=_certificate(corners, 0, p), function=function)
     knots, anchors, slopes, changes = _kernels.links_of_matching(corners.x, corners.y, corners.jumps, merged)
     function = PiecewiseLinear(knots, anchors, slopes)
     max_error = _kernels.largest_residual(x, y, knots, anchors, slopes)
@@ -135,6 +131,4 @@ def _certificate(corners: Corners, n_knots: int, p: float, value: float = 0.0) -
         )
     if p == 1:
         return Certificate("value", value, "proved", f"total variation of the slopes of the data, {data}")
-    return Certificate(
-        "value", value, "proved", f"maximum-weight matching over all vertices [NN, Thm 3.2], {data}"
-    )
+    return Certificate("value", value, "proved", f"maximum-weight matching over all vertices [NN, Thm 3.2], {data}")

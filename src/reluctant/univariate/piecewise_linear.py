@@ -31,7 +31,8 @@ class PiecewiseLinear:
     Examples
     --------
     >>> import numpy as np
-    >>> hat = PiecewiseLinear(np.array([-1.0, 0.5, 2.0]), np.array([[-2.0, 0, 1, 3], [0, 1, 1, 0]]), np.array([0.0, 1, -1, 0]))
+    >>> anchors = np.array([[-2.0, 0.0, 1.0, 3.0], [0.0, 1.0, 1.0, 0.0]])
+    >>> hat = PiecewiseLinear(np.array([-1.0, 0.5, 2.0]), anchors, np.array([0.0, 1.0, -1.0, 0.0]))
     >>> hat([-3, 0, 0.5, 1, 2.5])
     array([0. , 1. , 1.5, 1. , 0. ])
     >>> hat.n_knots
@@ -58,7 +59,7 @@ class PiecewiseLinear:
 
     @property
     def values(self) -> Array:
-        """f at the knots, shape (K,)."""
+        """Values of the function at the knots, shape (K,)."""
         return self(self.knots)
 
     def __call__(self, x: ArrayLike) -> Array:

@@ -31,7 +31,8 @@ def sorted_points(x: Array, y: Array) -> tuple[Array, Array]:
         i = int(np.argmax(clash))
         raise InfeasibleError(
             f"x = {x[i]!s} appears with y = {y[i]!s} and y = {y[i + 1]!s} (rows {order[i]} and {order[i + 1]}); "
-            f"keep one of them, average them, or use approximate with a tolerance of at least {abs(y[i + 1] - y[i]) / 2:g}"
+            "keep one of them, average them, or use approximate with a tolerance of at least "
+            f"{abs(y[i + 1] - y[i]) / 2:g}"
         )
     first = np.concatenate([[True], ~repeated])
     return x[first], y[first]
@@ -53,15 +54,14 @@ def sorted_band(x: Array, y: Array, tolerance: Array, slack: float, rtol: float)
     InfeasibleError
         If the bounds at one x have no value in common.
     """
-    if is_increasing(x):
-        order = slice(None)
-    else:
-        order = np.argsort(x, kind="stable")
+    increasing = is_increasing(x)
+    order = np.arange(0) if increasing else np.argsort(x, kind="stable")
+    if not increasing:
         x, y, tolerance = x[order], y[order], tolerance[order]
     x_max = max(abs(x[0]), abs(x[-1]))
     y_max = max(abs(y.min()), abs(y.max()))
     lo, hi = _sweep.band(x, y, np.ascontiguousarray(tolerance), slack, rtol, x_max, y_max)
-    if isinstance(order, slice):
+    if increasing:
         return Band(x, lo, hi)
     starts = np.flatnonzero(np.concatenate([[True], x[1:] > x[:-1]]))
     low, high = np.maximum.reduceat(lo, starts), np.minimum.reduceat(hi, starts)

@@ -35,9 +35,10 @@ def approximate_line(x: Array, y: Array, tolerance: Array, slack: float) -> Solu
         function = _fewest_links(band.x, np.minimum(band.lo + margin, middle), np.maximum(band.hi - margin, middle))
         excess = _excess(band, function)
         if not excess <= 4 * margin:
+            steepest = np.max(np.abs(function.slopes))
             raise ValueError(
-                f"the slopes of the data (up to {np.max(np.abs(function.slopes)):.3g}) are beyond float64: the function "
-                f"would leave the tolerance by {excess:.3g}; rescale x or y"
+                f"the slopes of the data (up to {steepest:.3g}) are beyond float64: the function would leave the "
+                f"tolerance by {excess:.3g}; rescale x or y"
             )
     return Solution(
         p=None,
