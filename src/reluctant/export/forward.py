@@ -1,0 +1,128 @@
+"""A network of several inputs or outputs as sparse tables for a forward pass in a target's arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluctant.network import ReLUNetwork
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SparseRows:
+    """Nonzero entries of a matrix, row by row: those of row i are first[i] … first[i + 1] − 1."""
+
+    first: NDArray[np.intp]
+    column: NDArray[np.intp]
+    value: NDArray[Any]
+
+    @classmethod
+    def of(cls, matrix: Array, dtype: np.dtype) -> SparseRows:
+        """Keep the nonzero entries of `matrix`, rounded to `dtype`."""
+        row, column = np.nonzero(matrix)
+        first = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(matrix)))])
+        return cls(first, column, matrix[row, column].astype(dtype))
+
+    def row(self, i: int) -> list[tuple[int, Any]]:
+        """Columns and values of row i."""
+        part = slice(self.first[i], self.first[i + 1])
+        return list(zip(self.column[part].tolist(), self.value[part]))
+
+
+@dataclass(frozen=True)
+class ForwardTables:
+    """The active neurons and the affine part, in one floating-point type."""
+
+    n_inputs: int
+    n_outputs: int
+    into: SparseRows  # one row a neuron
+    biases: NDArray[Any]
+    out: SparseRows  # one row a neuron
+    affine: SparseRows  # one row an output
+    intercept: NDArray[Any]
+
+    @property
+    def n_neurons(self) -> int:
+        """Number of neurons."""
+        return len(self.biases)
+
+    @property
+    def n_numbers(self) -> int:
+        """Floating-point constants held."""
+        return sum(len(a) for a in (self.into.value, self.biases, self.out.value, self.affine.value, self.intercept))
+
+    @property
+    def n_indices(self) -> int:
+        """Integer constants held."""
+        rows = (self.into, self.out, self.affine)
+        return sum(len(r.first) + len(r.column) for r in rows if len(r.value))
+
+    @property
+    def index_type(self) -> np.dtype:
+        """Narrowest unsigned type for the indices."""
+        return np.min_scalar_type(max(self.n_inputs, self.n_outputs, self.n_numbers))
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of all tables."""
+        return self.n_numbers * self.biases.itemsize + self.n_indices * self.index_type.itemsize
+
+    def __call__(self, X: Array) -> NDArray[Any]:
+        """Evaluate (N, d) → (N, m) with the operations of the C function, in its order and its type."""
+        x = np.asarray(X, dtype=self.biases.dtype).T
+        y = np.repeat(self.intercept[:, None], x.shape[1], axis=1)
+        for j in range(self.n_outputs):
+            for i, weight in self.affine.row(j):
+                y[j] += weight * x[i]
+        for k in range(self.n_neurons):
+            hidden = np.full(x.shape[1], self.biases[k])
+            for i, weight in self.into.row(k):
+                hidden += weight * x[i]
+            hidden = np.maximum(hidden, 0)
+            for j, weight in self.out.row(k):
+                y[j] += weight * hidden
+        return y.T
+
+
+def forward_tables(network: ReLUNetwork, dtype: np.dtype) -> ForwardTables:
+    """The tables of `network` in `dtype`; neurons without a path to an output are left out.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is beyond `dtype`.
+    """
+    keep = (network.output_weights != 0).any(axis=1) & ((network.input_weights != 0).any(axis=1) | (network.biases > 0))
+    with np.errstate(over="ignore"):
+        tables = ForwardTables(
+            network.n_inputs,
+            network.n_outputs,
+            SparseRows.of(network.input_weights[keep], dtype),
+            network.biases[keep].astype(dtype),
+            SparseRows.of(network.output_weights[keep], dtype),
+            SparseRows.of(network.slope.T, dtype),
+            network.intercept.astype(dtype),
+        )
+    numbers = (tables.into.value, tables.biases, tables.out.value, tables.affine.value, tables.intercept)
+    if not all(np.isfinite(a).all() for a in numbers):
+        raise ValueError("the network has parameters beyond single precision; export it as double")
+    return tables
+
+
+def rounding_bound(network: ReLUNetwork, dtype: np.dtype, X: Array) -> float:
+    """Bound of |C(x) − f(x)| over the box around the rows of X, for x of type `dtype`.
+
+    Every product on the longest path is rounded at most n times, n the number of terms, so each output is within
+    n u / (1 − n u) of the sum of magnitudes (u = eps / 2).
+    """
+    reach = np.abs(X).max(axis=0)
+    hidden = np.abs(network.input_weights) @ reach + np.abs(network.biases)
+    magnitude = hidden @ np.abs(network.output_weights) + reach @ np.abs(network.slope) + np.abs(network.intercept)
+    n = len(network.biases) + 2 * network.n_inputs + 8
+    nu = n * float(np.finfo(dtype).eps) / 2
+    return float(nu / (1 - nu) * magnitude.max())
