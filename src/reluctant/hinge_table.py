@@ -85,7 +85,7 @@ def _thresholds(w: Array, b: Array) -> Array:
     return np.where(below, np.nextafter(kink, np.inf), kink)
 
 
-def _running_sums(start: Array, jumps: tuple[Array, Array], rising: Array) -> tuple[Array, Array]:
+def _running_sums(start: Array, jumps: tuple[Array, Array], rising: NDArray[np.bool_]) -> tuple[Array, Array]:
     """Coefficient of every line, left to right, as a double-double of shape (K + 1, m)."""
     hi, lo = jumps
     left = np.where(rising, 0.0, hi), np.where(rising, 0.0, lo)

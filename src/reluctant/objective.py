@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -26,7 +28,7 @@ def check_p(p: float, *, zero: bool = True) -> float:
     return value
 
 
-def lp_power(u: ArrayLike, p: float, axis: int | None = None) -> Array:
+def lp_power(u: ArrayLike, p: float, axis: int | None = None) -> Any:
     """Σ|u|^p along `axis`; for p = 0 the number of nonzeros, ‖u‖_0.
 
     Parameters

@@ -153,4 +153,5 @@ class Solution:
         )
 
     def __str__(self) -> str:
-        return f"{self.n_neurons} neurons, largest error {self.max_error:.3g}, ℓp value {self.value:.6g}; {self.certificate}"
+        found = f"{self.n_neurons} neurons, largest error {self.max_error:.3g}, ℓp value {self.value:.6g}"
+        return f"{found}; {self.certificate}"

@@ -28,9 +28,9 @@ def interpolate(
     y : array_like, shape (N,)
         Targets.
     p : float, default 0
-        Exponent of the path norm Σ_k ‖v_k w_k‖_p^p, in [0, 1]. p = 0 is the limit p → 0+: fewest neurons, and among those
-        the smallest Σ log|c| over the slope changes c. p = 1 returns that same solution, which is one of the
-        sparsest minimisers of the total variation of f'.
+        Exponent of the path norm Σ_k ‖v_k w_k‖_p^p, in [0, 1]. p = 0 is the limit p → 0+: fewest neurons, and among
+        those the smallest Σ log|c| over the slope changes c. p = 1 returns that same solution, which is one of
+        the sparsest minimisers of the total variation of f'.
     affine : bool, optional
         Whether the network has a free affine part. By default it does on the line, as in the paper. Without one the
         function on the line is realised by orienting its neurons, with up to two more where that is not enough.

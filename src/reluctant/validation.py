@@ -45,8 +45,10 @@ def check_finite(a: Array, name: str) -> None:
     finite = np.isfinite(a)
     if not finite.all():
         where = tuple(int(i) for i in np.argwhere(~finite)[0])
-        column = f", column {where[1]}" if len(where) == 2 and a.shape[1] > 1 else ""
         what = "NaN" if np.isnan(a[where]) else "an infinite value"
+        if not where:
+            raise ValueError(f"{name} is {what}; give a finite number")
+        column = f", column {where[1]}" if len(where) == 2 and a.shape[1] > 1 else ""
         raise ValueError(f"{name} has {what} at row {where[0]}{column}; remove or replace it")
 
 
@@ -142,7 +144,7 @@ def _from_objects(raw: np.ndarray, name: str) -> Array:
         for value in row:
             if value is None or type(value).__name__ in ("NAType", "NaTType"):
                 raise ValueError(f"{name} has a missing value at row {i}; remove or replace it")
-            if not hasattr(value, "__float__"):
+            if isinstance(value, (str, bytes)) or not hasattr(value, "__float__"):
                 raise ValueError(f"{name} has {value!r} at row {i}, which is not a number; convert it")
     try:
         floats = raw.astype(np.float64)

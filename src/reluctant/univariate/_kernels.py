@@ -36,9 +36,9 @@ def count_collinear(x, y, rtol, x_max, y_max):
 def rounding_tolerance(s, rtol, x_max, y_max):
     """τ = rtol (max|y| + |s| max|x|): what rounding of the data can move a point off a chord of slope s.
 
-    At most 2^-33 max|y|, so that a function through the remaining points still interpolates all of them.
+    At most 2^-31 max|y|, so that a function through the remaining points still interpolates all of them.
     """
-    return min(rtol * (y_max + abs(s) * x_max), 2.0**-33 * y_max)
+    return min(rtol * (y_max + abs(s) * x_max), 2.0**-31 * y_max)
 
 
 @njit(cache=True, inline="always")
@@ -211,7 +211,7 @@ def _match_heaviest(c, start, stop, p, gain, merged):
 
 @njit(cache=True)
 def merging_gain(a, b, p):
-    """w = a^p + b^p − (a + b)^p > 0, by what the objective falls when two jumps share a knot."""
+    """Weight a^p + b^p − (a + b)^p > 0, by what the objective falls when two jumps share a knot."""
     if p == 0.5:
         return math.sqrt(a) + math.sqrt(b) - math.sqrt(a + b)
     if p <= 0.9:

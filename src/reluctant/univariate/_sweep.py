@@ -1,10 +1,10 @@
 """The sweep behind `approximate`: greedy longest links through a band, with exact turns.
 
-For the current link two extremal lines are kept: the steepest feasible one, through lo_a and hi_b with a < b, and the
-shallowest, through hi_a and lo_b. Their left supports move right along two hulls: the upper hull of the lower
-bounds and the lower hull of the upper bounds. When a lower bound lies above the steepest line (or an upper bound below
-the shallowest), that line is the link, and the next one starts at its last support b: points b … i − 1 are entered again
-with one bound only, because the new link crosses the old one in [x_b, x_i] and on either side of the
+For the current link two extremal lines are kept: the steepest feasible one, through lo_a and hi_b with a < b, and
+the shallowest, through hi_a and lo_b. Their left supports move right along two hulls: the upper hull of the lower
+bounds and the lower hull of the upper bounds. When a lower bound lies above the steepest line (or an upper bound
+below the shallowest), that line is the link, and the next one starts at its last support b: points b … i − 1 are
+entered again with one bound only, because the new link crosses the old one in [x_b, x_i] and on either side of the
 crossing the other bound holds by itself.
 
 The hulls are walked in place: handing their arrays to a function costs several times the work itself.

@@ -40,7 +40,7 @@ ZERO = Line((0.0, 0.0), (0.0, 0.0))
 def network_of(f: PiecewiseLinear) -> ReLUNetwork:
     """The network with an affine part and one right-facing neuron for each knot of `f`."""
     f, ex, ey = _in_safe_units(f)
-    goal = _GOAL * np.max(np.abs(f.anchors[1]))
+    goal = _GOAL * _largest_value(f)
     a, c = _affine_through(f.slopes[0], f.anchors[0, 0], f.anchors[1, 0], goal)
     v, w, b = _neurons(f.knots, f.anchors, f.slopes, Line((a, 0.0), (c, 0.0)), goal)
     return _network(v, w, b, a, c, ex, ey)
@@ -54,7 +54,7 @@ def network_without_affine_part(f: PiecewiseLinear, low: float, high: float) -> 
     """
     f, ex, ey = _in_safe_units(f)
     low, high = math.ldexp(low, -ex), math.ldexp(high, -ex)
-    goal = _GOAL * np.max(np.abs(f.anchors[1]))
+    goal = _GOAL * _largest_value(f)
     home, extra = _home_link(f, low, high, goal)
     v, w, b = (np.array(column) for column in zip(*extra)) if extra else (np.empty(0),) * 3
     line = _line_of(v, w, b)
@@ -104,11 +104,15 @@ def _line_of(v: Array, w: Array, b: Array) -> Line:
 def _in_safe_units(f: PiecewiseLinear) -> tuple[PiecewiseLinear, int, int]:
     """The function in units, powers of two, in which products cannot overflow; plain ones where they serve."""
     ex = _exponent(max(np.max(np.abs(f.anchors[0])), np.max(np.abs(f.knots), initial=0.0)))
-    ey = _exponent(np.max(np.abs(f.anchors[1])))
+    ey = _exponent(_largest_value(f))
     if ex == ey == 0:
         return f, 0, 0
     anchors = np.stack([np.ldexp(f.anchors[0], -ex), np.ldexp(f.anchors[1], -ey)])
     return PiecewiseLinear(np.ldexp(f.knots, -ex), anchors, np.ldexp(f.slopes, ex - ey)), ex, ey
+
+
+def _largest_value(f: PiecewiseLinear) -> float:
+    return float(max(np.max(np.abs(f.anchors[1])), np.max(np.abs(f.values), initial=0.0)))
 
 
 def _exponent(largest: float) -> int:

@@ -24,11 +24,13 @@ def approximate_line(x: Array, y: Array, tolerance: Array, slack: float) -> Solu
     """Fewest knots within |f(x_i) − y_i| ≤ ε_i for checked data; see `reluctant.approximate`."""
     if not tolerance.any():
         return _without_p(interpolate_line(x, y, 0.0, RTOL if slack > 0 else 0.0))
-    band = sorted_band(x, y, tolerance, slack, RTOL if slack > 0 else 0.0)
+    # Half of the slack is for the problem, the other half for rounding in the solution.
+    band = sorted_band(x, y, tolerance, 0.5 * slack, RTOL if slack > 0 else 0.0)
     function = _fewest_links(band.x, band.lo, band.hi)
     bound = function.n_knots
     y_max = float(np.max(np.abs(y)))
-    if not _excess(band, function) <= 0:
+    room = min(0.5 * slack * float(tolerance.min()), 4 * _ROUNDING * y_max)
+    if not _excess(band, function) <= room:
         # Rounding has carried a point out of the band; aim a little inside it.
         middle = 0.5 * band.lo + 0.5 * band.hi
         margin = _ROUNDING * y_max
@@ -44,7 +46,7 @@ def approximate_line(x: Array, y: Array, tolerance: Array, slack: float) -> Solu
         p=None,
         value=float(function.n_knots),
         max_error=_largest_residual(x, y, function),
-        certificate=Certificate("neurons", bound, "proved", _reason(slack)),
+        certificate=Certificate("neurons", bound, "proved", _reason(tolerance, slack)),
         function=function,
     )
 
@@ -63,11 +65,13 @@ def _excess(band: Band, f: PiecewiseLinear) -> float:
     return _sweep.largest_excess(band.x, band.lo, band.hi, f.knots, f.anchors, f.slopes)
 
 
-def _reason(slack: float) -> str:
+def _reason(tolerance: Array, slack: float) -> str:
+    low, high = tolerance.min(), tolerance.max()
+    asked = f"{low:g}" if low == high else f"{low:g} to {high:g}"
     if slack == 0:
-        return "greedy sweep over the band [HS], with the tolerance exactly as given and bounds rounded to float64"
+        return f"greedy sweep over the band [HS], tolerance {asked} as given, bounds rounded to float64"
     return (
-        f"greedy sweep over the band [HS], with the tolerance widened by a relative {slack:g} and nowhere below the "
+        f"greedy sweep over the band [HS], tolerance {asked} widened by a relative {0.5 * slack:g} and nowhere below the "
         f"rounding of the data, {RTOL:.2g} (max|y| + |slope| max|x|)"
     )
 

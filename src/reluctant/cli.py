@@ -1,0 +1,182 @@
+"""The command `reluctant`: a table in, a network, C and a figure out."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+try:
+    import typer
+except ModuleNotFoundError:
+    raise SystemExit('error: the command needs more packages; install them with: pip install "reluctant[cli]"') from None
+
+import reluctant
+
+if TYPE_CHECKING:
+    from reluctant.job import Outcome
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+_EXIT_CODES = "Exit codes: 0 done, 1 the data or the files do not allow it, 2 the command line is wrong."
+
+
+def main() -> None:
+    """Run the command; entry point of the package."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    app()
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"reluctant {reluctant.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Find the sparsest one-hidden-layer ReLU network that fits a table, and hand it over as C."""
+
+
+def _check_tolerance(value: float | None) -> float | None:
+    if value is not None and not (math.isfinite(value) and value >= 0):
+        raise typer.BadParameter(f"{value:g} is not a finite number that is at least 0.")
+    return value
+
+
+def _check_p(value: float | None) -> float | None:
+    if value is not None and not 0 <= value <= 1:
+        raise typer.BadParameter(f"{value:g} is not between 0 and 1.")
+    return value
+
+
+@app.command(epilog=_EXIT_CODES)
+def fit(
+    table: Annotated[Path, typer.Argument(metavar="TABLE", help="CSV (comma, semicolon, tab) or Parquet file.")],
+    x: Annotated[list[str], typer.Option("--x", metavar="COLUMN", help="Input column; any text.")],
+    y: Annotated[str, typer.Option("--y", metavar="COLUMN", help="Output column; any text.")],
+    tolerance: Annotated[
+        float | None,
+        typer.Option(metavar="E", callback=_check_tolerance, help="Largest error allowed, in units of y. Default: fit exactly."),
+    ] = None,
+    p: Annotated[
+        float | None,
+        typer.Option("--p", metavar="P", callback=_check_p, help="Fit exactly with minimal lp path norm, 0 to 1. Default: 0, the fewest neurons."),
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the files go; made if missing.")] = Path("reluctant-out"),
+    name: Annotated[str | None, typer.Option(metavar="IDENT", help="Name of the files and the C function. Default: Y_from_X.")] = None,
+    single: Annotated[bool, typer.Option("--float/--double", help="Type of the C function.")] = True,
+    plot: Annotated[bool, typer.Option("--plot/--no-plot", help="Draw the fit as PNG and SVG.")] = True,
+    decimal_comma: Annotated[bool, typer.Option("--decimal-comma", help="Read 1,5 as one and a half.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+) -> None:
+    """Fit a column of a table by the network with the fewest neurons.
+
+    Writes the network (JSON), a C99 source file with its header, and a figure (PNG and SVG).
+
+    Example, a thermocouple table inverted within half a degree:
+
+        reluctant fit thermocouple_type_k.csv --x emf_mv --y temperature_c --tolerance 0.5
+    """
+    if len(x) > 1:
+        raise typer.BadParameter("this release fits one input; give it once.", param_hint="--x")
+    if tolerance is not None and p is not None:
+        raise typer.BadParameter("it goes with an exact fit; give either --tolerance or --p.", param_hint="--p")
+    if x[0].strip() == y.strip():
+        raise typer.BadParameter("it names the same column as --x.", param_hint="--y")
+    with _errors_in_one_line(), _status(quiet) as say:
+        from reluctant.job import Job, run
+
+        outcome = run(
+            Job(table, x[0], y, tolerance, p, out, name, "float" if single else "double", plot, decimal_comma), say
+        )
+    if as_json:
+        typer.echo(json.dumps(outcome.as_json(), indent=2, allow_nan=False))
+    elif not quiet:
+        _print_outcome(outcome)
+
+
+@app.command(epilog=_EXIT_CODES)
+def show(
+    network: Annotated[Path, typer.Argument(metavar="NETWORK", help="A .json or .npz file that reluctant wrote.")],
+) -> None:
+    """Print what a saved network holds."""
+    with _errors_in_one_line():
+        f = reluctant.ReLUNetwork.load(network)
+    _print_rows(
+        [
+            ("network", str(network)),
+            ("shape", f"{f.n_inputs} -> {f.n_neurons} -> {f.n_outputs}"),
+            ("parameters", f"{f.n_parameters} of the hinges, {f.n_affine} of the affine part"),
+            ("path norm", f"{f.path_norm(1.0):.6g} for p = 1, {f.path_norm(0.5):.6g} for p = 0.5"),
+        ]
+    )
+
+
+@contextmanager
+def _errors_in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        _fail(f'{error.name} is missing; install it with: pip install "reluctant[cli]"')
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error))
+    except MemoryError:
+        _fail("the table does not fit into memory")
+    except ValueError as error:
+        counted = " (rows count from 0, the header not counted)" if " row" in str(error) else ""
+        _fail(f"{error}{counted}")
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
+
+
+def _fail(message: str, code: int = 1) -> None:
+    typer.echo(f"error: {' '.join(message.split())}", err=True)
+    raise typer.Exit(code)
+
+
+@contextmanager
+def _status(quiet: bool) -> Iterator[Callable[[str], None]]:
+    """A line on the terminal that tells what is being done; nothing where no one watches."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda message: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("") as status:
+        yield status.update
+
+
+def _print_outcome(outcome: Outcome) -> None:
+    job, solution, c = outcome.job, outcome.solution, outcome.c
+    rows = [
+        ("table", f"{job.table}, {outcome.n_rows:,} rows: {job.y} from {job.x}"),
+        ("neurons", _neurons(solution)),
+    ]
+    if solution.p:
+        rows.append(("path norm", f"{solution.value:.6g} for p = {solution.p:g}, proved the smallest"))
+    rows += [
+        ("", solution.certificate.reason),
+        ("largest error", _largest_error(solution.max_error, job.tolerance)),
+        ("parameters", _ratio(solution.network.size, outcome.table_entries, "numbers in the table", "fewer")),
+        (f"C, {c.dtype}", _ratio(c.table_bytes, outcome.table_bytes, "bytes as a table", "smaller")),
+        ("", f"largest error {c.data_error:.6g} at the data; rounding adds at most {c.error_bound:.2g} between"),
+        *_broken_promise(outcome),
+        *((kind, str(path)) for kind, path in outcome.files.items()),
+    ]
+    _print_rows(rows)
