@@ -186,7 +186,7 @@ def fewest_knots_milp(x: Sequence, lo: Sequence, hi: Sequence) -> int:
     return round(model.getObjectiveValue())
 
 
-# Fewest knots within a band: the sweep, each link recomputed from all pairs of points, exactly.
+# Fewest knots within a band: the sweep, from all pairs of points of a link, exactly.
 
 
 @dataclass(frozen=True)
@@ -222,29 +222,6 @@ class Gate:
     hi: Fraction | None
 
 
-def steepest_line(window: Sequence[Gate]) -> tuple[Fraction, Gate] | None:
-    """Slope and last support point of the steepest line that leaves no gate: it touches a lo, then a hi."""
-    pairs = [
-        (Fraction(b.hi - a.lo) / (b.x - a.x), -b.index, b)
-        for a in window
-        for b in window
-        if a.x < b.x and a.lo is not None and b.hi is not None
-    ]
-    if not pairs:
-        return None
-    slope, _, support = min(pairs, key=lambda pair: pair[:2])
-    return slope, support
-
-
-def upward_failure(window: Sequence[Gate], gate: Gate) -> Gate | None:
-    """The last support point of the steepest line, if that line passes below the new gate."""
-    steepest = steepest_line(window)
-    if steepest is None or gate.lo is None:
-        return None
-    slope, support = steepest
-    return support if support.hi + slope * (gate.x - support.x) < gate.lo else None
-
-
 def mirrored(gate: Gate) -> Gate:
     """The gate under y → −y."""
     return Gate(
@@ -255,27 +232,51 @@ def mirrored(gate: Gate) -> Gate:
     )
 
 
+class Link:
+    """The gates of a link and its steepest line, which touches a lo and then a hi, the last of them at `support`."""
+
+    def __init__(self, gates: Iterable[Gate] = ()) -> None:
+        self.gates: list[Gate] = []
+        self.slope: Fraction | None = None
+        self.support: Gate | None = None
+        for gate in gates:
+            self.add(gate)
+
+    def add(self, b: Gate) -> None:
+        for a in self.gates:
+            if a.lo is not None and b.hi is not None:
+                slope = Fraction(b.hi - a.lo) / (b.x - a.x)
+                if self.slope is None or slope <= self.slope:
+                    self.slope, self.support = slope, b
+        self.gates.append(b)
+
+    def passes_below(self, gate: Gate) -> bool:
+        """Whether even the steepest line is below the gate."""
+        if self.slope is None or gate.lo is None:
+            return False
+        return self.support.hi + self.slope * (gate.x - self.support.x) < gate.lo
+
+
 def exact_sweep(x: Iterable, lo: Iterable, hi: Iterable, rules: SweepRules = RIGHT_RULES) -> int:
-    """Fewest knots within the band by the greedy sweep [HS], in cubic time and rational arithmetic."""
+    """Fewest knots within the band by the greedy sweep [HS], in quadratic time and rational arithmetic."""
     gates = [Gate(i, *point) for i, point in enumerate(zip(exact(x), exact(lo), exact(hi)))]
-    window: list[Gate] = []
+    link, mirror = Link(), Link()
     knots = 0
     for i, gate in enumerate(gates):
-        support = upward_failure(window, gate)
-        held = "hi"
-        if support is None:
-            support = upward_failure([mirrored(g) for g in window], mirrored(gate))
-            held = "lo"
-        if support is None:
-            window.append(gate)
+        if link.passes_below(gate):
+            support, held = link.support, "hi"
+        elif mirror.passes_below(mirrored(gate)):
+            support, held = mirror.support, "lo"
+        else:
+            link.add(gate)
+            mirror.add(mirrored(gate))
             continue
         knots += 1
         start = support.index if rules.restart_at_support else i - 1
-        window = (
-            [reentered(g, held, rules.reentered_side) for g in gates[start:i]] if rules.reenter_window else []
-        )
+        again = [reentered(g, held, rules.reentered_side) for g in gates[start:i]] if rules.reenter_window else []
         if rules.point_enters:
-            window.append(gate)
+            again.append(gate)
+        link, mirror = Link(again), Link(map(mirrored, again))
     return knots
 
 

@@ -19,15 +19,11 @@ class Table(NamedTuple):
     exact_y: list[Fraction]
 
 
-def table(
-    numerators_x, numerators_y, unit_x: Fraction = Fraction(1), unit_y: Fraction = Fraction(1)
-) -> Table:
+def table(numerators_x, numerators_y, unit_x: Fraction = Fraction(1), unit_y: Fraction = Fraction(1)) -> Table:
     """Integers times a unit: exact as fractions, correctly rounded as floats."""
     exact_x = [int(v) * unit_x for v in numerators_x]
     exact_y = [int(v) * unit_y for v in numerators_y]
-    return Table(
-        np.array([float(v) for v in exact_x]), np.array([float(v) for v in exact_y]), exact_x, exact_y
-    )
+    return Table(np.array([float(v) for v in exact_x]), np.array([float(v) for v in exact_y]), exact_x, exact_y)
 
 
 def float_table(x, y) -> Table:
@@ -55,9 +51,7 @@ def tables(draw, min_points: int = 1, max_points: int = 11, units=UNITS) -> Tabl
     if kind == "values":
         y = np.array(drawn)
     else:
-        slopes = (
-            np.array(drawn) if kind == "slopes" else np.cumsum(np.abs(drawn) if kind == "convex" else drawn)
-        )
+        slopes = np.array(drawn) if kind == "slopes" else np.cumsum(np.abs(drawn) if kind == "convex" else drawn)
         y = np.cumsum(slopes * np.array(gaps))
     return table(np.cumsum(gaps), y, draw(st.sampled_from(units)), draw(st.sampled_from(units)))
 
@@ -97,9 +91,7 @@ def decimals(rng: np.random.Generator, n: int) -> Table:
     return table(np.cumsum(rng.integers(1, 4, n)), np.cumsum(rng.integers(-1, 2, n)), unit_y=Fraction(1, 10))
 
 
-GENERIC: dict[str, Callable[[np.random.Generator, int], Table]] = {
-    f.__name__: f for f in (walk, noise, convex, wave)
-}
+GENERIC: dict[str, Callable[[np.random.Generator, int], Table]] = {f.__name__: f for f in (walk, noise, convex, wave)}
 TIED: dict[str, Callable[[np.random.Generator, int], Table]] = {
     f.__name__: f for f in (integers, integer_walk, integer_parabola, decimals)
 }

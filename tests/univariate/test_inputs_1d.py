@@ -1,0 +1,288 @@
+"""Tables as people have them: containers, order, repetitions, bad rows, extreme magnitudes, many points."""
+
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from oracles import exact, fewest_knots
+from reluctant import InfeasibleError, approximate, interpolate
+from univariate.checks import assert_interpolates
+
+X = [0, 1, 2, 3, 5, 6]
+Y = [0, 0, 1, 1, 0, 4]
+
+
+def fits(x, y):
+    """The same table through both verbs."""
+    return [interpolate(x, y), interpolate(x, y, p=0.5), approximate(x, y, tolerance=0)]
+
+
+CONTAINERS = {
+    "list": list,
+    "tuple": tuple,
+    "integers": lambda v: np.array(v, dtype=np.int64),
+    "unsigned": lambda v: np.array(v, dtype=np.uint8),
+    "float32": lambda v: np.array(v, dtype=np.float32),
+    "column": lambda v: np.array(v, dtype=float)[:, None],
+    "strided": lambda v: np.repeat(np.array(v, dtype=float), 2)[::2],
+    "pandas series": pd.Series,
+    "pandas series with an index of its own": lambda v: pd.Series(v, index=range(len(v), 0, -1)),
+    "polars series": pl.Series,
+}
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_every_container_gives_the_same_solution(container):
+    expected = interpolate(np.array(X, float), np.array(Y, float))
+    for solution in fits(CONTAINERS[container](X), CONTAINERS[container](Y)):
+        np.testing.assert_array_equal(solution.function.knots, expected.function.knots)
+        np.testing.assert_array_equal(solution.predict(np.array(X, float)).ravel(), np.array(Y, float))
+
+
+def test_frames_of_one_column_are_tables():
+    expected = interpolate(X, Y).function.knots
+    for frame in (pd.DataFrame({"a": X}), pl.DataFrame({"a": X})):
+        np.testing.assert_array_equal(interpolate(frame, Y).function.knots, expected)
+
+
+def test_input_is_not_modified():
+    x, y = np.array([3.0, 1.0, 2.0, 0.0, 2.0]), np.array([1.0, 0.0, 1.0, 0.0, 1.0])
+    x_before, y_before = x.copy(), y.copy()
+    fits(x, y)
+    np.testing.assert_array_equal(x, x_before)
+    np.testing.assert_array_equal(y, y_before)
+
+
+def test_unsorted_rows_give_the_sorted_solution():
+    order = np.random.default_rng(0).permutation(len(X))
+    for sorted_fit, shuffled in zip(fits(X, Y), fits(np.array(X)[order], np.array(Y)[order])):
+        np.testing.assert_array_equal(shuffled.function.knots, sorted_fit.function.knots)
+        np.testing.assert_array_equal(shuffled.function.slopes, sorted_fit.function.slopes)
+
+
+def test_tolerances_follow_their_rows_when_rows_are_sorted():
+    x, y, eps = np.array([3.0, 0.0, 2.0, 1.0]), np.array([0.0, 0.0, 0.0, 1.0]), np.array([0.0, 0.0, 0.0, 1.0])
+    assert approximate(x, y, tolerance=eps).n_neurons == 0
+    assert approximate(x, y, tolerance=eps[::-1]).n_neurons > 0
+
+
+# Repeated x
+
+
+def test_repeated_rows_are_one_point():
+    for once, twice in zip(fits(X, Y), fits(X + X, Y + Y)):
+        np.testing.assert_array_equal(twice.function.knots, once.function.knots)
+
+
+def test_repeated_x_with_another_y_cannot_be_interpolated():
+    with pytest.raises(InfeasibleError, match=r"3\.0.*(1.*2|2.*1)"):
+        interpolate([0, 3, 3, 4], [0, 1, 2, 0])
+
+
+def test_negative_zero_is_zero():
+    assert interpolate([-1.0, 0.0, -0.0, 1.0], [1.0, 0.0, 0.0, 1.0]).n_neurons == 1
+    with pytest.raises(InfeasibleError, match="x"):
+        interpolate([-1.0, 0.0, -0.0, 1.0], [1.0, 0.0, 1.0, 1.0])
+
+
+def test_repeated_x_is_feasible_if_the_band_allows_it():
+    x, y = [0, 1, 1, 2], [0, 1, 2, 3]
+    solution = approximate(x, y, tolerance=0.5)
+    assert solution.n_neurons == 0
+    assert solution.max_error <= 0.5 * (1 + 1e-9)
+    np.testing.assert_allclose(solution.predict([1.0]), 1.5, rtol=1e-8)
+
+
+def test_repeated_x_is_infeasible_if_the_bands_do_not_meet():
+    with pytest.raises(InfeasibleError, match=r"1\.0"):
+        approximate([0, 1, 1, 2], [0, 1, 2, 3], tolerance=0.25)
+    with pytest.raises(InfeasibleError, match=r"1\.0"):
+        approximate([0, 1, 1, 2], [0, 1, 2, 3], tolerance=[1, 0.5, 0.25, 1])
+    assert approximate([0, 1, 1, 2], [0, 1, 2, 3], tolerance=[0, 0.75, 0.25, 0]).n_neurons >= 1
+
+
+# Bad rows and arguments
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("verb", [interpolate, lambda x, y: approximate(x, y, tolerance=1)])
+def test_value_that_is_no_number_is_named_with_its_row(verb, bad):
+    values = np.arange(20.0)
+    broken = values.copy()
+    broken[17] = bad
+    with pytest.raises(ValueError, match=r"y.*17"):
+        verb(values, broken)
+    with pytest.raises(ValueError, match=r"[xX].*17"):
+        verb(broken, values)
+
+
+def test_missing_values_of_frames_are_named_with_their_row():
+    with pytest.raises(ValueError, match=r"y.*2"):
+        interpolate([0, 1, 2, 3], pl.Series([0.0, 1.0, None, 3.0]))
+    with pytest.raises(ValueError, match=r"y.*2"):
+        interpolate([0, 1, 2, 3], pd.Series([0.0, 1.0, None, 3.0]))
+
+
+@pytest.mark.parametrize("tolerance", [-1, np.nan, [0, 0, -0.5, 0], [0, 0, np.nan, 0], [1, 1], "wide", None])
+def test_bad_tolerance_is_a_value_error_that_names_it(tolerance):
+    with pytest.raises((ValueError, TypeError), match="tolerance"):
+        approximate([0, 1, 2, 3], [0, 1, 0, 1], tolerance=tolerance)
+
+
+@pytest.mark.parametrize("p", [-0.1, 1.5, np.nan])
+def test_order_outside_zero_and_one_is_a_value_error_that_names_p(p):
+    with pytest.raises(ValueError, match="p"):
+        interpolate(X, Y, p=p)
+
+
+def test_columns_of_different_length_are_a_value_error():
+    with pytest.raises(ValueError, match=r"3.*2|2.*3"):
+        interpolate([1, 2, 3], [1, 2])
+
+
+def test_text_is_a_value_error():
+    with pytest.raises(ValueError, match="y"):
+        interpolate([1, 2, 3], ["a", "b", "c"])
+    with pytest.raises(ValueError, match=r"y|complex"):
+        interpolate([1, 2, 3], [1j, 2, 3])
+
+
+# Few points and degenerate data
+
+
+def test_no_points_are_a_value_error():
+    with pytest.raises(ValueError, match=r"[xX]|row|point"):
+        interpolate([], [])
+    with pytest.raises(ValueError, match=r"[xX]|row|point"):
+        approximate([], [], tolerance=1)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "knots"),
+    [
+        ([2], [5], 0),
+        ([1, 2], [3, 5], 0),
+        ([0, 1, 2], [0, 1, 0], 1),
+        ([0, 1, 2], [0, 1, 2], 0),
+        ([0, 1, 2, 3], [7, 7, 7, 7], 0),
+        ([0, 1, 2, 3], [0, 0, 0, 0], 0),
+        ([-5, 0, 7, 8], [-10, 0, 14, 16], 0),
+    ],
+)
+def test_few_points_constants_and_lines(x, y, knots):
+    for solution in fits(x, y):
+        assert solution.n_neurons == knots
+        np.testing.assert_array_equal(solution.predict(np.array(x, float)), y)
+        np.testing.assert_allclose(solution.network(np.array(x, float)), y, atol=1e-15)
+    assert approximate(x, y, tolerance=1).n_neurons == 0
+
+
+@pytest.mark.parametrize("p", [0, 0.5, 1])
+def test_fit_of_one_point_is_a_constant(p):
+    assert interpolate([2], [5], p=p).predict([1e9]) == 5
+
+
+# Magnitudes
+
+
+@pytest.mark.parametrize("y_unit", [1e-300, 1e-150, 1.0, 1e150, 1e300])
+@pytest.mark.parametrize("x_unit", [1e-300, 1e-150, 1.0, 1e150, 1e300])
+def test_any_magnitude_is_solved_or_refused(x_unit, y_unit):
+    """Where the slopes are floats the solution is exact; where they are not, a ValueError says so."""
+    x, y = np.array(X) * x_unit, np.array(Y) * y_unit
+    if 1e-306 < y_unit / x_unit < 1e306:
+        for solution in fits(x, y):
+            assert solution.n_neurons == fewest_knots(X, Y)
+            np.testing.assert_allclose(solution.predict(x), y, rtol=1e-12, atol=1e-12 * y_unit)
+            np.testing.assert_allclose(solution.network(x), y, rtol=1e-9, atol=1e-9 * y_unit)
+    else:
+        with pytest.raises(ValueError, match=r"float64|scale|unit"):
+            interpolate(x, y)
+
+
+def test_subnormal_data_do_not_lose_the_knots():
+    x = np.arange(5.0)
+    y = np.array([0, 3, 1, 4, 1]) * 5e-324
+    assert interpolate(x, y).n_neurons == interpolate(x, y / 5e-324).n_neurons
+
+
+def test_abscissae_one_ulp_apart():
+    x = 1.0 + np.arange(6) * np.spacing(1.0)
+    y = np.array([0.0, 1.0, 0.0, 1.0, 1.0, 3.0])
+    for p in (0, 0.5):
+        solution = interpolate(x, y, p=p)
+        assert solution.n_neurons == fewest_knots(range(6), y)
+        np.testing.assert_allclose(solution.predict(x), y, atol=1e-12)
+
+
+@pytest.mark.parametrize("verb", [interpolate, lambda x, y: approximate(x, y, tolerance=0)])
+@pytest.mark.parametrize("container", [list, lambda v: np.array(v, dtype=np.int64)])
+def test_integers_that_collapse_in_floats_name_both_rows(verb, container):
+    big = 2**53
+    with pytest.raises(ValueError, match=r"(?s)x.*(2.*3|3.*2).*subtract an offset"):
+        verb(container([0, 5, big, big + 1]), [0, 1, 2, 3])
+    with pytest.raises(ValueError, match=r"(?s)y.*(0.*2|2.*0).*subtract an offset"):
+        verb([0, 1, 2], container([big, 0, big + 1]))
+
+
+def test_large_integers_that_do_not_collapse_are_accepted():
+    big = 2**53
+    x = [big + 2 * i for i in range(5)]
+    solution = interpolate(x, [0, 1, 0, 1, 1])
+    assert solution.n_neurons == 3
+    np.testing.assert_array_equal(solution.predict(np.array(x, float)), [0, 1, 0, 1, 1])
+
+
+@pytest.mark.parametrize("verb", [interpolate, lambda x, y: approximate(x, y, tolerance=0)])
+@pytest.mark.parametrize(("x_offset", "y_offset"), [(1e9, 0.0), (0.0, 1e12), (1e9, 1e12), (-1e9, -1e12)])
+def test_offsets_keep_predictions_within_four_ulp(verb, x_offset, y_offset):
+    rng = np.random.default_rng(1)
+    x = np.unique(x_offset + np.sort(rng.uniform(0, 1000, 2000)))
+    y = y_offset + np.cumsum(rng.normal(size=len(x)))
+    solution = verb(x, y)
+    assert np.all(np.abs(solution.predict(x) - y) <= 4 * np.spacing(np.abs(y)))
+
+
+# Many points
+
+
+def random_walk(n):
+    rng = np.random.default_rng(2)
+    return np.sort(rng.uniform(0, n, n)), np.cumsum(rng.normal(size=n))
+
+
+@pytest.mark.parametrize("n", [100_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("p", [0, 0.5])
+def test_long_walk_survives_in_table_and_network(n, p):
+    x, y = random_walk(n)
+    solution = interpolate(x, y, p=p)
+    assert_interpolates(solution, x, y)
+    scale = np.abs(y).max()
+    assert np.abs(solution.predict(x) - y).max() <= 1e-12 * scale
+    assert np.abs(solution.network(x) - y).max() <= 1e-9 * scale
+
+
+def test_network_call_is_its_own_exact_sum():
+    """The network's fast evaluation against its parameters summed in rational arithmetic."""
+    x, y = random_walk(300)
+    network = interpolate(x, y).network
+    t = np.random.default_rng(3).uniform(x[0], x[-1], 20)
+    w, b, v = map(exact, (network.input_weights[:, 0], network.biases, network.output_weights[:, 0]))
+    affine, constant = Fraction(network.slope[0, 0]), Fraction(network.intercept[0])
+    sums = [
+        sum(v_k * max(w_k * t_i + b_k, 0) for w_k, b_k, v_k in zip(w, b, v)) + affine * t_i + constant
+        for t_i in exact(t)
+    ]
+    np.testing.assert_allclose(network(t), [float(e) for e in sums], rtol=0, atol=1e-13 * np.abs(y).max())
+
+
+@pytest.mark.parametrize("n", [100_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
+def test_long_walk_stays_within_its_band(n):
+    x, y = random_walk(n)
+    solution = approximate(x, y, tolerance=2.0)
+    assert solution.max_error <= 2.0 * (1 + 1e-9)
+    assert np.abs(solution.predict(x) - y).max() <= 2.0 * (1 + 1e-9)
+    assert np.abs(solution.network(x) - y).max() <= 2.0 * (1 + 1e-9) + 1e-9 * np.abs(y).max()

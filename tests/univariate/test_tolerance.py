@@ -1,0 +1,233 @@
+"""`approximate` on the line against a MILP and an exact cubic-time sweep."""
+
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from oracles import MUTANTS, exact_sweep, fewest_knots, fewest_knots_milp
+from reluctant import approximate, interpolate
+from univariate.checks import assert_consistent
+from univariate.strategies import GENERATORS, GENERIC, TIED, tables
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "thermocouple_type_k.csv"
+
+
+def band_of(data, eps) -> tuple[list[Fraction], list[Fraction]]:
+    return [y - e for y, e in zip(data.exact_y, eps)], [y + e for y, e in zip(data.exact_y, eps)]
+
+
+def assert_within(solution, data, eps, slack: float = 1e-9) -> None:
+    """Every residual is within eps (1 + slack), up to what rounding of the data amounts to on their slopes."""
+    assert_consistent(solution, data.x, data.y)
+    eps = np.array([float(e) for e in eps])
+    slopes = np.concatenate([np.diff(data.y) / np.diff(data.x), solution.function.slopes])
+    rounding = 2.0**-50 * (np.abs(data.y).max() + np.abs(slopes).max() * np.abs(data.x).max())
+    assert np.all(np.abs(solution.predict(data.x) - data.y) <= eps * (1 + slack) + rounding)
+
+
+def random_band(rng: np.random.Generator, data) -> list[Fraction]:
+    """One tolerance for all points or one each, often zero, in the unit of the data."""
+    n = len(data.x)
+    unit = Fraction(1, 10) if rng.random() < 0.5 else Fraction(1, 2)
+    each = rng.integers(0, 8, n) * rng.integers(0, 2, n)
+    eps = each if rng.random() < 0.5 else np.full(n, rng.integers(0, 8))
+    return [int(e) * unit for e in eps]
+
+
+@pytest.mark.parametrize("kind", TIED)
+def test_sweep_equals_the_milp_with_ties_and_zero_tolerances(kind):
+    rng = np.random.default_rng(20)
+    for _ in range(400):
+        data = TIED[kind](rng, int(rng.integers(1, 9)))
+        eps = random_band(rng, data)
+        solution = approximate(data.x, data.y, tolerance=[float(e) for e in eps])
+        assert solution.n_neurons == fewest_knots_milp(data.x, *band_of(data, eps))
+        assert_within(solution, data, eps)
+
+
+@pytest.mark.parametrize("kind", GENERIC)
+def test_sweep_equals_the_milp_on_random_data(kind):
+    rng = np.random.default_rng(21)
+    for _ in range(60):
+        data = GENERIC[kind](rng, int(rng.integers(1, 9)))
+        eps = rng.exponential(0.3 * np.ptp(data.y) + 1e-3, len(data.x)) * rng.integers(0, 2)
+        solution = approximate(data.x, data.y, tolerance=eps)
+        assert solution.n_neurons == fewest_knots_milp(data.x, data.y - eps, data.y + eps)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", GENERATORS)
+def test_sweep_equals_the_milp_on_more_and_larger_tables(kind):
+    rng = np.random.default_rng(22)
+    for _ in range(1000):
+        data = GENERATORS[kind](rng, int(rng.integers(6, 12)))
+        eps = random_band(rng, data)
+        solution = approximate(data.x, data.y, tolerance=[float(e) for e in eps])
+        assert solution.n_neurons == fewest_knots_milp(data.x, *band_of(data, eps))
+
+
+@pytest.mark.parametrize("kind", GENERATORS)
+def test_sweep_equals_the_exact_sweep_on_longer_data(kind):
+    rng = np.random.default_rng(23)
+    for _ in range(25):
+        data = GENERATORS[kind](rng, int(rng.integers(10, 60)))
+        eps = random_band(rng, data)
+        solution = approximate(data.x, data.y, tolerance=[float(e) for e in eps])
+        assert solution.n_neurons == exact_sweep(data.exact_x, *band_of(data, eps))
+        assert_within(solution, data, eps)
+
+
+@settings(derandomize=True, deadline=None, max_examples=200)
+@given(data=tables(max_points=14), factors=st.lists(st.integers(0, 4), min_size=14, max_size=14))
+def test_sweep_equals_the_exact_sweep_in_any_unit(data, factors):
+    unit = max(abs(y) for y in data.exact_y) / 8
+    eps = [f * unit for f in factors[: len(data.x)]]
+    solution = approximate(data.x, data.y, tolerance=[float(e) for e in eps])
+    assert solution.n_neurons == exact_sweep(data.exact_x, *band_of(data, eps))
+    assert_within(solution, data, eps)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_data_of_these_tests_tell_the_library_from_every_broken_sweep(mutant):
+    rng = np.random.default_rng(24)
+    for _ in range(300):
+        data = TIED["integer_walk"](rng, 30)
+        band = band_of(data, [Fraction(3, 2)] * 30)
+        broken = exact_sweep(data.exact_x, *band, rules=MUTANTS[mutant])
+        if approximate(data.x, data.y, tolerance=1.5).n_neurons != broken:
+            return
+    pytest.fail("no instance tells the library from this mutant")
+
+
+# Zero tolerance
+
+
+@settings(derandomize=True, deadline=None, max_examples=150)
+@given(data=tables())
+def test_zero_tolerance_counts_as_interpolation(data):
+    solution = approximate(data.x, data.y, tolerance=0)
+    assert solution.n_neurons == interpolate(data.x, data.y, p=0).n_neurons
+    assert solution.n_neurons == fewest_knots(data.exact_x, data.exact_y)
+    assert_within(solution, data, np.zeros(len(data.x)))
+
+
+@pytest.mark.parametrize("kind", GENERATORS)
+def test_zero_tolerance_counts_as_interpolation_on_long_data(kind):
+    rng = np.random.default_rng(25)
+    for n in (100, 2000):
+        data = GENERATORS[kind](rng, n)
+        assert approximate(data.x, data.y, tolerance=0).n_neurons == interpolate(data.x, data.y).n_neurons
+
+
+def test_zero_tolerance_counts_as_interpolation_on_decimal_walks():
+    for seed in range(100):
+        y = 0.1 * np.cumsum(np.random.default_rng(seed).integers(-1, 2, 200))
+        for x in (np.arange(200), 0.1 * np.arange(200), 1e6 + 0.1 * np.arange(200)):
+            assert approximate(x, y, tolerance=0).n_neurons == interpolate(x, y).n_neurons
+
+
+def test_zero_tolerance_counts_as_interpolation_on_a_near_collinear_parabola():
+    x = np.linspace(0, 1, 20_001)
+    y = 1e6 + x**2
+    assert np.abs(np.diff(y, 2)).max() <= 2e-14 * 1e6
+    assert approximate(x, y, tolerance=0).n_neurons == interpolate(x, y).n_neurons
+
+
+# Slack
+
+
+def test_decimal_tolerance_is_not_lost_to_rounding():
+    """Residuals of exactly 0.1 on both sides: one link in decimals, none in naive floats."""
+    i = np.arange(200)
+    y = 0.1 * i + np.where(i % 2, 0.1, -0.1)
+    assert approximate(i, y, tolerance=0.1).n_neurons == 0
+
+
+@pytest.mark.parametrize("kind", [*GENERIC, "integers", "integer_walk", "integer_parabola"])
+def test_without_slack_the_count_is_that_of_rational_arithmetic(kind):
+    """The bounds y ± ε are floats here wherever they can be touched."""
+    rng = np.random.default_rng(26)
+    for _ in range(15):
+        data = GENERATORS[kind](rng, 30)
+        eps = np.ceil(np.ptp(data.y)) / 8
+        band = band_of(data, [Fraction(eps)] * 30)
+        solution = approximate(data.x, data.y, tolerance=eps, rtol=0.0)
+        assert solution.n_neurons == exact_sweep(data.exact_x, *band)
+        residual = np.abs(solution.predict(data.x) - data.y)
+        assert residual.max() <= eps + 2 * np.spacing(np.abs(data.y).max())
+
+
+def test_certificate_names_the_tolerance_and_whether_it_was_widened():
+    x = np.arange(50.0)
+    widened = approximate(x, np.sin(x), tolerance=0.25).certificate.reason
+    strict = approximate(x, np.sin(x), tolerance=0.25, rtol=0.0).certificate.reason
+    assert "0.25" in widened
+    assert "0.25" in strict
+    assert "widened by a relative" in widened
+    assert "widened" not in strict
+
+
+@pytest.mark.parametrize("offset", [0.0, 1000.0])
+@pytest.mark.parametrize("kind", GENERATORS)
+def test_measured_error_is_within_the_tolerance_and_its_slack(kind, offset):
+    """As a user would check it, to the last bit: the slack leaves room for rounding."""
+    data = GENERATORS[kind](np.random.default_rng(31), 500)
+    y = data.y + offset
+    for eps in np.ptp(data.y) * np.array([0.01, 0.1, 0.3]):
+        solution = approximate(data.x, y, tolerance=eps)
+        assert solution.max_error <= eps * (1 + 1e-9)
+        assert np.abs(solution.predict(data.x) - y).max() <= eps * (1 + 1e-9)
+
+
+# Invariants
+
+
+@pytest.mark.parametrize("kind", GENERATORS)
+def test_knots_never_increase_with_the_tolerance(kind):
+    data = GENERATORS[kind](np.random.default_rng(27), 400)
+    spread = np.ptp(data.y)
+    counts = [approximate(data.x, data.y, tolerance=spread * e).n_neurons for e in np.linspace(0, 0.6, 40)]
+    assert all(b <= a for a, b in pairwise(counts))
+    assert counts[-1] == 0
+
+
+@pytest.mark.parametrize("kind", GENERATORS)
+def test_reflections_shifts_and_scales_keep_the_count(kind):
+    rng = np.random.default_rng(28)
+    for _ in range(10):
+        data = GENERATORS[kind](rng, 60)
+        eps = float(random_band(rng, data)[0]) + 0.25
+        count = approximate(data.x, data.y, tolerance=eps).n_neurons
+        assert approximate(data.x, -data.y, tolerance=eps).n_neurons == count
+        assert approximate(-data.x[::-1], data.y[::-1], tolerance=eps).n_neurons == count
+        assert approximate(data.x + 1024, data.y - 4096, tolerance=eps).n_neurons == count
+        scaled = approximate(data.x * 2.0**40, data.y * 2.0**-30, tolerance=eps * 2.0**-30)
+        assert scaled.n_neurons == count
+
+
+def test_one_tolerance_is_the_same_as_one_for_each_point():
+    data = GENERIC["wave"](np.random.default_rng(29), 300)
+    scalar = approximate(data.x, data.y, tolerance=0.05)
+    each = approximate(data.x, data.y, tolerance=np.full(300, 0.05))
+    np.testing.assert_array_equal(scalar.function.knots, each.function.knots)
+
+
+def test_wide_band_needs_no_neuron():
+    data = GENERIC["noise"](np.random.default_rng(30), 100)
+    assert approximate(data.x, data.y, tolerance=np.ptp(data.y) / 2).n_neurons == 0
+
+
+@pytest.mark.parametrize(("tolerance", "knots"), [("6.64", 3), ("2", 8), ("1", 11), ("0.5", 15), ("0.1", 39)])
+def test_thermocouple_table_needs_as_many_knots_as_in_exact_decimals(tolerance, knots):
+    temperature, emf = np.loadtxt(EXAMPLE, delimiter=",", skiprows=1, unpack=True)
+    solution = approximate(emf, temperature, tolerance=float(tolerance))
+    microvolts, degrees = np.rint(1000 * emf).astype(int).tolist(), temperature.astype(int).tolist()
+    eps = Fraction(tolerance)
+    assert exact_sweep(microvolts, [t - eps for t in degrees], [t + eps for t in degrees]) == knots
+    assert solution.n_neurons == knots
+    assert solution.max_error <= float(tolerance) * (1 + 1e-9)
