@@ -15,9 +15,9 @@ from reluctant.network import ReLUNetwork
 from reluctant.solution import Certificate, Solution
 
 if TYPE_CHECKING:
-    from reluctant.solve import approximate, critical_p, interpolate, p_path
+    from reluctant.solve import approximate, interpolate
     from reluctant.univariate.piecewise_linear import PiecewiseLinear
-    from reluctant.univariate.ppath import PPath
+    from reluctant.univariate.ppath import PPath, critical_p, p_path
 
 __version__ = "0.1.0"
 
@@ -39,9 +39,9 @@ _HOME_OF = {
     "PPath": "reluctant.univariate.ppath",
     "PiecewiseLinear": "reluctant.univariate.piecewise_linear",
     "approximate": "reluctant.solve",
-    "critical_p": "reluctant.solve",
+    "critical_p": "reluctant.univariate.ppath",
     "interpolate": "reluctant.solve",
-    "p_path": "reluctant.solve",
+    "p_path": "reluctant.univariate.ppath",
 }
 
 

@@ -1,0 +1,213 @@
+"""The line: speed, memory and accuracy, beside splineops, pwlf and a NumPy floor, in one run.
+
+    python benchmarks/line.py            everything, about five minutes (pwlf takes most of it)
+    python benchmarks/line.py --quick    without pwlf and with at most 10^5 points
+
+Times are medians of `--repeats` runs in one thread, compilation left out; the spread is (max − min) / median. The floor
+is one NumPy pass over the data, cumsum(y) and diff(y) / diff(x).
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from reluctant import approximate, interpolate, p_path
+
+TABLE = Path(__file__).parent.parent / "examples" / "thermocouple_type_k.csv"
+
+
+def random_walk(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return np.sort(rng.uniform(size=n)), np.cumsum(rng.normal(size=n))
+
+
+def convex(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    x = np.sort(np.random.default_rng(seed).uniform(size=n))
+    return x, np.exp(x)
+
+
+def sine(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    x = np.sort(np.random.default_rng(seed).uniform(size=n))
+    return x, np.sin(40 * x)
+
+
+def straight(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    x = np.arange(float(n))
+    return x, 0.1 * x
+
+
+def floor(x: np.ndarray, y: np.ndarray) -> None:
+    np.cumsum(y)
+    np.diff(y) / np.diff(x)
+
+
+def timed(action: Callable[[], object], repeats: int) -> tuple[float, float]:
+    """Median seconds and relative spread."""
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        action()
+        seconds.append(time.perf_counter() - start)
+    middle = median(seconds)
+    return middle, (max(seconds) - min(seconds)) / middle
+
+
+def interpolation_speed(sizes: list[int], repeats: int) -> None:
+    from splineops.adaptive_regression_splines.sparsification import sparsest_interpolant
+
+    print("\nInterpolation: seconds (times the floor); network = building it on first access")
+    print(f"{'data':8} {'N':>8} {'floor':>9} {'p = 0':>16} {'p = 0.5':>16} {'p = 1':>16} {'network':>16} {'splineops':>18}")
+    for name, data in (("walk", random_walk), ("convex", convex)):
+        for n in sizes:
+            x, y = data(n)
+            base, _ = timed(lambda: floor(x, y), repeats)
+            cells = []
+            for p in (0, 0.5, 1):
+                seconds, _ = timed(lambda: interpolate(x, y, p), repeats)
+                cells.append(f"{seconds:9.5f} ({seconds / base:4.1f})")
+            solutions = iter([interpolate(x, y) for _ in range(repeats)])
+            seconds, _ = timed(lambda: next(solutions).network, repeats)
+            cells.append(f"{seconds:9.5f} ({seconds / base:4.1f})")
+            rival, _ = timed(lambda: sparsest_interpolant(x, y), min(repeats, 3))
+            ours, _ = timed(lambda: interpolate(x, y), repeats)
+            cells.append(f"{rival:9.4f} = {rival / ours:4.0f} x")
+            print(f"{name:8} {n:8d} {base:9.6f} " + " ".join(f"{cell:>16}" for cell in cells))
+
+
+def tolerance_speed(n: int, repeats: int) -> None:
+    print(f"\nApproximation within a tolerance, N = {n}")
+    print(f"{'data':28} {'tolerance':>9} {'knots':>8} {'seconds':>9} {'x floor':>8} {'spread':>7}")
+    cases: list[tuple[str, Callable, float, float]] = [
+        ("walk", random_walk, 1.0, 1e-9),
+        ("walk", random_walk, 0.01, 1e-9),
+        ("sine", sine, 1e-4, 1e-9),
+        ("convex", convex, 1e-6, 1e-9),
+        ("straight line", straight, 1e-12, 1e-9),
+        ("straight line, rtol = 0", straight, 1e-12, 0.0),
+    ]
+    for name, data, tolerance, rtol in cases:
+        x, y = data(n)
+        base, _ = timed(lambda: floor(x, y), repeats)
+        seconds, spread = timed(lambda: approximate(x, y, tolerance=tolerance, rtol=rtol), repeats)
+        knots = approximate(x, y, tolerance=tolerance, rtol=rtol).n_neurons
+        print(f"{name:28} {tolerance:9.0e} {knots:8d} {seconds:9.4f} {seconds / base:8.1f} {spread:7.0%}")
+
+
+def path_speed(quick: bool, repeats: int) -> None:
+    print("\nThe path in p")
+    print(f"{'data':8} {'N':>8} {'seconds':>9} {'breakpoints':>12} {'unresolved':>11} {'p*':>8}")
+    for name, data, n in (("walk", random_walk, 10**6), ("convex", convex, 10**4), ("convex", convex, 10**5)):
+        if quick and n > 10**5:
+            n = 10**5
+        x, y = data(n)
+        seconds, _ = timed(lambda: p_path(x, y), min(repeats, 3))
+        path = p_path(x, y)
+        breaks, open_ = len(path.breakpoints), len(path.unresolved)
+        print(f"{name:8} {n:8d} {seconds:9.3f} {breaks:12d} {open_:11d} {path.critical_p:8.4f}")
+
+
+def accuracy(n: int) -> None:
+    print(f"\nAccuracy, random walk, N = {n}: largest error of predict and of the network's own call")
+    print(f"{'offset':16} {'predict / max|y|':>17} {'predict in ulp of y':>20} {'network / max|y|':>17}")
+    x, y = random_walk(n)
+    wide = n * x  # spacing about one, so that an offset of 10^9 leaves the points apart
+    for name, u, v in (("none", x, y), ("1e9 in x", wide + 1e9, y), ("1e12 in y", x, y + 1e12)):
+        solution = interpolate(u, v)
+        error = np.abs(solution.predict(u) - v)
+        network = np.max(np.abs(solution.network(u) - v)) / np.max(np.abs(v))
+        in_ulp = np.max(error / np.spacing(np.abs(v)))
+        print(f"{name:16} {np.max(error) / np.max(np.abs(v)):17.1e} {in_ulp:20.1f} {network:17.1e}")
+
+
+def memory(n: int) -> None:
+    """Peak memory above the imported baseline, in arrays of length n, each case in a process of its own."""
+    print(f"\nPeak memory above the imported and compiled baseline, in float64 arrays of length N = {n} (input included)")
+    for case in ("interpolate p=0", "interpolate p=0.5", "approximate", "p_path"):
+        run = [sys.executable, __file__, "--memory-of", case, "--size", str(n)]
+        grown = float(subprocess.run(run, check=True, capture_output=True, text=True).stdout)
+        print(f"{case:20} {grown / (8 * n):6.1f}")
+
+
+def memory_of(case: str, n: int) -> None:
+    actions: dict[str, Callable] = {
+        "interpolate p=0": lambda x, y: interpolate(x, y),
+        "interpolate p=0.5": lambda x, y: interpolate(x, y, 0.5),
+        "approximate": lambda x, y: approximate(x, y, tolerance=0.01),
+        "p_path": lambda x, y: p_path(x, y),
+    }
+    actions[case](*random_walk(1000))
+    before = peak_resident(reset=True)
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(size=n), rng.normal(size=n)
+    x.sort()
+    np.cumsum(y, out=y)
+    actions[case](x, y)
+    print(peak_resident() - before)
+
+
+def peak_resident(reset: bool = False) -> int:
+    """Peak resident bytes of this process; with `reset`, from now on (Linux)."""
+    if reset:
+        Path("/proc/self/clear_refs").write_text("5")
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(status.split("VmHWM:")[1].split()[0])
+
+
+def pwlf_comparison() -> None:
+    import pwlf
+
+    temperature, emf = np.loadtxt(TABLE, delimiter=",", skiprows=1, unpack=True)
+    print("\nThermocouple table, mV to degrees, 1,643 rows: pwlf.fitfast beside the exact sweep")
+    print(f"{'segments':>8} {'pwlf error':>11} {'pwlf s':>8} {'our error':>10} {'our s':>8} {'ours at pwlf error':>19}")
+    for segments in (4, 8, 12):
+        start = time.perf_counter()
+        model = pwlf.PiecewiseLinFit(emf, temperature, seed=0)
+        model.fitfast(segments, pop=3)
+        spent = time.perf_counter() - start
+        error = float(np.max(np.abs(model.predict(emf) - temperature)))
+        start = time.perf_counter()
+        tolerance = smallest_tolerance(emf, temperature, segments - 1)
+        ours = time.perf_counter() - start
+        same = approximate(emf, temperature, tolerance=error).n_neurons + 1
+        print(f"{segments:8d} {error:11.3f} {spent:8.1f} {tolerance:10.3f} {ours:8.3f} {same:10d} segments")
+
+
+def smallest_tolerance(x: np.ndarray, y: np.ndarray, knots: int) -> float:
+    """Smallest ε for which `knots` knots are enough, by bisection to 10^-6 of the range of y."""
+    low, high = 0.0, float(np.ptp(y)) / 2
+    while high - low > 1e-6 * np.ptp(y):
+        middle = (low + high) / 2
+        low, high = (low, middle) if approximate(x, y, tolerance=middle).n_neurons <= knots else (middle, high)
+    return high
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="at most 10^5 points and no pwlf")
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--memory-of", help=argparse.SUPPRESS)
+    parser.add_argument("--size", type=int, default=10**6, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.memory_of:
+        memory_of(arguments.memory_of, arguments.size)
+        return
+    largest = 10**5 if arguments.quick else 10**6
+    interpolation_speed([n for n in (10**3, 10**4, 10**5, 10**6) if n <= largest], arguments.repeats)
+    tolerance_speed(largest, arguments.repeats)
+    path_speed(arguments.quick, arguments.repeats)
+    accuracy(largest)
+    memory(largest)
+    if not arguments.quick:
+        pwlf_comparison()
+
+
+if __name__ == "__main__":
+    main()
