@@ -1,0 +1,78 @@
+"""An interpolation problem in the form the exact solvers work on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reluctant.errors import InfeasibleError
+from reluctant.multivariate.patterns import homogeneous
+from reluctant.multivariate.program import hinge_network
+from reluctant.network import ReLUNetwork
+from reluctant.validation import as_floats
+
+Array = NDArray[np.float64]
+
+INTERPOLATES = 1e-9  # largest error, relative to max|y|, of what counts as an interpolant
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Distinct rows, columns and labels scaled by powers of two to less than two in size."""
+
+    Xbar: Array
+    y: Array
+    affine: bool
+    x_unit: Array
+    y_unit: float
+
+    @classmethod
+    def of(cls, X: ArrayLike, y: ArrayLike, affine: bool) -> Problem:
+        """Check, merge and scale the data."""
+        Xbar, y = distinct_rows(X, y)
+        if len(y) > 63:
+            raise ValueError(f"X has {len(y)} distinct rows; an enumeration is for at most 63")
+        x_unit, y_unit = _power_of_two(np.abs(Xbar).max(axis=0)), float(_power_of_two(np.abs(y).max()))
+        return cls(Xbar / x_unit, y / y_unit, affine, x_unit, y_unit)
+
+    @property
+    def tolerance(self) -> float:
+        """Largest error of an interpolant, in scaled units."""
+        return INTERPOLATES * float(np.abs(self.y).max())
+
+    def network(self, U: Array, signs: Array, affine: Array) -> ReLUNetwork:
+        """Network in the user's units."""
+        return hinge_network(U * self.y_unit / self.x_unit, signs, affine * self.y_unit / self.x_unit)
+
+    def accepts(self, network: ReLUNetwork) -> bool:
+        """Whether a network meets the labels, evaluated in float64 as it stands."""
+        X = (self.Xbar * self.x_unit)[:, :-1]
+        return bool(np.abs(network(X) - self.y * self.y_unit).max() <= self.tolerance * self.y_unit)
+
+
+def distinct_rows(X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
+    """X̄ and y without repeated rows.
+
+    Raises
+    ------
+    InfeasibleError
+        If equal rows have different labels.
+    """
+    Xbar, y = homogeneous(X), as_floats(y, "y")
+    if y.shape != (len(Xbar),):
+        raise ValueError(f"y must have shape ({len(Xbar)},), got {y.shape}")
+    rows, first, copy_of = np.unique(Xbar, axis=0, return_index=True, return_inverse=True)
+    differs = y != y[first][copy_of]
+    if differs.any():
+        i = int(np.argmax(differs))
+        j = int(first[copy_of[i]])
+        raise InfeasibleError(
+            f"rows {j} and {i} of X are equal but have y = {y[j]:g} and y = {y[i]:g}; merge them or allow a tolerance"
+        )
+    return rows, y[first]
+
+
+def _power_of_two(size: Array) -> Array:
+    return 2.0 ** np.where(size > 0, np.frexp(size)[1] - 1, 0)
