@@ -50,7 +50,7 @@ _SHORT = 2.0**-10
 
 
 @njit(cache=True)
-def edge_logs(jumps, run_starts):  # type: ignore[no-untyped-def]
+def edge_logs(jumps, run_starts):
     """Return ln g of every jump and (ln S, ln(S/a), ln(S/b)) of every edge, in units of a power of two for each run."""
     log_jumps, edges = np.zeros(len(jumps)), np.zeros((len(jumps), 3))
     for r in range(len(run_starts) - 1):
@@ -73,37 +73,35 @@ def edge_logs(jumps, run_starts):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _half_weight(log_sum, log_ratio, p):  # type: ignore[no-untyped-def]
+def _half_weight(log_sum, log_ratio, p):
     """a^p (1 − (a/S)^(1−p)) / (1−p) from ln S and ln(S/a)."""
     x = (1.0 - p) * log_ratio
     return math.exp(p * (log_sum - log_ratio)) * log_ratio * (-math.expm1(-x) / x if x > 0.0 else 1.0)
 
 
 @njit(cache=True)
-def pair_weight(log_sum, to_a, to_b, p):  # type: ignore[no-untyped-def]
+def pair_weight(log_sum, to_a, to_b, p):
     """ŵ(p) for 0 ≤ p ≤ 1 from ln(S/G), ln(S/a), ln(S/b)."""
     return _half_weight(log_sum, to_a, p) + _half_weight(log_sum, to_b, p)
 
 
 @njit(cache=True)
-def _exponential_slope(z, p):  # type: ignore[no-untyped-def]
+def _exponential_slope(z, p):
     """(e^{pz} − 1) / p."""
     return math.expm1(p * z) / p if p > 0.0 else z
 
 
 @njit(cache=True)
-def pair_weight_slope(log_sum, to_a, to_b, p):  # type: ignore[no-untyped-def]
+def pair_weight_slope(log_sum, to_a, to_b, p):
     """(ŵ(p) − 1) / p for 0 ≤ p < 1; at p = 0 its limit ln(a b / S) + 1."""
     powers = (
-        _exponential_slope(log_sum - to_a, p)
-        + _exponential_slope(log_sum - to_b, p)
-        - _exponential_slope(log_sum, p)
+        _exponential_slope(log_sum - to_a, p) + _exponential_slope(log_sum - to_b, p) - _exponential_slope(log_sum, p)
     )
     return (powers + 1.0) / (1.0 - p)
 
 
 @njit(cache=True)
-def middle_log(lo, hi, edges):  # type: ignore[no-untyped-def]
+def middle_log(lo, hi, edges):
     """The ln G that is the middle of all logarithms on edges lo..hi, so that the |z| stay small."""
     low, high = np.inf, -np.inf
     for j in range(lo, hi + 1):
@@ -113,7 +111,7 @@ def middle_log(lo, hi, edges):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def flip_costs(lo, hi, p0, p1, edges, matched, out):  # type: ignore[no-untyped-def]
+def flip_costs(lo, hi, p0, p1, edges, matched, out):
     """Write lower Bernstein coefficients on [p0, p1] of what toggling each of edges lo..hi adds to the cost.
 
     Removing a pair costs ŵ, adding one saves it; for p0 = 0, (ŵ − 1)/p takes the place of ŵ. Every coefficient is
@@ -155,7 +153,7 @@ def flip_costs(lo, hi, p0, p1, edges, matched, out):  # type: ignore[no-untyped-
 
 
 @njit(cache=True)
-def cost_increase(lo, hi, p, edges, old, new):  # type: ignore[no-untyped-def]
+def cost_increase(lo, hi, p, edges, old, new):
     """What going from matching `old` to `new` on edges lo..hi adds to the scaled cost at p > 0."""
     log_scale = middle_log(lo, hi, edges)
     total = 0.0
@@ -167,7 +165,7 @@ def cost_increase(lo, hi, p, edges, old, new):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def classes_of_equal_values(ascending, gap):  # type: ignore[no-untyped-def]
+def classes_of_equal_values(ascending, gap):
     """Number ascending values so that those within `gap` of the first of their class share a number."""
     numbers = np.zeros(len(ascending), dtype=np.int64)
     first = 0
@@ -179,7 +177,12 @@ def classes_of_equal_values(ascending, gap):  # type: ignore[no-untyped-def]
     return numbers
 
 
-def fingerprints(log_jumps, edges, run_starts, tie_rtol):  # type: ignore[no-untyped-def]
+def fingerprints(
+    log_jumps: NDArray[np.float64],
+    edges: NDArray[np.float64],
+    run_starts: NDArray[np.int64],
+    tie_rtol: float,
+) -> NDArray[np.int64]:
     """Return for every edge a 64-bit sum, h(a) + h(b) − h(S), of random marks of its slope changes.
 
     Slope changes within a relative `tie_rtol` share a mark. A flip whose signed sum of fingerprints is zero exchanges
@@ -188,7 +191,9 @@ def fingerprints(log_jumps, edges, run_starts, tie_rtol):  # type: ignore[no-unt
     joins = np.ones(len(log_jumps), dtype=np.bool_)
     joins[run_starts[1:] - 1] = False
     left = np.flatnonzero(joins)
-    ends = np.union1d(left, left + 1)
+    joined = joins.copy()
+    joined[1:] |= joins[:-1]
+    ends = np.flatnonzero(joined)
     logs = np.concatenate([log_jumps[ends], edges[left, 0]])
     order = np.argsort(logs)
     marks = np.random.default_rng(0).integers(-(2**63), 2**63 - 1, len(logs), dtype=np.int64)

@@ -1,0 +1,303 @@
+"""Optimal matchings of the jumps of a run as p moves from 0+ to 1, with a certificate for every interval.
+
+A *flip* of a matching toggles a contiguous stretch of edges that are in turn in it and not. A matching is optimal
+iff no flip lowers the cost; it is the only one iff every flip raises it. A flip that exchanges slope changes for equal
+ones costs nothing for any p; among the matchings that differ by such flips the one with the leftmost pairs is meant.
+
+On an interval of p the cost increase of a flip is bounded below by a polynomial in Bernstein form, which is positive
+where all its coefficients are. An edge is *settled* when, for each coefficient, the cheapest flip through it costs more
+than nothing: its state is then the same on the whole interval. Settled edges cut the run, only the rest is bisected.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from reluctant.univariate._pair_weights import (
+    EPS,
+    MOST_COEFFICIENTS,
+    cost_increase,
+    flip_costs,
+    middle_log,
+    pair_weight,
+)
+
+_NO_FLIP = 1e300
+# On the interval (0, p1] costs are divided by p, and it shrinks geometrically.
+_FIRST_END = 0.12
+_FIRST_SHRINK = 0.24
+# Off the middle, so that simple fractions such as p = 1/2 are no ends of intervals.
+_SPLIT = 0.4871
+# A chain of intervals without certificate is long enough to show that rounding is in the way: the next may be longer.
+_CHAIN_GROWTH = 0.25
+
+
+@njit(cache=True)
+def _pair_from_the_left(lo, hi, matched):
+    """Turn `pair j with j + 1 if j is still free' into a matching."""
+    j = lo
+    while j < hi:
+        if matched[j]:
+            matched[j + 1] = False
+            j += 1
+        j += 1
+
+
+@njit(cache=True)
+def _sparsest_matching(lo, hi, edges, prints, matched):
+    """Write the p → 0+ optimum of edges lo..hi: most pairs, then least Σ ln of the slope changes, then leftmost pairs.
+
+    The recursion of `best_matching` with gains ordered first by their number of pairs, 0 or 1.
+    """
+    gains_pair, gain, gain_print = False, 0.0, 0
+    for j in range(hi, lo - 1, -1):
+        w = edges[j, 0] - edges[j, 1] - edges[j, 2]
+        tie = gains_pair and prints[j] == gain_print
+        matched[j] = tie or not gains_pair or w >= gain
+        if matched[j] and not tie:
+            gain, gain_print = w - gain, prints[j] - gain_print
+        else:
+            gain, gain_print = 0.0, 0
+        gains_pair = not gains_pair
+    _pair_from_the_left(lo, hi, matched)
+
+
+@njit(cache=True)
+def best_matching(lo, hi, p, edges, prints, matched):
+    """Write the optimum of edges lo..hi at 0 < p ≤ 1, leftmost pairs where slope changes tie.
+
+    With M_j the most that jumps j, j + 1, … can save, `gain` is D_j = M_j − M_{j+1} = max(0, w_j − D_{j+1}).
+    """
+    log_scale = middle_log(lo, hi, edges)
+    gain, gain_print = 0.0, 0
+    for j in range(hi, lo - 1, -1):
+        w = pair_weight(edges[j, 0] - log_scale, edges[j, 1], edges[j, 2], p)
+        tie = prints[j] == gain_print
+        matched[j] = tie or w >= gain
+        if matched[j] and not tie:
+            gain, gain_print = w - gain, prints[j] - gain_print
+        else:
+            gain, gain_print = 0.0, 0
+    _pair_from_the_left(lo, hi, matched)
+
+
+@njit(cache=True)
+def _down(x):
+    """Lower x by the rounding error of the addition that gave it."""
+    return x - EPS * abs(x)
+
+
+@njit(cache=True)
+def _from_free_jump(start, step, n, lo, costs, matched, prints, best):
+    """Follow n alternating edges from a free jump; return the cost of toggling them all.
+
+    best[i] becomes the least cost of the flips that reach the i-th edge and free a jump in exchange. Flips that
+    exchange equal slope changes are left out, and what has cancelled so far counts as exactly nothing.
+    """
+    total, fingerprint = 0.0, 0
+    for i in range(n):
+        j = start + i * step
+        total = _down(total + costs[j - lo])
+        fingerprint += prints[j] if matched[j] else -prints[j]
+        best[i] = total if matched[j] and fingerprint != 0 else _NO_FLIP
+        if fingerprint == 0:
+            total = 0.0
+    for i in range(n - 2, -1, -1):
+        best[i] = min(best[i], best[i + 1])
+    return total
+
+
+@njit(cache=True)
+def _between_pairs(s, t, lo, costs, matched, extra, work, cheapest):
+    """Lower `cheapest` on the alternating stretch s..t to flips that start and end with a pair, at cost + `extra`."""
+    best = _NO_FLIP
+    for j in range(s, t + 1):
+        best = _down(costs[j - lo] + (min(best, 0.0) if matched[j] else best))
+        work[j - lo] = best
+    best = _NO_FLIP
+    for j in range(t, s - 1, -1):
+        x = costs[j - lo]
+        best = _down(x + (min(best, 0.0) if matched[j] else best))
+        through = _down(_down(work[j - lo] - x) + _down(best + extra))
+        cheapest[j - lo] = min(cheapest[j - lo], through)
+
+
+@njit(cache=True)
+def _cheapest_flips(s, t, lo, costs, extra, matched, prints, work, cheapest):
+    """Lower `cheapest` to the least cost of a flip through each edge of the longest alternating stretch s..t.
+
+    A flip ends at a pair, which it removes and so frees a jump, or where the stretch ends at a jump that is free
+    already. Freeing two jumps loses a pair and costs `extra` more.
+    """
+    _between_pairs(s, t, lo, costs, matched, extra, work[0], cheapest)
+    n = t - s + 1
+    free_left = not matched[s] and (s == 0 or not matched[s - 1])
+    free_right = not matched[t] and not matched[t + 1]
+    if free_left:
+        whole = _from_free_jump(s, 1, n, lo, costs, matched, prints, work[0])
+        for i in range(n):
+            cheapest[s + i - lo] = min(cheapest[s + i - lo], work[0, i], whole if free_right else _NO_FLIP)
+    if free_right:
+        _from_free_jump(t, -1, n, lo, costs, matched, prints, work[0])
+        for i in range(n):
+            cheapest[t - i - lo] = min(cheapest[t - i - lo], work[0, i])
+
+
+@njit(cache=True)
+def unsettled_edges(lo, hi, p0, p1, edges, prints, matched, work, is_open):
+    """Mark the edges of lo..hi that some flip of `matched` passes which may not cost anything somewhere on [p0, p1].
+
+    For p0 = 0 `matched` has to be the p → 0+ optimum; what is bounded then is the cost divided by p, on (0, p1].
+    """
+    n_coefficients = flip_costs(lo, hi, p0, p1, edges, matched, work)
+    cheapest = work[MOST_COEFFICIENTS]
+    cheapest[: hi - lo + 1] = _NO_FLIP
+    extra = 1.0 / p1 if p0 == 0.0 else 0.0
+    s = lo
+    while s <= hi:
+        t = s
+        while t < hi and matched[t] != matched[t + 1]:
+            t += 1
+        for k in range(n_coefficients):
+            _cheapest_flips(s, t, lo, work[k], extra, matched, prints, work[MOST_COEFFICIENTS + 1 :], cheapest)
+        s = t + 1
+    for j in range(lo, hi + 1):
+        is_open[j] = not cheapest[j - lo] > 0.0
+
+
+@njit(cache=True)
+def _optimum_within(lo, hi, p, edges, prints, matched, candidate):
+    """Write to `candidate` the optimum at p on edges lo..hi beside settled neighbours; return whether it differs."""
+    candidate[lo : hi + 1] = matched[lo : hi + 1]
+    first = lo + 1 if lo > 0 and matched[lo - 1] else lo
+    last = hi - 1 if matched[hi + 1] else hi
+    best_matching(first, last, p, edges, prints, candidate)
+    return (candidate[lo : hi + 1] != matched[lo : hi + 1]).any()
+
+
+@njit(cache=True)
+def _crossing(lo, hi, p0, p1, edges, matched, candidate):
+    """Secant estimate of where the costs of the two matchings cross in (p0, p1); −1 where they do not change order."""
+    before = cost_increase(lo, hi, p0, edges, matched, candidate)
+    after = cost_increase(lo, hi, p1, edges, matched, candidate)
+    return p0 + (p1 - p0) * (before / (before - after)) if before > 0.0 > after else -1.0
+
+
+@njit(cache=True)
+def _push_parts(stack, lo, hi, p0, p1, crossing, width):
+    """Push the parts into which [p0, p1] is cut, the first on top: one about the crossing, if known, else two.
+
+    Parts about a crossing are marked, and are cut in two when it comes to it, so that lengths shrink in any case.
+    """
+    h = p1 - p0
+    if crossing > 0.0:
+        reach = max(0.45 * width, min(0.1 * h, h * h))
+        if crossing + reach < p1:
+            stack.append((lo, hi, crossing + reach, p1, True))
+        stack.append((lo, hi, max(crossing - reach, p0), min(crossing + reach, p1), True))
+        if crossing - reach > p0:
+            stack.append((lo, hi, p0, crossing - reach, True))
+    else:
+        middle = p1 * _FIRST_SHRINK if p0 == 0.0 else p0 + _SPLIT * h
+        stack.append((lo, hi, middle, p1, False))
+        stack.append((lo, hi, p0, middle, False))
+
+
+@njit(cache=True)
+def _chain_start(lo, hi, p0, chains):
+    """Where the intervals without certificate begin that reach p0 on some of edges lo..hi; p0 if there are none."""
+    start = p0
+    for j in range(lo, hi + 1):
+        if chains[j, 1] == p0:
+            start = min(start, chains[j, 0])
+    return start
+
+
+class State(NamedTuple):
+    """What the walk in p keeps for every edge, and a buffer for the longest run."""
+
+    matched: NDArray[np.bool_]  # where the walk has come to
+    candidate: NDArray[np.bool_]  # at the end of an interval
+    is_open: NDArray[np.bool_]
+    chains: NDArray[np.float64]  # beginning and end of the last intervals without certificate
+    work: NDArray[np.float64]
+
+
+@njit(cache=True)
+def _trace_run(first, last, width, max_work, edges, prints, state, events, toggled):
+    """Follow the optimum of edges first..last from 0+, where state.matched has it, to 1.
+
+    An event (p0, p1, k) says that some edges are certified up to p0 and from p1 on but not between; those that change
+    are toggled[k:], as far as the next event.
+    """
+    matched, candidate = state.matched, state.candidate
+    stack = [(first, last, _FIRST_END, 1.0, False), (first, last, 0.0, _FIRST_END, False)]
+    done = 0
+    while len(stack) > 0:
+        lo, hi, p0, p1, marked = stack.pop()
+        done += hi - lo + 1
+        unsettled_edges(lo, hi, p0, p1, edges, prints, matched, state.work, state.is_open)
+        a = lo
+        while a <= hi:
+            if not state.is_open[a]:
+                a += 1
+                continue
+            b = a
+            while b < hi and state.is_open[b + 1]:
+                b += 1
+            differs = _optimum_within(a, b, p1, edges, prints, matched, candidate)
+            chain_start = _chain_start(a, b, p0, state.chains)
+            if p1 - p0 <= max(width, _CHAIN_GROWTH * (p0 - chain_start)) or done > max_work:
+                events.append((p0, p1, len(toggled)))
+                _take_over(a, b, matched, candidate, toggled)
+                state.chains[a : b + 1, 0] = chain_start
+                state.chains[a : b + 1, 1] = p1
+            else:
+                crossing = -1.0
+                if differs and not marked and p0 > 0.0 and p1 - p0 < 0.1:
+                    crossing = _crossing(a, b, p0, p1, edges, matched, candidate)
+                _push_parts(stack, a, b, p0, p1, crossing, width)
+            a = b + 1
+
+
+@njit(cache=True)
+def _take_over(lo, hi, matched, candidate, toggled):
+    """Set `matched` to `candidate` on edges lo..hi and append those that change."""
+    for j in range(lo, hi + 1):
+        if matched[j] != candidate[j]:
+            matched[j] = candidate[j]
+            toggled.append(j)
+
+
+@njit(cache=True)
+def trace_runs(run_starts, width, work_limit, edges, prints):
+    """Follow all runs; return the p → 0+ matching, the events and the edges they toggle.
+
+    Every run may spend work_limit visits of each of its edges. Runs of at most three jumps never change.
+    """
+    n = len(edges)
+    first_matching = np.zeros(n + 1, dtype=np.bool_)
+    longest = 1
+    for r in range(len(run_starts) - 1):
+        _sparsest_matching(run_starts[r], run_starts[r + 1] - 2, edges, prints, first_matching)
+        longest = max(longest, run_starts[r + 1] - run_starts[r])
+    state = State(
+        first_matching.copy(),
+        np.zeros(n + 1, dtype=np.bool_),
+        np.zeros(n + 1, dtype=np.bool_),
+        np.full((n, 2), -1.0),
+        np.empty((MOST_COEFFICIENTS + 2, longest)),
+    )
+    events = [(0.0, 0.0, 0) for _ in range(0)]
+    toggled = [0 for _ in range(0)]
+    for r in range(len(run_starts) - 1):
+        first, last = run_starts[r], run_starts[r + 1] - 2
+        if last - first >= 2:
+            max_work = math.ceil(work_limit * (last - first + 1))
+            _trace_run(first, last, width, max_work, edges, prints, state, events, toggled)
+    return first_matching[:n], events, toggled

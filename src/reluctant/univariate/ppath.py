@@ -1,0 +1,327 @@
+"""The ℓp-minimal interpolant on the line as a function of p, certified from p → 0+ to p = 1.
+
+On the line the minimiser of V_p is a maximum-weight matching of the slope jumps of every run of equal curvature,
+so it is constant in p up to finitely many breakpoints [NN, Thm 3.2]. They are found by bisection of those stretches
+of a run that no bound on the alternating flips settles (ours); the runs are independent of one another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reluctant.objective import check_p
+from reluctant.solution import Solution
+from reluctant.univariate import _flips, _kernels, _pair_weights
+from reluctant.univariate.interpolation import RTOL, Corners, corners_of, solution_of_matching
+from reluctant.univariate.points import sorted_points
+from reluctant.validation import check_number, check_table
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+WIDTH = 1e-10
+"""Default width of the brackets of breakpoints."""
+
+TIE_RTOL = 1e-10
+"""Default relative gap below which two slope changes are the same one."""
+
+_WORK_LIMIT = 500.0  # visits of every edge of a run, a few times what random data take
+
+
+@dataclass(frozen=True, eq=False)
+class MatchingPath:
+    """Matchings of the jumps as p grows: the first one and the edges that change state in each interval.
+
+    Parameters
+    ----------
+    first : ndarray of bool, shape (n,)
+        The p → 0+ matching: jumps j and j + 1 share a knot where first[j].
+    intervals : ndarray, shape (E, 2)
+        Ordered by their upper ends. Outside all of them the matching is certified optimal.
+    resolved : ndarray of bool, shape (E,)
+        The interval is a bracket of the asked width in which the matching changes. The others are wider, or may hide
+        changes that undo each other.
+    starts, edges : ndarray of int, shapes (E + 1,) and (starts[-1],)
+        Edges edges[starts[i] : starts[i + 1]] change state in interval i.
+    """
+
+    first: Mask
+    intervals: Array
+    resolved: Mask
+    starts: Indices
+    edges: Indices
+
+    def matching(self, p: float) -> Mask:
+        """The matching at p, (n,); in an interval the one before it."""
+        known = int(np.searchsorted(self.intervals[:, 1], p, side="right"))
+        odd = np.bincount(self.edges[: self.starts[known]], minlength=len(self.first)) % 2 == 1
+        return self.first ^ odd
+
+    @cached_property
+    def extra_knots(self) -> Indices:
+        """Knots gained (+) or lost (−) in each interval, (E,)."""
+        order = np.argsort(self.edges, kind="stable")
+        ranked = self.edges[order]
+        earlier_changes = np.empty_like(order)
+        earlier_changes[order] = np.arange(len(ranked)) - np.searchsorted(ranked, ranked)
+        was_pair = self.first[self.edges] ^ (earlier_changes % 2 == 1)
+        gained = np.concatenate([[0], np.cumsum(np.where(was_pair, 1, -1))])
+        return np.diff(gained[self.starts])
+
+
+def path_of_runs(
+    jumps: Array, run_starts: Indices, *, width: float = WIDTH, tie_rtol: float = TIE_RTOL
+) -> MatchingPath:
+    """Follow the optimal matching of every run from p → 0+ to p = 1.
+
+    Parameters
+    ----------
+    jumps : ndarray, shape (n,)
+        Slope jumps g > 0 of all runs, one run after the other. A run of a single jump may hold any number.
+    run_starts : ndarray of int, shape (R + 1,)
+        Run r is jumps[run_starts[r] : run_starts[r + 1]].
+    width : float
+        Largest width of the bracket of a breakpoint.
+    tie_rtol : float
+        Slope changes closer than this, relatively, count as equal. Among matchings that have the same slope changes
+        the one with the leftmost pairs is returned.
+
+    Returns
+    -------
+    MatchingPath
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> g = np.array([0.007326, 1.134, 6.483, 4.628, 2.533, 0.1031, 1.21, 0.7615])
+    >>> path = path_of_runs(g, np.array([0, 8]))
+    >>> path.intervals.mean(axis=1).round(6)
+    array([0.26246 , 0.947189])
+    >>> path.extra_knots
+    array([ 1, -1])
+    """
+    log_jumps, edges = _pair_weights.edge_logs(jumps, run_starts)
+    prints = _pair_weights.fingerprints(log_jumps, edges, run_starts, tie_rtol)
+    first, events, toggled = _flips.trace_runs(run_starts, 0.5 * width, _WORK_LIMIT, edges, prints)
+    intervals = np.array([event[:2] for event in events]).reshape(-1, 2)
+    counts = np.diff([*(event[2] for event in events), len(toggled)])
+    return _ordered_path(first, intervals, counts, np.array(toggled, dtype=np.int64), width)
+
+
+def _ordered_path(first: Mask, intervals: Array, counts: Indices, toggled: Indices, width: float) -> MatchingPath:
+    """Order the intervals by p; those that touch become one, narrow ones and wide ones apart."""
+    narrow = intervals[:, 1] - intervals[:, 0] <= 0.5 * width * (1 + 1e-9)
+    order = np.lexsort((intervals[:, 0], ~narrow))
+    ends = np.maximum.accumulate(np.where(narrow[order], 0.0, 2.0) + intervals[order, 1])
+    starts_new = np.where(narrow[order], 0.0, 2.0)[1:] + intervals[order, 0][1:] > ends[:-1]
+    group = np.empty(len(order), dtype=np.int64)
+    group[order] = np.concatenate([[0], np.cumsum(starts_new)])[: len(order)]
+    n_groups = int(group.max(initial=-1)) + 1
+    unions = np.column_stack([np.full(n_groups, np.inf), np.zeros(n_groups)])
+    np.minimum.at(unions[:, 0], group, intervals[:, 0])
+    np.maximum.at(unions[:, 1], group, intervals[:, 1])
+
+    by_end = np.argsort(unions[:, 1], kind="stable")
+    rank = np.empty_like(by_end)
+    rank[by_end] = np.arange(n_groups)
+    changes, times = np.unique(np.stack([rank[group].repeat(counts), toggled]), axis=1, return_counts=True)
+    changes = changes[:, times % 2 == 1]
+    unions = unions[by_end]
+    starts = np.searchsorted(changes[0], np.arange(n_groups + 1))
+    resolved = (unions[:, 1] - unions[:, 0] <= width * (1 + 1e-9)) & (np.diff(starts) > 0)
+    return MatchingPath(first, unions, resolved, starts, changes[1])
+
+
+class PPath:
+    """The sparsest interpolants of one table for every p, as `p_path` returns them.
+
+    Attributes
+    ----------
+    breakpoints : ndarray, shape (B,)
+        The p at which the solution changes, to half the width of their brackets.
+    brackets : ndarray, shape (B, 2)
+        Certified: the solution is one function up to each lower end and another from each upper end.
+    unresolved : ndarray, shape (U, 2)
+        Intervals of p in which float64 arithmetic cannot tell, or not in the time allowed, which solution is best, or
+        whether one takes over for a moment. Usually empty.
+    critical_p : float
+        The largest q such that every p < q gives the fewest knots; 1.0 if that never ends.
+    critical_bracket : tuple of float
+        Certified bounds of it; wider than the asked width only if something is unresolved below it.
+    """
+
+    def __init__(self, x: Array, y: Array, corners: Corners, path: MatchingPath) -> None:
+        self._x, self._y, self._corners, self._path = x, y, corners, path
+        self.brackets = path.intervals[path.resolved]
+        self.breakpoints = self.brackets.mean(axis=1)
+        self.unresolved = _union(path.intervals[~path.resolved])
+        self.critical_p, self.critical_bracket = _critical(path)
+
+    def n_knots(self, p: float) -> int:
+        """Number of knots, hence of neurons, of the solution at p."""
+        jumps, pairs = self._corners.jumps, self._matching(check_p(p))
+        return int(np.count_nonzero(jumps)) - int(np.count_nonzero(pairs))
+
+    def solution(self, p: float) -> Solution:
+        """The solution at p, with the ℓp path norm at that p as its value.
+
+        Parameters
+        ----------
+        p : float
+            In [0, 1]; 0 and 1 give the p → 0+ solution, as in `reluctant.interpolate`.
+
+        Returns
+        -------
+        Solution
+
+        Raises
+        ------
+        ValueError
+            If p is not in [0, 1].
+        """
+        p = check_p(p)
+        return solution_of_matching(self._x, self._y, self._corners, self._matching(p), p)
+
+    def _matching(self, p: float) -> Mask:
+        if p in (0.0, 1.0):
+            return self._path.first
+        low, high = self._path.intervals.T
+        if np.any((low < p) & (p < high)):
+            return _kernels.match_runs(self._corners.jumps, self._corners.solid, p)
+        return self._path.matching(p)
+
+    def __repr__(self) -> str:
+        return (
+            f"<PPath {len(self.breakpoints)} breakpoints, {len(self.unresolved)} unresolved, "
+            f"critical_p={self.critical_p:.6g}>"
+        )
+
+
+def _union(intervals: Array) -> Array:
+    """The intervals in order, those that touch or overlap joined."""
+    intervals = intervals[np.argsort(intervals[:, 0])]
+    ends = np.maximum.accumulate(intervals[:, 1])
+    gap = intervals[1:, 0] > ends[:-1]
+    first = np.concatenate([[True], gap])[: len(intervals)]
+    last = np.concatenate([gap, [True]])[: len(intervals)]
+    return np.column_stack([intervals[first, 0], ends[last]])
+
+
+def _critical(path: MatchingPath) -> tuple[float, tuple[float, float]]:
+    """p* and its bracket: the first interval that costs a knot; before the first no run can win one."""
+    losing = np.flatnonzero(path.extra_knots > 0)
+    low, high = path.intervals[losing[0]] if len(losing) else (1.0, 1.0)
+    doubtful = path.intervals[~path.resolved, 0]
+    return float((low + high) / 2), (float(min(low, doubtful.min(initial=1.0))), float(high))
+
+
+def p_path(
+    x: ArrayLike, y: ArrayLike, *, width: float = WIDTH, rtol: float = RTOL, tie_rtol: float = TIE_RTOL
+) -> PPath:
+    """Find the minimal-ℓp-path-norm interpolant for every p in (0, 1) at once.
+
+    Parameters
+    ----------
+    x, y : array_like, shape (N,)
+        Data in any order.
+    width : float, default 1e-10
+        Largest width of the bracket of a breakpoint.
+    rtol : float
+        A point within rtol · (max|y| + |slope| max|x|) of the chord of its neighbours counts as collinear, as in
+        `reluctant.interpolate`.
+    tie_rtol : float, default 1e-10
+        Slope changes closer than this, relatively, count as equal. Solutions with the same slope changes tie for every
+        p; the one whose merged pairs lie leftmost is returned.
+
+    Returns
+    -------
+    PPath
+
+    Raises
+    ------
+    ValueError
+        If the input is not two columns of finite numbers, or a tolerance is out of range.
+    InfeasibleError
+        If one x comes with two different y.
+
+    Notes
+    -----
+    V_p is a maximum-weight matching problem on a path for every run of equal curvature; by [NN, Thm 3.2] the solution
+    changes at finitely many p only. A matching is certified on an interval when no alternating flip can lower its
+    cost there (ours): rounding errors and interpolation errors are bounded, equal slope changes are recognised by
+    64-bit fingerprints.
+
+    References
+    ----------
+    [NN] Nakhleh and Nowak, Global Minimizers of ℓp-Regularized Objectives Yield the Sparsest ReLU Neural Networks,
+    NeurIPS 2025, Theorem 3.2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.arange(10.0)
+    >>> y = np.concatenate([[0], np.cumsum(np.cumsum([0, 0.01, 1.1, 6.5, 4.6, 2.5, 0.1, 1.2, 0.8]))])
+    >>> path = p_path(x, y)
+    >>> path.breakpoints.round(4)
+    array([0.2785, 0.9166])
+    >>> [path.n_knots(p) for p in (0.1, 0.5, 0.95)]
+    [4, 5, 4]
+    """
+    width = check_number(width, "width", strict=True)
+    rtol = check_number(rtol, "rtol")
+    tie_rtol = check_number(tie_rtol, "tie_rtol")
+    x, y = _one_curve(x, y)
+    corners = corners_of(x, y, rtol)
+    path = path_of_runs(np.abs(corners.jumps), _run_starts(corners), width=width, tie_rtol=tie_rtol)
+    return PPath(x, y, corners, path)
+
+
+def critical_p(x: ArrayLike, y: ArrayLike, *, width: float = WIDTH, rtol: float = RTOL) -> float:
+    """Return p*, the largest q such that every p < q gives a sparsest interpolant; 1.0 if that never ends.
+
+    Parameters
+    ----------
+    x, y : array_like, shape (N,)
+        Data in any order.
+    width : float, default 1e-10
+        Width to which p* is known; where something below it stays unresolved, `p_path` tells.
+    rtol : float
+        Relative tolerance of the collinearity test, as in `reluctant.interpolate`.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError, InfeasibleError
+        As `p_path`.
+
+    Examples
+    --------
+    >>> critical_p([-2, -1, 0, 1, 2, 3], [0, 0, 1, 1, 0, 0])
+    1.0
+    """
+    return p_path(x, y, width=width, rtol=rtol).critical_p
+
+
+def _one_curve(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
+    table, y = check_table(x, y)
+    if table.shape[1] > 1 or y.ndim > 1:
+        what = f"x has {table.shape[1]} columns" if table.shape[1] > 1 else f"y has {y.shape[1]} columns"
+        raise ValueError(f"the path in p is known for one input and one output, but {what}; give one")
+    return sorted_points(table[:, 0], y)
+
+
+def _run_starts(corners: Corners) -> Indices:
+    """Where runs of equal curvature begin, and their end; a zero jump stands alone."""
+    sign = np.sign(corners.jumps)
+    cuts = (sign[1:] != sign[:-1]) | (sign[1:] == 0)
+    if len(corners.solid):
+        cuts |= corners.solid
+    return np.concatenate([[0], np.flatnonzero(cuts) + 1, [len(sign)]])
