@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,20 +14,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 try:
     import typer
 except ModuleNotFoundError:
-    raise SystemExit('error: the command needs more packages; install them with: pip install "reluctant[cli]"') from None
+    raise SystemExit(
+        'error: the command needs more packages; install them with: pip install "reluctant[cli]"'
+    ) from None
 
 import reluctant
 
 if TYPE_CHECKING:
-    from reluctant.job import Outcome
+    from reluctant.command.summary import Rows
 
 app = typer.Typer(
     add_completion=False,
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+_UsageError: type[Any] = typer.BadParameter.__bases__[0]  # of the parser's own errors too
 _EXIT_CODES = "Exit codes: 0 done, 1 the data or the files do not allow it, 2 the command line is wrong."
 
 
@@ -34,7 +37,13 @@ def main() -> None:
     """Run the command; entry point of the package."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    app()
+    try:
+        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+    except _UsageError as error:
+        command = error.ctx.command_path if error.ctx else "reluctant"
+        typer.echo(f"error: {error.format_message()} See {command} --help.", err=True)
+        code = error.exit_code
+    sys.exit(code)
 
 
 def _print_version(wanted: bool) -> None:
@@ -71,15 +80,29 @@ def fit(
     y: Annotated[str, typer.Option("--y", metavar="COLUMN", help="Output column; any text.")],
     tolerance: Annotated[
         float | None,
-        typer.Option(metavar="E", callback=_check_tolerance, help="Largest error allowed, in units of y. Default: fit exactly."),
+        typer.Option(
+            "--tolerance",
+            metavar="E",
+            callback=_check_tolerance,
+            help="Largest error allowed, in units of y. Default: fit exactly.",
+        ),
     ] = None,
     p: Annotated[
         float | None,
-        typer.Option("--p", metavar="P", callback=_check_p, help="Fit exactly with minimal lp path norm, 0 to 1. Default: 0, the fewest neurons."),
+        typer.Option(
+            "--p",
+            metavar="P",
+            callback=_check_p,
+            help="Fit exactly with minimal lp path norm, 0 to 1. Default: 0, the fewest neurons.",
+        ),
     ] = None,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the files go; made if missing.")] = Path("reluctant-out"),
-    name: Annotated[str | None, typer.Option(metavar="IDENT", help="Name of the files and the C function. Default: Y_from_X.")] = None,
-    single: Annotated[bool, typer.Option("--float/--double", help="Type of the C function.")] = True,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the files go; made if missing.")] = Path(
+        "reluctant-out"
+    ),
+    name: Annotated[
+        str | None, typer.Option(metavar="IDENT", help="Name of the files and the C function. Default: Y_from_X.")
+    ] = None,
+    single: Annotated[bool, typer.Option("--float/--double", help="Type of the C function.")] = False,
     plot: Annotated[bool, typer.Option("--plot/--no-plot", help="Draw the fit as PNG and SVG.")] = True,
     decimal_comma: Annotated[bool, typer.Option("--decimal-comma", help="Read 1,5 as one and a half.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
@@ -89,18 +112,18 @@ def fit(
 
     Writes the network (JSON), a C99 source file with its header, and a figure (PNG and SVG).
 
-    Example, a thermocouple table inverted within half a degree:
+    Example: invert a thermocouple table within half a degree.
 
-        reluctant fit thermocouple_type_k.csv --x emf_mv --y temperature_c --tolerance 0.5
+        reluctant fit type_k.csv --x emf_mv --y temperature_c --tolerance 0.5
     """
     if len(x) > 1:
-        raise typer.BadParameter("this release fits one input; give it once.", param_hint="--x")
+        raise typer.BadParameter("this release fits one input; give it once.", param_hint="'--x'")
     if tolerance is not None and p is not None:
-        raise typer.BadParameter("it goes with an exact fit; give either --tolerance or --p.", param_hint="--p")
+        raise typer.BadParameter("it goes with an exact fit; give either --tolerance or --p.", param_hint="'--p'")
     if x[0].strip() == y.strip():
-        raise typer.BadParameter("it names the same column as --x.", param_hint="--y")
-    with _errors_in_one_line(), _status(quiet) as say:
-        from reluctant.job import Job, run
+        raise typer.BadParameter("it names the same column as --x.", param_hint="'--y'")
+    with _errors_in_one_line(table), _status(quiet) as say:
+        from reluctant.command.job import Job, run
 
         outcome = run(
             Job(table, x[0], y, tolerance, p, out, name, "float" if single else "double", plot, decimal_comma), say
@@ -108,7 +131,9 @@ def fit(
     if as_json:
         typer.echo(json.dumps(outcome.as_json(), indent=2, allow_nan=False))
     elif not quiet:
-        _print_outcome(outcome)
+        from reluctant.command.summary import summary
+
+        _print_rows(summary(outcome))
 
 
 @app.command(epilog=_EXIT_CODES)
@@ -116,7 +141,7 @@ def show(
     network: Annotated[Path, typer.Argument(metavar="NETWORK", help="A .json or .npz file that reluctant wrote.")],
 ) -> None:
     """Print what a saved network holds."""
-    with _errors_in_one_line():
+    with _errors_in_one_line(network):
         f = reluctant.ReLUNetwork.load(network)
     _print_rows(
         [
@@ -129,7 +154,7 @@ def show(
 
 
 @contextmanager
-def _errors_in_one_line() -> Iterator[None]:
+def _errors_in_one_line(file: Path) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
@@ -137,10 +162,11 @@ def _errors_in_one_line() -> Iterator[None]:
     except OSError as error:
         _fail(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error))
     except MemoryError:
-        _fail("the table does not fit into memory")
+        _fail(f"{file}: the table does not fit into memory")
     except ValueError as error:
-        counted = " (rows count from 0, the header not counted)" if " row" in str(error) else ""
-        _fail(f"{error}{counted}")
+        counted = " (rows count from 0, the header not counted)" if re.search(r"\brows? \d", str(error)) else ""
+        named = "" if str(file) in str(error) else f"{file}: "
+        _fail(f"{named}{error}{counted}")
     except KeyboardInterrupt:
         _fail("interrupted", 130)
 
@@ -162,21 +188,7 @@ def _status(quiet: bool) -> Iterator[Callable[[str], None]]:
         yield status.update
 
 
-def _print_outcome(outcome: Outcome) -> None:
-    job, solution, c = outcome.job, outcome.solution, outcome.c
-    rows = [
-        ("table", f"{job.table}, {outcome.n_rows:,} rows: {job.y} from {job.x}"),
-        ("neurons", _neurons(solution)),
-    ]
-    if solution.p:
-        rows.append(("path norm", f"{solution.value:.6g} for p = {solution.p:g}, proved the smallest"))
-    rows += [
-        ("", solution.certificate.reason),
-        ("largest error", _largest_error(solution.max_error, job.tolerance)),
-        ("parameters", _ratio(solution.network.size, outcome.table_entries, "numbers in the table", "fewer")),
-        (f"C, {c.dtype}", _ratio(c.table_bytes, outcome.table_bytes, "bytes as a table", "smaller")),
-        ("", f"largest error {c.data_error:.6g} at the data; rounding adds at most {c.error_bound:.2g} between"),
-        *_broken_promise(outcome),
-        *((kind, str(path)) for kind, path in outcome.files.items()),
-    ]
-    _print_rows(rows)
+def _print_rows(rows: Rows) -> None:
+    width = max(len(label) for label, _ in rows)
+    for label, text in rows:
+        typer.echo(f"{typer.style(label.ljust(width), bold=True)}  {text}")

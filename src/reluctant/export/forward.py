@@ -110,7 +110,7 @@ def forward_tables(network: ReLUNetwork, dtype: np.dtype) -> ForwardTables:
         )
     numbers = (tables.into.value, tables.biases, tables.out.value, tables.affine.value, tables.intercept)
     if not all(np.isfinite(a).all() for a in numbers):
-        raise ValueError("the network has parameters beyond single precision; export it as double")
+        raise ValueError("the network has parameters beyond single precision; use double")
     return tables
 
 

@@ -38,7 +38,8 @@ class LinkTable:
         """Evaluate with the operations of the C function, each rounded to the type of the table."""
         x = np.asarray(x, dtype=self.knots.dtype)
         k = np.searchsorted(self.knots, x, side="right")
-        return self.y[k] + self.slope[k] * (x - self.start[k])
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.y[k] + self.slope[k] * (x - self.start[k])
 
     def rounding_bound(self, x: ArrayLike, link: NDArray[np.intp] | None = None) -> Array:
         """Bound of |C(x) − f(x)| for x of the table's type, on the link of x or on the one given.
@@ -50,10 +51,11 @@ class LinkTable:
         k = np.searchsorted(self.knots, x, side="right") if link is None else link
         limits = np.finfo(self.knots.dtype)
         u = float(limits.eps) / 2
-        distance = x - self.start[k].astype(np.float64)
-        y = self.y[k].astype(np.float64)
-        rise = self.slope[k].astype(np.float64) * distance
-        first_order = np.abs(y) + 3 * np.abs(rise) + np.abs(y + rise)
+        with np.errstate(over="ignore", invalid="ignore"):
+            distance = x - self.start[k].astype(np.float64)
+            y = self.y[k].astype(np.float64)
+            rise = self.slope[k].astype(np.float64) * distance
+            first_order = np.abs(y) + 3 * np.abs(rise) + np.abs(y + rise)
         underflow = float(limits.smallest_subnormal) * (np.abs(distance) + 2)
         return u * (1 + 16 * u) * first_order + underflow
 
@@ -80,7 +82,7 @@ def link_table(function: PiecewiseLinear, dtype: np.dtype) -> LinkTable:
         y = (function.anchors[1] + function.slopes * (start - function.anchors[0])).astype(dtype)
         table = LinkTable(_rounded_up(function.knots, dtype), start, y, function.slopes.astype(dtype))
     if not all(np.isfinite(a).all() for a in (table.knots, table.start, table.y, table.slope)):
-        raise ValueError("the function has knots, values or slopes beyond single precision; export it as double")
+        raise ValueError("the function has knots, values or slopes beyond single precision; use double")
     return table
 
 

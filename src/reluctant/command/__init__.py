@@ -1,0 +1,1 @@
+"""The work behind the command: tables in, files and a summary out."""

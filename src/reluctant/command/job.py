@@ -1,0 +1,223 @@
+"""What `reluctant fit` does: table in; network, C and figures out, all of them or none."""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluctant.command.tables import read_columns
+from reluctant.export.c import CExport, DType, render_c
+from reluctant.export.identifiers import identifier
+from reluctant.solution import Solution
+from reluctant.solve import approximate, interpolate
+
+Array = NDArray[np.float64]
+Say = Callable[[str], None]
+
+SLACK = 1e-9
+"""Relative slack of a tolerance, as in `approximate`."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is asked for."""
+
+    table: Path
+    x: str
+    y: str
+    tolerance: float | None = None
+    p: float | None = None
+    out: Path = Path("reluctant-out")
+    name: str | None = None
+    dtype: DType = "double"
+    plot: bool = True
+    decimal_comma: bool = False
+
+    @property
+    def identifier(self) -> str:
+        """Name of the files and of the C function."""
+        return identifier(f"{self.y}_from_{self.x}" if self.name is None else self.name)
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """A tighter tolerance with which the C function keeps the one asked for, and the neurons it takes."""
+
+    tolerance: float
+    n_neurons: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a job."""
+
+    job: Job
+    n_rows: int
+    solution: Solution
+    c: CExport
+    remedy: Remedy | None
+    files: dict[str, Path]
+
+    @property
+    def table_entries(self) -> int:
+        """Numbers in the full table: an x and a y a row."""
+        return 2 * self.n_rows
+
+    @property
+    def table_bytes(self) -> int:
+        """Bytes of the full table in the type of the C function."""
+        return self.table_entries * (4 if self.c.dtype == "float" else 8)
+
+    @property
+    def excess(self) -> float:
+        """How far the C function is beyond the tolerance at the data; 0 if it keeps it."""
+        return _excess(self.c, self.job.tolerance)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, for `json.dumps`."""
+        solution, certificate = self.solution, self.solution.certificate
+        return {
+            "table": str(self.job.table),
+            "x": self.job.x,
+            "y": self.job.y,
+            "rows": self.n_rows,
+            "tolerance": self.job.tolerance,
+            "p": solution.p,
+            "neurons": solution.n_neurons,
+            "parameters": solution.network.size,
+            "table_entries": self.table_entries,
+            "value": solution.value,
+            "max_error": solution.max_error,
+            "certificate": {
+                "quantity": certificate.quantity,
+                "lower_bound": certificate.lower_bound,
+                "kind": certificate.kind,
+                "reason": certificate.reason,
+            },
+            "c": {
+                "name": self.c.name,
+                "type": self.c.dtype,
+                "bytes": self.c.table_bytes,
+                "full_table_bytes": self.table_bytes,
+                "max_error": _finite(self.c.data_error),
+                "rounding_bound": _finite(self.c.error_bound),
+                "keeps_tolerance": None if self.job.tolerance is None else self.excess == 0,
+                "remedy": None if self.remedy is None else vars(self.remedy),
+            },
+            "files": {kind: str(path) for kind, path in self.files.items()},
+        }
+
+
+def run(job: Job, say: Say = lambda message: None) -> Outcome:
+    """Do the job; `say` hears what is being done.
+
+    Raises
+    ------
+    OSError
+        If the table cannot be read or the files cannot be written.
+    ValueError
+        If the table does not hold what the job needs, or has no solution.
+    """
+    say("reading the table")
+    x, y = read_columns(job.table, (job.x, job.y), job.decimal_comma)
+    say("solving (the first run on a machine compiles the solver)")
+    solution = _solve(job, x, y)
+    solution, c, remedy = _exported(job, solution, x, y)
+    writers = _writers(job, solution, c, x, y, say)
+    write_together(job.out, dict(writers.values()))
+    files = {kind: job.out / file for kind, (file, _) in writers.items()}
+    return Outcome(job, len(y), solution, c, remedy, files)
+
+
+def _solve(job: Job, x: Array, y: Array) -> Solution:
+    if job.tolerance is None:
+        return interpolate(x, y, 0.0 if job.p is None else job.p)
+    return approximate(x, y, tolerance=job.tolerance)
+
+
+def _exported(job: Job, solution: Solution, x: Array, y: Array) -> tuple[Solution, CExport, Remedy | None]:
+    """The solution and its C function, exchanged for a tighter one of the same size if only that keeps the tolerance.
+
+    Rounding may carry C beyond a tolerance that the solution just keeps. A solution of a tighter tolerance that has
+    the same number of neurons is as good; one that has more is only named.
+    """
+    c = render_c(solution, job.identifier, job.dtype, (x, y))
+    excess = _excess(c, job.tolerance)
+    if job.tolerance is None or excess == 0:
+        return solution, c, None
+    for margin in (excess, 2 * excess, 4 * excess, 8 * excess):
+        if margin >= job.tolerance:
+            break
+        tighter = approximate(x, y, tolerance=job.tolerance - margin, rtol=0)
+        rounded = render_c(tighter, job.identifier, job.dtype, (x, y))
+        if _excess(rounded, job.tolerance) == 0:
+            if tighter.n_neurons > solution.n_neurons:
+                return solution, c, Remedy(job.tolerance - margin, tighter.n_neurons)
+            return _with_certificate(tighter, solution), rounded, None
+    return solution, c, None
+
+
+def _with_certificate(solution: Solution, other: Solution) -> Solution:
+    return Solution(
+        p=solution.p,
+        value=solution.value,
+        max_error=solution.max_error,
+        certificate=other.certificate,
+        function=solution.function,
+    )
+
+
+def _excess(c: CExport, tolerance: float | None) -> float:
+    if tolerance is None or c.data_error is None or c.data_error <= tolerance * (1 + SLACK):
+        return 0.0
+    return c.data_error - tolerance
+
+
+def _writers(
+    job: Job, solution: Solution, c: CExport, x: Array, y: Array, say: Say
+) -> dict[str, tuple[str, Callable[[Path], object]]]:
+    """For each kind of file its name and a function that writes it."""
+    name = job.identifier
+    writers: dict[str, tuple[str, Callable[[Path], object]]] = {
+        "network": (f"{name}.json", solution.network.save),
+        "source": (f"{name}.c", lambda path: path.write_text(c.source, encoding="ascii")),
+        "header": (f"{name}.h", lambda path: path.write_text(c.header, encoding="ascii")),
+    }
+    if job.plot:
+        say("drawing")
+        from reluctant.report.figures import plot_fit, save_figure
+
+        figure = plot_fit(solution, x, y, job.tolerance, x_label=job.x, y_label=job.y)
+        for ending in ("png", "svg"):
+            writers[ending] = (f"{name}.{ending}", lambda path: save_figure(figure, path))
+    return writers
+
+
+def write_together(directory: Path, writers: dict[str, Callable[[Path], object]]) -> None:
+    """Write every file beside its place first and put them there only when all are whole."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for file in writers:
+            if (directory / file).is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), directory / file)
+        with tempfile.TemporaryDirectory(prefix=".reluctant-", dir=directory) as staging:
+            for file, write in writers.items():
+                write(Path(staging) / file)
+            for file in writers:
+                os.replace(Path(staging) / file, directory / file)
+    except OSError as error:
+        where = directory if error.filename is None else error.filename
+        raise OSError(error.errno, error.strerror, str(where)) from None
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

@@ -1,0 +1,62 @@
+"""What came of a job, for people."""
+
+from __future__ import annotations
+
+from reluctant.command.job import Outcome
+from reluctant.solution import Solution
+
+Rows = list[tuple[str, str]]
+"""Label and text of each line; a line without label goes on with what the one above says."""
+
+
+def summary(outcome: Outcome) -> Rows:
+    """Neurons and what is proved, errors, ratios to the full table, and where the files are."""
+    job, solution, c = outcome.job, outcome.solution, outcome.c
+    return [
+        ("table", f"{job.table}, {outcome.n_rows:,} rows; {job.y} from {job.x}"),
+        ("neurons", _neurons(solution)),
+        *_path_norm(solution),
+        ("", solution.certificate.reason),
+        ("largest error", f"{solution.max_error:.6g}"),
+        ("parameters", _ratio(solution.network.size, outcome.table_entries, "numbers in the table", "fewer")),
+        (f"C, {c.dtype}", _ratio(c.table_bytes, outcome.table_bytes, "bytes for the table", "smaller")),
+        ("", f"largest error {c.data_error:.6g} at the data, {_rounding(outcome)}"),
+        *_broken_promise(outcome),
+        *((kind, str(path)) for kind, path in outcome.files.items()),
+    ]
+
+
+def _neurons(solution: Solution) -> str:
+    certificate = solution.certificate
+    if certificate.quantity != "neurons" or certificate.kind != "proved":
+        return f"{solution.n_neurons:,}"
+    if certificate.lower_bound < solution.n_neurons:
+        return f"{solution.n_neurons:,}, proved to need at least {certificate.lower_bound:,.0f}"
+    return f"{solution.n_neurons:,}, proved the fewest"
+
+
+def _path_norm(solution: Solution) -> Rows:
+    if solution.certificate.quantity != "value":
+        return []
+    proved = ", proved the smallest" if solution.certificate.kind == "proved" else ""
+    return [("path norm", f"{solution.value:.6g} for p = {solution.p:g}{proved}")]
+
+
+def _ratio(ours: int, theirs: int, what: str, comparative: str) -> str:
+    ratio = theirs / ours if ours else 0
+    compared = f", {ratio:.3g} times {comparative}" if ratio > 1 else ""
+    return f"{ours:,} against {theirs:,} {what}{compared}"
+
+
+def _rounding(outcome: Outcome) -> str:
+    return f"within {outcome.c.error_bound:.2g} of the network anywhere in their range"
+
+
+def _broken_promise(outcome: Outcome) -> Rows:
+    if outcome.excess == 0:
+        return []
+    rows = [("", f"warning: rounding to {outcome.c.dtype} carries it {outcome.excess:.2g} beyond the tolerance")]
+    if outcome.remedy is not None:
+        remedy = f"--tolerance {outcome.remedy.tolerance:.6g} keeps it, with {outcome.remedy.n_neurons:,} neurons"
+        rows.append(("", remedy + ("; so does --double" if outcome.c.dtype == "float" else "")))
+    return rows
