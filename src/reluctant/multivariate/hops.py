@@ -1,0 +1,85 @@
+"""Basin hopping on sparse hinges: kicks that leave a local minimum, and the loop that accepts what is better."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from reluctant.multivariate.reweighted import Array, Data, Hinges
+
+Kick = Callable[[np.random.Generator, Data, Array, Array], Hinges]
+_FILL = 0.1
+_GAIN = 1e-6
+
+
+def random_hinges(rng: np.random.Generator, data: Data, n: int, size: float) -> Hinges:
+    """Dense random neurons, each with its hinge through a data point."""
+    W = rng.standard_normal((n, data.Xbar.shape[1] - 1)) / np.sqrt(data.Xbar.shape[1] - 1)
+    through = data.Xbar[rng.integers(len(data.Xbar), size=n), :-1]
+    return rng.choice([-1.0, 1.0], n), size * np.column_stack([W, -np.sum(W * through, axis=1)])
+
+
+def mean_size(U: Array) -> float:
+    """Mean |u| over the nonzeros."""
+    return float(np.abs(U).sum() / max(np.count_nonzero(U), 1)) or 1.0
+
+
+def add(rng: np.random.Generator, data: Data, signs: Array, U: Array) -> Hinges:
+    """One to three random neurons more."""
+    new_signs, V = random_hinges(rng, data, int(rng.integers(1, 4)), mean_size(U))
+    return np.concatenate([signs, new_signs]), np.vstack([U, V])
+
+
+def replace(rng: np.random.Generator, data: Data, signs: Array, U: Array) -> Hinges:
+    """One to three random neurons in the place of others."""
+    n = min(len(U), int(rng.integers(1, 4)))
+    which = rng.choice(len(U), n, replace=False)
+    signs, U = signs.copy(), U.copy()
+    signs[which], U[which] = random_hinges(rng, data, n, mean_size(U))
+    return signs, U
+
+
+def fill(rng: np.random.Generator, data: Data, signs: Array, U: Array) -> Hinges:
+    """Small noise on every weight: all zeros may come back."""
+    return signs, U + _FILL * mean_size(U) * rng.standard_normal(U.shape)
+
+
+def fill_and_add(rng: np.random.Generator, data: Data, signs: Array, U: Array) -> Hinges:
+    """Both."""
+    return add(rng, data, *fill(rng, data, signs, U))
+
+
+def turn_round(rng: np.random.Generator, data: Data, signs: Array, U: Array) -> Hinges:
+    """σ(t)_+ = σ(−t)_+ + σt for one neuron, the linear term as a pair of neurons for the others to absorb."""
+    k = rng.integers(len(U))
+    linear = signs[k] * U[k]
+    U = U.copy()
+    U[k] = -U[k]
+    signs, U = fill(rng, data, signs, U)
+    return np.concatenate([signs, [1.0, -1.0]]), np.vstack([U, linear, -linear])
+
+
+KICKS: tuple[Kick, ...] = (add, replace, fill, fill_and_add, turn_round)
+
+
+def hop(
+    rng: np.random.Generator,
+    data: Data,
+    state: Hinges,
+    relax: Callable[[Array, Array], Hinges],
+    value: Callable[[Array, Array], float],
+    patience: int,
+    stop: Callable[[], bool],
+) -> Hinges:
+    """Kick, relax and keep what has a lower value, until `patience` hops in a row gained nothing."""
+    best = value(*state)
+    idle = 0
+    while idle < patience and len(state[0]) and not stop():
+        kick = KICKS[rng.integers(len(KICKS))]
+        trial = relax(*kick(rng, data, *state))
+        trial_value = value(*trial)
+        idle = 0 if trial_value < best * (1 - _GAIN) else idle + 1
+        if trial_value < best:
+            state, best = trial, trial_value
+    return state
