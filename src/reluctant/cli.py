@@ -38,10 +38,10 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        code = app(sys.argv[1:] or ["--help"], prog_name="reluctant", standalone_mode=False)
     except _UsageError as error:
         command = error.ctx.command_path if error.ctx else "reluctant"
-        typer.echo(f"error: {error.format_message()} See {command} --help.", err=True)
+        typer.echo(f"error: {error.format_message().rstrip('.')}. See {command} --help.", err=True)
         code = error.exit_code
     sys.exit(code)
 

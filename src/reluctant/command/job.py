@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import ROUND_DOWN, Context
 from pathlib import Path
 from typing import Any
 
@@ -157,13 +158,18 @@ def _exported(job: Job, solution: Solution, x: Array, y: Array) -> tuple[Solutio
     for margin in (excess, 2 * excess, 4 * excess, 8 * excess):
         if margin >= job.tolerance:
             break
-        tighter = approximate(x, y, tolerance=job.tolerance - margin, rtol=0)
+        tolerance = _rounded_down(job.tolerance - margin)
+        tighter = approximate(x, y, tolerance=tolerance)
         rounded = render_c(tighter, job.identifier, job.dtype, (x, y))
         if _excess(rounded, job.tolerance) == 0:
             if tighter.n_neurons > solution.n_neurons:
-                return solution, c, Remedy(job.tolerance - margin, tighter.n_neurons)
+                return solution, c, Remedy(tolerance, tighter.n_neurons)
             return _with_certificate(tighter, solution), rounded, None
     return solution, c, None
+
+
+def _rounded_down(value: float, digits: int = 6) -> float:
+    return float(Context(prec=digits, rounding=ROUND_DOWN).create_decimal_from_float(value))
 
 
 def _with_certificate(solution: Solution, other: Solution) -> Solution:

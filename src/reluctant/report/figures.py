@@ -57,6 +57,8 @@ def plot_fit(
 ) -> Figure:
     """Draw data, function and knots, and the residuals below with the band that was asked for.
 
+    Needs matplotlib, which comes with ``reluctant[cli]``.
+
     Parameters
     ----------
     solution : Solution
