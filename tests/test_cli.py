@@ -224,6 +224,13 @@ def test_a_tolerance_that_float_breaks_is_said(tmp_path, reluctant):
     assert "warning: rounding to float" in out
 
 
+def test_double_breaks_no_tolerance_that_the_solution_keeps(tmp_path):
+    x = np.linspace(0, 1, 50)
+    outcome = fitted(tmp_path, x, np.sin(9 * x) / 3, tolerance=0.0)
+    assert outcome.c.data_error == outcome.solution.max_error
+    assert outcome.excess == 0
+
+
 def test_values_near_the_largest_float_are_json_too(tmp_path):
     x, y = np.array([-8e307, 0.0, 8e307]), np.array([1.0, -2.0, 3.0])
     outcome = fitted(tmp_path, x, y)
