@@ -246,3 +246,21 @@ def test_show_prints_what_a_file_holds(reluctant, tmp_path):
     (tmp_path / "n.json").write_text("{}")
     assert reluctant("show", "n.json")[0] == 1
     assert reluctant("show", "other.json")[0] == 1
+
+
+def test_path_prints_the_pieces(reluctant, tmp_path):
+    """The example of the documentation: 4 knots, then 5, then 4 again."""
+    x = np.arange(10.0)
+    y = np.concatenate([[0], np.cumsum(np.cumsum([0, 0.01, 1.1, 6.5, 4.6, 2.5, 0.1, 1.2, 0.8]))])
+    (tmp_path / "t.csv").write_text("x,y\n" + "".join(f"{a!r},{b!r}\n" for a, b in zip(x.tolist(), y.tolist())))
+    code, out, err = reluctant("path", "t.csv", "--x", "x", "--y", "y", "--json")
+    assert (code, err) == (0, "")
+    result = json.loads(out)
+    assert [piece["neurons"] for piece in result["pieces"]] == [4, 5, 4]
+    for piece in result["pieces"]:
+        p = (piece["from"] + piece["to"]) / 2
+        assert interpolate(x, y, p).n_neurons == piece["neurons"]
+    assert result["critical_p"] == pytest.approx(0.2785, abs=1e-4)
+    code, out, _ = reluctant("path", "t.csv", "--x", "x", "--y", "y")
+    assert code == 0
+    assert "2 certified, 0 unresolved" in out
