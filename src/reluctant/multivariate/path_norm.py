@@ -13,7 +13,7 @@ from functools import partial
 
 import numpy as np
 
-from reluctant.multivariate.hops import hop, random_hinges
+from reluctant.multivariate.hops import EPS, annealed_start, hop, penalty_unit, relax
 from reluctant.multivariate.reweighted import (
     Array,
     Clock,
@@ -31,7 +31,6 @@ _LEVELS = (1e-2, 1e-3, 1e-4)
 _PATIENCE = (15, 25, 40)
 _PATIENCE_EXACT = 30
 _REHEATED = 0.5  # share of the rounds that begin from the best interpolant
-_EPS = 1e-3
 _LAST = 1e-8
 _EXACT = 1e-10  # of max|y|
 
@@ -149,35 +148,28 @@ def search_round(
     data: Data, rng: np.random.Generator, heated: Hinges | None, p: float, tol: float, stop: Callable[[], bool]
 ) -> Hinges:
     """Down the ladder from random neurons, or from `heated` at a random rung, then hops among interpolants."""
-    n = max(6, data.n_equations // 4)
-    unit = float(data.targets @ data.targets) / n
+    unit = penalty_unit(data)
     lams = unit * np.asarray(_LEVELS)
     if heated is None:
-        first = 0
-        state = random_hinges(rng, data, n, 2 * np.sqrt(2 / n))
-        state = anneal(data, *state, np.geomspace(5 * lams[0], lams[0], 10), np.geomspace(0.3, _EPS, 10), p)
+        first, state = 0, annealed_start(data, rng, lams[0], p)
     else:
         first, state = int(rng.integers(len(lams))), heated
     above = lams[first]
     for lam, patience in zip(lams[first:], _PATIENCE[first:]):
-        state = anneal(data, *state, np.geomspace(above, lam, 4), np.full(4, _EPS), p)
+        state = anneal(data, *state, np.geomspace(above, lam, 4), np.full(4, EPS), p)
         value = partial(penalised_value, data, lam=lam, p=p)
-        state = hop(rng, data, state, partial(_relax, data, lam=lam, p=p), value, patience, stop)
+        state = hop(rng, data, state, partial(relax, data, lam=lam, p=p), value, patience, stop)
         above = lam
 
-    def relax(signs: Array, U: Array) -> Hinges:
-        return interpolant_near(data, *_relax(data, signs, U, lams[-1], p), lams[-1], unit * _LAST, p, tol)
+    def relax_exactly(signs: Array, U: Array) -> Hinges:
+        return interpolant_near(data, *relax(data, signs, U, lams[-1], p), lams[-1], unit * _LAST, p, tol)
 
     state = interpolant_near(data, *state, lams[-1], unit * _LAST, p, tol)
-    return hop(rng, data, state, relax, partial(exact_value, data, p=p, tol=tol), _PATIENCE_EXACT, stop)
-
-
-def _relax(data: Data, signs: Array, U: Array, lam: float, p: float) -> Hinges:
-    return anneal(data, signs, U, np.full(6, lam), np.geomspace(0.1, _EPS, 6), p)
+    return hop(rng, data, state, relax_exactly, partial(exact_value, data, p=p, tol=tol), _PATIENCE_EXACT, stop)
 
 
 def interpolant_near(data: Data, signs: Array, U: Array, first: float, last: float, p: float, tol: float) -> Hinges:
     """λ and ε → 0 from a penalised minimum, then an exact solve on the support, which may fail."""
-    lams, epsilons = np.geomspace(first, last, 8), np.geomspace(_EPS, _EPS / 10, 8)
+    lams, epsilons = np.geomspace(first, last, 8), np.geomspace(EPS, EPS / 10, 8)
     signs, U = anneal(data, signs, U, lams, epsilons, p, drop=1e-4)
     return signs, newton_on_support(data, signs, U, tol / 10, p)[0]
