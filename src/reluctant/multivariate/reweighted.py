@@ -132,7 +132,7 @@ def majorised_descent(data: Data, signs: Array, U: Array, lam: float, eps: float
         return 0.5 * float(r @ r) + lam / p * float(((u * u + eps * eps) ** (p / 2)).sum()), trial
 
     value, U = objective(u)
-    for _ in range(steps):
+    for _ in range(steps if len(u) else 0):
         A = data.design(signs, U, support)
         target = weighted_ridge(A, (u * u + eps * eps) ** (1 - p / 2), data.targets, lam)
         if target is None:
