@@ -114,6 +114,13 @@ class Solution:
         if network is not None:
             self.__dict__["network"] = network
 
+    def replace(self, **changes: Any) -> Solution:
+        """Return the same solution with some of the constructor's arguments changed."""
+        fields: dict[str, Any] = {
+            name: getattr(self, name) for name in ("p", "value", "max_error", "certificate", "history", "function")
+        }
+        return Solution(**(fields | {"network": self.__dict__.get("network")} | changes))
+
     @cached_property
     def network(self) -> ReLUNetwork:
         """The solution as a network; on the line it is built on first access."""

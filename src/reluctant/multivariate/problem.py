@@ -77,5 +77,29 @@ def distinct_rows(X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
     return rows, y[first]
 
 
+def distinct_bands(X: Array, y: Array, half_width: Array) -> tuple[Array, Array, Array]:
+    """X (N, d), middles and half-widths (N,) of the bands y ± half_width, those of repeated rows intersected.
+
+    Raises
+    ------
+    InfeasibleError
+        If the bands of equal rows have no value in common.
+    """
+    rows, first, copy_of = np.unique(X, axis=0, return_index=True, return_inverse=True)
+    if len(rows) == len(X):
+        return rows, y[first], half_width[first]
+    low, high = np.full(len(rows), -np.inf), np.full(len(rows), np.inf)
+    np.maximum.at(low, copy_of, y - half_width)
+    np.minimum.at(high, copy_of, y + half_width)
+    if (low > high).any():
+        of_row = np.flatnonzero(copy_of == int(np.argmax(low > high)))
+        i, j = sorted((int(of_row[np.argmin(y[of_row])]), int(of_row[np.argmax(y[of_row])])))
+        raise InfeasibleError(
+            f"rows {i} and {j} of X are equal but y = {y[i]!s} and y = {y[j]!s} differ by more than the tolerances "
+            f"allow; a tolerance of {abs(y[i] - y[j]) / 2:g} at both would do"
+        )
+    return rows, 0.5 * low + 0.5 * high, 0.5 * high - 0.5 * low
+
+
 def _power_of_two(size: Array) -> Array:
     return 2.0 ** np.where(size > 0, np.frexp(size)[1] - 1, 0)

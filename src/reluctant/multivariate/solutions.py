@@ -10,13 +10,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reluctant.multivariate.band import sparsest_within
 from reluctant.multivariate.bounds import Count, certificate_for, value_certificate
 from reluctant.multivariate.column_generation import minimise_l1
 from reluctant.multivariate.exact import Proof, fewest_neurons, fewest_parameters
 from reluctant.multivariate.interpolant import PREFERRED_P, Units, sparsest_interpolant
 from reluctant.multivariate.path_norm import Interpolant, minimise_path_norm
 from reluctant.multivariate.planted import Recovery, recover
-from reluctant.multivariate.problem import INTERPOLATES, distinct_rows
+from reluctant.multivariate.problem import INTERPOLATES, distinct_bands, distinct_rows
 from reluctant.multivariate.search import Improvement
 from reluctant.multivariate.state import Weights
 from reluctant.multivariate.vertices import enumerate_vertices, minimise_lp
@@ -149,6 +150,54 @@ def smallest_path_norm(X: Array, y: Array, p: float, affine: bool, effort: Effor
         max_error=_max_error(network, X, y),
         certificate=certificate,
         history=history,
+    )
+
+
+def approximate_space(X: Array, y: Array, tolerance: Array, affine: bool, effort: Effort) -> Solution:
+    """Solve `reluctant.approximate` for checked data in R^d: an interpolant of the band's middle, pruned within it."""
+    if y.ndim > 1:
+        raise ValueError(f"a tolerance is solved for one output, y has {y.shape[1]}; take one output at a time")
+    if not tolerance.any():
+        return sparsest(X, y, affine, effort).replace(p=None)
+    began = time.monotonic()
+    # Points without tolerance are met as closely as an interpolant meets them.
+    half_width = np.maximum(tolerance, 0.1 * INTERPOLATES * np.max(np.abs(y)))
+    rows, labels, half_width = distinct_bands(X, y, half_width)
+    seconds = DEFAULT_SECONDS if effort.time_limit is None else effort.time_limit
+    first = sparsest_interpolant(
+        rows,
+        labels,
+        affine=affine,
+        minimize=effort.minimize,
+        start=effort.start,
+        time_limit=0.3 * seconds,
+        target=effort.target,
+        n_jobs=effort.n_jobs,
+        random_state=effort.random_state,
+        report=effort.report,
+    )
+    left = max(seconds - (time.monotonic() - began), 0.0)
+    found = sparsest_within(
+        rows,
+        labels,
+        half_width,
+        affine=affine,
+        start=_hinges(first.network),
+        time_limit=left,
+        random_state=effort.random_state,
+    )
+    network = _better(first.network, None if found is None else _network(found), effort.minimize)
+    count = _count(network, effort.minimize)
+    certificate = certificate_for(
+        effort.minimize, rows, labels, affine=affine, found=count, tolerance=float(half_width.max())
+    )
+    return Solution(
+        network=network,
+        p=None,
+        value=float(network.path_norm(0.0)),
+        max_error=_max_error(network, X, y),
+        certificate=certificate,
+        history=first.history,
     )
 
 
