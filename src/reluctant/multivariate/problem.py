@@ -56,7 +56,7 @@ class Problem:
 
 
 def distinct_rows(X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
-    """X (N, d) and y (N,) or (N, m) without repeated rows, sorted.
+    """X (N, d) and y (N,) or (N, m) without the repeats of a row.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def distinct_rows(X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
     X, y = as_floats(X, "X"), as_floats(y, "y")
     if X.ndim != 2 or y.shape[:1] != X.shape[:1]:
         raise ValueError(f"X must have shape (N, d) and y one entry a row, got {X.shape} and {y.shape}")
-    rows, first, copy_of = np.unique(X, axis=0, return_index=True, return_inverse=True)
+    _, first, copy_of = np.unique(X, axis=0, return_index=True, return_inverse=True)
     differs = (y != y[first][copy_of]).reshape(len(y), -1).any(axis=1)
     if differs.any():
         i = int(np.argmax(differs))
@@ -74,7 +74,8 @@ def distinct_rows(X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
         raise InfeasibleError(
             f"rows {j} and {i} of X are equal but have y = {y[j]!s} and y = {y[i]!s}; merge them or allow a tolerance"
         )
-    return rows, y[first]
+    kept = np.sort(first)
+    return X[kept], y[kept]
 
 
 def distinct_bands(X: Array, y: Array, half_width: Array) -> tuple[Array, Array, Array]:
@@ -85,9 +86,9 @@ def distinct_bands(X: Array, y: Array, half_width: Array) -> tuple[Array, Array,
     InfeasibleError
         If the bands of equal rows have no value in common.
     """
-    rows, first, copy_of = np.unique(X, axis=0, return_index=True, return_inverse=True)
+    rows, copy_of = np.unique(X, axis=0, return_inverse=True)
     if len(rows) == len(X):
-        return rows, y[first], half_width[first]
+        return X, y, half_width
     low, high = np.full(len(rows), -np.inf), np.full(len(rows), np.inf)
     np.maximum.at(low, copy_of, y - half_width)
     np.minimum.at(high, copy_of, y + half_width)
