@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluctant.multivariate.patterns import homogeneous
-from reluctant.multivariate.problem import INTERPOLATES
+from reluctant.multivariate.problem import INTERPOLATES, MOST_ROWS
 from reluctant.objective import check_p
 from reluctant.solution import Certificate
 from reluctant.validation import as_floats, check_number
@@ -101,6 +101,7 @@ def enumerated_bound(
     *,
     affine: bool = False,
     found: int,
+    most_cells: int = 50_000,
     most_sets: int = 5_000_000,
     time_limit: float | None = None,
 ) -> tuple[int, str] | None:
@@ -114,8 +115,8 @@ def enumerated_bound(
     affine : bool
     found : int
         Count of a network at hand; the enumeration tries to exclude all smaller ones.
-    most_sets : int
-        Sets of cells the enumeration may look at; a million takes about a second.
+    most_cells, most_sets : int
+        What the enumeration may look at; ten thousand cells or a million sets take about a second.
     time_limit : float, optional
         Seconds.
 
@@ -126,7 +127,8 @@ def enumerated_bound(
     """
     from reluctant.multivariate import exact
 
-    if np.ndim(y) == 2 or len(np.asarray(y)) > 63 or exact.sets_below(quantity, X, found) > most_sets:
+    n_cells, n_sets = exact.enumeration_size(quantity, X, found)
+    if np.ndim(y) == 2 or len(np.asarray(y)) > MOST_ROWS or n_cells > most_cells or n_sets > most_sets:
         return None
     enumerate_ = exact.fewest_parameters if quantity == "parameters" else exact.fewest_neurons
     proof = enumerate_(X, y, affine=affine, known=found, time_limit=time_limit)

@@ -15,6 +15,7 @@ from reluctant.validation import as_floats
 
 Array = NDArray[np.float64]
 
+MOST_ROWS = 63  # a set of points is a bit set
 INTERPOLATES = 1e-9  # largest error, relative to max|y|, of what counts as an interpolant
 
 
@@ -35,8 +36,8 @@ class Problem:
         if y.ndim != 1:
             raise ValueError(f"y has {y.shape[1]} outputs; the exact solvers take one")
         Xbar = homogeneous(X)
-        if len(y) > 63:
-            raise ValueError(f"X has {len(y)} distinct rows; an enumeration is for at most 63")
+        if len(y) > MOST_ROWS:
+            raise ValueError(f"X has {len(y)} distinct rows; an enumeration is for at most {MOST_ROWS}")
         x_unit, y_unit = _power_of_two(np.abs(Xbar).max(axis=0)), float(_power_of_two(np.abs(y).max()))
         return cls(Xbar / x_unit, y / y_unit, affine, x_unit, y_unit)
 
