@@ -128,17 +128,18 @@ def test_columns_that_say_nothing_new_are_harmless():
     assert interpolate(wide, y, random_state=0).n_parameters == 15
 
 
-@pytest.mark.parametrize("gap", [1e-5, 1e-9])
-def test_close_points_with_different_labels_are_separated_or_refused(gap):
+def test_close_points_with_different_labels_are_separated():
     X, y = uniform(12, 3)
-    X[1] = X[0] + gap
-    try:
-        solution = interpolate(X, y, random_state=0, time_limit=3)
-    except ValueError as error:
-        assert gap < 1e-8
-        assert "between rows 0 and 1 y changes by" in str(error)
-    else:
-        assert solution.max_error <= 1e-9 * np.max(np.abs(y))
+    X[1] = X[0] + 1e-5
+    solution = interpolate(X, y, random_state=0, time_limit=3)
+    assert solution.max_error <= 1e-9 * np.max(np.abs(y))
+
+
+def test_points_too_close_for_float64_weights_are_named():
+    X, y = uniform(12, 3)
+    X[1] = X[0] + 1e-9
+    with pytest.raises(ValueError, match="between rows 0 and 1 y changes by"):
+        interpolate(X, y, random_state=0, time_limit=3)
 
 
 def test_repeated_rows_count_once_and_contradictions_are_named():
