@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from reluctant.multivariate._exclusion import CellTable, spans_near, start_search
 from reluctant.multivariate.cells import Cell, cell_table, support_cells
-from reluctant.multivariate.problem import Problem
+from reluctant.multivariate.problem import INTERPOLATES, Problem
 from reluctant.multivariate.realisation import Examiner
 from reluctant.network import ReLUNetwork
 
@@ -167,8 +167,8 @@ def _enumerate(
     def proof(bound: int, network: ReLUNetwork | None, why: str = "") -> Proof:
         programs = f", {examiner.n_excluded} signed sets by linear programs in float64" if examiner.n_excluded else ""
         reason = (
-            f"enumeration of all {n_sets} sets of activation patterns and supports up to there, "
-            f"without a bound on the weights{programs}{why}"
+            f"enumeration of {n_sets} sets of activation patterns and supports, none below it within "
+            f"{INTERPOLATES:g} max|y| of the labels, without a bound on the weights{programs}{why}"
         )
         return Proof(bound, network, reason, n_sets)
 
