@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from reluctant import InfeasibleError, ReLUNetwork, approximate, interpolate
+from reluctant import InfeasibleError, ReLUNetwork, approximate, critical_p, interpolate
 from reluctant.multivariate.vertices import enumerate_vertices
 
 
@@ -77,6 +77,41 @@ def test_convex_case_carries_its_dual_bound():
     assert solution.certificate.kind == "proved"
     assert solution.certificate.quantity == "value"
     assert solution.value == pytest.approx(solution.certificate.lower_bound, rel=1e-7)
+
+
+def test_halving_p_never_loses_sparsity():
+    X, y = uniform(12, 3)
+    first = interpolate(X, y, 1.0, random_state=0)
+    halved = interpolate(X, y, 1.0, halve_p=True, random_state=0, time_limit=1)
+    assert halved.p < 1.0
+    assert halved.n_parameters < first.n_parameters
+    with pytest.raises(ValueError, match="halve_p"):
+        interpolate(X, y, halve_p=True)
+
+
+def test_critical_p_of_a_tiny_problem_separates_sparsest_from_others():
+    X, y = uniform(4, 2, 3)
+    vertices = enumerate_vertices(X, y)
+    q = critical_p(X, y, width=1e-6)
+    fewest = vertices.counts.min()
+    for p in np.linspace(0.02, 0.98, 40) * q:
+        costs = vertices.costs(p)
+        assert vertices.counts[np.argmin(costs)] == fewest
+    if q < 1 - 1e-5:
+        costs = vertices.costs(q + 1e-5)
+        assert vertices.counts[np.argmin(costs)] > fewest
+
+
+def test_weights_and_hinge_distances_are_reported():
+    X, y = uniform(10, 3)
+    solution = interpolate(X, y, random_state=0)
+    network = solution.network
+    effective = network.output_weights * np.column_stack([network.input_weights, network.biases])
+    assert solution.max_weight == pytest.approx(np.max(np.abs(effective)))
+    distances = [
+        abs(w @ x + b) / np.linalg.norm(w) for w, b in zip(network.input_weights, network.biases) if w.any() for x in X
+    ]
+    assert solution.hinge_distance(X) == pytest.approx(min(distances))
 
 
 def test_affine_labels_take_no_neuron_with_an_affine_part():
