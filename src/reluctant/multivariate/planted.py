@@ -37,7 +37,7 @@ Ladder = tuple[tuple[float, ...], tuple[int, ...]]  # decreasing λ, and hops wi
 _LADDERS: tuple[Ladder, ...] = (
     ((1e-2, 1e-3, 1e-4), (15, 25, 25)),
     ((3e-3, 1e-3), (15, 30)),
-    ((3e-2, 3e-3, 3e-4), (10, 20, 20)),
+    ((3e-2, 3e-3, 3e-4, 3e-5), (10, 20, 20, 20)),  # the last rung finds weak weights
 )
 _EXACT = 1e-10  # of max|y|: a residual that counts as exact
 _MOST_UNKNOWNS = 0.6  # of the equations: a basin with more is not tried
