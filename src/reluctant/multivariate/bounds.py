@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluctant.multivariate.patterns import homogeneous
-from reluctant.multivariate.problem import INTERPOLATES, MOST_ROWS
+from reluctant.multivariate.problem import INTERPOLATES
 from reluctant.objective import check_p
 from reluctant.solution import Certificate
 from reluctant.validation import as_floats, check_number
@@ -92,47 +92,6 @@ def elementary_bound(
     if not affine and ((band < Y).any(axis=0) & (-band > Y).any(axis=0)).any():
         known.append((2, "one neuron gives an output labels of one sign"))
     return max(known, key=lambda pair: pair[0])
-
-
-def enumerated_bound(
-    quantity: Count,
-    X: ArrayLike,
-    y: ArrayLike,
-    *,
-    affine: bool = False,
-    found: int,
-    most_cells: int = 50_000,
-    most_sets: int = 5_000_000,
-    time_limit: float | None = None,
-) -> tuple[int, str] | None:
-    """A bound and its reason by enumeration, where that is a matter of seconds; None where it is not.
-
-    Parameters
-    ----------
-    quantity : {"parameters", "neurons"}
-    X : array_like, shape (N, d)
-    y : array_like, shape (N,)
-    affine : bool
-    found : int
-        Count of a network at hand; the enumeration tries to exclude all smaller ones.
-    most_cells, most_sets : int
-        What the enumeration may look at; ten thousand cells or a million sets take about a second.
-    time_limit : float, optional
-        Seconds.
-
-    Examples
-    --------
-    >>> enumerated_bound("parameters", [[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [1.0, 1.0, 0.0], found=3)[0]
-    3
-    """
-    from reluctant.multivariate import exact
-
-    n_cells, n_sets = exact.enumeration_size(quantity, X, found)
-    if np.ndim(y) == 2 or len(np.asarray(y)) > MOST_ROWS or n_cells > most_cells or n_sets > most_sets:
-        return None
-    enumerate_ = exact.fewest_parameters if quantity == "parameters" else exact.fewest_neurons
-    proof = enumerate_(X, y, affine=affine, known=found, time_limit=time_limit)
-    return proof.lower_bound, proof.reason
 
 
 def certificate_for(

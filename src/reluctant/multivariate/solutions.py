@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from reluctant.multivariate.band import sparsest_within
 from reluctant.multivariate.bounds import Count, certificate_for, value_certificate
 from reluctant.multivariate.column_generation import minimise_l1
-from reluctant.multivariate.exact import Proof, fewest_neurons, fewest_parameters
+from reluctant.multivariate.exact import Proof, enumeration_size, fewest_neurons, fewest_parameters
 from reluctant.multivariate.interpolant import PREFERRED_P, Units, sparsest_interpolant
 from reluctant.multivariate.path_norm import Interpolant, minimise_path_norm
 from reluctant.multivariate.planted import Recovery, recover
-from reluctant.multivariate.problem import INTERPOLATES, distinct_bands, distinct_rows
+from reluctant.multivariate.problem import INTERPOLATES, MOST_ROWS, distinct_bands, distinct_rows
 from reluctant.multivariate.search import Improvement
 from reluctant.multivariate.state import Weights
 from reluctant.multivariate.vertices import enumerate_vertices, minimise_lp
@@ -26,9 +26,9 @@ from reluctant.solution import Certificate, Solution
 
 Array = NDArray[np.float64]
 
-PROVABLE_ROWS, PROVABLE_INPUTS = 8, 3
-"""Up to this size the optimum is proved by enumeration, within `PROVING_SECONDS`."""
-PROVING_SECONDS = 2.0
+ENUMERATED_CELLS, ENUMERATED_SETS = 20_000, 3_000_000
+"""Up to so many cells and sets of cells, a matter of seconds, the optimum is proved by enumeration."""
+PROVING_SECONDS = 3.0
 VERTEX_ROWS, VERTEX_INPUTS = 4, 2
 CONVEX_ROWS = 30
 """Up to these sizes the ℓp value is minimised exactly: over all extreme points, and by a convex program for p = 1."""
@@ -96,12 +96,12 @@ def sparsest(X: Array, y: Array, affine: bool, effort: Effort) -> Solution:
     left = np.inf if effort.time_limit is None else effort.time_limit - elapsed
     wanted = effort.target is None or _count(network, effort.minimize) > effort.target
     if wanted and left > 0 and labels.ndim == 1 and found.ended != "interrupted":
-        if len(rows) <= PROVABLE_ROWS and rows.shape[1] <= PROVABLE_INPUTS:
-            proof = _enumerate(rows, labels, affine, network, effort.minimize, min(left, PROVING_SECONDS))
-            network = _better(network, proof.network, effort.minimize)
-        elif effort.minimize == "parameters":
+        network, proof = _enumerated(rows, labels, affine, network, effort.minimize, min(left, PROVING_SECONDS))
+        if proof is None and effort.minimize == "parameters":
             seconds = min(left, max(LEAST_PLANTED_SECONDS, PLANTED_SHARE * elapsed))
-            network = _better(network, _planted(rows, labels, affine, seconds, rng), effort.minimize)
+            planted = _planted(rows, labels, affine, seconds, rng)
+            if planted is not None and planted.n_parameters < network.n_parameters:
+                network, proof = _enumerated(rows, labels, affine, planted, effort.minimize, min(left, PROVING_SECONDS))
     count = _count(network, effort.minimize)
     certificate = certificate_for(
         effort.minimize,
@@ -211,11 +211,17 @@ def _network(found: Interpolant | Recovery) -> ReLUNetwork:
     return Weights(found.U, found.signs[:, None], found.affine[:, None]).to_network()
 
 
-def _enumerate(
+def _enumerated(
     rows: Array, labels: Array, affine: bool, network: ReLUNetwork, minimize: Count, seconds: float
-) -> Proof:
+) -> tuple[ReLUNetwork, Proof | None]:
+    """The network, or a sparser one, and the proof, where enumeration is a matter of seconds; else None."""
+    count = _count(network, minimize)
+    n_cells, n_sets = enumeration_size(minimize, rows, count)
+    if len(rows) > MOST_ROWS or n_cells > ENUMERATED_CELLS or n_sets > ENUMERATED_SETS:
+        return network, None
     fewest = fewest_parameters if minimize == "parameters" else fewest_neurons
-    return fewest(rows, labels, affine=affine, known=_count(network, minimize), time_limit=seconds)
+    proof = fewest(rows, labels, affine=affine, known=count, time_limit=seconds)
+    return _better(network, proof.network, minimize), proof
 
 
 def _planted(rows: Array, labels: Array, affine: bool, seconds: float, rng: np.random.Generator) -> ReLUNetwork | None:
