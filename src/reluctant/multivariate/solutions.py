@@ -26,17 +26,16 @@ from reluctant.solution import Certificate, Solution
 
 Array = NDArray[np.float64]
 
-ENUMERATED_CELLS, ENUMERATED_SETS = 20_000, 3_000_000
+ENUMERATED_CELLS, ENUMERATED_SETS = 20_000, 4_000_000
 """Up to so many cells and sets of cells, a matter of seconds, the optimum is proved by enumeration."""
-PROVING_SECONDS = 3.0
+PROVING_SECONDS = 5.0
 VERTEX_ROWS, VERTEX_INPUTS = 4, 2
 CONVEX_ROWS = 30
 """Up to these sizes the ℓp value is minimised exactly: over all extreme points, and by a convex program for p = 1."""
 DEFAULT_SECONDS = 10.0
 """Time for a search that has no target to stop at."""
-PLANTED_RESTARTS = 4
-PLANTED_SHARE = 0.2
-LEAST_PLANTED_SECONDS = 1.0
+PLANTED_RESTARTS, PLANTED_RESTARTS_FEW_ROWS, FEW_ROWS = 4, 2, 30
+PLANTED_SHARE, LEAST_PLANTED_SECONDS = 0.2, 1.0
 """A planted network is looked for this often, and no longer than this or a share of the time of the first search."""
 
 
@@ -232,7 +231,7 @@ def _planted(rows: Array, labels: Array, affine: bool, seconds: float, rng: np.r
         labels / units.y[0],
         affine=affine,
         time_limit=seconds,
-        max_restarts=PLANTED_RESTARTS,
+        max_restarts=PLANTED_RESTARTS if len(rows) > FEW_ROWS else PLANTED_RESTARTS_FEW_ROWS,
         random_state=rng,
     )
     if recovery is None:
