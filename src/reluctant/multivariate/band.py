@@ -244,7 +244,7 @@ def search_round(
     data = band.data
     lams = penalty_unit(data) * np.asarray(_LEVELS)
     if heated is None:
-        first, state = 0, annealed_start(data, rng, lams[0], p)
+        first, state = 0, annealed_start(data, rng, lams[0], p, stop)
     else:
         first, state = int(rng.integers(len(lams))), heated
     vanishing = partial(

@@ -163,12 +163,14 @@ def descend(data: Data, rng: np.random.Generator, ladder: Ladder, p: float, stop
     levels, patience = ladder
     unit = penalty_unit(data)
     lams = unit * np.asarray(levels)
-    state = annealed_start(data, rng, lams[0], p)
+    state = annealed_start(data, rng, lams[0], p, stop)
     above = lams[0]
     for lam, hops in zip(lams, patience):
-        state = anneal(data, *state, np.geomspace(above, lam, 4), np.full(4, EPS), p)
+        state = anneal(data, *state, np.geomspace(above, lam, 4), np.full(4, EPS), p, stop=stop)
+        if stop():
+            return None
         found = exact_network(data, *state, lams[-1], unit * _LAST, p, stop)
-        if found is not None or stop():
+        if found is not None:
             return found
         value = partial(penalised_value, data, lam=lam, p=p)
         state = hop(rng, data, state, partial(relax, data, lam=lam, p=p), value, hops, stop)

@@ -8,6 +8,7 @@ activation pattern, and the quadratic majorant [CWB] is minimised by a weighted 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -167,10 +168,11 @@ def anneal(
     p: float,
     steps: int = 3,
     drop: float = 1e-3,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Hinges:
     """Majorised descent along a schedule of (λ, ε), dropping what has become negligible after each stage."""
     for lam, eps in zip(lams, epsilons):
-        if not len(signs):
+        if not len(signs) or stop():
             break
         signs, U = drop_small(signs, majorised_descent(data, signs, U, lam, eps, p, steps), drop)
     return signs, U
