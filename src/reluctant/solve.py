@@ -209,9 +209,7 @@ def approximate(
         return interpolation.without_affine_part(solution, x) if affine is False else solution
     from reluctant.multivariate import solutions
 
-    return solutions.approximate_space(
-        X, y, epsilon * (1 + rtol), _has_affine_part(affine, X), solutions.Effort(**options)
-    )
+    return solutions.approximate_space(X, y, epsilon, rtol, _has_affine_part(affine, X), solutions.Effort(**options))
 
 
 def critical_p(X: ArrayLike, y: ArrayLike, *, width: float = 1e-10) -> float:

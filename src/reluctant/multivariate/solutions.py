@@ -14,7 +14,7 @@ from reluctant.multivariate.band import sparsest_within
 from reluctant.multivariate.bounds import Count, certificate_for, value_certificate
 from reluctant.multivariate.column_generation import minimise_l1
 from reluctant.multivariate.exact import Proof, enumeration_size, fewest_neurons, fewest_parameters
-from reluctant.multivariate.interpolant import PREFERRED_P, Units, sparsest_interpolant
+from reluctant.multivariate.interpolant import PREFERRED_P, Found, Units, sparsest_interpolant
 from reluctant.multivariate.path_norm import Interpolant, minimise_path_norm
 from reluctant.multivariate.planted import Recovery, recover
 from reluctant.multivariate.problem import INTERPOLATES, MOST_ROWS, distinct_bands, distinct_rows
@@ -32,6 +32,8 @@ PROVING_SECONDS = 5.0
 VERTEX_ROWS, VERTEX_INPUTS = 4, 2
 CONVEX_ROWS = 30
 """Up to these sizes the ℓp value is minimised exactly: over all extreme points, and by a convex program for p = 1."""
+HOPPED_ROWS = 100
+"""Larger problems hop from the interpolant that Newton-prune finds, not from random neurons."""
 DEFAULT_SECONDS = 10.0
 """Time for a search that has no target to stop at."""
 PLANTED_RESTARTS, PLANTED_RESTARTS_FEW_ROWS, FEW_ROWS = 4, 2, 30
@@ -78,18 +80,7 @@ def sparsest(X: Array, y: Array, affine: bool, effort: Effort) -> Solution:
     began = time.monotonic()
     rows, labels = distinct_rows(X, y)
     rng = np.random.default_rng(effort.random_state)
-    found = sparsest_interpolant(
-        rows,
-        labels,
-        affine=affine,
-        minimize=effort.minimize,
-        start=effort.start,
-        time_limit=effort.time_limit,
-        target=effort.target,
-        n_jobs=effort.n_jobs,
-        random_state=rng,
-        report=effort.report,
-    )
+    found = _newton_prune(rows, labels, affine, effort._replace(random_state=rng))
     network, proof = found.network, None
     elapsed = time.monotonic() - began
     left = np.inf if effort.time_limit is None else effort.time_limit - elapsed
@@ -126,6 +117,9 @@ def smallest_path_norm(X: Array, y: Array, p: float, affine: bool, effort: Effor
     seconds = DEFAULT_SECONDS if effort.time_limit is None else effort.time_limit
     history: tuple = ()
     start = None if effort.start is None else _hinges(effort.start)
+    if start is None and len(rows) > HOPPED_ROWS:
+        effort = effort._replace(target=None, time_limit=0.5 * seconds)
+        start = _hinges(_newton_prune(rows, labels, affine, effort).network)
     certificate = Certificate("value", 0.0, "none", "a local search, whose results from other starts may be lower")
     if not affine and len(rows) <= VERTEX_ROWS and rows.shape[1] <= VERTEX_INPUTS:
         network, value = minimise_lp(enumerate_vertices(rows, labels), p)
@@ -139,7 +133,7 @@ def smallest_path_norm(X: Array, y: Array, p: float, affine: bool, effort: Effor
             rows, labels, p, affine=affine, start=start, time_limit=seconds, random_state=effort.random_state
         )
         if found is None:  # no interpolant in time
-            network = sparsest(rows, labels, affine, effort).network
+            network = _newton_prune(rows, labels, affine, effort).network
         else:
             network, history = _network(found), found.history
     return Solution(
@@ -152,29 +146,20 @@ def smallest_path_norm(X: Array, y: Array, p: float, affine: bool, effort: Effor
     )
 
 
-def approximate_space(X: Array, y: Array, tolerance: Array, affine: bool, effort: Effort) -> Solution:
+def approximate_space(X: Array, y: Array, tolerance: Array, slack: float, affine: bool, effort: Effort) -> Solution:
     """Solve `reluctant.approximate` for checked data in R^d: an interpolant of the band's middle, pruned within it."""
     if y.ndim > 1:
         raise ValueError(f"a tolerance is solved for one output, y has {y.shape[1]}; take one output at a time")
     if not tolerance.any():
         return sparsest(X, y, affine, effort).replace(p=None)
     began = time.monotonic()
-    # Points without tolerance are met as closely as an interpolant meets them.
-    half_width = np.maximum(tolerance, 0.1 * INTERPOLATES * np.max(np.abs(y)))
+    # Points without tolerance are met as closely as an interpolant meets them; half of the slack is left for rounding.
+    closest = INTERPOLATES * np.max(np.abs(y))
+    allowed = np.maximum(tolerance * (1 + slack), closest)
+    half_width = np.maximum(tolerance * (1 + 0.5 * slack), 0.1 * closest)
     rows, labels, half_width = distinct_bands(X, y, half_width)
     seconds = DEFAULT_SECONDS if effort.time_limit is None else effort.time_limit
-    first = sparsest_interpolant(
-        rows,
-        labels,
-        affine=affine,
-        minimize=effort.minimize,
-        start=effort.start,
-        time_limit=0.3 * seconds,
-        target=effort.target,
-        n_jobs=effort.n_jobs,
-        random_state=effort.random_state,
-        report=effort.report,
-    )
+    first = _newton_prune(rows, labels, affine, effort._replace(time_limit=0.3 * seconds))
     left = max(seconds - (time.monotonic() - began), 0.0)
     found = sparsest_within(
         rows,
@@ -185,7 +170,11 @@ def approximate_space(X: Array, y: Array, tolerance: Array, affine: bool, effort
         time_limit=left,
         random_state=effort.random_state,
     )
-    network = _better(first.network, None if found is None else _network(found), effort.minimize)
+    network = first.network
+    if found is not None:
+        within = _network(found)
+        if (np.abs(within(X) - y) <= allowed).all():
+            network = _better(network, within, effort.minimize)
     count = _count(network, effort.minimize)
     certificate = certificate_for(
         effort.minimize, rows, labels, affine=affine, found=count, tolerance=float(half_width.max())
@@ -208,6 +197,21 @@ def _hinges(network: ReLUNetwork) -> tuple[Array, Array]:
 
 def _network(found: Interpolant | Recovery) -> ReLUNetwork:
     return Weights(found.U, found.signs[:, None], found.affine[:, None]).to_network()
+
+
+def _newton_prune(rows: Array, labels: Array, affine: bool, effort: Effort) -> Found:
+    return sparsest_interpolant(
+        rows,
+        labels,
+        affine=affine,
+        minimize=effort.minimize,
+        start=effort.start,
+        time_limit=effort.time_limit,
+        target=effort.target,
+        n_jobs=effort.n_jobs,
+        random_state=effort.random_state,
+        report=effort.report,
+    )
 
 
 def _enumerated(
