@@ -4,8 +4,8 @@
     python benchmarks/multivariate.py --rows 20x5 50x5     some rows
     python benchmarks/multivariate.py --seeds 3 --paper 20000
 
-One process per row, one thread. Seconds are CPU seconds of that thread; the time limit of a row is in wall seconds, so a
-busy machine gets less done. The paper's algorithm, with --paper EPOCHS, stands beside the small rows.
+One process per row, one thread. Seconds are CPU seconds of that thread; the time limit of a row is in wall
+seconds, so a busy machine gets less done. The paper's algorithm, with --paper EPOCHS, stands beside the small rows.
 """
 
 from __future__ import annotations

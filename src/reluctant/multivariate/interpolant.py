@@ -11,8 +11,10 @@ import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from reluctant.errors import TooSteepError
 from reluctant.multivariate.kicks import KickChooser
 from reluctant.multivariate.newton import solve
+from reluctant.multivariate.problem import distinct_rows
 from reluctant.multivariate.pruning import LOOSE, NeuronPruner, ParameterPruner, never
 from reluctant.multivariate.search import INTERPOLATES, Improvement, Minimize, Search, climb, thin
 from reluctant.multivariate.starts import line_start, simple_start, solved_start
@@ -78,7 +80,7 @@ def sparsest_interpolant(
     Parameters
     ----------
     X : ndarray, shape (N, d)
-        Distinct finite rows.
+        Finite rows; equal ones count once.
     y : ndarray, shape (N,) or (N, m)
         Finite labels.
     affine : bool
@@ -110,7 +112,11 @@ def sparsest_interpolant(
     Raises
     ------
     ValueError
-        If an argument is unknown, or the data need weights that float64 cannot carry to 1e-9.
+        If an argument is unknown.
+    TooSteepError
+        If the data need weights that float64 cannot carry to 1e-9.
+    InfeasibleError
+        If equal rows have different labels.
 
     Examples
     --------
@@ -123,8 +129,9 @@ def sparsest_interpolant(
     if minimize not in ("parameters", "neurons"):
         raise ValueError(f"minimize must be 'parameters' or 'neurons', got {minimize!r}")
     y = np.asarray(y, dtype=np.float64).reshape(len(X), -1)
-    units = Units.of(X, y)
-    data = Data.from_arrays(X / units.x, y / units.y, affine)
+    rows, labels = distinct_rows(X, y)
+    units = Units.of(rows, labels)
+    data = Data.from_arrays(rows / units.x, labels / units.y, affine)
     target = generic_target(data, minimize) if target is None else target
     first = None if start is None else units.scaled(start)
     deadline = np.inf if time_limit is None else time.monotonic() + time_limit
@@ -230,7 +237,9 @@ def _restart(search: Search, first: Weights | None, restarts: int, rng: np.rando
             if search.best is None:  # too steep for float64: an interpolant matters more than the time limit
                 weights = solved_start(data, rng, LOOSE, never) or weights
         Pruner = ParameterPruner if search.minimize == "parameters" else NeuronPruner
-        pruner = Pruner(data, rng, search.expired, weights.weight_limit())
+        if search.best is None:  # so that an interruption finds something
+            search.offer(weights if weights.n_neurons <= data.n_equations else line_start(data, rng))
+        pruner = Pruner(data, rng, search.expired, weights.weight_limit(), search.target)
         weights = pruner.prune(weights)
         search.offer(weights)
         climb(search, pruner, weights, chooser, rng)
@@ -242,7 +251,7 @@ def _found(X: Array, y: Array, units: Units, search: Search, ended: Ended) -> Fo
     network = None if search.best is None else units.network(search.best)
     error = np.inf if network is None else float(np.abs(network(X).reshape(y.shape) - y).max(initial=0.0))
     if network is None or error > INTERPOLATES * size:
-        raise ValueError(_too_steep(X, y))
+        raise TooSteepError(_too_steep(X, y))
     weights = Weights.from_network(network)
     return Found(
         network,
@@ -259,9 +268,10 @@ def _too_steep(X: Array, y: Array) -> str:
     best: tuple[float, int, int] = (0.0, 0, 0)
     for column in X.T:
         order = np.argsort(column, kind="stable")
-        distance = np.linalg.norm(np.diff(X[order], axis=0), axis=1)
+        distance = np.abs(np.diff(X[order], axis=0)).max(axis=1)  # squares of small distances underflow
         change = np.abs(np.diff(y[order], axis=0)).max(axis=1)
-        steep = np.divide(change, distance, out=np.zeros_like(change), where=distance > 0)
+        with np.errstate(over="ignore"):
+            steep = np.divide(change, distance, out=np.zeros_like(change), where=distance > 0)
         if steep.size and steep.max() > best[0]:
             k = int(np.argmax(steep))
             i, j = sorted((int(order[k]), int(order[k + 1])))

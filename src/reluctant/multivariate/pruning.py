@@ -28,6 +28,7 @@ class Pruner:
     rng: np.random.Generator
     stop: Callable[[], bool] = never
     weight_limit: float = 1e3
+    target: int = 0
     work: int = 0
 
     def solve(self, weights: Weights) -> Weights | None:
@@ -54,7 +55,7 @@ class Pruner:
         raise NotImplementedError
 
     def prune(self, weights: Weights) -> Weights:
-        """Delete until the generic bound is reached or no single deletion succeeds."""
+        """Delete until the target or the generic bound is reached, or no single deletion succeeds."""
         raise NotImplementedError
 
 
@@ -68,8 +69,8 @@ class ParameterPruner(Pruner):
         return weights.n_parameters
 
     def excess(self, weights: Weights) -> int:
-        """Parameters beyond the generic bound."""
-        return weights.n_parameters - self.data.generic_parameters
+        """Parameters beyond the target, or beyond the generic bound where that is larger."""
+        return weights.n_parameters - max(self.target, self.data.generic_parameters)
 
     def prune(self, weights: Weights) -> Weights:
         """Delete in bulk, then as many as the linearisation carries, then one by one."""
@@ -127,7 +128,8 @@ class NeuronPruner(Pruner):
     def prune(self, weights: Weights) -> Weights:
         """Delete neurons one by one, among the cheapest those first that disturb the labels least."""
         per_neuron = self.data.n_inputs + self.data.n_outputs
-        while (weights.n_neurons - 1) * per_neuron >= self.data.generic_parameters and not self.stop():
+        fewest = max(self.target, -(-self.data.generic_parameters // per_neuron))
+        while weights.n_neurons > fewest and not self.stop():
             tangent = Tangent.at(self.data, weights, self.rng)
             cheapest = np.argsort(tangent.neuron_costs())[: 2 * self.tries]
             pruned = self.first_solved([tangent.without_neuron(k) for k in cheapest], self.tries)

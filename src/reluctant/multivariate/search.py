@@ -68,8 +68,10 @@ class Search:
         return weights.n_neurons, weights.n_parameters, weights.path_norm(self.p)
 
     def offer(self, weights: Weights) -> None:
-        """Keep a state that interpolates to rounding if it is better than the best."""
+        """Keep a state that interpolates to rounding, with at most m N neurons, if it is better than the best."""
         if self.best is not None and self.key(weights) >= self.key(self.best):
+            return
+        if weights.n_neurons > self.data.n_equations:
             return
         if not self._interpolates(weights) or not self.expired():
             weights = solve(self.data, weights, tol=POLISHED).weights.normalised(self.data)
