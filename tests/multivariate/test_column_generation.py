@@ -6,6 +6,7 @@ from reluctant import InfeasibleError
 from reluctant.multivariate.column_generation import minimise_l1
 from reluctant.multivariate.patterns import enumerate_patterns, homogeneous
 from reluctant.multivariate.program import PatternProgram
+from reluctant.multivariate.rays import extreme_rays
 
 
 def uniform(N, d, seed):
@@ -51,6 +52,17 @@ def test_degenerate_data(name):
     best = minimise_l1(X, y)
     assert best.value == pytest.approx(over_all_patterns(X, y), rel=1e-8, abs=1e-9)
     assert best.lower_bound == pytest.approx(best.value, rel=1e-8)
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1e-7, 1e9, 1e12])
+def test_extreme_rays_are_all_found_whatever_the_scale(unit):
+    X = uniform(6, 2, 0)[0]
+    rays = extreme_rays(X)[0] * [1 / unit, 1 / unit, 1]
+    expected = rays / np.abs(rays).sum(axis=1, keepdims=True)
+    found = extreme_rays(X * unit)[0]
+    assert len(found) == len(expected)
+    for ray in expected:
+        assert np.min(np.max(np.abs(found - ray) / np.maximum(np.abs(ray), 1e-300), axis=1)) < 1e-8
 
 
 def test_bound_holds_for_every_interpolant_tried():

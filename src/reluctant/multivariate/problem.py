@@ -38,7 +38,7 @@ class Problem:
         Xbar = homogeneous(X)
         if len(y) > MOST_ROWS:
             raise ValueError(f"X has {len(y)} distinct rows; an enumeration is for at most {MOST_ROWS}")
-        x_unit, y_unit = _power_of_two(np.abs(Xbar).max(axis=0)), float(_power_of_two(np.abs(y).max()))
+        x_unit, y_unit = power_of_two(np.abs(Xbar).max(axis=0)), float(power_of_two(np.abs(y).max()))
         return cls(Xbar / x_unit, y / y_unit, affine, x_unit, y_unit)
 
     @property
@@ -103,5 +103,6 @@ def distinct_bands(X: Array, y: Array, half_width: Array) -> tuple[Array, Array,
     return rows, 0.5 * low + 0.5 * high, 0.5 * high - 0.5 * low
 
 
-def _power_of_two(size: Array) -> Array:
+def power_of_two(size: Array) -> Array:
+    """The largest power of two that is at most `size`, so that scaling by it is exact; 1 where size is zero."""
     return 2.0 ** np.where(size > 0, np.frexp(size)[1] - 1, 0)

@@ -16,10 +16,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluctant.multivariate.patterns import homogeneous
+from reluctant.multivariate.problem import power_of_two
 
 Array = NDArray[np.float64]
 
 _ZERO = 1e-12  # relative size of what counts as zero when a ray is computed
+_DECIMALS = 12  # rays that agree in so many are one
 _BLOCK = 20_000
 _PER_SUPPORT = 10
 
@@ -57,11 +59,13 @@ def extreme_rays(X: ArrayLike) -> tuple[Array, Array]:
     [[-1.0, 0.0], [-0.5, 0.5], [0.0, 1.0], [0.333, 0.667], [1.0, 0.0]]
     """
     Xbar = homogeneous(X)
+    unit = power_of_two(np.abs(Xbar).max(axis=0))  # what is zero, or the same ray, is decided in columns of one size
     blocks = [np.zeros((0, Xbar.shape[1]))]
     for support, points in _defining_sets(Xbar):
-        blocks.append(_rays(Xbar, support, points))
+        blocks.append(_rays(Xbar / unit, support, points))
     rays = np.vstack(blocks)
-    rays = rays[np.unique(rays.round(10), axis=0, return_index=True)[1]]
+    rays = rays[np.unique(rays.round(_DECIMALS), axis=0, return_index=True)[1]] / unit
+    rays /= np.abs(rays).sum(axis=1, keepdims=True)
     values = hinge_values(Xbar, rays)
     active = values.any(axis=1)
     return rays[active], values[active]
