@@ -174,6 +174,18 @@ def test_points_too_close_for_float64_weights_are_named():
     X[1] = X[0] + 1e-9
     with pytest.raises(ValueError, match="between rows 0 and 1 y changes by"):
         interpolate(X, y, random_state=0, time_limit=3)
+    X, y = np.vstack([X[5:6], X[5:6], X]), np.concatenate([y[5:6], y[5:6], y])
+    with pytest.raises(ValueError, match="between rows 2 and 3 y changes by"):
+        interpolate(X, y, random_state=0, time_limit=1)
+
+
+def test_rows_too_close_for_an_interpolant_do_not_matter_within_a_tolerance():
+    X = np.array([[0.0, 0.0], [1e-18, 0.0], [1.0, 1.0], [0.5, 0.3]])
+    y = np.array([0.0, 1.0, 1.0, 0.0])
+    with pytest.raises(ValueError, match="between rows 0 and 1"):
+        interpolate(X, y, random_state=0, time_limit=1)
+    solution = approximate(X, y, tolerance=0.6, random_state=0, time_limit=1)
+    assert np.max(np.abs(solution.predict(X) - y)) <= 0.6 * (1 + 1e-9)
 
 
 @pytest.mark.parametrize("p", [0.5, 1.0])

@@ -82,7 +82,7 @@ def sparsest(X: Array, y: Array, affine: bool, effort: Effort) -> Solution:
     began = time.monotonic()
     rows, labels = distinct_rows(X, y)
     rng = np.random.default_rng(effort.random_state)
-    found = _newton_prune(rows, labels, affine, effort._replace(random_state=rng))
+    found = _newton_prune(X, y, affine, effort._replace(random_state=rng))
     network, proof = found.network, None
     elapsed = time.monotonic() - began
     left = np.inf if effort.time_limit is None else effort.time_limit - elapsed
@@ -129,14 +129,14 @@ def smallest_path_norm(X: Array, y: Array, p: float, affine: bool, effort: Effor
         start = None if effort.start is None else _hinges(effort.start)
         if start is None and len(rows) > HOPPED_ROWS:
             effort = effort._replace(target=None, time_limit=0.5 * seconds)
-            start = _hinges(_newton_prune(rows, labels, affine, effort).network)
+            start = _hinges(_newton_prune(X, y, affine, effort).network)
         found = minimise_path_norm(
             rows, labels, p, affine=affine, start=start, time_limit=seconds, random_state=effort.random_state
         )
         if found is not None and _interpolates(_network(found), rows, labels):
             network, history = _network(found), found.history
         else:  # no interpolant in time
-            network = _newton_prune(rows, labels, affine, effort).network
+            network = _newton_prune(X, y, affine, effort).network
     return Solution(
         network=network,
         p=p,
@@ -245,10 +245,10 @@ def _network(found: Interpolant | Recovery) -> ReLUNetwork:
     return Weights(found.U, found.signs[:, None], found.affine[:, None]).to_network()
 
 
-def _newton_prune(rows: Array, labels: Array, affine: bool, effort: Effort) -> Found:
+def _newton_prune(X: Array, y: Array, affine: bool, effort: Effort) -> Found:
     return sparsest_interpolant(
-        rows,
-        labels,
+        X,
+        y,
         affine=affine,
         minimize=effort.minimize,
         start=effort.start,
