@@ -36,7 +36,7 @@ def interpolate(
 
     One input and one output go to the exact solver of the line. More go to Newton-prune, a search that reaches the
     generic lower bound on most data of up to a few hundred points and proves nothing by itself; `certificate` says
-    what is known. Up to eight points in three dimensions are settled by enumeration.
+    what is known. Up to eight points in three dimensions are settled by enumeration, if the time allows.
 
     Parameters
     ----------
@@ -58,20 +58,22 @@ def interpolate(
     minimize : {"parameters", "neurons"}
         In R^d with p = 0: what is counted. On the line both are the number of knots.
     target : int, optional
-        In R^d: stop as soon as the count is this low.
+        In R^d with p = 0: stop as soon as the count is this low.
     start : ReLUNetwork, optional
         In R^d: a network near an interpolant to begin with.
     rtol : float, optional
         On the line: a point is drawn as part of a straight link when it lies within rtol · (max|y| + |slope| max|x|) of
         it; 2^-51 by default, which covers numbers rounded to float64; 0 decides exactly.
     time_limit : float, optional
-        In R^d: seconds after which the best network so far is returned; so does an interrupt (Ctrl-C).
+        In R^d: seconds after which the best network so far is returned. By default 10 for searches that have no
+        count to stop at, which are those with p > 0 and those of `approximate`; with p = 0 the search ends by itself,
+        and an interrupt (Ctrl-C) returns the best so far.
     random_state : int, Generator or None
         In R^d: source of all randomness.
     n_jobs : int
-        In R^d: independent searches in parallel, as in joblib.
+        In R^d: independent runs of Newton-prune in parallel, as in joblib.
     verbose : bool
-        In R^d: print every improvement to standard error.
+        In R^d: print every improvement of Newton-prune to standard error, unless it runs in parallel.
 
     Returns
     -------
@@ -168,7 +170,8 @@ def approximate(
         As for `interpolate`.
     rtol : float, default 1e-9
         Tolerances count as ε_i (1 + rtol), because decimals are rounded, and on the line never as less than the
-        rounding of the data, 2^-51 (max|y| + |slope| max|x|). With 0 they hold strictly.
+        rounding of the data, 2^-51 (max|y| + |slope| max|x|). With 0 they hold strictly. In R^d they never count as
+        less than 1e-9 max|y|, as for an interpolant.
 
     Returns
     -------
@@ -179,7 +182,8 @@ def approximate(
     Raises
     ------
     ValueError
-        If the input is not a table of finite numbers, a tolerance is negative, or slopes are beyond float64.
+        If the input is not a table of finite numbers, a tolerance is negative, slopes are beyond float64, or in R^d no
+        network within the tolerance was found in time.
     InfeasibleError
         If y at one x differ by more than their tolerances allow.
 

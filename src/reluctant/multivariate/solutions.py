@@ -30,7 +30,8 @@ Array = NDArray[np.float64]
 
 ENUMERATED_CELLS, ENUMERATED_SETS = 20_000, 4_000_000
 """Up to so many cells and sets of cells, a matter of seconds, the optimum is proved by enumeration."""
-PROVING_SECONDS = 5.0
+PROVING_SECONDS = 30.0
+"""Longest time for that, where many sets ask for linear programs; on most data their number ends it before."""
 VERTEX_ROWS, VERTEX_INPUTS = 4, 2
 CONVEX_ROWS = 30
 """Up to these sizes the ℓp value is minimised exactly: over all extreme points, and by a convex program for p = 1."""
@@ -88,12 +89,17 @@ def sparsest(X: Array, y: Array, affine: bool, effort: Effort) -> Solution:
     left = np.inf if effort.time_limit is None else effort.time_limit - elapsed
     wanted = effort.target is None or _count(network, effort.minimize) > effort.target
     if wanted and left > 0 and labels.ndim == 1 and found.ended != "interrupted":
-        network, proof = _enumerated(rows, labels, affine, network, effort.minimize, min(left, PROVING_SECONDS))
-        if proof is None and effort.minimize == "parameters":
-            seconds = min(left, max(LEAST_PLANTED_SECONDS, PLANTED_SHARE * elapsed))
-            planted = _planted(rows, labels, affine, seconds, rng)
-            if planted is not None and planted.n_parameters < network.n_parameters:
-                network, proof = _enumerated(rows, labels, affine, planted, effort.minimize, min(left, PROVING_SECONDS))
+        try:
+            network, proof = _enumerated(rows, labels, affine, network, effort.minimize, min(left, PROVING_SECONDS))
+            if proof is None and effort.minimize == "parameters":
+                seconds = min(left, max(LEAST_PLANTED_SECONDS, PLANTED_SHARE * elapsed))
+                planted = _planted(rows, labels, affine, seconds, rng)
+                if planted is not None and planted.n_parameters < network.n_parameters:
+                    network, proof = _enumerated(
+                        rows, labels, affine, planted, effort.minimize, min(left, PROVING_SECONDS)
+                    )
+        except KeyboardInterrupt:  # the network at hand is the best so far
+            proof = None
     count = _count(network, effort.minimize)
     certificate = certificate_for(
         effort.minimize,
