@@ -30,6 +30,11 @@ class Pieces:
         ends = np.concatenate([[0.0], self.path.breakpoints, [1.0]])
         return [(a, b, self.path.n_knots((a + b) / 2)) for a, b in zip(ends[:-1].tolist(), ends[1:].tolist())]
 
+    @property
+    def _certified(self) -> float:
+        """Where p* may lie at the earliest; everything before is settled."""
+        return float(self.path.critical_bracket[0])
+
     def as_json(self) -> dict[str, Any]:
         """Plain values, for `json.dumps`."""
         return {
@@ -49,7 +54,7 @@ class Pieces:
         hidden = len(pieces) - len(shown)
         return [
             ("table", f"{self.table}, {self.n_rows:,} rows"),
-            ("p*", f"{self.path.critical_p:.10g}; every smaller p gives the fewest neurons"),
+            ("p*", f"{self.path.critical_p:.10g}; every p below {self._certified:.10g} gives the fewest neurons"),
             ("breakpoints", f"{len(self.path.breakpoints):,} certified, {len(self.path.unresolved):,} unresolved"),
             *shown,
             *([("", f"and {hidden:,} more; --json lists all")] if hidden else []),

@@ -14,9 +14,9 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from reluctant.errors import TooSteepError
 from reluctant.multivariate.kicks import KickChooser
 from reluctant.multivariate.newton import solve
-from reluctant.multivariate.problem import distinct_rows
+from reluctant.multivariate.problem import INTERPOLATES, distinct_rows
 from reluctant.multivariate.pruning import LOOSE, NeuronPruner, ParameterPruner, never
-from reluctant.multivariate.search import INTERPOLATES, Improvement, Minimize, Search, climb, thin
+from reluctant.multivariate.search import Improvement, Minimize, Search, climb, thin
 from reluctant.multivariate.starts import line_start, simple_start, solved_start
 from reluctant.multivariate.state import Array, Data, Weights
 from reluctant.network import ReLUNetwork

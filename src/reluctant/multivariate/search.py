@@ -11,13 +11,13 @@ import numpy as np
 
 from reluctant.multivariate.kicks import KickChooser
 from reluctant.multivariate.newton import solve
+from reluctant.multivariate.problem import INTERPOLATES
 from reluctant.multivariate.pruning import ParameterPruner, Pruner
 from reluctant.multivariate.state import Data, Weights
 
 Minimize = Literal["parameters", "neurons"]
 
-#: Largest error of what is called an interpolant, relative to max|y|, and where the last solve aims.
-INTERPOLATES = 1e-9
+#: Where the last solve aims, relative to max|y|.
 POLISHED = 1e-12
 #: Kicks in a row that may bring nothing before the search starts afresh.
 PATIENCE = 40
