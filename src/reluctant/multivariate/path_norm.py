@@ -19,6 +19,7 @@ from reluctant.multivariate.reweighted import (
     Clock,
     Data,
     Hinges,
+    HingeSum,
     anneal,
     data_scale,
     newton_on_support,
@@ -36,27 +37,11 @@ _EXACT = 1e-10  # of max|y|
 
 
 @dataclass(frozen=True)
-class Interpolant:
-    """An interpolant as signs (K,), effective weights U (K, d + 1) and an affine part (d + 1,), biases last.
+class Interpolant(HingeSum):
+    """A network found: `value` is its Σ|u|^p; `history` lists (round, value, parameters) of every improvement."""
 
-    `value` is Σ|u|^p; `history` lists (round, value, parameters) of every improvement.
-    """
-
-    signs: Array
-    U: Array
-    affine: Array
     value: float
     history: tuple[tuple[int, float, int], ...] = ()
-
-    @property
-    def n_parameters(self) -> int:
-        """Nonzero hinge parameters."""
-        return int(np.count_nonzero(self.U))
-
-    def __call__(self, X: Array) -> Array:
-        """Value at X (n, d)."""
-        Xbar = np.column_stack([X, np.ones(len(X))])
-        return np.maximum(Xbar @ self.U.T, 0.0) @ self.signs + Xbar @ self.affine
 
 
 def minimise_path_norm(

@@ -21,6 +21,7 @@ from reluctant.multivariate.reweighted import (
     Clock,
     Data,
     Hinges,
+    HingeSum,
     Support,
     anneal,
     data_scale,
@@ -46,17 +47,11 @@ _LAST = 1e-6  # λ from which the support is read off
 
 
 @dataclass(frozen=True)
-class Recovery:
+class Recovery(HingeSum):
     """A network with fewer parameters than equations, and how often the search ended there.
 
     Attributes
     ----------
-    signs : ndarray, shape (K,)
-        ±1.
-    U : ndarray, shape (K, d + 1)
-        Effective weights, bias last, with exact zeros.
-    affine : ndarray, shape (d + 1,)
-        Free affine part, intercept last; zero where none was asked for.
     n_equations : int
         N, less the rank of the free affine part.
     agreements : int
@@ -65,22 +60,9 @@ class Recovery:
         Restarts made.
     """
 
-    signs: Array
-    U: Array
-    affine: Array
     n_equations: int
     agreements: int
     restarts: int
-
-    @property
-    def n_parameters(self) -> int:
-        """Nonzero hinge parameters."""
-        return int(np.count_nonzero(self.U))
-
-    def __call__(self, X: Array) -> Array:
-        """Value at X (n, d)."""
-        Xbar = np.column_stack([X, np.ones(len(X))])
-        return np.maximum(Xbar @ self.U.T, 0.0) @ self.signs + Xbar @ self.affine
 
 
 def recover(

@@ -99,6 +99,35 @@ class Data:
         return np.asarray(np.linalg.lstsq(self.Xbar, left, rcond=None)[0], dtype=np.float64)
 
 
+@dataclass(frozen=True)
+class HingeSum:
+    """f(x) = Σ_k σ_k (u_k · x̄)_+ + affine · x̄.
+
+    Attributes
+    ----------
+    signs : ndarray, shape (K,)
+        σ_k = ±1.
+    U : ndarray, shape (K, d + 1)
+        Effective weights, bias last, with exact zeros.
+    affine : ndarray, shape (d + 1,)
+        Free affine part, intercept last; zero where none was asked for.
+    """
+
+    signs: Array
+    U: Array
+    affine: Array
+
+    @property
+    def n_parameters(self) -> int:
+        """Nonzero hinge parameters."""
+        return int(np.count_nonzero(self.U))
+
+    def __call__(self, X: Array) -> Array:
+        """Value at X (n, d)."""
+        Xbar = np.column_stack([X, np.ones(len(X))])
+        return np.maximum(Xbar @ self.U.T, 0.0) @ self.signs + Xbar @ self.affine
+
+
 def orthogonal_complement(Xbar: Array) -> Array:
     """Orthonormal rows that span the orthogonal complement of the columns of X̄."""
     left, sizes, _ = np.linalg.svd(Xbar, full_matrices=True)

@@ -17,9 +17,10 @@ from reluctant.multivariate.bounds import Count, certificate_for, value_certific
 from reluctant.multivariate.column_generation import minimise_l1
 from reluctant.multivariate.exact import Proof, enumeration_size, fewest_neurons, fewest_parameters
 from reluctant.multivariate.interpolant import PREFERRED_P, Found, Units, sparsest_interpolant
-from reluctant.multivariate.path_norm import Interpolant, minimise_path_norm
-from reluctant.multivariate.planted import Recovery, recover
+from reluctant.multivariate.path_norm import minimise_path_norm
+from reluctant.multivariate.planted import recover
 from reluctant.multivariate.problem import INTERPOLATES, MOST_ROWS, distinct_bands, distinct_rows
+from reluctant.multivariate.reweighted import HingeSum
 from reluctant.multivariate.search import Improvement
 from reluctant.multivariate.state import Weights
 from reluctant.multivariate.vertices import enumerate_vertices, minimise_lp
@@ -247,7 +248,7 @@ def _hinges(network: ReLUNetwork) -> tuple[Array, Array]:
     return weights.V[:, 0], weights.U
 
 
-def _network(found: Interpolant | Recovery) -> ReLUNetwork:
+def _network(found: HingeSum) -> ReLUNetwork:
     return Weights(found.U, found.signs[:, None], found.affine[:, None]).to_network()
 
 
