@@ -38,6 +38,8 @@ CONVEX_ROWS = 30
 """Up to these sizes the ℓp value is minimised exactly: over all extreme points, and by a convex program for p = 1."""
 HOPPED_ROWS = 100
 """Larger problems hop from the interpolant that Newton-prune finds, not from random neurons."""
+NEAREST_ROWS = 1e-9
+"""Of rows that are closer, float64 does not tell all extreme hinges apart, and nothing is proved."""
 DEFAULT_SECONDS = 10.0
 """Time for a search that has no target to stop at."""
 PLANTED_RESTARTS, PLANTED_RESTARTS_FEW_ROWS, FEW_ROWS = 4, 2, 30
@@ -163,12 +165,16 @@ def _exact_path_norm(
     random_state: int | np.random.Generator | None,
 ) -> tuple[ReLUNetwork, Certificate] | None:
     """A minimiser and its proof; None where the problem is too large for one, or float64 too coarse for the data."""
+    if len(rows) <= max(VERTEX_ROWS, CONVEX_ROWS) and _closest_rows(rows) < NEAREST_ROWS:
+        return None
     if not affine and len(rows) <= VERTEX_ROWS and rows.shape[1] <= VERTEX_INPUTS:
         vertices = enumerate_vertices(rows, labels)
         if not len(vertices.hinges):
             return None
         network, value = minimise_lp(vertices, p)
-        certificate = Certificate("value", value, "proved", "enumeration of all extreme points [NN, Thm 4.1]")
+        certificate = Certificate(
+            "value", value, "proved", "enumeration of all extreme points in float64 [NN, Thm 4.1]"
+        )
     elif p == 1 and len(rows) <= CONVEX_ROWS:
         try:
             best = minimise_l1(rows, labels, affine=affine, time_limit=seconds, random_state=random_state)
@@ -179,6 +185,13 @@ def _exact_path_norm(
     else:
         return None
     return (network, certificate) if _interpolates(network, rows, labels) else None
+
+
+def _closest_rows(rows: Array) -> float:
+    """Smallest distance of two rows, relative to the largest entry of each column."""
+    scaled = rows / np.maximum(np.abs(rows).max(axis=0), np.finfo(np.float64).tiny)
+    gaps = np.abs(scaled[:, None, :] - scaled[None, :, :]).max(axis=2, initial=0.0)
+    return float(np.min(gaps + np.where(np.eye(len(rows)) > 0, np.inf, 0.0), initial=np.inf))
 
 
 def approximate_space(X: Array, y: Array, tolerance: Array, slack: float, affine: bool, effort: Effort) -> Solution:
