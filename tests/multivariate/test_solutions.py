@@ -307,3 +307,38 @@ def test_bad_tables_are_named():
         interpolate(X, y)
     with pytest.raises(ValueError, match="one output"):
         interpolate(np.ones((2, 2)), np.ones((2, 2)), 0.5)
+
+
+def test_zero_and_proportional_outputs_cost_what_they_must():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(6, 2)), np.array([0.0, 1, 0, 2, 1, 3])
+    alone = interpolate(X, y, random_state=0)
+    with_zero = interpolate(X, np.column_stack([y, 0 * y]), random_state=0)
+    doubled = interpolate(X, np.column_stack([y, -2 * y]), random_state=0)
+    assert with_zero.n_parameters == alone.n_parameters
+    assert doubled.n_parameters == alone.n_parameters + alone.n_neurons
+    np.testing.assert_allclose(doubled.network(X), np.column_stack([y, -2 * y]), atol=1e-9)
+    assert with_zero.certificate.lower_bound <= with_zero.n_parameters
+
+
+def test_approximation_is_never_less_sparse_than_the_interpolant():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(6, 2)), np.array([0.0, 1, 0, 2, 1, 3])
+    exact = interpolate(X, y, random_state=0).n_parameters
+    for tolerance in (1e-12, 1e-3):
+        assert approximate(X, y, tolerance=tolerance, random_state=0, time_limit=2).n_parameters <= exact
+
+
+def test_numbers_beyond_the_range_of_products_are_refused():
+    X, y = uniform(6, 2)
+    with pytest.raises(ValueError, match="y has a column whose largest entry"):
+        interpolate(X, y * 1e300)
+    with pytest.raises(ValueError, match="X has a column whose largest entry"):
+        approximate(X * [1, 1e-200], y, tolerance=0.1)
+
+
+def test_few_neurons_are_found_where_pruning_whole_ones_fails():
+    X = [[-0.18, 1.81, -0.32], [1.6, -0.61, -1.88], [-0.63, 2.21, 1.02], [0.77, 0.14, -0.76]]
+    X.append([-0.1799999850988388, 1.81, -0.32])
+    y = [-1.62, 0, -5.98, -0.32000000000000006, -1.6200000596046449]
+    assert interpolate(X, y, minimize="neurons", random_state=0).n_neurons == 1

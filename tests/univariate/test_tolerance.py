@@ -279,3 +279,11 @@ def test_thermocouple_table_needs_as_many_knots_as_in_exact_decimals(tolerance, 
     assert exact_sweep(microvolts, [t - eps for t in degrees], [t + eps for t in degrees]) == knots
     assert solution.n_neurons == knots
     assert solution.max_error <= float(tolerance) * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_without_slack_residuals_in_floats_stay_within_the_tolerance(seed):
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(size=30), rng.normal(size=30)
+    solution = approximate(x, y, tolerance=0.3, rtol=0)
+    assert np.max(np.abs(solution.predict(x) - y)) <= 0.3

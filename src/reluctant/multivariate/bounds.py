@@ -82,7 +82,7 @@ def elementary_bound(
     rank = int(np.count_nonzero(np.linalg.svd(rest, compute_uv=False) > np.sqrt(Y.size) * band))
     known = [(0, "nothing smaller exists")]
     if quantity == "parameters":
-        known.append((outputs, f"{outputs} outputs are not {'affine' if affine else 'zero'} and take a parameter each"))
+        known.append((outputs, f"each output that is not {'affine' if affine else 'zero'} takes a parameter"))
     known.append(
         (
             rank,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from reluctant.errors import InfeasibleError, TooSteepError
 from reluctant.multivariate.band import sparsest_within
-from reluctant.multivariate.bounds import Count, certificate_for, value_certificate
+from reluctant.multivariate.bounds import Count, certificate_for, elementary_bound, value_certificate
 from reluctant.multivariate.column_generation import minimise_l1
 from reluctant.multivariate.exact import Proof, enumeration_size, fewest_neurons, fewest_parameters
 from reluctant.multivariate.interpolant import PREFERRED_P, Found, Units, sparsest_interpolant
@@ -40,6 +40,10 @@ HOPPED_ROWS = 100
 """Larger problems hop from the interpolant that Newton-prune finds, not from random neurons."""
 NEAREST_ROWS = 1e-9
 """Of rows that are closer, float64 does not tell all extreme hinges apart, and nothing is proved."""
+WIDEST = 1e100
+"""Sizes of X and y up to which products of weights and data stay within float64."""
+MOST_UNEVEN = 1e6
+"""Columns of X further from one in size leave the convex program too badly scaled for a proof."""
 DEFAULT_SECONDS = 10.0
 """Time for a search that has no target to stop at."""
 PLANTED_RESTARTS, PLANTED_RESTARTS_FEW_ROWS, FEW_ROWS = 4, 2, 30
@@ -70,11 +74,69 @@ def _print_improvement(step: Improvement) -> None:
 
 def interpolate_space(X: Array, y: Array, p: float, affine: bool, effort: Effort) -> Solution:
     """Solve `reluctant.interpolate` for checked data in R^d."""
+    _check_range(X, y)
     if p == 0:
         return sparsest(X, y, affine, effort)
     if y.ndim > 1:
         raise ValueError(f"p = {p:g} is solved for one output, y has {y.shape[1]}; use p = 0 or one output at a time")
     return smallest_path_norm(X, y, p, affine, effort)
+
+
+def _check_range(X: Array, y: Array) -> None:
+    for name, a in (("X", X), ("y", y)):
+        largest = np.abs(a).max(axis=0)
+        if ((largest > WIDEST) | ((largest > 0) & (largest < 1 / WIDEST))).any():
+            raise ValueError(f"{name} has a column whose largest entry is beyond {WIDEST:g}^±1; rescale it")
+
+
+def independent_outputs(Y: Array) -> tuple[Array, Array]:
+    """Columns of Y (N, m) that are neither zero nor a multiple of one before, and the matrix that gives Y from them."""
+    kept: list[int] = []
+    mixing = np.zeros((Y.shape[1], Y.shape[1]))
+    for j, column in enumerate(Y.T):
+        if not column.any():
+            continue
+        at = int(np.argmax(np.abs(column)))
+        for k in kept:
+            if Y[at, k] != 0 and np.array_equal(Y[:, k] * (column[at] / Y[at, k]), column):
+                mixing[k, j] = column[at] / Y[at, k]
+                break
+        else:
+            kept.append(j)
+            mixing[j, j] = 1.0
+    return Y[:, kept], mixing[kept]
+
+
+def _mixed(network: ReLUNetwork, mixing: Array) -> ReLUNetwork:
+    """The network whose outputs are combinations of those of another."""
+    return ReLUNetwork(
+        network.input_weights,
+        network.biases,
+        network.output_weights @ mixing,
+        network.slope @ mixing,
+        network.intercept @ mixing,
+    )
+
+
+def _sparsest_of_mixed_outputs(X: Array, Y: Array, affine: bool, effort: Effort) -> Solution | None:
+    """Solve for the outputs that are not zero or multiples of others; None where all are needed."""
+    outputs, mixing = independent_outputs(Y)
+    if outputs.shape[1] in (0, Y.shape[1]):
+        return None
+    start = None if effort.start is None else _mixed(effort.start, np.asarray(np.linalg.pinv(mixing), dtype=np.float64))
+    few = sparsest(X, outputs[:, 0] if outputs.shape[1] == 1 else outputs, affine, effort._replace(start=start))
+    network = _mixed(few.network, mixing)
+    certificate = few.certificate
+    if certificate.kind == "generic":
+        certificate = replace(certificate, reason=f"zero and proportional outputs aside, {certificate.reason}")
+    return Solution(
+        network=network,
+        p=0.0,
+        value=float(network.path_norm(0.0)),
+        max_error=_max_error(network, X, Y),
+        certificate=certificate,
+        history=few.history,
+    )
 
 
 def sparsest(X: Array, y: Array, affine: bool, effort: Effort) -> Solution:
@@ -85,6 +147,9 @@ def sparsest(X: Array, y: Array, affine: bool, effort: Effort) -> Solution:
     """
     began = time.monotonic()
     rows, labels = distinct_rows(X, y)
+    mixed = _sparsest_of_mixed_outputs(X, y, affine, effort) if y.ndim > 1 else None
+    if mixed is not None:
+        return mixed
     rng = np.random.default_rng(effort.random_state)
     found = _newton_prune(X, y, affine, effort._replace(random_state=rng))
     network, proof = found.network, None
@@ -165,7 +230,13 @@ def _exact_path_norm(
     random_state: int | np.random.Generator | None,
 ) -> tuple[ReLUNetwork, Certificate] | None:
     """A minimiser and its proof; None where the problem is too large for one, or float64 too coarse for the data."""
-    if len(rows) <= max(VERTEX_ROWS, CONVEX_ROWS) and _closest_rows(rows) < NEAREST_ROWS:
+    sizes = np.abs(rows).max(axis=0)
+    if (
+        len(rows) > CONVEX_ROWS
+        or _closest_rows(rows) < NEAREST_ROWS
+        or sizes.max() > MOST_UNEVEN
+        or ((sizes > 0) & (sizes < 1 / MOST_UNEVEN)).any()
+    ):
         return None
     if not affine and len(rows) <= VERTEX_ROWS and rows.shape[1] <= VERTEX_INPUTS:
         vertices = enumerate_vertices(rows, labels)
@@ -198,6 +269,7 @@ def approximate_space(X: Array, y: Array, tolerance: Array, slack: float, affine
     """Solve `reluctant.approximate` for checked data in R^d: an interpolant of the band's middle, pruned within it."""
     if y.ndim > 1:
         raise ValueError(f"a tolerance is solved for one output, y has {y.shape[1]}; take one output at a time")
+    _check_range(X, y)
     if not tolerance.any():
         return sparsest(X, y, affine, effort).replace(p=None)
     began = time.monotonic()
@@ -208,19 +280,22 @@ def approximate_space(X: Array, y: Array, tolerance: Array, slack: float, affine
     rows, labels, half_width = distinct_bands(X, y, aimed)
     seconds = DEFAULT_SECONDS if effort.time_limit is None else effort.time_limit
     try:
-        first = _newton_prune(rows, labels, affine, effort._replace(time_limit=0.3 * seconds))
+        first = sparsest(rows, labels, affine, effort._replace(time_limit=0.3 * seconds))
     except TooSteepError:  # for the middle of the band, which need not be met
         first = None
-    found = sparsest_within(
-        rows,
-        labels,
-        half_width,
-        affine=affine,
-        start=None if first is None else _hinges(first.network),
-        time_limit=max(seconds - (time.monotonic() - began), 0.0),
-        random_state=effort.random_state,
-    )
     network = None if first is None else first.network
+    widest = float(half_width.max() + np.max(allowed - aimed))
+    found = None
+    if network is None or not _is_settled(network, rows, labels, affine, widest, effort):
+        found = sparsest_within(
+            rows,
+            labels,
+            half_width,
+            affine=affine,
+            start=None if network is None else _hinges(network),
+            time_limit=max(seconds - (time.monotonic() - began), 0.0),
+            random_state=effort.random_state,
+        )
     if found is not None:
         within = _network(found)
         if (np.abs(within(X) - y) <= allowed).all():
@@ -235,7 +310,7 @@ def approximate_space(X: Array, y: Array, tolerance: Array, slack: float, affine
         labels,
         affine=affine,
         found=_count(network, effort.minimize),
-        tolerance=float(half_width.max() + np.max(allowed - aimed)),
+        tolerance=widest,
     )
     reason = f"{certificate.reason}; {_band_in_words(tolerance, slack)}"
     return Solution(
@@ -246,6 +321,15 @@ def approximate_space(X: Array, y: Array, tolerance: Array, slack: float, affine
         certificate=replace(certificate, reason=reason),
         history=() if first is None else first.history,
     )
+
+
+def _is_settled(
+    network: ReLUNetwork, rows: Array, labels: Array, affine: bool, tolerance: float, effort: Effort
+) -> bool:
+    """Whether the count is at the caller's target, or at a bound that holds within the tolerance too."""
+    count = _count(network, effort.minimize)
+    bound, _ = elementary_bound(effort.minimize, rows, labels, affine=affine, tolerance=tolerance)
+    return count <= max(bound, -1 if effort.target is None else effort.target)
 
 
 def _band_in_words(tolerance: Array, slack: float) -> str:
@@ -266,6 +350,16 @@ def _network(found: HingeSum) -> ReLUNetwork:
 
 
 def _newton_prune(X: Array, y: Array, affine: bool, effort: Effort) -> Found:
+    """Newton-prune; where pruning whole neurons finds no interpolant, the one with few parameters."""
+    if effort.minimize == "neurons":
+        try:
+            return _search(X, y, affine, effort)
+        except TooSteepError:
+            effort = effort._replace(minimize="parameters", target=None)
+    return _search(X, y, affine, effort)
+
+
+def _search(X: Array, y: Array, affine: bool, effort: Effort) -> Found:
     return sparsest_interpolant(
         X,
         y,

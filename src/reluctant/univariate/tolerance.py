@@ -29,7 +29,8 @@ def approximate_line(x: Array, y: Array, tolerance: Array, slack: float) -> Solu
     function = _fewest_links(band.x, band.lo, band.hi)
     bound = function.n_knots
     rounding = _ROUNDING * max(np.max(np.abs(band.lo)), np.max(np.abs(band.hi)))
-    if not _excess(band, 0.5 * slack, rounding, function) <= 0:
+    strictly = slack > 0 or bool((np.abs(function(x) - y) <= tolerance).all())
+    if not (strictly and _excess(band, 0.5 * slack, rounding, function) <= 0):
         # Rounding has carried a point out of the band; aim a little inside it where that is possible.
         middle = 0.5 * band.lo + 0.5 * band.hi
         margin = np.where(band.rounded | (band.hi - band.lo <= 8 * rounding), 0.0, rounding)
