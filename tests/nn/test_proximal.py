@@ -24,7 +24,8 @@ def data(d=3, N=9, m=1, seed=1):
 def train(module, optimizer, X, y, steps):
     for _ in range(steps):
         optimizer.zero_grad()
-        (module(X) - y).square().mean().backward()
+        loss = (module(X) - y).square().mean()  # kept alive over the step, as users do
+        loss.backward()
         optimizer.step()
 
 
@@ -187,10 +188,11 @@ def test_training_goes_on_unchanged_when_dead_neurons_are_removed(make):
     X, y = data()
     kept, cut = one_hidden_layer(K=40), one_hidden_layer(K=40)
     optimizers = [ReweightedL1(make(q.parameters(), lr=0.01), q, p=0.4, alpha=0.1) for q in (kept, cut)]
-    removed = 0
+    removed, losses = 0, []
     for _ in range(30):
         for module, optimizer in zip((kept, cut), optimizers):
             train(module, optimizer, X, y, 10)
+        losses.append((cut(X) - y).square().mean())  # a graph that outlives the removal
         removed += optimizers[1].remove_dead()
     assert removed == 40 - cut[0].out_features > 0
     torch.testing.assert_close(cut(X), kept(X), rtol=1e-7, atol=1e-9)

@@ -7,8 +7,18 @@ except ModuleNotFoundError:
         'reluctant.nn needs PyTorch; install it with: pip install "reluctant[torch]"', name="torch"
     ) from None
 
+from reluctant.nn.batched import Restarts, train_restarts
 from reluctant.nn.penalty import LayerPair, PathNorm, layer_pairs, path_norm
 from reluctant.nn.prox import prox_power
 from reluctant.nn.proximal import ReweightedL1
 
-__all__ = ["LayerPair", "PathNorm", "ReweightedL1", "layer_pairs", "path_norm", "prox_power"]
+__all__ = [
+    "LayerPair",
+    "PathNorm",
+    "Restarts",
+    "ReweightedL1",
+    "layer_pairs",
+    "path_norm",
+    "prox_power",
+    "train_restarts",
+]
