@@ -151,7 +151,8 @@ def fewest_knots_milp(x: Sequence, lo: Sequence, hi: Sequence) -> int:
     Variables are a_i = f(x_i) and the slope s_i at x_i. Between two points, with
     A = a_{i+1} − a_i − s_i Δ and B = a_i − a_{i+1} + s_{i+1} Δ, the two lines are one line (A = B = 0), cross
     inside (A, B ≥ 0: one convex knot; A, B ≤ 0: one concave knot), or two knots join them whatever they are.
-    For N ≤ 10 and coordinates of moderate size: the big-M allows slopes twice as steep as the steepest pair.
+    For N ≤ 12 and coordinates of moderate size: the big-M allows slopes twice as steep as the steepest pair.
+    Presolve is off because with it HiGHS 1.15 has returned one knot too many on tied data.
     """
     x, lo, hi = (np.array([float(v) for v in values]) for values in (x, lo, hi))
     n = len(x)
@@ -161,6 +162,7 @@ def fewest_knots_milp(x: Sequence, lo: Sequence, hi: Sequence) -> int:
     model = highspy.Highs()
     model.setOptionValue("output_flag", False)
     model.setOptionValue("threads", 1)
+    model.setOptionValue("presolve", "off")
     for tolerance in (
         "mip_feasibility_tolerance",
         "primal_feasibility_tolerance",

@@ -63,11 +63,7 @@ def test_random_interpolants_reach_the_enumerated_value_on_short_data(kind):
 @given(data=tables(units=[Fraction(1)]))
 def test_enumeration_tends_to_its_limit_and_to_total_variation(data):
     knots, log_sum = brute_force_limit(data.exact_x, data.exact_y)
-    assert (
-        knots
-        == fewest_knots(data.exact_x, data.exact_y)
-        == brute_force_interpolant(data.exact_x, data.exact_y, 0)
-    )
+    assert knots == fewest_knots(data.exact_x, data.exact_y) == brute_force_interpolant(data.exact_x, data.exact_y, 0)
     small_p = brute_force_interpolant(data.exact_x, data.exact_y, 1e-6)
     assert (small_p - knots) / 1e-6 == pytest.approx(log_sum, abs=1e-3)
     variation = float(total_variation(data.exact_x, data.exact_y))

@@ -22,6 +22,7 @@ import reluctant
 
 if TYPE_CHECKING:
     from reluctant.command.summary import Rows
+    from reluctant.export.c import DType
 
 app = typer.Typer(
     add_completion=False,
@@ -38,10 +39,10 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        code = app(sys.argv[1:] or ["--help"], prog_name="reluctant", standalone_mode=False)
     except _UsageError as error:
         command = error.ctx.command_path if error.ctx else "reluctant"
-        typer.echo(f"error: {error.format_message()} See {command} --help.", err=True)
+        typer.echo(f"error: {error.format_message().rstrip('.')}. See {command} --help.", err=True)
         code = error.exit_code
     sys.exit(code)
 
@@ -73,11 +74,27 @@ def _check_p(value: float | None) -> float | None:
     return value
 
 
+Table = Annotated[Path, typer.Argument(metavar="TABLE", help="CSV (comma, semicolon, tab) or Parquet file.")]
+Input = Annotated[list[str], typer.Option("--x", metavar="COLUMN", help="Input column; any text.")]
+Output = Annotated[str, typer.Option("--y", metavar="COLUMN", help="Output column; any text.")]
+DecimalComma = Annotated[bool, typer.Option("--decimal-comma", help="Read 1,5 as one and a half.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+
+
+def _one_input(x: list[str], y: str) -> str:
+    if len(x) > 1:
+        raise typer.BadParameter("this release fits one input; give it once.", param_hint="'--x'")
+    if x[0].strip() == y.strip():
+        raise typer.BadParameter("it names the same column as --x.", param_hint="'--y'")
+    return x[0]
+
+
 @app.command(epilog=_EXIT_CODES)
 def fit(
-    table: Annotated[Path, typer.Argument(metavar="TABLE", help="CSV (comma, semicolon, tab) or Parquet file.")],
-    x: Annotated[list[str], typer.Option("--x", metavar="COLUMN", help="Input column; any text.")],
-    y: Annotated[str, typer.Option("--y", metavar="COLUMN", help="Output column; any text.")],
+    table: Table,
+    x: Input,
+    y: Output,
     tolerance: Annotated[
         float | None,
         typer.Option(
@@ -104,9 +121,9 @@ def fit(
     ] = None,
     single: Annotated[bool, typer.Option("--float/--double", help="Type of the C function.")] = False,
     plot: Annotated[bool, typer.Option("--plot/--no-plot", help="Draw the fit as PNG and SVG.")] = True,
-    decimal_comma: Annotated[bool, typer.Option("--decimal-comma", help="Read 1,5 as one and a half.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    decimal_comma: DecimalComma = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Fit a column of a table by the network with the fewest neurons.
 
@@ -116,24 +133,47 @@ def fit(
 
         reluctant fit type_k.csv --x emf_mv --y temperature_c --tolerance 0.5
     """
-    if len(x) > 1:
-        raise typer.BadParameter("this release fits one input; give it once.", param_hint="'--x'")
+    column = _one_input(x, y)
     if tolerance is not None and p is not None:
         raise typer.BadParameter("it goes with an exact fit; give either --tolerance or --p.", param_hint="'--p'")
-    if x[0].strip() == y.strip():
-        raise typer.BadParameter("it names the same column as --x.", param_hint="'--y'")
+    dtype: DType = "float" if single else "double"
     with _errors_in_one_line(table), _status(quiet) as say:
         from reluctant.command.job import Job, run
 
-        outcome = run(
-            Job(table, x[0], y, tolerance, p, out, name, "float" if single else "double", plot, decimal_comma), say
-        )
+        outcome = run(Job(table, column, y, tolerance, p, out, name, dtype, plot, decimal_comma), say)
     if as_json:
-        typer.echo(json.dumps(outcome.as_json(), indent=2, allow_nan=False))
+        _print_json(outcome.as_json())
     elif not quiet:
         from reluctant.command.summary import summary
 
         _print_rows(summary(outcome))
+
+
+@app.command(epilog=_EXIT_CODES)
+def path(
+    table: Table,
+    x: Input,
+    y: Output,
+    decimal_comma: DecimalComma = False,
+    as_json: AsJson = False,
+) -> None:
+    """Follow the exact fit of minimal lp path norm from p = 0 to p = 1.
+
+    Prints p*, below which every p gives the fewest neurons, and where the fit changes.
+
+    Example:
+
+        reluctant path type_k.csv --x emf_mv --y temperature_c
+    """
+    column = _one_input(x, y)
+    with _errors_in_one_line(table), _status(quiet=False) as say:
+        from reluctant.command.pieces import follow
+
+        pieces = follow(table, column, y, decimal_comma, say)
+    if as_json:
+        _print_json(pieces.as_json())
+    else:
+        _print_rows(pieces.rows())
 
 
 @app.command(epilog=_EXIT_CODES)
@@ -186,6 +226,10 @@ def _status(quiet: bool) -> Iterator[Callable[[str], None]]:
 
     with Console(stderr=True).status("") as status:
         yield status.update
+
+
+def _print_json(result: dict[str, Any]) -> None:
+    typer.echo(json.dumps(result, indent=2, allow_nan=False))
 
 
 def _print_rows(rows: Rows) -> None:

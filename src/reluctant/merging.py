@@ -3,64 +3,59 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from reluctant.network import ReLUNetwork
 
 Array = NDArray[np.float64]
+Index = NDArray[np.intp]
 
 
-def merge(network: ReLUNetwork, rtol: float, affine: bool) -> ReLUNetwork:
-    """Join same-kink neurons; see `ReLUNetwork.merged`."""
-    slope, intercept = network.slope.copy(), network.intercept.copy()
+def merge(network: ReLUNetwork, rtol: float, affine: bool, floor: ArrayLike = 0.0) -> ReLUNetwork:
+    """Join same-kink neurons; see `ReLUNetwork.merged` and, for `floor`, `groups_of_equal_rows`."""
     incoming = np.column_stack([network.input_weights, network.biases])
-    outgoing = network.output_weights
-    if affine:
-        constant = ~network.input_weights.any(axis=1)
-        intercept += np.maximum(network.biases[constant], 0.0) @ outgoing[constant]
-        incoming, outgoing = incoming[~constant], outgoing[~constant]
-    hinge, scale = normalised_hinges(incoming)
-    outgoing = outgoing * np.abs(scale)[:, None]
-    opposite = scale < 0
-    if affine:
-        # v (−t)_+ = v (t)_+ − v t
-        slope -= hinge[opposite, :-1].T @ outgoing[opposite]
-        intercept -= hinge[opposite, -1] @ outgoing[opposite]
-    else:
-        hinge[opposite] *= -1.0
-    group, first = groups_of_equal_rows(hinge, rtol)
-    joined = np.zeros((len(first), outgoing.shape[1]))
-    np.add.at(joined, group, outgoing)
-    # A sum that is only the rounding of terms that cancel is no neuron.
-    largest = np.zeros_like(joined)
-    np.maximum.at(largest, group, np.abs(outgoing))
-    joined[np.abs(joined) <= 4 * np.finfo(float).eps * largest] = 0.0
+    constant = ~network.input_weights.any(axis=1)
+    folded = constant & (affine | (network.biases <= 0.0))
+    lines = np.maximum(incoming[folded], 0.0)[:, :, None] * network.output_weights[folded][:, None, :]
+    incoming, outgoing = incoming[~folded], network.output_weights[~folded]
+
+    hinge, scale = scaled_hinges(incoming)
+    group, first = groups_of_equal_rows(hinge, rtol, floor, up_to_sign=affine)
+    leader = first[group]
+    # v (t)_+ = v (−t)_+ + v t
+    turned = np.sum((hinge * hinge[leader])[:, :-1], axis=1) < 0
+    lines = np.concatenate([lines, incoming[turned][:, :, None] * outgoing[turned][:, None, :]])
+    joined = _sums(outgoing * (scale / scale[leader])[:, None], group, len(first))
+    part = np.concatenate([network.slope, network.intercept[None]])[None]
+    part = _sums(np.concatenate([part, lines]), np.zeros(1 + len(lines), dtype=np.intp), 1)[0]
     kept = joined.any(axis=1)
-    h = hinge[first][kept]
-    return ReLUNetwork(h[:, :-1], h[:, -1], joined[kept], slope, intercept)
+    h = incoming[first][kept]
+    return ReLUNetwork(h[:, :-1], h[:, -1], joined[kept], part[:-1], part[-1])
 
 
 def same_function(f: ReLUNetwork, g: ReLUNetwork, rtol: float) -> bool:
-    """Whether merged networks have the same hinges and coefficients within `rtol` of the largest ones."""
+    """Whether the merged difference of two networks vanishes within `rtol`, coordinate by coordinate."""
     if (f.n_inputs, f.n_outputs) != (g.n_inputs, g.n_outputs):
         return False
-    f, g = merge(f, rtol, affine=True), merge(g, rtol, affine=True)
-    h = np.concatenate([np.column_stack([n.input_weights, n.biases]) for n in (f, g)])
-    h, scale = normalised_hinges(h)
-    outgoing = np.concatenate([f.output_weights, -g.output_weights]) * np.abs(scale)[:, None]
-    group, first = groups_of_equal_rows(h, rtol)
-    difference = np.zeros((len(first), f.n_outputs))
-    np.add.at(difference, group, outgoing)
-
-    def close(difference: Array, *sizes: Array) -> bool:
-        largest = max(np.max(np.abs(a), initial=0.0) for a in sizes)
-        return bool(np.max(np.abs(difference), initial=0.0) <= rtol * largest)
-
-    return (
-        close(difference, outgoing)
-        and close(f.slope - g.slope, f.slope, g.slope, outgoing)
-        and close(f.intercept - g.intercept, f.intercept, g.intercept, outgoing)
+    difference = ReLUNetwork(
+        np.concatenate([f.input_weights, g.input_weights]),
+        np.concatenate([f.biases, g.biases]),
+        np.concatenate([f.output_weights, -g.output_weights]),
+        f.slope - g.slope,
+        f.intercept - g.intercept,
     )
+    hinges, _ = scaled_hinges(np.column_stack([difference.input_weights, difference.biases]))
+    rest = merge(difference, rtol, affine=True, floor=np.max(np.abs(hinges), axis=0, initial=0.0))
+    size = np.maximum(_largest_coefficients(f), _largest_coefficients(g))
+    return bool((_largest_coefficients(rest) <= rtol * size).all())
+
+
+def scaled_hinges(incoming: Array) -> tuple[Array, Array]:
+    """Return hinges (w, b) with max|w| = 1, or |b| = 1 where w = 0, and the positive factors taken out."""
+    scale = np.max(np.abs(incoming[:, :-1]), axis=1)
+    scale = np.where(scale == 0, np.abs(incoming[:, -1]), scale)
+    with np.errstate(over="ignore"):
+        return incoming / np.where(scale == 0, 1.0, scale)[:, None], scale
 
 
 def normalised_hinges(incoming: Array) -> tuple[Array, Array]:
@@ -72,33 +67,52 @@ def normalised_hinges(incoming: Array) -> tuple[Array, Array]:
     return incoming / np.where(scale == 0, 1.0, scale)[:, None], scale
 
 
-def groups_of_equal_rows(rows: Array, rtol: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return (group of every row, first row of every group); equal means no entry differs by more than `rtol`.
+def groups_of_equal_rows(
+    rows: Array, rtol: float, floor: ArrayLike = 1.0, up_to_sign: bool = False
+) -> tuple[Index, Index]:
+    """Return (group of every row, first row of every group).
 
-    Rows are ranked along one generic direction, in which equal rows are neighbours, then compared in full.
+    Rows are equal when no entry differs by more than `rtol` times the larger of both and `floor`, a number or one
+    for each column. They are ranked along one generic direction, in which equal rows are neighbours, then compared
+    in full with the first row of each group.
     """
-    n = len(rows)
-    group = np.full(n, -1, dtype=np.intp)
-    first: list[int] = []
-    if n == 0:
-        return group, np.array(first, dtype=np.intp)
-    direction = np.cos(1.0 + np.arange(rows.shape[1]))
-    key = rows @ direction
-    reach = rtol * np.abs(direction).sum() + 8 * np.finfo(float).eps * rows.shape[1]
-    order = np.argsort(key, kind="stable")
-    start = 0
-    breaks = np.append(np.flatnonzero(np.diff(key[order]) > reach) + 1, n)
-    for stop in breaks:
-        cluster = sorted(order[start:stop].tolist())
-        leaders: list[int] = []
-        for i in cluster:
-            for leader in leaders:
-                if np.max(np.abs(rows[i] - rows[leader])) <= rtol:
-                    group[i] = group[leader]
-                    break
-            else:
-                group[i] = len(first)
-                first.append(i)
-                leaders.append(i)
-        start = stop
-    return group, np.array(first, dtype=np.intp)
+
+    def equal(a: Array, b: Array) -> bool:
+        return bool((np.abs(a - b) <= rtol * np.maximum(np.maximum(np.abs(a), np.abs(b)), floor)).all())
+
+    leader = np.arange(len(rows))
+    weight = np.abs(np.cos(1.0 + np.arange(rows.shape[1])))
+    with np.errstate(invalid="ignore", over="ignore"):
+        key = rows @ np.cos(1.0 + np.arange(rows.shape[1]))
+        key = np.abs(key) if up_to_sign else key
+        reach = 2 * rtol * np.maximum(np.abs(rows), floor) @ weight + 1e-14 * np.abs(rows) @ weight
+        order = np.argsort(key, kind="stable")
+        apart = np.diff(key[order]) > np.maximum(reach[order][1:], reach[order][:-1])
+        starts = np.concatenate([[0], np.flatnonzero(apart) + 1, [len(rows)]])
+        for k in np.flatnonzero(np.diff(starts) > 1):
+            leaders: list[int] = []
+            for i in np.sort(order[starts[k] : starts[k + 1]]):
+                same = (j for j in leaders if equal(rows[i], rows[j]) or (up_to_sign and equal(rows[i], -rows[j])))
+                leader[i] = next(same, i)
+                if leader[i] == i:
+                    leaders.append(i)
+    first, group = np.unique(leader, return_inverse=True)
+    return group, first
+
+
+def _sums(terms: Array, group: Index, n_groups: int) -> Array:
+    """Sums of the terms of each group, along axis 0; one that is only the rounding of terms that cancel is zero."""
+    total = np.zeros((n_groups, *terms.shape[1:]))
+    largest = np.zeros_like(total)
+    np.add.at(total, group, terms)
+    np.maximum.at(largest, group, np.abs(terms))
+    total[np.abs(total) <= 4 * np.finfo(float).eps * largest] = 0.0
+    return total
+
+
+def _largest_coefficients(network: ReLUNetwork) -> Array:
+    """Largest |v_k (w_k, b_k)_j|, and affine coefficient, for each coordinate j; shape (d + 1,)."""
+    incoming = np.abs(np.column_stack([network.input_weights, network.biases]))
+    hinges = incoming * np.max(np.abs(network.output_weights), axis=1)[:, None]
+    affine = np.abs(np.concatenate([network.slope, network.intercept[None]])).max(axis=1)
+    return np.maximum(np.max(hinges, axis=0, initial=0.0), affine)

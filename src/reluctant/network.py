@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from reluctant import storage
 from reluctant.hinge_table import HingeTable, hinge_table
 from reluctant.objective import check_p, path_norm
+from reluctant.validation import as_evaluation_points, as_floats
 
 Array = NDArray[np.float64]
 
@@ -157,13 +159,14 @@ class ReLUNetwork:
         Returns
         -------
         ndarray, shape (N,) for one output, (N, m) else
+            NaN where X has NaN.
 
         Raises
         ------
         ValueError
-            If X does not have d columns.
+            If X does not have d columns, or holds something that is not a real number.
         """
-        X = np.asarray(X, dtype=np.float64)
+        X = as_evaluation_points(X, "X")
         if X.ndim <= 1 and self.n_inputs == 1:
             shape: tuple[int, ...] = X.shape
             X = X.reshape(-1, 1)
@@ -172,7 +175,7 @@ class ReLUNetwork:
                 raise ValueError(f"X must have {self.n_inputs} columns, got an array of shape {X.shape}")
             shape = (len(X),)
         y = self._table(X[:, 0]) if self.n_inputs == 1 else self._forward(X)
-        return y.reshape(shape) if self.n_outputs == 1 else y
+        return y.reshape(shape if self.n_outputs == 1 else (*shape, self.n_outputs))
 
     @cached_property
     def _table(self) -> HingeTable:
@@ -196,37 +199,32 @@ class ReLUNetwork:
 
         Every path norm is unchanged, up to rounding.
         """
-        return self._rescaled(np.linalg.norm(self.output_weights, axis=1))
+        return self._rescaled(lambda incoming, outgoing: outgoing)
 
     def balanced(self) -> ReLUNetwork:
         """The same function with ‖(w_k, b_k)‖_2 = ‖v_k‖_2, as gradient training likes it; drops inactive neurons."""
-        incoming = np.linalg.norm(self._incoming(True), axis=1)
-        outgoing = np.linalg.norm(self.output_weights, axis=1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return self._rescaled(np.sqrt(outgoing) / np.sqrt(incoming))
+        return self._rescaled(lambda incoming, outgoing: np.sqrt(outgoing) / np.sqrt(incoming))
 
-    def _rescaled(self, factor: Array) -> ReLUNetwork:
-        """Multiply (w_k, b_k) by the factor and divide v_k by it; constants (w_k = 0) count as active here."""
-        keep = (self._incoming(True) != 0).any(axis=1) & (self.output_weights != 0).any(axis=1)
-        f = factor[keep, None]
-        return ReLUNetwork(
-            self.input_weights[keep] * f,
-            self.biases[keep] * f[:, 0],
-            self.output_weights[keep] / f,
-            self.slope,
-            self.intercept,
-        )
+    def _rescaled(self, factor: Callable[[Array, Array], Array]) -> ReLUNetwork:
+        """Multiply (w_k, b_k) by a factor of the norms in and out, divide v_k by it; constants count as active."""
+        incoming, outgoing = self._incoming(True), self.output_weights
+        keep = incoming.any(axis=1) & outgoing.any(axis=1)
+        incoming, outgoing = incoming[keep], outgoing[keep]
+        f = factor(_norms(incoming), _norms(outgoing))[:, None]
+        incoming = incoming * f
+        return ReLUNetwork(incoming[:, :-1], incoming[:, -1], outgoing / f, self.slope, self.intercept)
 
-    def merged(self, rtol: float = 1e-12, affine: bool = True) -> ReLUNetwork:
+    def merged(self, rtol: float = 2.0**-50, affine: bool = True) -> ReLUNetwork:
         """The same function with at most one neuron a kink.
 
         Neurons of one direction are added. With `affine`, neurons of opposite directions are joined through
-        t = (t)_+ − (−t)_+ and constant neurons are folded, both into the affine part; without it they stay.
+        t = (t)_+ − (−t)_+ and constant neurons are folded, both into the affine part; without it they stay. Neurons
+        that share their kink with no other are kept as they are.
 
         Parameters
         ----------
         rtol : float
-            Hinges (w, b) scaled to largest entry one count as equal when no entry differs by more.
+            Hinges (w, b), scaled to max|w| = 1, count as equal when no entry differs by a larger share of itself.
         affine : bool
             Whether the affine part may change.
 
@@ -239,7 +237,11 @@ class ReLUNetwork:
         return merge(self, rtol, affine)
 
     def isclose(self, other: ReLUNetwork, rtol: float = 1e-9) -> bool:
-        """Whether both have the same neurons after merging, up to order, rescaling and a relative tolerance."""
+        """Whether both are the same function, up to a relative tolerance of hinges and coefficients.
+
+        Order, rescaling, orientation and splitting of neurons do not matter; each coordinate of the hinges, and of
+        the affine part, is compared with its own largest entry.
+        """
         from reluctant.merging import same_function
 
         return same_function(self, other, rtol)
@@ -274,6 +276,9 @@ class ReLUNetwork:
         except ValueError as error:
             raise storage.FileFormatError(f"{path} does not hold a valid network: {error}") from None
 
+    def __reduce__(self) -> tuple:
+        return ReLUNetwork, tuple(getattr(self, name) for name in storage.FIELDS)
+
     def __repr__(self) -> str:
         return (
             f"<ReLUNetwork {self.n_inputs} -> {self.n_neurons} -> {self.n_outputs}, "
@@ -283,12 +288,16 @@ class ReLUNetwork:
 
 def _frozen(value: ArrayLike, name: str, ndim: int) -> Array:
     """Return a read-only float64 copy with `ndim` axes; a missing last axis is one output."""
-    a = np.array(value, dtype=np.float64)
+    a = np.array(as_floats(value, name), order="C")
     if a.ndim == ndim - 1:
         a = a[..., None]
     if a.ndim != ndim:
         raise ValueError(f"{name} must have {ndim} dimensions, got shape {a.shape}")
-    if not np.isfinite(a).all():
-        raise ValueError(f"{name} has an entry that is not finite at {tuple(np.argwhere(~np.isfinite(a))[0].tolist())}")
     a.flags.writeable = False
     return a
+
+
+def _norms(rows: Array) -> Array:
+    """Euclidean norm of each row, without overflow or underflow of the squares; exact for one column."""
+    largest = np.abs(rows).max(axis=1)
+    return largest * np.linalg.norm(rows / np.where(largest == 0, 1.0, largest)[:, None], axis=1)

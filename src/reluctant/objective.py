@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from reluctant.validation import as_number
+
 Array = NDArray[np.float64]
 
 
@@ -19,12 +21,9 @@ def check_p(p: float, *, zero: bool = True) -> float:
         If `p` is not a number in that range.
     """
     interval = "[0, 1]" if zero else "(0, 1]"
-    try:
-        value = float(p)
-    except (TypeError, ValueError):
-        raise ValueError(f"p must be a number in {interval}, got {p!r}") from None
-    if not (0.0 <= value <= 1.0) or (value == 0.0 and not zero):
-        raise ValueError(f"p must lie in {interval}, got {p!r}")
+    value = as_number(p)
+    if not 0.0 <= value <= 1.0 or (value == 0.0 and not zero):
+        raise ValueError(f"p must be a number in {interval}, got {p!r}")
     return value
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluctant.errors import FileFormatError
+from reluctant.validation import as_floats
 
 Arrays = dict[str, NDArray[np.float64]]
 
@@ -33,12 +35,19 @@ def write(path: str | PathLike[str], arrays: Arrays) -> None:
 def read(path: str | PathLike[str]) -> Arrays:
     """Read what `write` wrote, or raise a `FileFormatError` that says what is wrong."""
     path = Path(path)
-    return _READERS[_ending(path)](path)
+    parse = _PARSERS[_ending(path)]
+    content = path.read_bytes()
+    try:
+        body = parse(content)
+        _check_header(body)
+        return {name: _numbers(body, name) for name in FIELDS}
+    except ValueError as error:
+        raise FileFormatError(f"{path} {error}") from None
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write `content` beside `path` and rename it, so that `path` is whole or untouched."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent or Path("."))
+    handle, temporary = tempfile.mkstemp(prefix=".reluctant-", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -70,67 +79,65 @@ def _to_json(arrays: Arrays) -> bytes:
     return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
 
 
-def _from_json(path: Path) -> Arrays:
+def _from_json(content: bytes) -> dict[str, Any]:
     try:
-        body = json.loads(path.read_bytes())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise FileFormatError(f"{path} is truncated or not JSON ({error}); save the network again") from None
+        body = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"is truncated or not JSON ({error}); save the network again") from None
     if not isinstance(body, dict):
-        raise FileFormatError(f"{path} is JSON but not a network saved by reluctant")
-    _check_header(path, body.get("format"), body.get("version"))
-    _check_fields(path, body)
-    try:
-        arrays = {name: np.array(body[name], dtype=np.float64) for name in FIELDS}
-        d, m = int(body["shape"]["inputs"]), int(body["shape"]["outputs"])
-        return arrays | {
-            "input_weights": arrays["input_weights"].reshape(-1, d),
-            "output_weights": arrays["output_weights"].reshape(-1, m),
-        }
-    except (KeyError, TypeError, ValueError) as error:
-        raise FileFormatError(f"{path} does not hold a valid network: {error}") from None
+        raise ValueError("is JSON but not a network saved by reluctant")
+    # A list without rows does not say how many columns it has.
+    shape = body.get("shape")
+    if isinstance(shape, dict):
+        for name, axis in (("input_weights", "inputs"), ("output_weights", "outputs")):
+            if body.get(name) == [] and isinstance(shape.get(axis), int):
+                body[name] = np.zeros((0, max(shape[axis], 0)))
+    return body
 
 
 def _to_npz(arrays: Arrays) -> bytes:
     buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer,
-        allow_pickle=False,
-        format=np.array(FORMAT),
-        version=np.array(VERSION),
-        **{n: arrays[n] for n in FIELDS},
-    )
+    body: dict[str, Any] = {"format": FORMAT, "version": VERSION} | {name: arrays[name] for name in FIELDS}
+    np.savez_compressed(buffer, **body)
     return buffer.getvalue()
 
 
-def _from_npz(path: Path) -> Arrays:
+def _from_npz(content: bytes) -> dict[str, Any]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            body = {name: file[name] for name in file.files}
-    except FileNotFoundError:
-        raise
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError, KeyError, NotImplementedError) as error:
-        raise FileFormatError(f"{path} is truncated or not an npz file ({error}); save the network again") from None
-    _check_header(path, str(body.get("format")), body["version"].item() if "version" in body else None)
-    _check_fields(path, body)
-    return {name: body[name] for name in FIELDS}
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            names = archive.namelist()
+            members = {name: np.lib.format.read_array(io.BytesIO(archive.read(name))) for name in names}
+    except _UNREADABLE as error:
+        raise ValueError(f"is truncated or not an npz file ({error}); save the network again") from None
+    body: dict[str, Any] = {name.removesuffix(".npy"): array for name, array in members.items()}
+    for name in ("format", "version"):
+        if name in body and body[name].ndim == 0:
+            body[name] = body[name].item()
+    return body
 
 
-def _check_header(path: Path, name: Any, version: Any) -> None:
-    if name != FORMAT:
-        raise FileFormatError(f"{path} is not a network saved by reluctant")
-    if not isinstance(version, int) or version < 1:
-        raise FileFormatError(f"{path} has no valid format version")
+# What damage of a zip archive raises: a changed flag may ask for a password (RuntimeError) or an unknown method.
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, RuntimeError)
+
+
+def _check_header(body: dict[str, Any]) -> None:
+    if not isinstance(body.get("format"), str) or body["format"] != FORMAT:
+        raise ValueError("is not a network saved by reluctant")
+    version = body.get("version")
+    if type(version) is not int or version < 1:
+        raise ValueError("has no valid format version")
     if version > VERSION:
-        raise FileFormatError(
-            f"{path} has format version {version}, this release reads up to {VERSION}; update reluctant"
-        )
+        raise ValueError(f"has format version {version}, this release reads up to {VERSION}; update reluctant")
 
 
-def _check_fields(path: Path, body: dict[str, Any]) -> None:
-    missing = [name for name in FIELDS if name not in body]
-    if missing:
-        raise FileFormatError(f"{path} is incomplete: {', '.join(missing)} missing")
+def _numbers(body: dict[str, Any], name: str) -> NDArray[np.float64]:
+    if name not in body:
+        raise ValueError(f"is incomplete: {name} is missing")
+    try:
+        return as_floats(body[name], name)
+    except ValueError as error:
+        raise ValueError(f"does not hold a valid network: {error}") from None
 
 
 _WRITERS: dict[str, Callable[[Arrays], bytes]] = {".json": _to_json, ".npz": _to_npz}
-_READERS: dict[str, Callable[[Path], Arrays]] = {".json": _from_json, ".npz": _from_npz}
+_PARSERS: dict[str, Callable[[bytes], dict[str, Any]]] = {".json": _from_json, ".npz": _from_npz}

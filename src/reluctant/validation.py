@@ -25,15 +25,21 @@ def as_floats(values: ArrayLike, name: str) -> Array:
     raw = _as_array(values, name)
     if raw.ndim > 2:
         raise ValueError(f"{name} must have one or two dimensions, got shape {raw.shape}")
-    if raw.dtype.kind in "iu":
-        _check_integers_stay_distinct(raw, name)
-        floats = raw.astype(np.float64)
-    elif raw.dtype.kind in "bf":
-        floats = raw.astype(np.float64, copy=False)
-    else:
-        floats = _from_objects(raw, name)
+    floats = _to_floats(raw, name)
+    _check_integers_stay_distinct(raw, name)
     check_finite(floats, name)
     return floats
+
+
+def as_evaluation_points(values: ArrayLike, name: str) -> Array:
+    """Return `values` as a float64 array of any shape, in which NaN is let through.
+
+    Raises
+    ------
+    ValueError
+        If an entry is not a real number, or is masked.
+    """
+    return _to_floats(_as_array(values, name), name)
 
 
 def check_finite(a: Array, name: str) -> None:
@@ -60,7 +66,8 @@ def check_table(X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
     ValueError
         If the shapes do not fit, there are no rows, or an entry is not a finite number.
     """
-    x_name = "X" if np.ndim(X) == 2 else "x"
+    X = _as_array(X, "X")
+    x_name = "X" if X.ndim == 2 else "x"
     X = as_floats(X, x_name)
     y = as_floats(y, "y")
     if X.ndim == 0 or y.ndim == 0:
@@ -96,11 +103,29 @@ def check_nonnegative(values: ArrayLike, name: str, n_rows: int) -> Array:
 
 def check_number(value: Any, name: str, *, low: float = 0.0, strict: bool = False) -> float:
     """Return `value` as a float that is finite and ≥ low (> low when strict)."""
-    if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
+    number = as_number(value)
+    if not math.isfinite(number):
         raise ValueError(f"{name} must be a finite number, got {value!r}")
-    if value < low or (strict and value == low):
+    if number < low or (strict and number == low):
         raise ValueError(f"{name} must be {'greater than' if strict else 'at least'} {low:g}, got {value!r}")
-    return float(value)
+    return number
+
+
+def as_number(value: Any) -> float:
+    """Return `value` as a float: NaN if it is not a real number, infinite if it is beyond float64."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def check_integer(value: Any, name: str, *, low: int) -> int:
+    """Return `value` as an int ≥ low."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < low:
+        raise ValueError(f"{name} must be an integer of at least {low}, got {value!r}")
+    return int(value)
 
 
 def _as_array(values: ArrayLike, name: str) -> np.ndarray:
@@ -118,54 +143,51 @@ def _as_array(values: ArrayLike, name: str) -> np.ndarray:
     return raw
 
 
-def _check_integers_stay_distinct(raw: np.ndarray, name: str) -> None:
-    """Integers beyond 2^53 may fall on one float; refuse the first such pair."""
-    if raw.size == 0 or (int(raw.max()) <= _EXACT_INTEGERS and int(raw.min()) >= -_EXACT_INTEGERS):
-        return
-    for column in raw.reshape(len(raw), -1).T:
-        order = np.argsort(column, kind="stable")
-        ranked = column[order]
-        floats = ranked.astype(np.float64)
-        collapsed = np.flatnonzero((floats[1:] == floats[:-1]) & (ranked[1:] != ranked[:-1]))
-        if len(collapsed):
-            k = collapsed[0]
-            i, j = sorted((int(order[k]), int(order[k + 1])))
-            raise _collapsed(name, i, int(column[i]), j, int(column[j]))
-
-
-def _from_objects(raw: np.ndarray, name: str) -> Array:
-    """Numbers held as Python objects, as text is not, or as missing values may be."""
-    if raw.dtype.kind == "c":
+def _to_floats(raw: np.ndarray, name: str) -> Array:
+    """Numbers of any kind as float64; text, dates, complex and missing values are refused."""
+    kind = raw.dtype.kind
+    if kind in "biuf":
+        with np.errstate(over="ignore"):
+            return raw.astype(np.float64, copy=False)
+    if kind == "c":
         raise ValueError(f"{name} is complex; give real numbers")
-    if raw.dtype.kind in "mM":
+    if kind in "mM":
         raise ValueError(f"{name} holds dates or times; convert them to numbers, for example seconds from the first")
-    flat = raw.reshape(len(raw), -1) if raw.ndim else raw.reshape(1, 1)
-    for i, row in enumerate(flat):
-        for value in row:
-            if value is None or type(value).__name__ in ("NAType", "NaTType"):
-                raise ValueError(f"{name} has a missing value at row {i}; remove or replace it")
-            if isinstance(value, (str, bytes)) or not hasattr(value, "__float__"):
-                raise ValueError(f"{name} has {value!r} at row {i}, which is not a number; convert it")
+    if kind == "V":
+        raise ValueError(f"{name} is an array of records; give one array of numbers")
+    for where, value in np.ndenumerate(raw):
+        row = f" at row {where[0]}" if where else ""
+        if value is None or type(value).__name__ in ("NAType", "NaTType"):
+            raise ValueError(f"{name} has a missing value{row}; remove or replace it")
+        if isinstance(value, (str, bytes)):
+            raise ValueError(f"{name} has the text {str(value)!r}{row}; convert it to a number")
+        if not hasattr(value, "__float__"):
+            raise ValueError(f"{name} has a {type(value).__name__}{row}, which is not a number; convert it")
     try:
-        floats = raw.astype(np.float64)
+        return raw.astype(np.float64)
     except OverflowError:
         raise ValueError(f"{name} has an integer too large for float64; rescale {name}") from None
-    _check_mixed_integers_stay_distinct(flat, name)
-    return floats
 
 
-def _check_mixed_integers_stay_distinct(flat: np.ndarray, name: str) -> None:
-    for column in flat.T:
+def _check_integers_stay_distinct(raw: np.ndarray, name: str) -> None:
+    """Integers beyond 2^53 may fall on one float; refuse the first such pair of a column."""
+    if raw.size == 0 or raw.ndim == 0 or raw.dtype.kind not in "iuO":
+        return
+    if raw.dtype.kind != "O":
+        if int(raw.max()) <= _EXACT_INTEGERS and int(raw.min()) >= -_EXACT_INTEGERS:
+            return
+        ranked = np.sort(raw, axis=0)
+        floats = ranked.astype(np.float64)
+        if not ((floats[1:] == floats[:-1]) & (ranked[1:] != ranked[:-1])).any():
+            return
+    for column in raw.reshape(len(raw), -1).T:
         seen: dict[float, tuple[int, int]] = {}
         for i, value in enumerate(column):
-            if isinstance(value, Integral):
-                row, first = seen.setdefault(float(value), (i, int(value)))
-                if first != int(value):
-                    raise _collapsed(name, row, first, i, int(value))
-
-
-def _collapsed(name: str, i: int, a: int, j: int, b: int) -> ValueError:
-    return ValueError(
-        f"{name} = {a} at row {i} and {name} = {b} at row {j} are the same number in float64; "
-        f"subtract an offset from {name}"
-    )
+            if not isinstance(value, Integral):
+                continue
+            row, first = seen.setdefault(float(value), (i, int(value)))
+            if first != int(value):
+                raise ValueError(
+                    f"{name} = {first} at row {row} and {name} = {value} at row {i} are the same number in float64; "
+                    f"subtract an offset from {name}"
+                )

@@ -241,11 +241,13 @@ def test_every_span_that_holds_the_labels_is_found(seed):
     Xbar = homogeneous(X)
     table = cell_table(Xbar, cells, costs, False)
     for budget in (1, 2, 3):
-        found = np.zeros((100_000, budget), np.int64)
-        kept = set()
-        for first in range(len(cells)):
-            count, _ = _exclusion.spans_near(table, first, budget, y, np.uint64(0), 1e-6, found)
-            kept |= {tuple(c for c in row if c >= 0) for row in found[:count].tolist()}
+        found = np.zeros((7, budget), np.int64)
+        kept, looked_at = set(), 0
+        search = _exclusion.start_search(table, y, budget)
+        while search.depth[0] >= 0:  # in small portions, to stop and go on
+            n_found, n_sets = _exclusion.spans_near(table, search, np.uint64(0), 1e-6, found, 100)
+            kept |= {tuple(c for c in row if c >= 0) for row in found[:n_found].tolist()}
+            looked_at += n_sets
         expected = set()
         for K in range(1, budget + 1):
             for chosen in combinations(range(len(cells)), K):
@@ -254,3 +256,8 @@ def test_every_span_that_holds_the_labels_is_found(seed):
                     if np.linalg.norm(A @ np.linalg.lstsq(A, y)[0] - y) < 1e-9:
                         expected.add(chosen)
         assert kept == expected
+        assert looked_at == sum(
+            costs[list(chosen)].sum() == budget
+            for K in range(1, budget + 1)
+            for chosen in combinations(range(len(cells)), K)
+        )

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from hypothesis import strategies as st
 
+from oracles import exact
+
 
 class Table(NamedTuple):
     """A table as floats (x, y) and as what was meant (exact_x, exact_y); they differ by rounding only."""
@@ -20,9 +22,9 @@ class Table(NamedTuple):
 
 
 def table(numerators_x, numerators_y, unit_x: Fraction = Fraction(1), unit_y: Fraction = Fraction(1)) -> Table:
-    """Integers times a unit: exact as fractions, correctly rounded as floats."""
-    exact_x = [int(v) * unit_x for v in numerators_x]
-    exact_y = [int(v) * unit_y for v in numerators_y]
+    """Integers or fractions times a unit: exact as fractions, correctly rounded as floats."""
+    exact_x = [v * unit_x for v in exact(numerators_x)]
+    exact_y = [v * unit_y for v in exact(numerators_y)]
     return Table(np.array([float(v) for v in exact_x]), np.array([float(v) for v in exact_y]), exact_x, exact_y)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from oracles import MUTANTS, exact_sweep, fewest_knots, fewest_knots_milp
 from reluctant import approximate, interpolate
 from univariate.checks import assert_consistent
-from univariate.strategies import GENERATORS, GENERIC, TIED, tables
+from univariate.strategies import GENERATORS, GENERIC, TIED, table, tables
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "thermocouple_type_k.csv"
 
@@ -90,6 +90,54 @@ def test_sweep_equals_the_exact_sweep_in_any_unit(data, factors):
     solution = approximate(data.x, data.y, tolerance=[float(e) for e in eps])
     assert solution.n_neurons == exact_sweep(data.exact_x, *band_of(data, eps))
     assert_within(solution, data, eps)
+
+
+def rounded_ties(kind, unit_x, instances):
+    """Lines that touch many rounded bounds at once, some of them of width zero."""
+    rng = np.random.default_rng(32)
+    for _ in range(instances):
+        raw = TIED[kind](rng, int(rng.integers(2, 9)))
+        unit_y = [Fraction(1), Fraction(1, 3), Fraction(1, 1000)][rng.integers(3)]
+        data = table([v * unit_x for v in raw.exact_x], [v * unit_y for v in raw.exact_y])
+        yield data, [e * unit_y for e in random_band(rng, data)]
+
+
+@pytest.mark.parametrize("unit_x", [Fraction(1), Fraction(1, 10), Fraction(1, 3)])
+@pytest.mark.parametrize("kind", TIED)
+def test_rounding_of_tied_bounds_costs_no_knot(kind, unit_x):
+    for data, eps in rounded_ties(kind, unit_x, 1500):
+        solution = approximate(data.x, data.y, tolerance=[float(e) for e in eps])
+        assert solution.n_neurons == exact_sweep(data.exact_x, *band_of(data, eps)), (data.x, data.y, eps)
+        assert solution.certificate.lower_bound == solution.n_neurons
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "eps"),
+    [
+        ("2/3 5/3 2 7/3 8/3", "0.016 0.007 0.005 0.003 0.001", "0 0.003 0 0 0"),
+        ("1/3 2/3 1 4/3 5/3 8/3 3", "0 0 1/3 2/3 4/3 4 16/3", "1 0 0 0 1/3 0 0"),
+        ("1/3 2/3 5/3", "-1 1 3", "1/2 1/2 1/2"),
+    ],
+)
+def test_exact_and_loose_points_in_one_table_cost_no_knot(x, y, eps):
+    x, y, eps = ([Fraction(v) for v in column.split()] for column in (x, y, eps))
+    expected = exact_sweep(x, [a - e for a, e in zip(y, eps)], [a + e for a, e in zip(y, eps)])
+    columns = [np.array([float(v) for v in column]) for column in (x, y, eps)]
+    assert approximate(*columns[:2], tolerance=columns[2]).n_neurons == expected
+    approximate(*columns[:2], tolerance=columns[2], rtol=0.0)
+
+
+@pytest.mark.parametrize("unit_x", [Fraction(1), Fraction(1, 10), Fraction(1, 3)])
+@pytest.mark.parametrize("kind", TIED)
+def test_without_slack_tied_bounds_are_met_and_the_bound_is_honest(kind, unit_x):
+    for data, eps in rounded_ties(kind, unit_x, 500):
+        floats = np.array([float(e) for e in eps])
+        solution = approximate(data.x, data.y, tolerance=floats, rtol=0.0)
+        rounded_band = [data.y - floats, data.y + floats]
+        assert solution.certificate.lower_bound <= exact_sweep(data.x, *rounded_band) <= solution.n_neurons
+        slopes = np.abs(np.diff(data.y) / np.diff(data.x)).max()
+        rounding = 2.0**-49 * (np.abs(data.y).max() + floats.max() + slopes * data.x.max())
+        assert np.all(np.abs(solution.predict(data.x) - data.y) <= floats + rounding)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS)

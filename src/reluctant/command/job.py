@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import ROUND_DOWN, Context
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +80,8 @@ class Outcome:
 
     @property
     def excess(self) -> float:
-        """How far the C function is beyond the tolerance at the data; 0 if it keeps it."""
-        return _excess(self.c, self.job.tolerance)
+        """How far the C function is beyond the tolerance at the data; 0 if it keeps it as well as the solution."""
+        return _excess(self.job.tolerance, self.solution, self.c)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, for `json.dumps`."""
@@ -151,19 +152,24 @@ def _exported(job: Job, solution: Solution, x: Array, y: Array) -> tuple[Solutio
     the same number of neurons is as good; one that has more is only named.
     """
     c = render_c(solution, job.identifier, job.dtype, (x, y))
-    excess = _excess(c, job.tolerance)
+    excess = _excess(job.tolerance, solution, c)
     if job.tolerance is None or excess == 0:
         return solution, c, None
     for margin in (excess, 2 * excess, 4 * excess, 8 * excess):
         if margin >= job.tolerance:
             break
-        tighter = approximate(x, y, tolerance=job.tolerance - margin, rtol=0)
+        tolerance = _rounded_down(job.tolerance - margin)
+        tighter = approximate(x, y, tolerance=tolerance)
         rounded = render_c(tighter, job.identifier, job.dtype, (x, y))
-        if _excess(rounded, job.tolerance) == 0:
+        if _excess(job.tolerance, tighter, rounded) == 0:
             if tighter.n_neurons > solution.n_neurons:
-                return solution, c, Remedy(job.tolerance - margin, tighter.n_neurons)
+                return solution, c, Remedy(tolerance, tighter.n_neurons)
             return _with_certificate(tighter, solution), rounded, None
     return solution, c, None
+
+
+def _rounded_down(value: float, digits: int = 6) -> float:
+    return float(Context(prec=digits, rounding=ROUND_DOWN).create_decimal_from_float(value))
 
 
 def _with_certificate(solution: Solution, other: Solution) -> Solution:
@@ -176,10 +182,10 @@ def _with_certificate(solution: Solution, other: Solution) -> Solution:
     )
 
 
-def _excess(c: CExport, tolerance: float | None) -> float:
-    if tolerance is None or c.data_error is None or c.data_error <= tolerance * (1 + SLACK):
+def _excess(tolerance: float | None, solution: Solution, c: CExport) -> float:
+    if tolerance is None or c.data_error is None:
         return 0.0
-    return c.data_error - tolerance
+    return 0.0 if c.data_error <= max(tolerance * (1 + SLACK), solution.max_error) else c.data_error - tolerance
 
 
 def _writers(

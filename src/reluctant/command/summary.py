@@ -13,7 +13,7 @@ def summary(outcome: Outcome) -> Rows:
     """Neurons and what is proved, errors, ratios to the full table, and where the files are."""
     job, solution, c = outcome.job, outcome.solution, outcome.c
     return [
-        ("table", f"{job.table}, {outcome.n_rows:,} rows; {job.y} from {job.x}"),
+        ("table", f"{job.table}, {outcome.n_rows:,} row{'s' * (outcome.n_rows != 1)}; {job.y} from {job.x}"),
         ("neurons", _neurons(solution)),
         *_path_norm(solution),
         ("", solution.certificate.reason),

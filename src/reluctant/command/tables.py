@@ -19,6 +19,7 @@ Array = NDArray[np.float64]
 
 _SEPARATORS = "\t;,|"
 _NUMBER = re.compile(r"\s*[-+]?[\d.,]+([eE][-+]?\d+)?\s*")
+_LONGEST_HEADER = 1 << 16  # characters searched for a separator
 _SHOWN = 8  # column names listed in an error
 
 
@@ -95,7 +96,7 @@ def _decoded(content: bytes) -> str:
 
 
 def _separator(text: str) -> str:
-    header = re.sub(r'"[^"]*"', "", text[: text.find("\n")])
+    header = re.sub(r'"[^"]*"', "", text[:_LONGEST_HEADER]).partition("\n")[0]
     return max(_SEPARATORS, key=header.count)
 
 

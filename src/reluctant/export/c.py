@@ -75,7 +75,7 @@ def export_c(
 
     A function of one variable becomes a table of links, searched by bisection; every link is kept with a point of its
     own, so neither many links nor offsets in x or y add up errors. A network of several inputs or outputs becomes a
-    forward pass over its nonzero weights.
+    forward pass over its nonzero weights. Needs jinja2, which comes with ``reluctant[cli]``.
 
     Parameters
     ----------

@@ -96,6 +96,5 @@ def line_function(network: ReLUNetwork) -> PiecewiseLinear:
     table = hinge_table(
         network.input_weights[:, 0], network.biases, network.output_weights, network.slope[0], network.intercept
     )
-    anchors = np.stack([np.ldexp(table.origins, table.x_exponent), np.ldexp(table.values[:, 0], table.y_exponent)])
-    slopes = np.ldexp(table.slopes[:, 0], table.y_exponent - table.x_exponent)
-    return PiecewiseLinear(np.ldexp(table.thresholds, table.x_exponent), anchors, slopes)
+    anchors = np.stack([table.origins, np.ldexp(table.values[:, 0], table.exponent)])
+    return PiecewiseLinear(table.thresholds, anchors, np.ldexp(table.slopes[:, 0], table.exponent))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 # With unit columns, the smallest singular value of a set of them is at least 0.6 times the product of their parts
 # orthogonal to the columns before; at this product the distance to their span is good to about 1e-6.
 _WELL_CONDITIONED = 1e-8
+_CANCELS = 0.7  # a column that loses more than this leaves is orthogonalised a second time, which is enough (Kahan)
 
 
 class CellTable(NamedTuple):
@@ -32,42 +33,64 @@ class CellTable(NamedTuple):
     base_residues: NDArray
 
 
-@njit(cache=True)
-def spans_near(cells, first, budget, y, must_cover, near, found):
-    """Find the sets of cells of total cost `budget`, `first` the least of them, whose span comes near y.
+class Search(NamedTuple):
+    """A depth-first search through the sets of cells of one total cost, stopped anywhere; indexed by chosen cells.
 
-    A set is dismissed when it is inactive on a point of `must_cover` or when y is further than `near` from
-    its span. Ranks that floats leave open are decided exactly. The sets that stay go to the rows of `found`,
-    padded with -1.
+    With k cells chosen, `rest[k]` is what their span leaves of y, the first rank[k] rows of `Q` are an orthonormal
+    basis of it, `volume[k]` the product of the parts that made its directions (0 where the rank is not what the
+    floats say), `covered[k]` the points they are active on and `left[k]` the cost that is left to choose.
+    """
+
+    Q: NDArray
+    independent: NDArray  # the column that gave each row of Q
+    rest: NDArray
+    rank: NDArray
+    volume: NDArray
+    covered: NDArray
+    left: NDArray
+    chosen: NDArray
+    depth: NDArray  # one number; -1 when all sets have been looked at
+
+
+def start_search(cells: CellTable, y: NDArray, cost: int) -> Search:
+    """A search through all nonempty sets of total cost `cost`."""
+    N, n_base = len(y), len(cells.base)
+    return Search(
+        Q=np.vstack([cells.base, np.zeros((N - n_base, N))]),
+        independent=np.zeros(N, np.int64),
+        rest=np.vstack([y - cells.base.T @ (cells.base @ y), np.zeros((cost, N))]),
+        rank=np.full(cost + 1, n_base),
+        volume=np.ones(cost + 1),
+        covered=np.zeros(cost + 1, np.uint64),
+        left=np.full(cost + 1, cost),
+        chosen=np.zeros(cost, np.int64),
+        depth=np.zeros(1, np.int64),
+    )
+
+
+@njit(cache=True)
+def spans_near(cells, search, must_cover, near, found, quota):
+    """Go on with a search until `quota` sets have been looked at, `found` is full or the search is done.
+
+    A set is dismissed when it is inactive on a point of `must_cover` or when y is further than `near` from its
+    span. Ranks that floats leave open are decided exactly. The sets that stay go to the rows of `found`, padded
+    with -1.
 
     Returns
     -------
-    (n_found, n_sets) : how many stay (more than len(found) when there was no room), how many there were.
+    (n_found, n_sets) : how many stay, how many were looked at.
     """
-    N, n_base, n_cells, deepest = len(y), len(cells.base), len(cells.cost), found.shape[1]
-    Q = np.zeros((N, N))  # orthonormal basis of the span of the chosen cells
-    Q[:n_base] = cells.base
-    independent = np.zeros(N, np.int64)  # the column that gave each direction
-    rest = np.zeros((deepest + 1, N))  # what the span leaves of y; here and below by number of chosen cells
-    rest[0] = y
-    for b in range(n_base):
-        _remove(rest[0], cells.base[b])
-    rank = np.full(deepest + 1, n_base)
-    volume = np.ones(deepest + 1)  # product of the orthogonal parts; 0 where the rank is not what the floats say
-    covered = np.zeros(deepest + 1, np.uint64)
-    left = np.full(deepest + 1, budget)
-    chosen = np.full(deepest, first)
-
-    n_found = n_sets = depth = 0
-    while depth >= 0:
+    Q, independent, rest, rank, volume, covered, left, chosen, where = search
+    depth, n_found, n_sets = where[0], 0, 0
+    while depth >= 0 and n_found < len(found) and n_sets < quota:
         c = chosen[depth]
-        if c >= n_cells or cells.cost[c] > left[depth] or (depth == 0 and c > first):
+        if c >= len(cells.cost) or cells.cost[c] > left[depth]:
             depth -= 1
             if depth >= 0:
                 chosen[depth] += 1
             continue
         remaining = left[depth] - cells.cost[c]
-        if 0 < remaining < cells.cost[c]:  # only one more cell fits, and it must use up the budget
+        if 0 < remaining < cells.cost[c]:  # only one more cell fits, and it must use up what is left
             chosen[depth] = max(c + 1, cells.first_of_cost[left[depth]])
             continue
         cover = covered[depth] | cells.covers[c]
@@ -83,11 +106,11 @@ def spans_near(cells, first, budget, y, must_cover, near, found):
             chosen[depth] = c + 1
             continue
         if shrunk < _WELL_CONDITIONED or _norm(rest[depth + 1]) <= near:
-            if n_found < len(found):
-                found[n_found, : depth + 1] = chosen[: depth + 1]
-                found[n_found, depth + 1 :] = -1
+            found[n_found, : depth + 1] = chosen[: depth + 1]
+            found[n_found, depth + 1 :] = -1
             n_found += 1
         chosen[depth] += 1
+    where[0] = depth
     return n_found, n_sets
 
 
@@ -115,11 +138,14 @@ def _add_cell(cells, c, Q, rank, volume, rest, rest_after, independent):
 
 @njit(cache=True)
 def _orthonormalise(Q, q):
-    """Orthogonalise the unit vector Q[q] against Q[:q] (twice is enough), normalise it, return what was left of it."""
-    for _ in range(2):
+    """Orthogonalise the unit vector Q[q] against Q[:q], normalise it, return what was left of it."""
+    for j in range(q):
+        _remove(Q[q], Q[j])
+    size = _norm(Q[q])
+    if size < _CANCELS:
         for j in range(q):
             _remove(Q[q], Q[j])
-    size = _norm(Q[q])
+        size = _norm(Q[q])
     if size > 0:
         Q[q] /= size
     return size

@@ -43,9 +43,10 @@ def residuals(inputs, targets, Z, V, affine):
 def fill_design(B, scale, inputs, Z, V, neuron, coordinate, out_neuron, output, affine):
     """Rows of B: the derivative of every output at every point along each unknown, times `scale`.
 
-    First the hinge coordinates (neuron, coordinate), then the free output weights (out_neuron, output), then the affine part.
+    First the hinge coordinates (neuron, coordinate), then the free output weights (out_neuron, output),
+    then the affine part.
     """
-    width, N = inputs.shape
+    N = inputs.shape[1]
     m = V.shape[1]
     n_inner = neuron.size
     n_outer = out_neuron.size

@@ -7,6 +7,7 @@ from math import ceil, log2
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import qr
 
 from reluctant.multivariate._exclusion import CellTable, rank_modulo
 from reluctant.multivariate.patterns import arrangement_cells, homogeneous, integer_rows
@@ -17,7 +18,7 @@ Cell = tuple[tuple[bool, ...], tuple[int, ...]]  # pattern on the data, support
 _CLEAR_RANK = 1e-8  # singular values of unit columns above this are not rounding
 
 
-def support_cells(X: ArrayLike) -> list[Cell]:
+def support_cells(X: ArrayLike, largest: int | None = None) -> list[Cell]:
     """Pairs (pattern, support) of all hinges u ≠ 0 that are active on a point, smallest supports first.
 
     Points on a hinge add nothing, so the closures of the open cells of every support hold all hinges.
@@ -25,6 +26,8 @@ def support_cells(X: ArrayLike) -> list[Cell]:
     Parameters
     ----------
     X : array_like, shape (N, d)
+    largest : int, optional
+        Largest size of a support; d + 1 by default.
 
     Returns
     -------
@@ -39,7 +42,7 @@ def support_cells(X: ArrayLike) -> list[Cell]:
     Xbar = homogeneous(X)
     n = Xbar.shape[1]
     cells: list[Cell] = []
-    for size in range(1, n + 1):
+    for size in range(1, min(n, n if largest is None else largest) + 1):
         for support in combinations(range(n), size):
             patterns = {tuple(s > 0 for s in signs) for signs, _ in arrangement_cells(integer_rows(Xbar[:, support]))}
             cells += [(pattern, support) for pattern in sorted(patterns) if any(pattern)]
@@ -50,40 +53,57 @@ def cell_table(Xbar: Array, cells: list[Cell], costs: NDArray, affine: bool) -> 
     """Lay out cells, sorted by cost, for the compiled search."""
     N, n = Xbar.shape
     integers = integer_rows(Xbar)
-    primes = _primes(1 + ceil(sum(max(map(abs, row)).bit_length() + 0.5 * log2(N + n) for row in integers) / 30))
-    modulo = np.array([[[a % p for a in row] for row in integers] for p in primes], np.uint64)  # (primes, N, n)
+    # Hadamard: a minor is at most the product of the norms of its rows, each at most √N times its largest entry.
+    bits = sum(max(map(abs, row)).bit_length() + 0.5 * log2(N + n) for row in integers)
+    primes = np.array(_primes(1 + ceil(bits / 30)), np.uint64)
+    modulo = np.array([[[a % int(p) for a in row] for row in integers] for p in primes], np.uint64)  # (primes, N, n)
     start, columns, residues = [0], [], []
     for pattern, support in cells:
         on = np.array(pattern)
-        for j in support:
+        for j in _spanning_columns(Xbar, modulo, primes, on, list(support)):
             column = np.where(on, Xbar[:, j], 0.0)
-            if column.any():
-                columns.append(column / np.linalg.norm(column))
-                residues.append(modulo[:, :, j] * on)
+            columns.append(column / np.linalg.norm(column))
+            residues.append(modulo[:, :, j] * on)
         start.append(len(columns))
-    bits = 1 << np.arange(N, dtype=np.uint64)
+    bit = 1 << np.arange(N, dtype=np.uint64)
     return CellTable(
-        columns=np.array(columns),
+        columns=np.array(columns).reshape(-1, N),
         start=np.array(start),
-        cost=costs,
-        covers=np.array([bits[list(pattern)].sum() for pattern, _ in cells], np.uint64),
-        first_of_cost=np.searchsorted(costs, np.arange(costs.max(initial=0) * 2 + N + 2)),
+        cost=np.asarray(costs, np.int64),
+        covers=np.array([bit[list(pattern)].sum() for pattern, _ in cells], np.uint64),
+        first_of_cost=np.searchsorted(costs, np.arange(2 * (N + n))),
         base=_affine_basis(Xbar, modulo, primes) if affine else np.zeros((0, N)),
-        primes=np.array(primes, np.uint64),
-        residues=np.ascontiguousarray(np.array(residues).transpose(1, 0, 2)),
-        base_residues=np.ascontiguousarray(modulo.transpose(0, 2, 1))
-        if affine
-        else np.zeros((len(primes), 0, N), np.uint64),
+        primes=primes,
+        residues=np.ascontiguousarray(np.array(residues, np.uint64).reshape(-1, len(primes), N).transpose(1, 0, 2)),
+        base_residues=np.ascontiguousarray(modulo.transpose(0, 2, 1)[:, : n if affine else 0]),
     )
 
 
-def _affine_basis(Xbar: Array, modulo: NDArray, primes: list[int]) -> Array:
+def _spanning_columns(
+    Xbar: Array, modulo: NDArray, primes: NDArray, on: NDArray[np.bool_], support: list[int]
+) -> list[int]:
+    """As many clearly independent columns of D X̄_S as their exact rank; all nonzero ones where that is unclear."""
+    A = Xbar[on][:, support]
+    support = [j for j, column in zip(support, A.T) if column.any()]
+    rank = _exact_rank(modulo[:, on][:, :, support], primes)
+    if rank == len(support):
+        return support
+    A = Xbar[on][:, support]
+    R, order = qr(A / np.linalg.norm(A, axis=0), mode="r", pivoting=True)
+    return [support[k] for k in order[:rank]] if abs(R[rank - 1, rank - 1]) > _CLEAR_RANK else support
+
+
+def _exact_rank(modulo: NDArray, primes: NDArray) -> int:
+    """Rank of the integer matrix given modulo primes whose product no minor reaches."""
+    return max(rank_modulo(rows, prime) for rows, prime in zip(modulo.copy(), primes))
+
+
+def _affine_basis(Xbar: Array, modulo: NDArray, primes: NDArray) -> Array:
     """Orthonormal rows that span the columns of X̄, whose rank floats and exact arithmetic agree on."""
     size = np.linalg.norm(Xbar, axis=0)
     left, singular, _ = np.linalg.svd(Xbar / np.where(size > 0, size, 1.0), full_matrices=False)
     clear = singular > _CLEAR_RANK
-    rank = max(rank_modulo(rows.copy(), np.uint64(p)) for rows, p in zip(modulo, primes))
-    if rank != np.count_nonzero(clear):
+    if _exact_rank(modulo, primes) != np.count_nonzero(clear):
         raise ValueError(
             "the columns of X are almost but not exactly dependent, which float64 cannot tell from a free affine part; "
             "drop one of them or use affine=False"

@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations, count
+from math import comb
 from time import monotonic
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reluctant.multivariate._exclusion import CellTable, spans_near
+from reluctant.multivariate._exclusion import CellTable, spans_near, start_search
 from reluctant.multivariate.cells import Cell, cell_table, support_cells
 from reluctant.multivariate.problem import Problem
 from reluctant.multivariate.realisation import Examiner
@@ -24,6 +26,8 @@ from reluctant.network import ReLUNetwork
 
 Array = NDArray[np.float64]
 
+_QUOTA = 200_000  # sets between looks at the clock
+_BATCH = 1_000  # sets handed on at a time
 _NEAR = 1e-6  # labels this close to a span, relative to their size, are looked at again
 
 
@@ -81,7 +85,7 @@ def fewest_parameters(
     (1, [[1000.0, 0.0]])
     """
     problem = Problem.of(X, y, affine)
-    cells = support_cells(problem.Xbar[:, :-1])
+    cells = support_cells(problem.Xbar[:, :-1], None if known is None else known - 1)
     costs = np.array([len(support) for _, support in cells])
     return _enumerate(problem, cells, costs, "parameters", known, time_limit)
 
@@ -111,6 +115,42 @@ def fewest_neurons(
     return _enumerate(problem, cells, np.ones(len(cells), np.int64), "neurons", known, time_limit)
 
 
+def sets_below(quantity: Literal["parameters", "neurons"], X: ArrayLike, known: int) -> int:
+    """Sets of cells with cost below `known`: what an enumeration that is to prove it looks at, to size it up.
+
+    Parameters
+    ----------
+    quantity : {"parameters", "neurons"}
+    X : array_like, shape (N, d)
+        Only its shape counts; the number is a bound, nearly met in general position.
+    known : int
+
+    Examples
+    --------
+    About a million sets take a second:
+
+    >>> sets_below("parameters", np.zeros((8, 3)), 8)
+    3283701
+    """
+    N, d = np.shape(X)
+    cells = {size: _cells_of_size(N, d, size) for size in range(1, d + 2)}
+    if quantity == "neurons":
+        cells = {1: cells[d + 1]}
+    ways = [1] + [0] * max(known - 1, 0)  # ways[c]: sets of cost c, one support size after the other
+    for cost, number in cells.items():
+        ways = [sum(comb(number, k) * ways[c - k * cost] for k in range(c // cost + 1)) for c in range(len(ways))]
+    return sum(ways)
+
+
+def _cells_of_size(N: int, d: int, size: int) -> int:
+    """Bound on the cells of all supports of one size: those of N hyperplanes through the origin of R^size.
+
+    With the bias in the support one of them is active nowhere; without it this depends on the data.
+    """
+    central = 2 * sum(comb(N - 1, k) for k in range(size))
+    return comb(d + 1, size) * central - comb(d, size - 1)
+
+
 def _enumerate(
     problem: Problem, cells: list[Cell], costs: NDArray, quantity: str, known: int | None, time_limit: float | None
 ) -> Proof:
@@ -133,6 +173,8 @@ def _enumerate(
         if known is not None and level >= known:
             return proof(known, None)
         for chosen, doubled in _doubled(kept, costs, level):
+            if monotonic() > deadline:
+                break
             if (network := examiner.realise(chosen, doubled)) is not None:
                 return proof(level, network)
         for near, tested in _candidates(table, problem, level):
@@ -140,6 +182,8 @@ def _enumerate(
             for chosen in near:
                 if monotonic() > deadline:
                     break
+                if examiner.is_apart(chosen):
+                    continue
                 kept.append(chosen)
                 if (network := examiner.realise(chosen, [])) is not None:
                     return proof(level, network)
@@ -163,16 +207,13 @@ def _candidates(table: CellTable, problem: Problem, level: int) -> Iterator[tupl
     """Batches of the sets of cost `level` whose span comes near y, with the number of sets looked at."""
     y, N = problem.y, len(problem.y)
     near = _NEAR * np.sqrt(N)
+    search = start_search(table, y, level)
     if level == 0:
-        rest = y - table.base.T @ (table.base @ y)
-        yield ([[]] if np.linalg.norm(rest) <= near else []), 1
+        yield ([[]] if np.linalg.norm(search.rest[0]) <= near else []), 1
         return
     nonzero = (np.abs(y) > problem.tolerance) & (not problem.affine)
     needed = (1 << np.arange(N, dtype=np.uint64))[nonzero].sum(dtype=np.uint64)
-    found = np.zeros((1000, level), np.int64)
-    for first in range(len(table.cost)):
-        n_found, n_sets = spans_near(table, first, level, y, needed, near, found)
-        if n_found > len(found):
-            found = np.zeros((n_found, level), np.int64)
-            spans_near(table, first, level, y, needed, near, found)
+    found = np.zeros((_BATCH, level), np.int64)
+    while search.depth[0] >= 0:
+        n_found, n_sets = spans_near(table, search, needed, near, found, _QUOTA)
         yield [[int(c) for c in row if c >= 0] for row in found[:n_found]], n_sets

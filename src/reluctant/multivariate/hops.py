@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from reluctant.multivariate.reweighted import Array, Data, Hinges
+from reluctant.multivariate.reweighted import Array, Data, Hinges, anneal
 
 Kick = Callable[[np.random.Generator, Data, Array, Array], Hinges]
+EPS = 1e-3  #: Smoothing ε at the end of every relaxation, for labels of spread about one.
 _FILL = 0.1
 _GAIN = 1e-6
 
@@ -18,6 +19,28 @@ def random_hinges(rng: np.random.Generator, data: Data, n: int, size: float) -> 
     W = rng.standard_normal((n, data.Xbar.shape[1] - 1)) / np.sqrt(data.Xbar.shape[1] - 1)
     through = data.Xbar[rng.integers(len(data.Xbar), size=n), :-1]
     return rng.choice([-1.0, 1.0], n), size * np.column_stack([W, -np.sum(W * through, axis=1)])
+
+
+def penalty_unit(data: Data) -> float:
+    """Size of the labels per neuron of a start; λ is measured in it."""
+    return float(data.targets @ data.targets) / n_start(data)
+
+
+def n_start(data: Data) -> int:
+    """Neurons to start from: a quarter of the equations, at least six."""
+    return max(6, data.n_equations // 4)
+
+
+def annealed_start(data: Data, rng: np.random.Generator, lam: float, p: float) -> Hinges:
+    """Random neurons annealed down to the penalty λ."""
+    n = n_start(data)
+    state = random_hinges(rng, data, n, 2 * np.sqrt(2 / n))
+    return anneal(data, *state, np.geomspace(5 * lam, lam, 10), np.geomspace(0.3, EPS, 10), p)
+
+
+def relax(data: Data, signs: Array, U: Array, lam: float, p: float) -> Hinges:
+    """Down to the penalised minimum near a kicked state."""
+    return anneal(data, signs, U, np.full(6, lam), np.geomspace(0.1, EPS, 6), p)
 
 
 def mean_size(U: Array) -> float:

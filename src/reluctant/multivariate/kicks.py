@@ -1,7 +1,5 @@
 """Moves that leave a minimum of the pruning: add freedom somewhere, solve again, prune back."""
 
-from dataclasses import dataclass, field
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,7 +37,11 @@ def replace_neurons(data: Data, weights: Weights, rng: np.random.Generator, n: i
     return add_neurons(data, weights.take(kept), rng, n + 1)
 
 
-KICKS = (add_neurons, fill_neurons, split_neurons, replace_neurons)
+#: Kicks by what is being minimised; filling zeros means nothing where neurons are dense.
+KICKS = {
+    "parameters": (add_neurons, fill_neurons, split_neurons, replace_neurons),
+    "neurons": (add_neurons, split_neurons, replace_neurons),
+}
 
 
 def _some(weights: Weights, rng: np.random.Generator, n: int) -> NDArray:
@@ -54,19 +56,20 @@ def _filled(rows: NDArray, chosen: NDArray, scale: NDArray, rng: np.random.Gener
     return filled
 
 
-@dataclass
 class KickChooser:
     """Chooses a kick by improvements per unit of work, with 30 % uniform choices."""
 
-    gain: NDArray = field(default_factory=lambda: np.ones(len(KICKS)))
-    work: NDArray = field(default_factory=lambda: np.ones(len(KICKS)))
+    def __init__(self, minimize: str) -> None:
+        self.kicks = KICKS[minimize]
+        self.gain = np.ones(len(self.kicks))
+        self.work = np.ones(len(self.kicks))
 
     def choose(self, rng: np.random.Generator) -> int:
-        """Index into KICKS."""
+        """Index into `kicks`."""
         if rng.random() < 0.3:
-            return int(rng.integers(len(KICKS)))
+            return int(rng.integers(len(self.kicks)))
         rate = self.gain / self.work
-        return int(rng.choice(len(KICKS), p=rate / rate.sum()))
+        return int(rng.choice(len(self.kicks), p=rate / rate.sum()))
 
     def record(self, kick: int, gain: float, work: float) -> None:
         """Note what a kick brought and what it cost, old outcomes fading."""

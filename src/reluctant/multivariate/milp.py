@@ -15,6 +15,7 @@ import highspy
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from reluctant.multivariate.patterns import homogeneous
 from reluctant.multivariate.problem import INTERPOLATES, distinct_rows
 from reluctant.multivariate.program import hinge_network
 from reluctant.network import ReLUNetwork
@@ -100,13 +101,16 @@ def fewest_by_milp(
         raise ValueError(f"minimize must be 'parameters' or 'neurons', got {minimize!r}")
     M = check_number(weight_bound, "weight_bound", strict=True)
     band = check_number(tolerance, "tolerance")
-    Xbar, y = distinct_rows(X, y)
+    rows, y = distinct_rows(X, y)
+    Xbar = homogeneous(rows)
     if most is None:
         most = len(y) if start is None else _count(start, minimize)
     model = _Model(Xbar, y, minimize, M, most, affine, band)
     if start is not None:
         model.set_start(start)
     bound, network = model.solve(time_limit)
+    if network is None and start is not None and bound <= _count(start, minimize):
+        network = start
     reason = f"mixed-integer program among networks with every effective weight at most {M:g} in size"
     return BoundedProof(bound, network, M, reason)
 
@@ -153,6 +157,8 @@ class _Model:
             self.objective = [slot.active for slot in self.slots]
         if self.objective:
             self.highs.addConstr(_sum(self.objective) <= most)
+        counted = np.array([v.index for v in self.objective], np.int32)
+        self.highs.changeColsCost(len(counted), counted, np.ones(len(counted)))
 
     def _one_parameter_hinges(self) -> list[_Single]:
         """(±x_j)_+ and (1)_+ with a coefficient of either sign."""
@@ -233,7 +239,7 @@ class _Model:
         """Proved bound and best network."""
         if time_limit is not None:
             self.highs.setOptionValue("time_limit", float(time_limit))
-        self.highs.minimize(_sum(self.objective) if self.objective else None)
+        self.highs.run()
         if self.highs.getModelStatus() == highspy.HighsModelStatus.kInfeasible:
             return self.most + 1, None
         info = self.highs.getInfo()

@@ -1,9 +1,11 @@
 """Exact solves on a fixed support: semismooth Gauss–Newton with the step of minimal weighted norm.
 
-For a fixed activation pattern the network is linear in the unknowns, F(u) = A u with A[i, (k, j)] = σ_k 1[x̄_i·u_k > 0] x̄_ij,
-so every step solves the linear system exactly and the pattern is read off again.
+For a fixed activation pattern the network is linear in the unknowns, F(u) = A u with
+A[i, (k, j)] = σ_k 1[x̄_i·u_k > 0] x̄_ij, so every step solves the linear system exactly and the pattern is read
+off again.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +15,7 @@ from scipy.linalg.blas import dsyrk, ssyrk
 
 from reluctant.multivariate.state import Array, Data, Unknowns, Weights
 
-#: Systems of at least this many equations are factorised in single precision while the residual is above `SINGLE_UNTIL`.
+#: Systems this large are factorised in single precision while the residual is above `SINGLE_UNTIL`.
 SINGLE_FROM = 256
 SINGLE_UNTIL = 1e-5
 FREE_WEIGHT = 10.0
@@ -33,7 +35,7 @@ class Solve:
 
 
 def relative_metric(values: Array, unknowns: Unknowns) -> Array:
-    """w = |u| + 1e-3 mean|u|: what is small stays small; the affine part, never penalised, is free to move."""
+    """Metric w = |u| + 1e-3 mean|u|: what is small stays small; the affine part, never penalised, is free to move."""
     size = np.abs(values)
     hinge = size[: unknowns.n_hinge]
     floor = 1e-3 * (hinge.mean() if hinge.size else 1.0)
@@ -44,7 +46,7 @@ def relative_metric(values: Array, unknowns: Unknowns) -> Array:
 
 
 def uniform_metric(values: Array, unknowns: Unknowns) -> Array:
-    """w = 1, for a dense start."""
+    """Metric w = 1, for a dense start."""
     return np.ones_like(values)
 
 
@@ -98,14 +100,16 @@ def solve(
     *,
     tol: float = 1e-11,
     max_iterations: int = 25,
-    metric=relative_metric,
+    metric: Callable[[Array, Unknowns], Array] = relative_metric,
     stall: bool = True,
     weight_limit: float = np.inf,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Solve:
     """Move the unknowns of `weights` to an interpolant, by steps of minimal weighted norm.
 
-    Every step is Δu = W Aᵀ (A W Aᵀ + λI)⁻¹ r with W = diag(w); it is halved until |r|² falls, and the activation pattern may
-    flip on the way. Between factorisations up to five steps reuse the last one while |r|² falls fast.
+    Every step is Δu = W Aᵀ (A W Aᵀ + λI)⁻¹ r with W = diag(w); it is halved until |r|² falls, and the
+    activation pattern may flip on the way. Between factorisations up to five steps reuse the last one while
+    |r|² falls fast.
     """
     unknowns = Unknowns.of(data, weights)
     values = unknowns.gather(weights)
@@ -116,7 +120,7 @@ def solve(
     largest = float(np.abs(residual).max(initial=0.0))
 
     for _ in range(max_iterations):
-        if largest <= tol or not unknowns.size:
+        if largest <= tol or not unknowns.size or stop():
             break
         if stall and len(energies) > STALL_WINDOW and energies[-1] > 0.25 * energies[-1 - STALL_WINDOW]:
             break

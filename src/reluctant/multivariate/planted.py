@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 
 from reluctant.multivariate.canonical import canonical_hinges, kinks
-from reluctant.multivariate.hops import hop, random_hinges
+from reluctant.multivariate.hops import EPS, annealed_start, hop, penalty_unit, relax
 from reluctant.multivariate.reweighted import (
     Array,
     Clock,
@@ -30,6 +30,7 @@ from reluctant.multivariate.reweighted import (
     penalised_value,
 )
 
+Solve = Callable[[Array, Array], Array | None]  # (signs, U) to the U of a solution on that support
 Ladder = tuple[tuple[float, ...], tuple[int, ...]]  # decreasing λ, and hops without gain allowed at each
 
 #: Restarts go round these: none is best on all data.
@@ -41,7 +42,6 @@ _LADDERS: tuple[Ladder, ...] = (
 _EXACT = 1e-10  # of max|y|: a residual that counts as exact
 _MOST_UNKNOWNS = 0.6  # of the equations: a basin with more is not tried
 _AGREEMENTS = 2
-_EPS = 1e-3  # smoothing at the end of every relaxation
 _LAST = 1e-6  # λ from which the support is read off
 
 
@@ -160,21 +160,18 @@ def _recovery(data: Data, signs: Array, U: Array, scale: float, agreements: int,
 
 def descend(data: Data, rng: np.random.Generator, ladder: Ladder, p: float, stop: Callable[[], bool]) -> Hinges | None:
     """One restart: hop at each λ of the ladder in turn; the first exact sparse network, or None."""
-    n = max(6, data.n_equations // 4)
-    unit = float(data.targets @ data.targets) / n
     levels, patience = ladder
+    unit = penalty_unit(data)
     lams = unit * np.asarray(levels)
-    state = random_hinges(rng, data, n, 2 * np.sqrt(2 / n))
-    state = anneal(data, *state, np.geomspace(5 * lams[0], lams[0], 10), np.geomspace(0.3, _EPS, 10), p)
+    state = annealed_start(data, rng, lams[0], p)
     above = lams[0]
     for lam, hops in zip(lams, patience):
-        state = anneal(data, *state, np.geomspace(above, lam, 4), np.full(4, _EPS), p)
+        state = anneal(data, *state, np.geomspace(above, lam, 4), np.full(4, EPS), p)
         found = exact_network(data, *state, lams[-1], unit * _LAST, p, stop)
         if found is not None or stop():
             return found
-        relax = partial(anneal, data, lams=np.full(6, lam), epsilons=np.geomspace(0.1, _EPS, 6), p=p)
         value = partial(penalised_value, data, lam=lam, p=p)
-        state = hop(rng, data, state, relax, value, hops, stop)
+        state = hop(rng, data, state, partial(relax, data, lam=lam, p=p), value, hops, stop)
         above = lam
     return exact_network(data, *state, lams[-1], unit * _LAST, p, stop)
 
@@ -183,21 +180,31 @@ def exact_network(
     data: Data, signs: Array, U: Array, first: float, last: float, p: float, stop: Callable[[], bool]
 ) -> Hinges | None:
     """Sparse exact network near a penalised minimum, or None: λ → 0, grow, prune, canonical form, prune."""
-    signs, U = anneal(data, signs, U, np.geomspace(first, last, 6), np.full(6, _EPS), p)
+    signs, U = anneal(data, signs, U, np.geomspace(first, last, 6), np.full(6, EPS), p)
     if not 0 < np.count_nonzero(U) < _MOST_UNKNOWNS * data.n_equations:
         return None
     tol = _EXACT * float(np.abs(data.y).max())
     U, error = grow(data, signs, U, tol)
     if error > tol:
         return None
-    signs, U = prune_below(data, signs, U, tol, stop)
-    turned = canonical_hinges(data.Xbar, signs, U, data.complement is not None)
-    polished, error = newton_on_support(data, *turned, tol / 10)
-    if error <= tol:
-        other = prune_below(data, turned[0], polished, tol, stop)
-        if np.count_nonzero(other[1]) <= np.count_nonzero(U):
-            signs, U = other
+
+    def solve(signs: Array, U: Array) -> Array | None:
+        U, error = newton_on_support(data, signs, U, tol / 10)
+        return U if error <= tol else None
+
+    signs, U = simplest(data, signs, U, solve, stop)
     return signs, newton_on_support(data, signs, U, 0.0, steps=3)[0]
+
+
+def simplest(data: Data, signs: Array, U: Array, solve: Solve, stop: Callable[[], bool]) -> Hinges:
+    """Prune, bring to canonical form, prune again; `solve` says what is still a solution."""
+    signs, U = prune_below(data, signs, U, solve, stop)
+    turned_signs, turned = canonical_hinges(data.Xbar, signs, U, data.complement is not None)
+    solved = solve(turned_signs, turned)
+    if solved is None:
+        return signs, U
+    other = prune_below(data, turned_signs, solved, solve, stop)
+    return other if np.count_nonzero(other[1]) <= np.count_nonzero(U) else (signs, U)
 
 
 def grow(data: Data, signs: Array, U: Array, tol: float, most: int = 4) -> tuple[Array, float]:
@@ -224,8 +231,8 @@ def grow(data: Data, signs: Array, U: Array, tol: float, most: int = 4) -> tuple
     return U, error
 
 
-def prune_below(data: Data, signs: Array, U: Array, tol: float, stop: Callable[[], bool], tries: int = 8) -> Hinges:
-    """Delete coordinates of an exact network, also below as many as equations, while a re-solve is exact again.
+def prune_below(data: Data, signs: Array, U: Array, solve: Solve, stop: Callable[[], bool], tries: int = 8) -> Hinges:
+    """Delete coordinates of a solution, also below as many as equations, while a re-solve succeeds.
 
     The order is that of the least-squares price u²/(H⁻¹)_qq, H = AᵀA in the metric |u|.
     """
@@ -235,17 +242,16 @@ def prune_below(data: Data, signs: Array, U: Array, tol: float, stop: Callable[[
         order = np.argsort(deletion_prices(data, signs, U, support))
         several = int(share * len(order))
         singles = [order[[i]] for i in range(min(tries, len(order)))]
-        groups = ([order[:several]] if several > 1 else []) + singles
-        for group in groups:
+        for group in ([order[:several]] if several > 1 else []) + singles:
             trial = U.copy()
             trial[support[0][group], support[1][group]] = 0.0
-            trial, error = newton_on_support(data, signs, trial, tol / 10)
-            if error <= tol:
+            solved = solve(signs, trial)
+            if solved is not None:
                 break
             share /= 2
         else:
             break
-        signs, U = drop_small(signs, trial, 0.0)
+        signs, U = drop_small(signs, solved, 0.0)
     return signs, U
 
 

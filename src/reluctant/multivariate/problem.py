@@ -31,7 +31,10 @@ class Problem:
     @classmethod
     def of(cls, X: ArrayLike, y: ArrayLike, affine: bool) -> Problem:
         """Check, merge and scale the data."""
-        Xbar, y = distinct_rows(X, y)
+        X, y = distinct_rows(X, y)
+        if y.ndim != 1:
+            raise ValueError(f"y has {y.shape[1]} outputs; the exact solvers take one")
+        Xbar = homogeneous(X)
         if len(y) > 63:
             raise ValueError(f"X has {len(y)} distinct rows; an enumeration is for at most 63")
         x_unit, y_unit = _power_of_two(np.abs(Xbar).max(axis=0)), float(_power_of_two(np.abs(y).max()))
@@ -53,23 +56,23 @@ class Problem:
 
 
 def distinct_rows(X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
-    """X̄ and y without repeated rows.
+    """X (N, d) and y (N,) or (N, m) without repeated rows, sorted.
 
     Raises
     ------
     InfeasibleError
         If equal rows have different labels.
     """
-    Xbar, y = homogeneous(X), as_floats(y, "y")
-    if y.shape != (len(Xbar),):
-        raise ValueError(f"y must have shape ({len(Xbar)},), got {y.shape}")
-    rows, first, copy_of = np.unique(Xbar, axis=0, return_index=True, return_inverse=True)
-    differs = y != y[first][copy_of]
+    X, y = as_floats(X, "X"), as_floats(y, "y")
+    if X.ndim != 2 or y.shape[:1] != X.shape[:1]:
+        raise ValueError(f"X must have shape (N, d) and y one entry a row, got {X.shape} and {y.shape}")
+    rows, first, copy_of = np.unique(X, axis=0, return_index=True, return_inverse=True)
+    differs = (y != y[first][copy_of]).reshape(len(y), -1).any(axis=1)
     if differs.any():
         i = int(np.argmax(differs))
         j = int(first[copy_of[i]])
         raise InfeasibleError(
-            f"rows {j} and {i} of X are equal but have y = {y[j]:g} and y = {y[i]:g}; merge them or allow a tolerance"
+            f"rows {j} and {i} of X are equal but have y = {y[j]!s} and y = {y[i]!s}; merge them or allow a tolerance"
         )
     return rows, y[first]
 

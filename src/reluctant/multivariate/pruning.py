@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reluctant.multivariate.newton import SINGLE_FROM, Solve, solve
+from reluctant.multivariate.newton import SINGLE_FROM, solve
 from reluctant.multivariate.state import Data, Unknowns, Weights
 from reluctant.multivariate.surgery import Tangent, deletion_costs
 
@@ -22,31 +22,58 @@ def never() -> bool:
 
 @dataclass
 class Pruner:
-    """Deletions for one set of data, with what was learned about how many can be made at once."""
+    """Deletions for one set of data; `work` counts factorisations, so that choices do not depend on the clock."""
 
     data: Data
     rng: np.random.Generator
     stop: Callable[[], bool] = never
     weight_limit: float = 1e3
-    tries: int = 12
     work: int = 0
-
-    def excess(self, weights: Weights) -> int:
-        """Parameters beyond the generic bound."""
-        return weights.n_parameters - self.data.generic_parameters
 
     def solve(self, weights: Weights) -> Weights | None:
         """The interpolant reached from `weights` on its support, or None."""
-        found: Solve = solve(self.data, weights, tol=LOOSE, weight_limit=self.weight_limit)
+        found = solve(self.data, weights, tol=LOOSE, weight_limit=self.weight_limit, stop=self.stop)
         self.work += found.n_factorisations
         if not found.converged or np.abs(found.weights.U).max(initial=0.0) > self.weight_limit:
             return None
         return found.weights.normalised(self.data)
 
+    def first_solved(self, trials: list[Weights], tries: int) -> Weights | None:
+        """Solve from the trials in order of their residuals; the first interpolant, or None after `tries` failures."""
+        trials = sorted(trials, key=lambda trial: energy(self.data, trial))
+        for trial in trials[:tries]:
+            if self.stop():
+                return None
+            solved = self.solve(trial)
+            if solved is not None:
+                return solved
+        return None
+
+    def count(self, weights: Weights) -> int:
+        """What is being minimised."""
+        raise NotImplementedError
+
     def prune(self, weights: Weights) -> Weights:
-        """Delete until no excess is left or no single deletion succeeds."""
-        weights = self._in_bulk(weights.normalised(self.data))
-        return self._to_the_end(weights)
+        """Delete until the generic bound is reached or no single deletion succeeds."""
+        raise NotImplementedError
+
+
+class ParameterPruner(Pruner):
+    """Deletes single parameters."""
+
+    tries = 12
+
+    def count(self, weights: Weights) -> int:
+        """Number of parameters."""
+        return weights.n_parameters
+
+    def excess(self, weights: Weights) -> int:
+        """Parameters beyond the generic bound."""
+        return weights.n_parameters - self.data.generic_parameters
+
+    def prune(self, weights: Weights) -> Weights:
+        """Delete in bulk, then as many as the linearisation carries, then one by one."""
+        return self._to_the_end(self._in_bulk(weights.normalised(self.data)))
 
     def _in_bulk(self, weights: Weights) -> Weights:
         """Delete half of the excess at a time, cheapest first, while it is more than a quarter of the equations."""
@@ -85,15 +112,29 @@ class Pruner:
     def _one(self, weights: Weights) -> Weights | None:
         """One deletion: among the cheapest, those that disturb the labels least are tried first."""
         tangent = Tangent.at(self.data, weights, self.rng)
-        trials = [tangent.without(q) for q in tangent.cheapest(4 * self.tries)]
-        trials.sort(key=lambda trial: energy(self.data, trial))
-        for trial in trials[1 : self.tries]:
-            if self.stop():
-                return None
-            pruned = self.solve(trial)
-            if pruned is not None:
-                return pruned
-        return None
+        return self.first_solved([tangent.without(q) for q in tangent.cheapest(4 * self.tries)], self.tries)
+
+
+class NeuronPruner(Pruner):
+    """Deletes whole neurons; what remains stays dense."""
+
+    tries = 6
+
+    def count(self, weights: Weights) -> int:
+        """Number of neurons."""
+        return weights.n_neurons
+
+    def prune(self, weights: Weights) -> Weights:
+        """Delete neurons one by one, among the cheapest those first that disturb the labels least."""
+        per_neuron = self.data.n_inputs + self.data.n_outputs
+        while (weights.n_neurons - 1) * per_neuron >= self.data.generic_parameters and not self.stop():
+            tangent = Tangent.at(self.data, weights, self.rng)
+            cheapest = np.argsort(tangent.neuron_costs())[: 2 * self.tries]
+            pruned = self.first_solved([tangent.without_neuron(k) for k in cheapest], self.tries)
+            if pruned is None:
+                break
+            weights = pruned
+        return weights
 
 
 def energy(data: Data, weights: Weights) -> float:
@@ -105,7 +146,8 @@ def energy(data: Data, weights: Weights) -> float:
 def screened_deletions(data: Data, tangent: Tangent, most: int, budget: float) -> tuple[Weights, int]:
     """Up to `most` linearised deletions, each the one of the cheapest few that leaves the smallest true residual.
 
-    The first is made whatever its residual, the others while |r|² stays within the budget. Returns the state and their number.
+    The first is made whatever its residual, the others while |r|² stays within the budget. Returns the state and
+    their number.
     """
     weights = tangent.weights
     for n in range(most):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import product
 
 import numpy as np
@@ -28,7 +29,7 @@ class Examiner:
     n_excluded : int
         Signed sets excluded by a linear program in float64.
     undecided : int
-        Signed sets that a linear program accepts and evaluation does not.
+        Signed sets that a linear program accepts and evaluation does not, or that HiGHS gives up on.
     """
 
     def __init__(self, problem: Problem, cells: list[Cell]) -> None:
@@ -55,35 +56,45 @@ class Examiner:
                 return programmed
         return None
 
+    def is_apart(self, chosen: list[int]) -> bool:
+        """Whether y is further from the span of the cells than any interpolant, in exact arithmetic if need be."""
+        A, y = self._columns(chosen), self.problem.y
+        _, singular, solution = _least_squares(A, y)
+        if singular.min(initial=1.0) >= _WELL_CONDITIONED:
+            return bool(np.linalg.norm(y - A @ solution) > self._within)
+        return squared_distance(A, y) > Fraction(self._within) ** 2
+
+    @property
+    def _within(self) -> float:
+        """Bound on the norm of the residuals of an interpolant, with room for rounding."""
+        return float(np.sqrt(len(self.problem.y))) * self.problem.tolerance + _ROUNDING
+
+    def _columns(self, chosen: list[int]) -> Array:
+        """Columns that span what the affine part and the chosen cells add at the data."""
+        Xbar = self.problem.Xbar
+        blocks = [np.where(np.array(D)[:, None], Xbar[:, S], 0.0) for D, S in (self.cells[c] for c in chosen)]
+        return np.hstack([Xbar if self.problem.affine else np.zeros((len(Xbar), 0)), *blocks])
+
     def _unique_solution(self, chosen: list[int]) -> tuple[Array, Array, list[Signs]] | None:
         """Signed hinges, affine part and the output signs each cell leaves open, fewer than cells if it cannot be.
 
         None where least squares leaves more than one solution or an uncertain one.
         """
-        Xbar, y = self.problem.Xbar, self.problem.y
+        A, y = self._columns(chosen), self.problem.y
+        size, singular, solution = _least_squares(A, y)
+        if A.shape[1] > len(y) or singular.min(initial=1.0) < _WELL_CONDITIONED:
+            return None
+        Xbar = self.problem.Xbar
         n = Xbar.shape[1]
-        active = [np.array(self.cells[c][0]) for c in chosen]
-        supports = [list(self.cells[c][1]) for c in chosen]
-        blocks = [np.where(on[:, None], Xbar[:, S], 0.0) for on, S in zip(active, supports)]
-        A = np.hstack([Xbar[:, : n if self.problem.affine else 0], *blocks])
-        if A.shape[1] > len(y):
-            return None
-        size = np.linalg.norm(A, axis=0)
-        left, singular, right = np.linalg.svd(A / np.where(size > 0, size, 1.0), full_matrices=False)
-        if singular.min(initial=1.0) < _WELL_CONDITIONED:
-            return None
-        scaled = right.T @ ((left.T @ y) / singular)
-        within = np.sqrt(len(y)) * self.problem.tolerance + _ROUNDING
-        if np.linalg.norm(y - (A / size) @ scaled) > within:
-            return np.zeros((0, n)), np.zeros(n), []
-        ends = np.cumsum([A.shape[1] - sum(map(len, supports)), *map(len, supports)])
+        end = n if self.problem.affine else 0
         affine = np.zeros(n)
-        affine[: ends[0]] = (scaled / size)[: ends[0]]
+        affine[:end] = solution[:end]
         hinges, options = np.zeros((len(chosen), n)), []
-        for u, on, S, begin, end in zip(hinges, active, supports, ends[:-1], ends[1:]):
-            u[S] = (scaled / size)[begin:end]
-            margin = np.where(on, 1.0, -1.0) * (Xbar @ u)
-            slack = 2 * within / singular[-1] * np.linalg.norm(Xbar[:, S] / size[begin:end], axis=1)
+        for u, (D, S) in zip(hinges, (self.cells[c] for c in chosen)):
+            begin, end = end, end + len(S)
+            u[list(S)] = solution[begin:end]
+            margin = np.where(D, 1.0, -1.0) * (Xbar @ u)
+            slack = 2 * self._within / singular[-1] * np.linalg.norm(Xbar[:, S] / size[begin:end], axis=1)
             fits = tuple(sign for sign in (1.0, -1.0) if np.all(sign * margin >= -slack))
             if not fits:
                 break
@@ -100,7 +111,12 @@ class Examiner:
             costs[list(support)] = 0.0
             both = [sign] if sign else [1.0, -1.0]
             program.add_neurons([pattern] * len(both), both, costs)
-        if program.solve() > _CLEARLY:
+        try:
+            violation = program.solve()
+        except RuntimeError:  # HiGHS gave up on these numbers
+            self.undecided += 1
+            return None
+        if violation > _CLEARLY:
             self.n_excluded += 1
             return None
         network = problem.network(program.hinges, program.signs, program.affine_part)
@@ -108,3 +124,34 @@ class Examiner:
             return network
         self.undecided += 1
         return None
+
+
+def _least_squares(A: Array, y: Array) -> tuple[Array, Array, Array]:
+    """Column norms, singular values of the columns scaled to norm one, and the solution where those are positive."""
+    size = np.linalg.norm(A, axis=0)
+    left, singular, right = np.linalg.svd(A / np.where(size > 0, size, 1.0), full_matrices=False)
+    inverse = np.where(singular > 0, 1 / np.where(singular > 0, singular, 1.0), 0.0)
+    return size, singular, right.T @ (inverse * (left.T @ y)) / np.where(size > 0, size, 1.0)
+
+
+def squared_distance(A: Array, y: Array) -> Fraction:
+    """Squared distance of y from the span of the columns, exactly, by Gram–Schmidt in rationals.
+
+    Examples
+    --------
+    >>> squared_distance(np.array([[1.0], [1.0]]), np.array([0.0, 1.0]))
+    Fraction(1, 2)
+    """
+    basis: list[list[Fraction]] = []
+    for column in [*A.T.tolist(), y.tolist()]:
+        rest = [Fraction(a) for a in column]
+        for b in basis:
+            factor = _dot(rest, b) / _dot(b, b)
+            rest = [r - factor * c for r, c in zip(rest, b)]
+        if any(rest):
+            basis.append(rest)
+    return _dot(rest, rest)
+
+
+def _dot(a: list[Fraction], b: list[Fraction]) -> Fraction:
+    return sum((x * y for x, y in zip(a, b)), Fraction(0))

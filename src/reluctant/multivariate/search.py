@@ -1,25 +1,33 @@
-"""Newton-prune: the sparsest interpolant in R^d by starts, pruning, kicks and restarts."""
+"""The state of a search for the sparsest interpolant, and its climb from one interpolant by kicks."""
+
+from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
-from reluctant.multivariate.kicks import KICKS, KickChooser
+from reluctant.multivariate.kicks import KickChooser
 from reluctant.multivariate.newton import solve
-from reluctant.multivariate.pruning import LOOSE, Pruner
-from reluctant.multivariate.starts import line_start, solved_start, telling_direction
-from reluctant.multivariate.state import Array, Data, Weights
+from reluctant.multivariate.pruning import ParameterPruner, Pruner
+from reluctant.multivariate.state import Data, Weights
 
-TIGHT = 1e-12
+Minimize = Literal["parameters", "neurons"]
+
+#: Largest error of what is called an interpolant, relative to max|y|, and where the last solve aims.
+INTERPOLATES = 1e-9
+POLISHED = 1e-12
+#: Kicks in a row that may bring nothing before the search starts afresh.
 PATIENCE = 40
-PREFERENCE = 0.5
+#: One more neuron may be kicked at once for every so many equations.
+EQUATIONS_PER_KICK = 100
 
 
 @dataclass(frozen=True)
 class Improvement:
-    """One record of the history: when, and how sparse."""
+    """One record of a search: when, and what was found; the path norm is that of the scaled data."""
 
     seconds: float
     n_parameters: int
@@ -32,8 +40,10 @@ class Search:
     """The best interpolant so far, and when to stop."""
 
     data: Data
+    minimize: Minimize
     target: int
     deadline: float
+    p: float
     report: Callable[[Improvement], None] | None = None
     began: float = field(default_factory=time.monotonic)
     best: Weights | None = None
@@ -43,48 +53,59 @@ class Search:
         """Whether the time is up."""
         return time.monotonic() > self.deadline
 
+    def reached(self) -> bool:
+        """Whether the target is reached."""
+        return self.best is not None and self.key(self.best)[0] <= self.target
+
     def done(self) -> bool:
-        """Whether the target is reached or the time is up."""
-        return self.expired() or (self.best is not None and self.best.n_parameters <= self.target)
+        """Whether there is a reason to stop."""
+        return self.reached() or self.expired()
+
+    def key(self, weights: Weights) -> tuple[float, ...]:
+        """What is compared, most important first: the count asked for, and at last the ℓp path norm."""
+        if self.minimize == "parameters":
+            return weights.n_parameters, weights.path_norm(self.p)
+        return weights.n_neurons, weights.n_parameters, weights.path_norm(self.p)
 
     def offer(self, weights: Weights) -> None:
-        """Keep a state that interpolates to rounding and is sparser, or as sparse with a smaller path norm."""
+        """Keep a state that interpolates to rounding if it is better than the best."""
         if self.best is not None and self.key(weights) >= self.key(self.best):
             return
-        polished = solve(self.data, weights, tol=TIGHT).weights.normalised()
-        error = np.abs(polished.residuals(self.data)).max(initial=0.0)
-        if error > 1e-10:
+        if not self._interpolates(weights) or not self.expired():
+            weights = solve(self.data, weights, tol=POLISHED).weights.normalised(self.data)
+        merged = weights.merged(affine=self.data.affine.size > 0)
+        if merged.n_neurons < weights.n_neurons and self._interpolates(merged):
+            weights = merged
+        if not self._interpolates(weights):
             return
-        self.best = polished
-        step = Improvement(
-            time.monotonic() - self.began,
-            polished.n_parameters,
-            polished.n_neurons,
-            polished.path_norm(PREFERENCE),
-        )
-        self.history.append(step)
+        self.best = weights
+        seconds = time.monotonic() - self.began
+        norm = weights.path_norm(self.p)
+        self.history.append(Improvement(seconds, weights.n_parameters, weights.n_neurons, norm))
         if self.report is not None:
-            self.report(step)
+            self.report(self.history[-1])
 
-    def key(self, weights: Weights) -> tuple[int, float]:
-        """What is compared: parameters, then the path norm."""
-        return weights.n_parameters, weights.path_norm(PREFERENCE)
+    def _interpolates(self, weights: Weights) -> bool:
+        return float(np.abs(weights.residuals(self.data)).max(initial=0.0)) <= 0.5 * INTERPOLATES
 
 
 def climb(search: Search, pruner: Pruner, weights: Weights, chooser: KickChooser, rng: np.random.Generator) -> None:
-    """Kick until `PATIENCE` kicks in a row bring nothing; equally sparse networks are accepted, they are the way across plateaus."""
+    """Kick and prune back until `PATIENCE` kicks in a row bring nothing.
+
+    Equally sparse networks are accepted: they are the way across plateaus.
+    """
     idle = 0
-    most = 1 + search.data.n_equations // 100
+    most = 1 + search.data.n_equations // EQUATIONS_PER_KICK
     while idle < PATIENCE and not search.done():
         kick = chooser.choose(rng)
         before = pruner.work
-        kicked = pruner.solve(KICKS[kick](search.data, weights, rng, 1 + int(rng.integers(most))))
+        kicked = pruner.solve(chooser.kicks[kick](search.data, weights, rng, 1 + int(rng.integers(most))))
         idle += 1
         gain = 0
         if kicked is not None:
             pruned = pruner.prune(kicked)
-            gain = max(0, weights.n_parameters - pruned.n_parameters)
-            if pruned.n_parameters <= weights.n_parameters:
+            gain = max(0, pruner.count(weights) - pruner.count(pruned))
+            if pruner.count(pruned) <= pruner.count(weights):
                 weights = pruned
                 search.offer(weights)
             if gain:
@@ -92,39 +113,7 @@ def climb(search: Search, pruner: Pruner, weights: Weights, chooser: KickChooser
         chooser.record(kick, gain, pruner.work - before)
 
 
-def sparsest_interpolant(
-    X: Array,
-    y: Array,
-    *,
-    affine: bool = False,
-    start: Weights | None = None,
-    time_limit: float | None = None,
-    target: int | None = None,
-    rng: np.random.Generator,
-    report: Callable[[Improvement], None] | None = None,
-    restarts: int = 20,
-) -> tuple[Weights, list[Improvement]]:
-    """Search for the interpolant with the fewest parameters."""
-    data = Data.from_arrays(X, y, affine)
-    deadline = np.inf if time_limit is None else time.monotonic() + time_limit
-    search = Search(data, data.generic_parameters if target is None else target, deadline, report)
-    chooser = KickChooser()
-    try:
-        for restart in range(restarts):
-            pruner = Pruner(data, rng, search.expired)
-            if restart == 0 and start is not None:
-                found = solve(data, start, tol=LOOSE)
-            else:
-                found = solved_start(data, rng, LOOSE)
-            if found is None or not found.converged:
-                found = solve(data, line_start(data, telling_direction(data, rng)), tol=LOOSE)
-            weights = pruner.prune(found.weights)
-            search.offer(weights)
-            climb(search, pruner, weights, chooser, rng)
-            if search.done():
-                break
-    except KeyboardInterrupt:
-        if search.best is None:
-            raise
-    assert search.best is not None
-    return search.best, search.history
+def thin(search: Search, rng: np.random.Generator) -> None:
+    """Prune the parameters of the best network with the fewest neurons."""
+    if search.best is not None and not search.expired():
+        search.offer(ParameterPruner(search.data, rng, search.expired, search.best.weight_limit()).prune(search.best))

@@ -1,14 +1,15 @@
 """Where the search begins: networks with more parameters than equations, most of them far from sparse."""
 
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Callable
 
-from reluctant.multivariate.newton import Solve, solve
+import numpy as np
+
+from reluctant.multivariate.newton import solve
 from reluctant.multivariate.state import Array, Data, Weights
 
 
 def random_hinges(data: Data, n: int, rng: np.random.Generator, n_inputs: int | None = None) -> Array:
-    """n rows (w, b) of norm 1 with Gaussian w on `n_inputs` random inputs (all by default), hinge at a random data point."""
+    """Rows (w, b) of norm 1, Gaussian w on `n_inputs` random inputs (all by default), hinge at a random data point."""
     d = data.n_inputs
     w = rng.standard_normal((n, d))
     if n_inputs is not None and n_inputs < d:
@@ -22,7 +23,7 @@ def random_hinges(data: Data, n: int, rng: np.random.Generator, n_inputs: int | 
 
 
 def random_outputs(n: int, m: int, rng: np.random.Generator) -> Array:
-    """n rows of output weights with largest entry ±1: random signs for one output."""
+    """Output weights (n, m) with largest entry ±1: random signs for one output."""
     V = rng.uniform(-1.0, 1.0, (n, m))
     return V / np.max(np.abs(V), axis=1, keepdims=True)
 
@@ -46,47 +47,66 @@ def feature_start(data: Data, rng: np.random.Generator, factor: float = 1.3) -> 
     between = data.inputs[:-1, i] * (1.0 - middle) + data.inputs[:-1, j] * middle
     U[:, -1] = -np.einsum("kj,jk->k", w, between)
     hidden = np.maximum(U @ data.inputs, 0.0)
-    V = np.linalg.lstsq(hidden.T, data.targets.T, rcond=1e-13)[0]
+    V: Array = np.linalg.lstsq(hidden.T, data.targets.T, rcond=1e-13)[0]
     weights = Weights.empty(data).append(U, V).normalised(data)
     error = np.abs(weights.residuals(data)).max(initial=0.0)
     return weights if error < 1e-3 * np.abs(data.targets).max(initial=0.0) else None
 
 
-def line_start(data: Data, direction: Array) -> Weights:
-    """The interpolant of one variable z = w·x, N hinges on the sorted projections; these must be distinct."""
+def line_start(data: Data, rng: np.random.Generator) -> Weights:
+    """The interpolant of one variable z = w·x, one hinge w·x = z_i a point; it exists for distinct rows."""
+    direction = telling_direction(data, rng)
     z = direction @ data.inputs[:-1]
     order = np.argsort(z, kind="stable")
     z, y = z[order], data.targets[:, order]
-    gaps = np.diff(z)
-    if gaps.size and gaps.min() <= 0.0:
-        raise ValueError("direction must tell all data points apart")
-    first = 2.0 ** np.floor(np.log2(max(np.ptp(z), np.abs(z[0]), 1e-300)))
-    knots = np.concatenate([[z[0] - first], z[:-1]])
-    slopes = np.column_stack([y[:, :1] / (z[0] - knots[0]), np.diff(y, axis=1) / gaps]).T
-    V = np.diff(slopes, axis=0, prepend=0.0)
-    U = np.column_stack([np.broadcast_to(direction, (len(z), direction.size)), -knots])
+    knots = np.append(z[0] - 1.0, z[:-1])
+    slopes = np.diff(np.column_stack([np.zeros(len(y)), y]), axis=1) / (z - knots)
+    V = np.diff(slopes.T, axis=0, prepend=0.0)
+    U = np.column_stack([np.broadcast_to(direction, (z.size, direction.size)), -knots])
     return Weights.empty(data).append(U, V).normalised()
 
 
-def telling_direction(data: Data, rng: np.random.Generator) -> NDArray:
-    """The input whose smallest gap between data points is largest, or a random direction where every input has ties."""
+def telling_direction(data: Data, rng: np.random.Generator) -> Array:
+    """The input that tells the data points apart best, or the best of some random directions where none does."""
     d = data.n_inputs
-    gaps = np.diff(np.sort(data.inputs[:d], axis=1), axis=1).min(axis=1, initial=np.inf)
+    inputs = np.eye(d)
+    gaps = smallest_gap(data, inputs)
     if gaps.max() > 0.0:
-        return np.eye(d)[int(np.argmax(gaps))]
-    return rng.standard_normal(d)
+        return inputs[int(np.argmax(gaps))]
+    directions = rng.standard_normal((32, d))
+    return directions[int(np.argmax(smallest_gap(data, directions)))]
 
 
-def solved_start(data: Data, rng: np.random.Generator, tol: float, dense: bool = True) -> Solve | None:
-    """An interpolant: a dense start widened where it does not converge, else features; None where both fail."""
+def smallest_gap(data: Data, directions: Array) -> Array:
+    """Smallest distance between projections of two data points, for every direction."""
+    return np.diff(np.sort(directions @ data.inputs[:-1], axis=1), axis=1).min(axis=1, initial=np.inf)
+
+
+def simple_start(data: Data) -> Weights | None:
+    """The affine function, where there is an affine part, or the constant that meets all labels; None if none does."""
+    weights = Weights.empty(data)
+    if data.affine.size:
+        weights.affine[data.affine] = np.linalg.lstsq(data.inputs[data.affine].T, data.targets.T)[0]
+    elif np.ptp(data.targets, axis=1).max() == 0.0:
+        constant = np.zeros((1, data.n_inputs + 1))
+        constant[0, -1] = 1.0
+        weights = weights.append(constant, data.targets[:, :1].T).normalised()
+    return weights if np.abs(weights.residuals(data)).max(initial=0.0) < 1e-12 else None
+
+
+def solved_start(
+    data: Data, rng: np.random.Generator, tol: float, stop: Callable[[], bool], dense: bool = True
+) -> Weights | None:
+    """An interpolant: a dense start, wider where it does not converge, else features; None where both fail."""
     for factor in (2.0, 2.5, 3.2, 4.0) if dense else ():
-        found = solve(data, dense_start(data, rng, factor), tol=tol, max_iterations=60, stall=False)
+        start = dense_start(data, rng, factor)
+        found = solve(data, start, tol=tol, max_iterations=60, stall=False, stop=stop)
         if found.converged:
-            return found
+            return found.weights
     for factor in (1.3, 1.6, 1.9, 2.3):
-        weights = feature_start(data, rng, factor)
-        if weights is not None:
-            found = solve(data, weights, tol=tol)
+        features = None if stop() else feature_start(data, rng, factor)
+        if features is not None:
+            found = solve(data, features, tol=tol, stop=stop)
             if found.converged:
-                return found
+                return found.weights
     return None

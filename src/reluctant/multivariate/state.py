@@ -1,4 +1,4 @@
-"""The state of the search in R^d: a dense array of hinge weights whose zeros are exact, and its unknowns as one vector."""
+"""The state of the search in R^d: dense arrays whose zeros are exact, and the unknowns as one vector."""
 
 from dataclasses import dataclass
 
@@ -51,12 +51,12 @@ class Data:
 
     @property
     def n_equations(self) -> int:
-        """m N."""
+        """Number of equations m N."""
         return self.targets.size
 
     @property
     def generic_parameters(self) -> int:
-        """m (N − r): fewer hinge parameters are possible only for special labels; r = rank X̄ with an affine part, else 0."""
+        """Only special labels need fewer than m (N − r) parameters; r = rank X̄ with an affine part, else 0."""
         return self.n_outputs * (self.n_points - self.affine.size)
 
 
@@ -72,8 +72,9 @@ def independent_rows(inputs: Array) -> NDArray:
 class Weights:
     """f(x) = Σ_k V_k (u_k · x̄)_+ + affineᵀ x̄ with U (K, d + 1), V (K, m) and affine (d + 1, m).
 
-    The largest entry of every row of V is exactly ±1: this fixes the scale of the neuron (u, v) → (u/α, α v), so for one
-    output V holds the signs and U the effective weights, and the unknowns are as many as the path norm counts [NN].
+    The largest entry of every row of V is exactly ±1: this fixes the scale of the neuron (u, v) → (u/α, α v), so
+    for one output V holds the signs and U the effective weights, and there are as many unknowns as the path norm
+    counts [NN].
     """
 
     U: Array
@@ -112,7 +113,7 @@ class Weights:
         return ReLUNetwork(self.U[:, :-1], self.U[:, -1], self.V, self.affine[:-1], self.affine[-1])
 
     def residuals(self, data: Data) -> Array:
-        """y − f(X), shape (m, N)."""
+        """Residuals y − f(X), shape (m, N)."""
         Z = _kernels.preactivations(data.inputs, self.U)
         return _kernels.residuals(data.inputs, data.targets, Z, self.V, self.affine)
 
@@ -127,6 +128,21 @@ class Weights:
         U, V = self.U[alive], self.V[alive]
         largest = np.max(np.abs(V), axis=1, initial=0.0, keepdims=True)
         return Weights(U * largest, V / largest, self.affine)
+
+    def merged(self, affine: bool) -> "Weights":
+        """The same function with neurons of one hinge joined, opposite ones too where there is an affine part."""
+        return Weights.from_network(self.to_network().merged(affine=affine))
+
+    def weight_limit(self) -> float:
+        """Bound on |u| in a search that begins here: deletions that need more are not worth having."""
+        return max(1e3, 10.0 * float(np.abs(self.U).max(initial=0.0)))
+
+    def hinge_distance(self, X: Array) -> float:
+        """Smallest distance of a row of X to a hinge w·x + b = 0."""
+        w, b = self.U[:, :-1], self.U[:, -1]
+        length = np.linalg.norm(w, axis=1)
+        distances = np.abs(w @ X.T + b[:, None])[length > 0.0] / length[length > 0.0, None]
+        return float(distances.min(initial=np.inf))
 
     def take(self, neurons: NDArray) -> "Weights":
         """Keep the chosen neurons only."""
@@ -193,7 +209,7 @@ class Unknowns:
     def design(self, data: Data, weights: Weights, scale: Array, dtype: type = np.float64) -> NDArray:
         """Derivatives of all outputs with respect to the unknowns, times `scale`, transposed: (size, m N)."""
         Z = _kernels.preactivations(data.inputs, weights.U)
-        B = np.empty((self.size, data.n_equations), dtype=dtype)
+        B: NDArray = np.empty((self.size, data.n_equations), dtype=dtype)
         _kernels.fill_design(
             B,
             scale.astype(dtype),

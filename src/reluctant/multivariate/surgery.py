@@ -1,8 +1,8 @@
 """Optimal-brain-surgeon deletions on the manifold of interpolants.
 
-At an interpolant with design A and metric w let B = A diag(√w) and x = u/√w. The moves that keep every label, to first order,
-are the null space of B. Deleting unknown q at the least weighted cost moves x by −x_q Π_q/Π_qq, Π the projector on that
-null space, and costs x_q²/Π_qq [Hassibi and Stork 1993, in the metric w].
+At an interpolant with design A and metric w let B = A diag(√w) and x = u/√w. The moves that keep every label, to
+first order, are the null space of B. Deleting unknown q at the least weighted cost moves x by −x_q Π_q/Π_qq, Π the
+projector on that null space, and costs x_q²/Π_qq [Hassibi and Stork 1993, in the metric w].
 """
 
 from dataclasses import dataclass
@@ -87,6 +87,30 @@ class Tangent:
         values[: self.unknowns.n_hinge][~self.alive[: self.unknowns.n_hinge]] = 0.0
         values[q] = 0.0
         return self.unknowns.scatter(self.weights, values)
+
+    def _members(self, k: int) -> NDArray:
+        """Unknowns that belong to neuron k."""
+        neurons = np.concatenate([self.unknowns.neuron, self.unknowns.out_neuron])
+        return np.flatnonzero(neurons == k)
+
+    def _neuron_shift(self, k: int) -> Array:
+        """Coordinates, in the basis, of the least move that deletes neuron k."""
+        members = self._members(k)
+        return np.linalg.lstsq(self.basis[members], -self.x[members], rcond=1e-6)[0]
+
+    def neuron_costs(self) -> Array:
+        """Squared length of the least move that deletes each neuron, plus what of the neuron no move reaches."""
+        costs = np.empty(self.weights.n_neurons)
+        for k in range(costs.size):
+            members, shift = self._members(k), self._neuron_shift(k)
+            left = self.x[members] + self.basis[members] @ shift
+            costs[k] = shift @ shift + left @ left
+        return costs
+
+    def without_neuron(self, k: int) -> Weights:
+        """The state with neuron k deleted, to first order."""
+        moved = self.unknowns.scatter(self.weights, self.root * (self.x + self.basis @ self._neuron_shift(k)))
+        return moved.take(np.delete(np.arange(moved.n_neurons), k))
 
     def delete(self, q: int) -> None:
         """Move x by the deletion of q and keep the null directions that leave q alone (one Householder reflection)."""

@@ -18,6 +18,7 @@ from math import comb, inf, log
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from reluctant.multivariate.patterns import homogeneous
 from reluctant.multivariate.problem import INTERPOLATES, distinct_rows
 from reluctant.multivariate.program import hinge_network
 from reluctant.multivariate.rays import data_signs, extreme_rays
@@ -84,7 +85,8 @@ def enumerate_vertices(X: ArrayLike, y: ArrayLike, *, largest: int = 2_000_000) 
     ValueError
         If there are more than 8 distinct rows or more than `largest` sets.
     """
-    Xbar, y = distinct_rows(X, y)
+    rows, y = distinct_rows(X, y)
+    Xbar = homogeneous(rows)
     rays, values = extreme_rays(Xbar[:, :-1])
     N = len(y)
     if N > _MOST_ROWS or comb(len(rays), N) > largest:

@@ -26,6 +26,9 @@ _GREY = "#666666"
 _COLUMNS = 1200
 """Bins along x when many points are thinned; more than a figure has pixels to show them."""
 
+_LARGEST = 1e307
+"""Largest coordinate that matplotlib transforms without overflow."""
+
 _FEW_KNOTS = 60
 """Up to this many knots each is drawn with a marker and a line down to the residuals."""
 
@@ -54,6 +57,8 @@ def plot_fit(
 ) -> Figure:
     """Draw data, function and knots, and the residuals below with the band that was asked for.
 
+    Needs matplotlib, which comes with ``reluctant[cli]``.
+
     Parameters
     ----------
     solution : Solution
@@ -73,7 +78,7 @@ def plot_fit(
     Raises
     ------
     ValueError
-        If the solution is not a function of one variable.
+        If the solution is not a function of one variable, or is too large to draw (1e307).
     """
     if solution.function is None:
         raise ValueError("plot_fit draws functions of one variable; this solution has several inputs or outputs")
@@ -81,6 +86,8 @@ def plot_fit(
     x = X[:, 0]
     order = np.argsort(x, kind="stable")
     x, y = x[order], y[order]
+    _check_drawable(x, "x")
+    _check_drawable(np.concatenate([y, solution.function.values]), "y")
     residual = solution.function(x) - y
     band = None if tolerance is None else np.broadcast_to(np.asarray(tolerance, dtype=np.float64), y.shape)[order]
 
@@ -102,6 +109,12 @@ def plot_fit(
             axes.margins(x=0.02)
         figure.align_ylabels()
     return figure
+
+
+def _check_drawable(values: Array, name: str) -> None:
+    largest = np.max(np.abs(values))
+    if largest > _LARGEST:
+        raise ValueError(f"{name} reaches {largest:.3g}, too large to draw; rescale {name} or leave the figure out")
 
 
 def save_figure(figure: Figure, path: str | PathLike[str]) -> None:

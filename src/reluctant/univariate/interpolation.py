@@ -100,7 +100,7 @@ def solution_of_matching(x: Array, y: Array, corners: Corners, merged: NDArray[n
         return Solution(p=p, value=0.0, max_error=0.0, certificate=_certificate(corners, 0, p), function=function)
     knots, anchors, slopes, changes = _kernels.links_of_matching(corners.x, corners.y, corners.jumps, merged)
     function = PiecewiseLinear(knots, anchors, slopes)
-    max_error = _kernels.largest_residual(x, y, knots, anchors, slopes)
+    max_error = _kernels.largest_residual(x, y, function.knots, function.anchors, function.slopes)
     if not max_error <= INTERPOLATES * np.max(np.abs(y)):
         steepest = np.max(np.abs(slopes))
         raise ValueError(

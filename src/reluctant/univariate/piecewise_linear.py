@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluctant.network import ReLUNetwork
+from reluctant.validation import as_evaluation_points
 
 Array = NDArray[np.float64]
 
@@ -28,6 +29,11 @@ class PiecewiseLinear:
     slopes : ndarray, shape (K + 1,)
         M_k.
 
+    Raises
+    ------
+    ValueError
+        If shapes disagree or knots do not increase.
+
     Examples
     --------
     >>> import numpy as np
@@ -44,8 +50,17 @@ class PiecewiseLinear:
     slopes: Array
 
     def __post_init__(self) -> None:
-        for a in (self.knots, self.anchors, self.slopes):
+        for name in ("knots", "anchors", "slopes"):
+            a = as_evaluation_points(getattr(self, name), name).view()
             a.flags.writeable = False
+            object.__setattr__(self, name, a)
+        shapes = self.knots.shape, self.anchors.shape, self.slopes.shape
+        K = self.knots.size
+        if shapes != ((K,), (2, K + 1), (K + 1,)):
+            raise ValueError(f"K knots need anchors (2, K + 1) and slopes (K + 1,), got shapes {shapes}")
+        falls = self.knots[1:] <= self.knots[:-1]
+        if falls.any():
+            raise ValueError(f"knots must increase, but the one at row {int(np.argmax(falls)) + 1} does not")
 
     @property
     def n_knots(self) -> int:
@@ -64,7 +79,7 @@ class PiecewiseLinear:
 
     def __call__(self, x: ArrayLike) -> Array:
         """Evaluate at x of shape (N,) or (N, 1); one search among the knots a point."""
-        x = np.asarray(x, dtype=np.float64)
+        x = as_evaluation_points(x, "x")
         if x.ndim == 2 and x.shape[1] == 1:
             x = x[:, 0]
         elif x.ndim > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,10 @@ def sorted_points(x: Array, y: Array) -> tuple[Array, Array]:
     InfeasibleError
         If one x comes with two different y.
     """
+    # Arrays of one kind for the compiled code, which is compiled again for read-only and for strided ones.
+    x, y = np.require(x, requirements=["C", "W"]), np.require(y, requirements=["C", "W"])
+    _check_span(x, "x")
+    _check_span(y, "y")
     if is_increasing(x):
         return x, y
     order = np.argsort(x, kind="stable")
@@ -54,13 +59,16 @@ def sorted_band(x: Array, y: Array, tolerance: Array, slack: float, rtol: float)
     InfeasibleError
         If the bounds at one x have no value in common.
     """
+    x, y, tolerance = (np.require(a, requirements=["C", "W"]) for a in (x, y, tolerance))
     increasing = is_increasing(x)
     order = np.arange(0) if increasing else np.argsort(x, kind="stable")
     if not increasing:
         x, y, tolerance = x[order], y[order], tolerance[order]
     x_max = max(abs(x[0]), abs(x[-1]))
     y_max = max(abs(y.min()), abs(y.max()))
-    lo, hi = _sweep.band(x, y, np.ascontiguousarray(tolerance), slack, rtol, x_max, y_max)
+    lo, hi = _sweep.band(x, y, tolerance, slack, rtol, x_max, y_max)
+    _check_span(x, "x")
+    _check_span(np.array([lo.min(), hi.max()]), "y with its tolerance")
     if increasing:
         return Band(x, lo, hi)
     starts = np.flatnonzero(np.concatenate([[True], x[1:] > x[:-1]]))
@@ -75,6 +83,12 @@ def sorted_band(x: Array, y: Array, tolerance: Array, slack: float, rtol: float)
             f"than the tolerances allow; a tolerance of {abs(y[a] - y[b]) / 2:g} at both would do"
         )
     return Band(x[starts], low, high)
+
+
+def _check_span(a: Array, name: str) -> None:
+    low, high = float(a.min()), float(a.max())
+    if high - low == math.inf:
+        raise ValueError(f"{name} reaches from {low:.3g} to {high:.3g}, a range beyond float64; rescale it")
 
 
 def is_increasing(x: Array) -> bool:

@@ -1,0 +1,243 @@
+"""The C files against the network, through a real compiler where there is one."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import shutil
+import subprocess
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reluctant import ReLUNetwork, approximate, interpolate
+from reluctant.export import export_c
+from reluctant.export.c import render_c
+from reluctant.export.identifiers import identifier
+from reluctant.export.link_table import link_table
+from reluctant.univariate.piecewise_linear import PiecewiseLinear
+
+CC = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+CXX = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
+needs_cc = pytest.mark.skipif(CC is None, reason="no C compiler (cc, gcc or clang) on the path")
+needs_cxx = pytest.mark.skipif(CXX is None, reason="no C++ compiler on the path")
+
+STRICT = ["-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-Wdouble-promotion"]
+C99 = ["-std=c99", "-ffp-contract=off", *STRICT]
+CTYPE = {"float": ctypes.c_float, "double": ctypes.c_double}
+NUMPY = {"float": np.float32, "double": np.float64}
+DTYPES = ["float", "double"]
+
+
+def compiled(source: Path) -> ctypes.CDLL:
+    library = source.with_suffix(".so")
+    subprocess.run([CC, *C99, "-O2", "-shared", "-fPIC", "-o", library, source], check=True)
+    return ctypes.CDLL(str(library))
+
+
+def line_in_c(source: Path, name: str, dtype: str):
+    function = getattr(compiled(source), name)
+    function.argtypes, function.restype = [CTYPE[dtype]], CTYPE[dtype]
+    return lambda x: np.array([function(v) for v in np.asarray(x, NUMPY[dtype]).tolist()], NUMPY[dtype])
+
+
+def network_in_c(source: Path, name: str, dtype: str, d: int, m: int):
+    function = getattr(compiled(source), name)
+    vector = np.ctypeslib.ndpointer(NUMPY[dtype], flags="C")
+    function.argtypes, function.restype = ([vector], CTYPE[dtype]) if m == 1 else ([vector, vector], None)
+
+    def evaluate(X):
+        X = np.ascontiguousarray(X, NUMPY[dtype])
+        Y = np.empty((len(X), m), NUMPY[dtype])
+        for x, y in zip(X, Y):
+            if m == 1:
+                y[0] = function(x)
+            else:
+                function(x, y)
+        return Y
+
+    return evaluate
+
+
+@pytest.fixture(scope="module")
+def sensor():
+    """A calibration curve, its points, and 100,000 arguments: in the range, at the knots and far outside."""
+    rng = np.random.default_rng(0)
+    x = np.sort(rng.uniform(-6, 55, 500))
+    y = 24 * x + 40 * np.sin(x / 7) - 200 * np.exp(-(x + 6))
+    solution = approximate(x, y, tolerance=0.5)
+    knots = solution.function.knots
+    near = np.concatenate([knots, np.nextafter(knots, -np.inf), np.nextafter(knots, np.inf)])
+    far = np.concatenate([rng.uniform(-1e6, 1e6, 20_000), [-1e30, 1e30, 0.0, -0.0, x[0], x[-1]]])
+    inside = rng.uniform(x[0], x[-1], 100_000 - len(near) - len(far))
+    return solution, x, y, np.concatenate([inside, near, far])
+
+
+def random_network(rng, K, d, m, density=0.6, affine=True):
+    W = rng.standard_normal((K, d)) * (rng.random((K, d)) < density)
+    V = rng.standard_normal((K, m)) * (rng.random((K, m)) < density)
+    slope = rng.standard_normal((d, m)) if affine else np.zeros((d, m))
+    return ReLUNetwork(W, rng.standard_normal(K), V, slope, rng.standard_normal(m))
+
+
+@needs_cc
+def test_double_equals_predict_bit_for_bit(sensor, tmp_path):
+    solution, _, _, points = sensor
+    export_c(solution, tmp_path / "sensor.c")
+    np.testing.assert_array_equal(
+        line_in_c(tmp_path / "sensor.c", "sensor", "double")(points), solution.predict(points)
+    )
+
+
+@needs_cc
+def test_double_is_a_few_ulp_from_the_network(sensor, tmp_path):
+    solution, _, _, points = sensor
+    export_c(solution, tmp_path / "sensor.c")
+    f = solution.function
+    k = np.searchsorted(f.knots, points, side="right")
+    magnitude = np.abs(f.anchors[1, k]) + np.abs(f.slopes[k] * (points - f.anchors[0, k])) + np.abs(f.anchors[1]).max()
+    error = np.abs(line_in_c(tmp_path / "sensor.c", "sensor", "double")(points) - solution.network(points))
+    assert np.all(error <= 4 * np.spacing(magnitude))
+
+
+@needs_cc
+def test_float_stays_within_the_documented_bound(sensor, tmp_path):
+    solution, x, y, points = sensor
+    exported = export_c(solution, tmp_path / "sensor.c", dtype="float", data=(x, y))
+    arguments = points.astype(np.float32)
+    error = np.abs(line_in_c(tmp_path / "sensor.c", "sensor", "float")(arguments) - solution.predict(arguments))
+    bound = link_table(solution.function, np.dtype(np.float32)).rounding_bound(arguments)
+    assert np.all(error <= bound)
+    inside = (arguments >= x[0]) & (arguments <= x[-1])
+    assert error[inside].max() <= exported.error_bound
+    assert error[inside].max() >= 0.1 * exported.error_bound, "the bound says nothing"
+    assert f"{exported.error_bound:.2g}" in exported.header
+
+
+@needs_cc
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_data_error_is_that_of_the_compiled_function(sensor, tmp_path, dtype):
+    solution, x, y, _ = sensor
+    exported = export_c(solution, tmp_path / "sensor.c", dtype=dtype, data=(x, y))
+    computed = line_in_c(tmp_path / "sensor.c", "sensor", dtype)(x).astype(np.float64)
+    assert exported.data_error == np.abs(computed - y).max()
+
+
+@needs_cc
+def test_float_survives_an_offset_of_x(tmp_path):
+    """Spacing 64 at 1e6, where floats are 1/16 apart: errors stay at the rounding of y, not of slope times x."""
+    rng = np.random.default_rng(1)
+    x = 1e6 + 64 * np.arange(200.0)
+    y = rng.standard_normal(200).cumsum()
+    exported = export_c(interpolate(x, y), tmp_path / "f.c", dtype="float", data=(x, y))
+    computed = line_in_c(tmp_path / "f.c", "f", "float")(x)
+    assert np.abs(computed - y).max() <= 4 * np.spacing(np.float32(np.abs(y).max()))
+    assert exported.error_bound <= 1e-5
+
+
+@needs_cc
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("K", [0, 1, 2, 5])
+def test_few_knots(tmp_path, dtype, K):
+    f = PiecewiseLinear(np.arange(K) + 0.0, np.stack([np.arange(K + 1) - 0.5, np.ones(K + 1)]), np.zeros(K + 1))
+    export_c(f, tmp_path / "f.c", dtype=dtype)
+    np.testing.assert_array_equal(line_in_c(tmp_path / "f.c", "f", dtype)([-9.0, -0.5, 0, 3.5, 9]), 1)
+
+
+@needs_cc
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_nan_gives_nan(sensor, tmp_path, dtype):
+    export_c(sensor[0], tmp_path / "f.c", dtype=dtype)
+    assert np.isnan(line_in_c(tmp_path / "f.c", "f", dtype)([np.nan])).all()
+    network = ReLUNetwork([[1.0, 0.0]], [0.0], [1.0])
+    export_c(network, tmp_path / "g.c", dtype=dtype)
+    assert np.isnan(network_in_c(tmp_path / "g.c", "g", dtype, 2, 1)(np.array([[np.nan, 0.0]]))).all()
+
+
+@needs_cc
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("K", "d", "m"), [(7, 4, 1), (5, 3, 2), (0, 3, 1), (0, 2, 2), (300, 2, 1), (4, 1, 3)])
+@pytest.mark.parametrize("affine", [True, False])
+def test_several_inputs_and_outputs(tmp_path, dtype, K, d, m, affine):
+    rng = np.random.default_rng(K + 10 * d)
+    network = random_network(rng, K, d, m, affine=affine)
+    X = rng.uniform(-3, 3, (400, d)).astype(NUMPY[dtype]).astype(np.float64)
+    Y = network(X).reshape(len(X), m)
+    exported = export_c(network, tmp_path / "net.c", dtype=dtype, data=(X, Y))
+    computed = network_in_c(tmp_path / "net.c", "net", dtype, d, m)(X).astype(np.float64)
+    assert np.abs(computed - Y).max() <= exported.error_bound
+    assert exported.data_error == np.abs(computed - Y).max()
+
+
+@needs_cc
+def test_one_input_network_without_a_table(tmp_path):
+    rng = np.random.default_rng(3)
+    network = random_network(rng, 40, 1, 1, density=1)
+    export_c(network, tmp_path / "net.c")
+    x = np.concatenate([rng.uniform(-5, 5, 2000), [-1e6, 1e6]])
+    computed = line_in_c(tmp_path / "net.c", "net", "double")(x)
+    plain = np.maximum(np.outer(x, network.input_weights[:, 0]) + network.biases, 0) @ network.output_weights[:, 0]
+    expected = plain + network.slope[0, 0] * x + network.intercept[0]
+    np.testing.assert_allclose(computed, expected, rtol=1e-12, atol=1e-12)
+
+
+@needs_cxx
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_cpp_compiles_without_warnings(sensor, tmp_path, dtype):
+    export_c(sensor[0], tmp_path / "line.c", dtype=dtype)
+    export_c(random_network(np.random.default_rng(0), 4, 3, 2), tmp_path / "net.c", dtype=dtype)
+    for file in ("line.c", "net.c"):
+        command = [CXX, "-x", "c++", "-std=c++11", *STRICT, "-fsyntax-only", tmp_path / file]
+        subprocess.run(command, check=True)
+
+
+@needs_cc
+@pytest.mark.parametrize(
+    "name", ["double", "2nd stage", "x", "k", "end", "strlen", "温度", "naïve name", "main", "exp"]
+)
+def test_any_name_compiles(tmp_path, name):
+    exported = export_c(interpolate([0, 1, 2, 3], [0, 1, 0, 1]), tmp_path / "f.c", name=name)
+    assert line_in_c(tmp_path / "f.c", exported.name, "double")([1.0]) == [1.0]
+
+
+@given(st.text())
+def test_identifiers_are_valid_and_stable(text):
+    name = identifier(text)
+    assert re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,62}", name)
+    assert identifier(name) == name
+
+
+@given(st.lists(st.floats(-1e30, 1e30), min_size=1, max_size=20, unique=True), st.floats(-(2.0**99), 2.0**99, width=32))
+def test_no_float_changes_its_link(knots, x):
+    """Exact rationals say on which side of each knot a float lies; the rounded knots must say the same."""
+    knots = np.sort(np.array(knots))
+    f = PiecewiseLinear(knots, np.zeros((2, len(knots) + 1)), np.zeros(len(knots) + 1))
+    rounded = link_table(f, np.dtype(np.float32)).knots
+    for a in (x, *rounded.tolist(), *np.nextafter(rounded, np.float32(-np.inf)).tolist()):
+        exact = sum(Fraction(t) <= Fraction(a) for t in knots.tolist())
+        assert np.searchsorted(rounded, np.float32(a), side="right") == exact
+
+
+def test_table_bytes_are_those_of_four_arrays(sensor):
+    K = sensor[0].function.n_knots
+    assert render_c(sensor[0], "f", "float").table_bytes == 4 * (4 * K + 3)
+    assert render_c(sensor[0], "f", "double").table_bytes == 8 * (4 * K + 3)
+
+
+def test_numbers_beyond_single_precision_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="single precision"):
+        export_c(interpolate([0, 1, 2], [0, 1e300, 0]), tmp_path / "f.c", dtype="float")
+    with pytest.raises(ValueError, match="single precision"):
+        export_c(ReLUNetwork([[1e300, 1.0]], [0.0], [1.0]), tmp_path / "f.c", dtype="float")
+    assert not list(tmp_path.iterdir())
+
+
+def test_wrong_arguments_are_refused(sensor, tmp_path):
+    with pytest.raises(ValueError, match=r"end in \.c"):
+        export_c(sensor[0], tmp_path / "f.cpp")
+    with pytest.raises(ValueError, match="'float' or 'double'"):
+        export_c(sensor[0], tmp_path / "f.c", dtype="half")
