@@ -8,15 +8,21 @@ except ModuleNotFoundError:
     ) from None
 
 from reluctant.nn.batched import Restarts, train_restarts
+from reluctant.nn.factorized import factorize, harden
 from reluctant.nn.penalty import LayerPair, PathNorm, layer_pairs, path_norm
 from reluctant.nn.prox import prox_power
 from reluctant.nn.proximal import ReweightedL1
+from reluctant.nn.schedules import PContinuation, halve_p
 
 __all__ = [
     "LayerPair",
+    "PContinuation",
     "PathNorm",
     "Restarts",
     "ReweightedL1",
+    "factorize",
+    "halve_p",
+    "harden",
     "layer_pairs",
     "path_norm",
     "prox_power",
