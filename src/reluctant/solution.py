@@ -58,7 +58,8 @@ class Certificate:
 
     def __str__(self) -> str:
         if self.kind == "none":
-            return f"nothing is claimed about the fewest {self.quantity} ({self.reason})"
+            what = "the least ℓp value" if self.quantity == "value" else f"the fewest {self.quantity}"
+            return f"nothing is claimed about {what} ({self.reason})"
         bound = f"{self.lower_bound:.6g}"
         what = f"an ℓp value of at least {bound}" if self.quantity == "value" else f"at least {bound} {self.quantity}"
         return f"{what} ({self.kind}: {self.reason})"
@@ -153,5 +154,8 @@ class Solution:
         )
 
     def __str__(self) -> str:
-        found = f"{self.n_neurons} neurons, largest error {self.max_error:.3g}, ℓp value {self.value:.6g}"
+        size = f"{self.n_neurons} neurons"
+        if self.function is None:
+            size += f" with {self.n_parameters} parameters"
+        found = f"{size}, largest error {self.max_error:.3g}, ℓp value {self.value:.6g}"
         return f"{found}; {self.certificate}"

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal, get_args
+
+import numpy as np
 from numpy.typing import ArrayLike
 
+from reluctant.network import ReLUNetwork
 from reluctant.objective import check_p
 from reluctant.solution import Solution
-from reluctant.validation import Array, check_nonnegative, check_number, check_table
+from reluctant.validation import check_integer, check_nonnegative, check_number, check_table
+
+Minimize = Literal["parameters", "neurons"]
 
 
 def interpolate(
@@ -15,38 +21,63 @@ def interpolate(
     p: float = 0.0,
     *,
     affine: bool | None = None,
+    minimize: Minimize = "parameters",
+    target: int | None = None,
+    start: ReLUNetwork | None = None,
     rtol: float | None = None,
+    time_limit: float | None = None,
+    random_state: int | np.random.Generator | None = None,
+    n_jobs: int = 1,
+    verbose: bool = False,
 ) -> Solution:
     """Fit the data exactly with minimal ℓp path norm; p = 0 asks for the sparsest network.
 
-    One input goes to the exact solver of the line.
+    One input and one output go to the exact solver of the line. More go to Newton-prune, a search that reaches the
+    generic lower bound on most data of up to a few hundred points and proves nothing by itself; `certificate` says
+    what is known. Up to eight points in three dimensions are settled by enumeration.
 
     Parameters
     ----------
     X : array_like, shape (N,), (N, 1) or (N, d)
         Inputs in any order.
-    y : array_like, shape (N,)
-        Targets.
+    y : array_like, shape (N,) or (N, m)
+        Targets; several outputs share the neurons.
     p : float, default 0
-        Exponent of the path norm Σ_k ‖v_k w_k‖_p^p, in [0, 1]. p = 0 is the limit p → 0+: fewest neurons, and among
-        those the smallest Σ log|c| over the slope changes c. p = 1 returns that same solution, which is one of
-        the sparsest minimisers of the total variation of f'.
+        Exponent of the path norm Σ_k ‖v_k w_k‖_p^p, in [0, 1]. On the line p = 0 is the limit p → 0+: fewest neurons,
+        and among those the smallest Σ log|c| over the slope changes c; p = 1 returns that same solution, which is one
+        of the sparsest minimisers of the total variation of f'. In R^d the bias counts as a weight [NN].
     affine : bool, optional
-        Whether the network has a free affine part. By default it does on the line, as in the paper. Without one the
-        function on the line is realised by orienting its neurons, with up to two more where that is not enough.
+        Whether the network has a free affine part. By default, as in the paper, it does for one input and does not for
+        more. Without one the function on the line is realised by orienting its neurons, with up to two more where
+        that is not enough.
+    minimize : {"parameters", "neurons"}
+        In R^d with p = 0: what is counted. On the line both are the number of knots.
+    target : int, optional
+        In R^d: stop as soon as the count is this low.
+    start : ReLUNetwork, optional
+        In R^d: a network near an interpolant to begin with.
     rtol : float, optional
-        On the line, a point is drawn as part of a straight link when it lies within rtol · (max|y| + |slope| max|x|) of
+        On the line: a point is drawn as part of a straight link when it lies within rtol · (max|y| + |slope| max|x|) of
         it; 2^-51 by default, which covers numbers rounded to float64; 0 decides exactly.
+    time_limit : float, optional
+        In R^d: seconds after which the best network so far is returned; so does an interrupt (Ctrl-C).
+    random_state : int, Generator or None
+        In R^d: source of all randomness.
+    n_jobs : int
+        In R^d: independent searches in parallel, as in joblib.
+    verbose : bool
+        In R^d: print every improvement to standard error.
 
     Returns
     -------
     Solution
-        With `function` set on the line, where `predict` uses it.
+        With `function` set on the line, where `predict` uses it. Its largest error is at most 1e-9 max|y|.
 
     Raises
     ------
     ValueError
-        If the input is not a table of finite numbers, or the result cannot be held in float64.
+        If the input is not a table of finite numbers, an argument is out of range, or the result cannot be held in
+        float64.
     InfeasibleError
         If one x comes with different y.
 
@@ -54,7 +85,7 @@ def interpolate(
     ----------
     Nakhleh and Nowak, Global Minimizers of ℓp-Regularized Objectives Yield the Sparsest ReLU Neural Networks,
     NeurIPS 2025, Theorems 3.1 and 3.2; Debarre et al., Sparsest piecewise-linear regression of one-dimensional
-    data, 2022, Theorem 4.
+    data, 2022, Theorem 4. The matching on the line and Newton-prune are this library's own.
 
     Examples
     --------
@@ -66,16 +97,27 @@ def interpolate(
     array([-1. ,  0.5,  2. ])
     >>> solution.network([0.5, 10.0])
     array([1.5, 0. ])
+
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> X, y = rng.uniform(-1, 1, (20, 5)), rng.uniform(-1, 1, 20)
+    >>> solution = interpolate(X, y, random_state=0)
+    >>> solution.n_parameters, solution.certificate.kind, solution.certificate.lower_bound
+    (20, 'generic', 20)
     """
     p = check_p(p)
     rtol = None if rtol is None else check_number(rtol, "rtol")
     X, y = check_table(X, y)
-    _check_one_input_one_output(X, y)
-    from reluctant.univariate import interpolation
+    options = _options(minimize, target, start, time_limit, random_state, n_jobs, verbose, X, y)
+    if X.shape[1] == 1 and y.ndim == 1:
+        from reluctant.univariate import interpolation
 
-    x = X[:, 0]
-    solution = interpolation.interpolate_line(x, y, p, interpolation.RTOL if rtol is None else rtol)
-    return interpolation.without_affine_part(solution, x) if affine is False else solution
+        x = X[:, 0]
+        solution = interpolation.interpolate_line(x, y, p, interpolation.RTOL if rtol is None else rtol)
+        return interpolation.without_affine_part(solution, x) if affine is False else solution
+    from reluctant.multivariate import solutions
+
+    return solutions.interpolate_space(X, y, p, _has_affine_part(affine, X), solutions.Effort(**options))
 
 
 def approximate(
@@ -84,11 +126,19 @@ def approximate(
     *,
     tolerance: ArrayLike,
     affine: bool | None = None,
+    minimize: Minimize = "parameters",
+    target: int | None = None,
+    start: ReLUNetwork | None = None,
     rtol: float = 1e-9,
+    time_limit: float | None = None,
+    random_state: int | np.random.Generator | None = None,
+    n_jobs: int = 1,
+    verbose: bool = False,
 ) -> Solution:
-    """Fewest neurons with |f(x_i) − y_i| ≤ ε_i at every data point.
+    """Fewest neurons, or parameters, with |f(x_i) − y_i| ≤ ε_i at every data point.
 
-    On the line this is solved exactly by one sweep in O(N).
+    On the line this is solved exactly by one sweep in O(N). In R^d an interpolant is pruned further, the band taking
+    the place of the labels; what is known about the result stands in `certificate`.
 
     Parameters
     ----------
@@ -98,16 +148,17 @@ def approximate(
         Targets.
     tolerance : float or array_like, shape (N,)
         ε_i ≥ 0 in the units of y. Zero everywhere is `interpolate` with p = 0.
-    affine : bool, optional
+    affine, minimize, target, start, time_limit, random_state, n_jobs, verbose
         As for `interpolate`.
     rtol : float, default 1e-9
-        Tolerances count as ε_i (1 + rtol), because decimals are rounded, and never as less than the rounding of the
-        data, 2^-51 (max|y| + |slope| max|x|). With 0 they hold strictly.
+        Tolerances count as ε_i (1 + rtol), because decimals are rounded, and on the line never as less than the
+        rounding of the data, 2^-51 (max|y| + |slope| max|x|). With 0 they hold strictly.
 
     Returns
     -------
     Solution
-        `p` is None; `value` is the number of neurons; `certificate.reason` names the tolerance used.
+        `p` is None; `value` is the number of neurons on the line, of parameters in R^d; `certificate.reason` names the
+        tolerance used.
 
     Raises
     ------
@@ -132,16 +183,58 @@ def approximate(
     rtol = check_number(rtol, "rtol")
     X, y = check_table(X, y)
     epsilon = check_nonnegative(tolerance, "tolerance", len(y))
-    _check_one_input_one_output(X, y)
-    from reluctant.univariate import interpolation
-    from reluctant.univariate.tolerance import approximate_line
+    options = _options(minimize, target, start, time_limit, random_state, n_jobs, verbose, X, y)
+    if X.shape[1] == 1 and y.ndim == 1:
+        from reluctant.univariate import interpolation
+        from reluctant.univariate.tolerance import approximate_line
 
-    x = X[:, 0]
-    solution = approximate_line(x, y, epsilon, rtol)
-    return interpolation.without_affine_part(solution, x) if affine is False else solution
+        x = X[:, 0]
+        solution = approximate_line(x, y, epsilon, rtol)
+        return interpolation.without_affine_part(solution, x) if affine is False else solution
+    from reluctant.multivariate import solutions
+
+    return solutions.approximate_space(
+        X, y, epsilon * (1 + rtol), _has_affine_part(affine, X), solutions.Effort(**options)
+    )
 
 
-def _check_one_input_one_output(X: Array, y: Array) -> None:
-    if X.shape[1] != 1 or y.ndim != 1:
-        outputs = 1 if y.ndim == 1 else y.shape[1]
-        raise ValueError(f"X has {X.shape[1]} columns and y has {outputs}; this release solves one of each")
+def _has_affine_part(affine: bool | None, X: np.ndarray) -> bool:
+    """As in the paper: an affine part for one input, none for more."""
+    return X.shape[1] == 1 if affine is None else bool(affine)
+
+
+def _options(
+    minimize: Any,
+    target: Any,
+    start: Any,
+    time_limit: Any,
+    random_state: Any,
+    n_jobs: Any,
+    verbose: Any,
+    X: np.ndarray,
+    y: np.ndarray,
+) -> dict[str, Any]:
+    """The checked arguments that steer a search."""
+    if minimize not in get_args(Minimize):
+        raise ValueError(f"minimize must be 'parameters' or 'neurons', got {minimize!r}")
+    if target is not None:
+        target = check_integer(target, "target", low=0)
+    if time_limit is not None:
+        time_limit = check_number(time_limit, "time_limit", strict=True)
+    if check_integer(n_jobs, "n_jobs", low=-1) == 0:
+        raise ValueError("n_jobs must be a positive number of processes, or -1 for one a core, got 0")
+    if start is not None:
+        shape = (X.shape[1], 1 if y.ndim == 1 else y.shape[1])
+        if not isinstance(start, ReLUNetwork) or (start.n_inputs, start.n_outputs) != shape:
+            raise ValueError(f"start must be a ReLUNetwork of {shape[0]} inputs and {shape[1]} outputs, got {start!r}")
+    if not (random_state is None or isinstance(random_state, np.random.Generator)):
+        random_state = check_integer(random_state, "random_state", low=0)
+    return {
+        "minimize": minimize,
+        "target": target,
+        "start": start,
+        "time_limit": time_limit,
+        "random_state": random_state,
+        "n_jobs": n_jobs,
+        "verbose": bool(verbose),
+    }

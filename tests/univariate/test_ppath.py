@@ -114,7 +114,8 @@ def test_path_is_optimal_for_any_jumps(g: list[float]) -> None:
 @given(st.lists(st.integers(1, 6), min_size=2, max_size=10))
 def test_path_is_optimal_for_small_integers(g: list[int]) -> None:
     path = check_against_enumeration([float(v) for v in g], GRID[::5])
-    assert path.resolved.all()
+    # Products of slope changes may tie as p → 0, and entropies as p → 1.
+    assert np.all(path.resolved | (path.intervals[:, 1] < 1e-5) | (path.intervals[:, 0] > 1 - 1e-5))
 
 
 def exact_cost(g: list[float], matching: np.ndarray, p: Decimal) -> Decimal:
@@ -285,9 +286,26 @@ def test_what_float64_cannot_tell_is_reported_and_not_claimed() -> None:
     g = np.ones(301)
     g[::7] += 2.0**-52
     path = path_of(g.tolist(), tie_rtol=0.0)
-    assert len(path.intervals) < 200
-    assert not path.resolved.all()
+    assert 0 < len(path.intervals) < 20
+    assert not path.resolved.any()
     assert path_of(g.tolist()).resolved.all()
+
+
+def test_matchings_stay_matchings_where_rounding_decides() -> None:
+    path = path_of([17749363964.0, 0.1, 180829672282.0, 0.1, 643259558688.0, 1.0000000000000002e-12])
+    for p in GRID:
+        matched = path.matching(p)
+        assert not np.any(matched[1:] & matched[:-1])
+
+
+def test_a_tie_in_the_limit_is_one_doubtful_interval_at_zero() -> None:
+    """(2 + 6)(4 + 1) = 2 (6 + 4)(1 + 1): only terms of second order in p tell the two solutions apart."""
+    path = path_of([2, 6, 4, 1, 1])
+    assert path.intervals[0, 0] == 0.0
+    assert path.intervals[0, 1] < 1e-6
+    assert not path.resolved[0]
+    assert path.resolved[1:].all()
+    check_against_enumeration([2, 6, 4, 1, 1])
 
 
 def test_runs_do_not_influence_each_other() -> None:

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from reluctant.multivariate.kicks import KickChooser
 from reluctant.multivariate.newton import solve
-from reluctant.multivariate.pruning import LOOSE, NeuronPruner, ParameterPruner
+from reluctant.multivariate.pruning import LOOSE, NeuronPruner, ParameterPruner, never
 from reluctant.multivariate.search import INTERPOLATES, Improvement, Minimize, Search, climb, thin
 from reluctant.multivariate.starts import line_start, simple_start, solved_start
 from reluctant.multivariate.state import Array, Data, Weights
@@ -227,6 +227,8 @@ def _restart(search: Search, first: Weights | None, restarts: int, rng: np.rando
         if weights is None:
             weights = line_start(data, rng)
             search.offer(weights)
+            if search.best is None:  # too steep for float64: an interpolant matters more than the time limit
+                weights = solved_start(data, rng, LOOSE, never) or weights
         Pruner = ParameterPruner if search.minimize == "parameters" else NeuronPruner
         pruner = Pruner(data, rng, search.expired, weights.weight_limit())
         weights = pruner.prune(weights)

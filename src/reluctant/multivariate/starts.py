@@ -47,7 +47,7 @@ def feature_start(data: Data, rng: np.random.Generator, factor: float = 1.3) -> 
     between = data.inputs[:-1, i] * (1.0 - middle) + data.inputs[:-1, j] * middle
     U[:, -1] = -np.einsum("kj,jk->k", w, between)
     hidden = np.maximum(U @ data.inputs, 0.0)
-    V: Array = np.linalg.lstsq(hidden.T, data.targets.T, rcond=1e-13)[0]
+    V = np.asarray(np.linalg.lstsq(hidden.T, data.targets.T, rcond=1e-13)[0], dtype=np.float64)
     weights = Weights.empty(data).append(U, V).normalised(data)
     error = np.abs(weights.residuals(data)).max(initial=0.0)
     return weights if error < 1e-3 * np.abs(data.targets).max(initial=0.0) else None

@@ -33,8 +33,8 @@ _FIRST_END = 0.12
 _FIRST_SHRINK = 0.24
 # Off the middle, so that simple fractions such as p = 1/2 are no ends of intervals.
 _SPLIT = 0.4871
-# A chain of intervals without certificate is long enough to show that rounding is in the way: the next may be longer.
-_CHAIN_GROWTH = 0.25
+# Where doubt goes on although intervals are of the asked width, rounding is in the way: give up longer ones.
+_DOUBT_GROWTH = 0.25
 
 
 @njit(cache=True)
@@ -172,8 +172,9 @@ def unsettled_edges(lo, hi, p0, p1, edges, prints, matched, work, is_open):
 
 @njit(cache=True)
 def _optimum_within(lo, hi, p, edges, prints, matched, candidate):
-    """Write to `candidate` the optimum at p on edges lo..hi beside settled neighbours; return whether it differs."""
+    """Write to `candidate` the optimum at p on edges lo..hi, its neighbours kept; return whether it differs."""
     candidate[lo : hi + 1] = matched[lo : hi + 1]
+    # A pair beside an open stretch is rare: only rounding settles it without settling the edge it blocks.
     first = lo + 1 if lo > 0 and matched[lo - 1] else lo
     last = hi - 1 if matched[hi + 1] else hi
     best_matching(first, last, p, edges, prints, candidate)
@@ -208,76 +209,63 @@ def _push_parts(stack, lo, hi, p0, p1, crossing, width):
         stack.append((lo, hi, p0, middle, False))
 
 
-@njit(cache=True)
-def _chain_start(lo, hi, p0, chains):
-    """Where the intervals without certificate begin that reach p0 on some of edges lo..hi; p0 if there are none."""
-    start = p0
-    for j in range(lo, hi + 1):
-        if chains[j, 1] == p0:
-            start = min(start, chains[j, 0])
-    return start
-
-
 class State(NamedTuple):
     """What the walk in p keeps for every edge, and a buffer for the longest run."""
 
     matched: NDArray[np.bool_]  # where the walk has come to
     candidate: NDArray[np.bool_]  # at the end of an interval
     is_open: NDArray[np.bool_]
-    chains: NDArray[np.float64]  # beginning and end of the last intervals without certificate
+    doubtful_until: NDArray[np.float64]  # end of the last interval that was given up
+    event: NDArray[np.int64]  # and the event it belongs to
     work: NDArray[np.float64]
 
 
 @njit(cache=True)
-def _trace_run(first, last, width, max_work, edges, prints, state, events, toggled):
-    """Follow the optimum of edges first..last from 0+, where state.matched has it, to 1.
-
-    An event (p0, p1, k) says that some edges are certified up to p0 and from p1 on but not between; those that change
-    are toggled[k:], as far as the next event.
-    """
-    matched, candidate = state.matched, state.candidate
-    stack = [(first, last, _FIRST_END, 1.0, False), (first, last, 0.0, _FIRST_END, False)]
-    done = 0
-    while len(stack) > 0:
-        lo, hi, p0, p1, marked = stack.pop()
-        done += hi - lo + 1
-        unsettled_edges(lo, hi, p0, p1, edges, prints, matched, state.work, state.is_open)
-        a = lo
-        while a <= hi:
-            if not state.is_open[a]:
-                a += 1
-                continue
-            b = a
-            while b < hi and state.is_open[b + 1]:
-                b += 1
-            differs = _optimum_within(a, b, p1, edges, prints, matched, candidate)
-            chain_start = _chain_start(a, b, p0, state.chains)
-            if p1 - p0 <= max(width, _CHAIN_GROWTH * (p0 - chain_start)) or done > max_work:
-                events.append((p0, p1, len(toggled)))
-                _take_over(a, b, matched, candidate, toggled)
-                state.chains[a : b + 1, 0] = chain_start
-                state.chains[a : b + 1, 1] = p1
-            else:
-                crossing = -1.0
-                if differs and not marked and p0 > 0.0 and p1 - p0 < 0.1:
-                    crossing = _crossing(a, b, p0, p1, edges, matched, candidate)
-                _push_parts(stack, a, b, p0, p1, crossing, width)
-            a = b + 1
+def _root(event, parents):
+    while parents[event] != event:
+        event = parents[event]
+    return event
 
 
 @njit(cache=True)
-def _take_over(lo, hi, matched, candidate, toggled):
-    """Set `matched` to `candidate` on edges lo..hi and append those that change."""
+def _doubtful_since(lo, hi, p0, state, starts, parents):
+    """Where the doubt begins that lasts up to p0 on some of edges lo..hi; p0 if there is none."""
+    since = p0
     for j in range(lo, hi + 1):
-        if matched[j] != candidate[j]:
-            matched[j] = candidate[j]
+        if state.doubtful_until[j] == p0:
+            since = min(since, starts[_root(state.event[j], parents)])
+    return since
+
+
+@njit(cache=True)
+def _give_up(lo, hi, p0, p1, state, starts, ends, parents, toggled, toggled_by):
+    """Take over the optimum at p1 on edges lo..hi, in a new event or in those that last up to p0, which become one."""
+    event = len(starts)
+    for j in range(lo, hi + 1):
+        if state.doubtful_until[j] == p0:
+            event = min(event, _root(state.event[j], parents))
+    if event == len(starts):
+        starts.append(p0)
+        ends.append(p1)
+        parents.append(event)
+    for j in range(lo, hi + 1):
+        if state.doubtful_until[j] == p0:
+            other = _root(state.event[j], parents)
+            starts[event] = min(starts[event], starts[other])
+            parents[other] = event
+        state.doubtful_until[j], state.event[j] = p1, event
+        if state.matched[j] != state.candidate[j]:
+            state.matched[j] = state.candidate[j]
             toggled.append(j)
+            toggled_by.append(event)
+    ends[event] = p1
 
 
 @njit(cache=True)
 def trace_runs(run_starts, width, work_limit, edges, prints):
-    """Follow all runs; return the p → 0+ matching, the events and the edges they toggle.
+    """Follow all runs; return the p → 0+ matching, then starts, ends and parents of events, toggled edges and by which.
 
+    Outside an event the edges it concerns are certified. An event whose parent is another has become part of it.
     Every run may spend work_limit visits of each of its edges. Runs of at most three jumps never change.
     """
     n = len(edges)
@@ -290,14 +278,38 @@ def trace_runs(run_starts, width, work_limit, edges, prints):
         first_matching.copy(),
         np.zeros(n + 1, dtype=np.bool_),
         np.zeros(n + 1, dtype=np.bool_),
-        np.full((n, 2), -1.0),
+        np.full(n, -1.0),
+        np.zeros(n, dtype=np.int64),
         np.empty((MOST_COEFFICIENTS + 2, longest)),
     )
-    events = [(0.0, 0.0, 0) for _ in range(0)]
-    toggled = [0 for _ in range(0)]
+    starts, ends = [0.0 for _ in range(0)], [0.0 for _ in range(0)]
+    parents, toggled, toggled_by = [0 for _ in range(0)], [0 for _ in range(0)], [0 for _ in range(0)]
     for r in range(len(run_starts) - 1):
         first, last = run_starts[r], run_starts[r + 1] - 2
-        if last - first >= 2:
-            max_work = math.ceil(work_limit * (last - first + 1))
-            _trace_run(first, last, width, max_work, edges, prints, state, events, toggled)
-    return first_matching[:n], events, toggled
+        if last - first < 2:
+            continue
+        work_left = math.ceil(work_limit * (last - first + 1))
+        stack = [(first, last, _FIRST_END, 1.0, False), (first, last, 0.0, _FIRST_END, False)]
+        while len(stack) > 0:
+            lo, hi, p0, p1, marked = stack.pop()
+            work_left -= hi - lo + 1
+            unsettled_edges(lo, hi, p0, p1, edges, prints, state.matched, state.work, state.is_open)
+            a = lo
+            while a <= hi:
+                if not state.is_open[a]:
+                    a += 1
+                    continue
+                b = a
+                while b < hi and state.is_open[b + 1]:
+                    b += 1
+                differs = _optimum_within(a, b, p1, edges, prints, state.matched, state.candidate)
+                doubt = p0 - _doubtful_since(a, b, p0, state, starts, parents)
+                if p1 - p0 <= max(width, _DOUBT_GROWTH * doubt) or work_left < 0:
+                    _give_up(a, b, p0, p1, state, starts, ends, parents, toggled, toggled_by)
+                else:
+                    crossing = -1.0
+                    if differs and not marked and p0 > 0.0 and p1 - p0 < 0.1:
+                        crossing = _crossing(a, b, p0, p1, edges, state.matched, state.candidate)
+                    _push_parts(stack, a, b, p0, p1, crossing, width)
+                a = b + 1
+    return first_matching[:n], (starts, ends, parents), (toggled, toggled_by)

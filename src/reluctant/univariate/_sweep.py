@@ -25,18 +25,20 @@ STEEPEST, SHALLOWEST = 1, -1
 
 @njit(cache=True)
 def band(x, y, tolerance, slack, rtol, x_max, y_max):
-    """Bounds y_i ± max(ε_i (1 + slack), τ_i) for sorted x, with τ_i the rounding tolerance of the collinearity test."""
+    """Bounds y_i ± max(ε_i (1 + slack), τ_i) for sorted x, τ_i the rounding tolerance, and where τ_i decided."""
     n = len(x)
-    lo, hi = np.empty(n), np.empty(n)
+    lo, hi, rounded = np.empty(n), np.empty(n), np.zeros(n, np.bool_)
     for i in range(n):
         left, right = max(i - 1, 0), min(i + 1, n - 1)
         dx = x[right] - x[left]
         s = (y[right] - y[left]) / dx if dx > 0.0 else 0.0
         half = tolerance[i] * (1.0 + slack)
         if rtol > 0.0:
-            half = max(half, rounding_tolerance(s, rtol, x_max, y_max))
+            tau = rounding_tolerance(s, rtol, x_max, y_max)
+            if tau >= half:
+                half, rounded[i] = tau, True
         lo[i], hi[i] = y[i] - half, y[i] + half
-    return lo, hi
+    return lo, hi, rounded
 
 
 @njit(cache=True)
@@ -157,6 +159,9 @@ def links_of_sweep(x, lo, hi, first, last, kind, failed, steepest, shallowest):
             break
         anchors[0, j], anchors[1, j], slopes[j] = _line(x[a], lo[a] if up else hi[a], x[b], hi[b] if up else lo[b])
     for j in range(k):
+        if slopes[j + 1] == slopes[j]:
+            # Tied bounds that floats cannot tell apart: the lines coincide, up to rounding.
+            slopes[j + 1] = np.nextafter(slopes[j], math.inf if kind[j] == STEEPEST else -math.inf)
         b = last[j]
         pivot = hi[b] if kind[j] == STEEPEST else lo[b]
         gap = pivot - (anchors[1, j + 1] + slopes[j + 1] * (x[b] - anchors[0, j + 1]))
@@ -185,13 +190,17 @@ def _middle_line(x, lo, hi, steepest, shallowest):
 
 
 @njit(cache=True)
-def largest_excess(x, lo, hi, knots, anchors, slopes):
-    """By how much the function leaves the band at worst; at most zero inside."""
+def largest_excess(x, lo, hi, rounded, slack, rounding, knots, anchors, slopes):
+    """By how much the function leaves the band, at worst, beyond its room; at most zero where it does not.
+
+    The room is `slack` times the tolerance, and `rounding` where the data's own rounding is the tolerance.
+    """
     worst = -math.inf
     k = 0
     for i in range(len(x)):
         while k < len(knots) and x[i] >= knots[k]:
             k += 1
         y = anchors[1, k] + slopes[k] * (x[i] - anchors[0, k])
-        worst = max(worst, lo[i] - y, y - hi[i])
+        room = rounding if rounded[i] else 0.5 * slack * (hi[i] - lo[i])
+        worst = max(worst, lo[i] - y - room, y - hi[i] - room)
     return worst

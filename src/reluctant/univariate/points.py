@@ -49,6 +49,7 @@ class Band(NamedTuple):
     x: Array
     lo: Array
     hi: Array
+    rounded: NDArray[np.bool_]  # where the bounds are those of rounding, not of the tolerance
 
 
 def sorted_band(x: Array, y: Array, tolerance: Array, slack: float, rtol: float) -> Band:
@@ -66,11 +67,11 @@ def sorted_band(x: Array, y: Array, tolerance: Array, slack: float, rtol: float)
         x, y, tolerance = x[order], y[order], tolerance[order]
     x_max = max(abs(x[0]), abs(x[-1]))
     y_max = max(abs(y.min()), abs(y.max()))
-    lo, hi = _sweep.band(x, y, tolerance, slack, rtol, x_max, y_max)
+    lo, hi, rounded = _sweep.band(x, y, tolerance, slack, rtol, x_max, y_max)
     _check_span(x, "x")
     _check_span(np.array([lo.min(), hi.max()]), "y with its tolerance")
     if increasing:
-        return Band(x, lo, hi)
+        return Band(x, lo, hi, rounded)
     starts = np.flatnonzero(np.concatenate([[True], x[1:] > x[:-1]]))
     low, high = np.maximum.reduceat(lo, starts), np.minimum.reduceat(hi, starts)
     if (low > high).any():
@@ -82,7 +83,7 @@ def sorted_band(x: Array, y: Array, tolerance: Array, slack: float, rtol: float)
             f"x = {x[a]!s} appears with y = {y[b]!s} and y = {y[a]!s} (rows {order[b]} and {order[a]}), further apart "
             f"than the tolerances allow; a tolerance of {abs(y[a] - y[b]) / 2:g} at both would do"
         )
-    return Band(x[starts], low, high)
+    return Band(x[starts], low, high, np.logical_or.reduceat(rounded, starts))
 
 
 def _check_span(a: Array, name: str) -> None:

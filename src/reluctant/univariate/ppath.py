@@ -107,20 +107,31 @@ def path_of_runs(
     """
     log_jumps, edges = _pair_weights.edge_logs(jumps, run_starts)
     prints = _pair_weights.fingerprints(log_jumps, edges, run_starts, tie_rtol)
-    first, events, toggled = _flips.trace_runs(run_starts, 0.5 * width, _WORK_LIMIT, edges, prints)
-    intervals = np.array([event[:2] for event in events]).reshape(-1, 2)
-    counts = np.diff([*(event[2] for event in events), len(toggled)])
-    return _ordered_path(first, intervals, counts, np.array(toggled, dtype=np.int64), width)
+    first, events, changes = _flips.trace_runs(run_starts, 0.5 * width, _WORK_LIMIT, edges, prints)
+    starts, ends, parents = (np.array(column) for column in events)
+    toggled, toggled_by = (np.array(column, dtype=np.int64) for column in changes)
+    roots = np.flatnonzero(parents == np.arange(len(parents)))
+    root_of = _roots_of(parents.astype(np.int64))
+    intervals = np.column_stack([starts[roots], ends[roots]])
+    return _ordered_path(first, intervals, np.searchsorted(roots, root_of[toggled_by]), toggled, width)
 
 
-def _ordered_path(first: Mask, intervals: Array, counts: Indices, toggled: Indices, width: float) -> MatchingPath:
+def _roots_of(parents: Indices) -> Indices:
+    """Follow parents, which never come later than their children, to the roots."""
+    roots = parents.copy()
+    while not np.array_equal(roots, roots[roots]):
+        roots = roots[roots]
+    return roots
+
+
+def _ordered_path(first: Mask, intervals: Array, toggled_in: Indices, toggled: Indices, width: float) -> MatchingPath:
     """Order the intervals by p; those that touch become one, narrow ones and wide ones apart."""
-    narrow = intervals[:, 1] - intervals[:, 0] <= 0.5 * width * (1 + 1e-9)
-    order = np.lexsort((intervals[:, 0], ~narrow))
-    ends = np.maximum.accumulate(np.where(narrow[order], 0.0, 2.0) + intervals[order, 1])
-    starts_new = np.where(narrow[order], 0.0, 2.0)[1:] + intervals[order, 0][1:] > ends[:-1]
+    wide = np.diff(intervals)[:, 0] > width
+    order = np.lexsort((intervals[:, 0], wide))
+    apart = intervals[order] + 2.0 * wide[order, None]
+    begins = apart[1:, 0] > np.maximum.accumulate(apart[:, 1])[:-1]
     group = np.empty(len(order), dtype=np.int64)
-    group[order] = np.concatenate([[0], np.cumsum(starts_new)])[: len(order)]
+    group[order] = np.concatenate([[0], np.cumsum(begins)])[: len(order)]
     n_groups = int(group.max(initial=-1)) + 1
     unions = np.column_stack([np.full(n_groups, np.inf), np.zeros(n_groups)])
     np.minimum.at(unions[:, 0], group, intervals[:, 0])
@@ -129,11 +140,11 @@ def _ordered_path(first: Mask, intervals: Array, counts: Indices, toggled: Indic
     by_end = np.argsort(unions[:, 1], kind="stable")
     rank = np.empty_like(by_end)
     rank[by_end] = np.arange(n_groups)
-    changes, times = np.unique(np.stack([rank[group].repeat(counts), toggled]), axis=1, return_counts=True)
+    changes, times = np.unique(np.stack([rank[group[toggled_in]], toggled]), axis=1, return_counts=True)
     changes = changes[:, times % 2 == 1]
     unions = unions[by_end]
     starts = np.searchsorted(changes[0], np.arange(n_groups + 1))
-    resolved = (unions[:, 1] - unions[:, 0] <= width * (1 + 1e-9)) & (np.diff(starts) > 0)
+    resolved = (unions[:, 1] - unions[:, 0] <= width) & (np.diff(starts) > 0)
     return MatchingPath(first, unions, resolved, starts, changes[1])
 
 

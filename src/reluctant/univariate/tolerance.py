@@ -17,7 +17,7 @@ from reluctant.univariate.points import Band, is_increasing, sorted_band
 
 Array = NDArray[np.float64]
 
-_ROUNDING = 2.0**-50  # of the largest |y|: what evaluating a link may add to a residual
+_ROUNDING = 2.0**-50  # of the largest bound: what evaluating a link may add to a residual
 
 
 def approximate_line(x: Array, y: Array, tolerance: Array, slack: float) -> Solution:
@@ -28,15 +28,14 @@ def approximate_line(x: Array, y: Array, tolerance: Array, slack: float) -> Solu
     band = sorted_band(x, y, tolerance, 0.5 * slack, RTOL if slack > 0 else 0.0)
     function = _fewest_links(band.x, band.lo, band.hi)
     bound = function.n_knots
-    y_max = float(np.max(np.abs(y)))
-    room = min(0.5 * slack * float(tolerance.min()), 4 * _ROUNDING * y_max)
-    if not _excess(band, function) <= room:
-        # Rounding has carried a point out of the band; aim a little inside it.
+    rounding = _ROUNDING * max(np.max(np.abs(band.lo)), np.max(np.abs(band.hi)))
+    if not _excess(band, 0.5 * slack, rounding, function) <= 0:
+        # Rounding has carried a point out of the band; aim a little inside it where that is possible.
         middle = 0.5 * band.lo + 0.5 * band.hi
-        margin = _ROUNDING * y_max
+        margin = np.where(band.rounded | (band.hi - band.lo <= 8 * rounding), 0.0, rounding)
         function = _fewest_links(band.x, np.minimum(band.lo + margin, middle), np.maximum(band.hi - margin, middle))
-        excess = _excess(band, function)
-        if not excess <= 4 * margin:
+        excess = _excess(band, 0.5 * slack, rounding, function)
+        if not excess <= 4 * rounding:
             steepest = np.max(np.abs(function.slopes))
             raise ValueError(
                 f"the slopes of the data (up to {steepest:.3g}) are beyond float64: the function would leave the "
@@ -61,17 +60,17 @@ def _largest_residual(x: Array, y: Array, f: PiecewiseLinear) -> float:
     return _kernels.largest_residual(x, y, f.knots, f.anchors, f.slopes)
 
 
-def _excess(band: Band, f: PiecewiseLinear) -> float:
-    return _sweep.largest_excess(band.x, band.lo, band.hi, f.knots, f.anchors, f.slopes)
+def _excess(band: Band, slack: float, rounding: float, f: PiecewiseLinear) -> float:
+    return _sweep.largest_excess(band.x, band.lo, band.hi, band.rounded, slack, rounding, f.knots, f.anchors, f.slopes)
 
 
 def _reason(tolerance: Array, slack: float) -> str:
     low, high = tolerance.min(), tolerance.max()
     asked = f"{low:g}" if low == high else f"{low:g} to {high:g}"
     if slack == 0:
-        return f"greedy sweep over the band [HS], tolerance {asked} as given, bounds rounded to float64"
+        return f"greedy sweep over the band, tolerance {asked} as given, bounds rounded to float64"
     return (
-        f"greedy sweep over the band [HS], tolerance {asked} widened by a relative {0.5 * slack:g} and nowhere below the "
+        f"greedy sweep over the band, tolerance {asked} widened by a relative {0.5 * slack:g} and nowhere below the "
         f"rounding of the data, {RTOL:.2g} (max|y| + |slope| max|x|)"
     )
 

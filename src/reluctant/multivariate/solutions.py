@@ -1,0 +1,200 @@
+"""From a request to a `Solution` in R^d: which searches run, in which order, and what is known afterwards."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluctant.multivariate.bounds import Count, certificate_for, value_certificate
+from reluctant.multivariate.column_generation import minimise_l1
+from reluctant.multivariate.exact import Proof, fewest_neurons, fewest_parameters
+from reluctant.multivariate.interpolant import PREFERRED_P, Units, sparsest_interpolant
+from reluctant.multivariate.path_norm import Interpolant, minimise_path_norm
+from reluctant.multivariate.planted import Recovery, recover
+from reluctant.multivariate.problem import INTERPOLATES, distinct_rows
+from reluctant.multivariate.search import Improvement
+from reluctant.multivariate.state import Weights
+from reluctant.multivariate.vertices import enumerate_vertices, minimise_lp
+from reluctant.network import ReLUNetwork
+from reluctant.solution import Certificate, Solution
+
+Array = NDArray[np.float64]
+
+PROVABLE_ROWS, PROVABLE_INPUTS = 8, 3
+"""Up to this size the optimum is proved by enumeration, within `PROVING_SECONDS`."""
+PROVING_SECONDS = 2.0
+VERTEX_ROWS, VERTEX_INPUTS = 4, 2
+CONVEX_ROWS = 30
+"""Up to these sizes the ℓp value is minimised exactly: over all extreme points, and by a convex program for p = 1."""
+DEFAULT_SECONDS = 10.0
+"""Time for a search that has no target to stop at."""
+PLANTED_RESTARTS = 4
+PLANTED_SHARE = 0.2
+LEAST_PLANTED_SECONDS = 1.0
+"""A planted network is looked for this often, and no longer than this or a share of the time of the first search."""
+
+
+class Effort(NamedTuple):
+    """How a search may spend its time."""
+
+    minimize: Count = "parameters"
+    start: ReLUNetwork | None = None
+    target: int | None = None
+    time_limit: float | None = None
+    random_state: int | np.random.Generator | None = None
+    n_jobs: int = 1
+    verbose: bool = False
+
+    @property
+    def report(self) -> Callable[[Improvement], None] | None:
+        """What is called with every improvement."""
+        return _print_improvement if self.verbose else None
+
+
+def _print_improvement(step: Improvement) -> None:
+    print(f"{step.seconds:8.2f} s  {step.n_parameters} parameters, {step.n_neurons} neurons", file=sys.stderr)
+
+
+def interpolate_space(X: Array, y: Array, p: float, affine: bool, effort: Effort) -> Solution:
+    """Solve `reluctant.interpolate` for checked data in R^d."""
+    if p == 0:
+        return sparsest(X, y, affine, effort)
+    if y.ndim > 1:
+        raise ValueError(f"p = {p:g} is solved for one output, y has {y.shape[1]}; use p = 0 or one output at a time")
+    return smallest_path_norm(X, y, p, affine, effort)
+
+
+def sparsest(X: Array, y: Array, affine: bool, effort: Effort) -> Solution:
+    """The interpolant with the fewest parameters, or neurons, that the searches find, and what is proved about it.
+
+    Newton-prune first. If it stops without having reached a `target` of the caller's, small problems are settled
+    by enumeration, and others are searched for a network with fewer parameters than equations.
+    """
+    began = time.monotonic()
+    rows, labels = distinct_rows(X, y)
+    rng = np.random.default_rng(effort.random_state)
+    found = sparsest_interpolant(
+        rows,
+        labels,
+        affine=affine,
+        minimize=effort.minimize,
+        start=effort.start,
+        time_limit=effort.time_limit,
+        target=effort.target,
+        n_jobs=effort.n_jobs,
+        random_state=rng,
+        report=effort.report,
+    )
+    network, proof = found.network, None
+    elapsed = time.monotonic() - began
+    left = np.inf if effort.time_limit is None else effort.time_limit - elapsed
+    wanted = effort.target is None or _count(network, effort.minimize) > effort.target
+    if wanted and left > 0 and labels.ndim == 1 and found.ended != "interrupted":
+        if len(rows) <= PROVABLE_ROWS and rows.shape[1] <= PROVABLE_INPUTS:
+            proof = _enumerate(rows, labels, affine, network, effort.minimize, min(left, PROVING_SECONDS))
+            network = _better(network, proof.network, effort.minimize)
+        elif effort.minimize == "parameters":
+            seconds = min(left, max(LEAST_PLANTED_SECONDS, PLANTED_SHARE * elapsed))
+            network = _better(network, _planted(rows, labels, affine, seconds, rng), effort.minimize)
+    count = _count(network, effort.minimize)
+    certificate = certificate_for(
+        effort.minimize,
+        rows,
+        labels,
+        affine=affine,
+        found=count,
+        proved=None if proof is None else (proof.lower_bound, proof.reason),
+    )
+    return Solution(
+        network=network,
+        p=0.0,
+        value=float(network.path_norm(0.0)),
+        max_error=_max_error(network, X, y),
+        certificate=certificate,
+        history=found.history,
+    )
+
+
+def smallest_path_norm(X: Array, y: Array, p: float, affine: bool, effort: Effort) -> Solution:
+    """The interpolant of least ℓp path norm that is known: proved for p = 1 and tiny problems, searched for else."""
+    rows, labels = distinct_rows(X, y)
+    seconds = DEFAULT_SECONDS if effort.time_limit is None else effort.time_limit
+    history: tuple = ()
+    start = None if effort.start is None else _hinges(effort.start)
+    certificate = Certificate("value", 0.0, "none", "a local search, whose results from other starts may be lower")
+    if not affine and len(rows) <= VERTEX_ROWS and rows.shape[1] <= VERTEX_INPUTS:
+        network, value = minimise_lp(enumerate_vertices(rows, labels), p)
+        certificate = Certificate("value", value, "proved", "enumeration of all extreme points [NN, Thm 4.1]")
+    elif p == 1 and len(rows) <= CONVEX_ROWS:
+        best = minimise_l1(rows, labels, affine=affine, time_limit=seconds, random_state=effort.random_state)
+        network = best.network
+        certificate = value_certificate(1.0, best.lower_bound, f"dual of the convex program, priced by {best.pricing}")
+    else:
+        found = minimise_path_norm(
+            rows, labels, p, affine=affine, start=start, time_limit=seconds, random_state=effort.random_state
+        )
+        if found is None:  # no interpolant in time
+            network = sparsest(rows, labels, affine, effort).network
+        else:
+            network, history = _network(found), found.history
+    return Solution(
+        network=network,
+        p=p,
+        value=network.path_norm(p, bias=True),
+        max_error=_max_error(network, X, y),
+        certificate=certificate,
+        history=history,
+    )
+
+
+def _hinges(network: ReLUNetwork) -> tuple[Array, Array]:
+    """Signs (K,) and effective weights (K, d + 1)."""
+    weights = Weights.from_network(network)
+    return weights.V[:, 0], weights.U
+
+
+def _network(found: Interpolant | Recovery) -> ReLUNetwork:
+    return Weights(found.U, found.signs[:, None], found.affine[:, None]).to_network()
+
+
+def _enumerate(
+    rows: Array, labels: Array, affine: bool, network: ReLUNetwork, minimize: Count, seconds: float
+) -> Proof:
+    fewest = fewest_parameters if minimize == "parameters" else fewest_neurons
+    return fewest(rows, labels, affine=affine, known=_count(network, minimize), time_limit=seconds)
+
+
+def _planted(rows: Array, labels: Array, affine: bool, seconds: float, rng: np.random.Generator) -> ReLUNetwork | None:
+    """A network with fewer parameters than equations, where the labels come from one and it is found in time."""
+    units = Units.of(rows, labels[:, None])
+    recovery = recover(
+        rows / units.x,
+        labels / units.y[0],
+        affine=affine,
+        time_limit=seconds,
+        max_restarts=PLANTED_RESTARTS,
+        random_state=rng,
+    )
+    if recovery is None:
+        return None
+    network = units.network(Weights.from_network(_network(recovery)))
+    return network if _max_error(network, rows, labels) <= INTERPOLATES * np.max(np.abs(labels)) else None
+
+
+def _better(network: ReLUNetwork, other: ReLUNetwork | None, minimize: Count) -> ReLUNetwork:
+    """The one with the smaller count, then the smaller ℓp path norm."""
+    candidates = [network] if other is None else [network, other]
+    return min(candidates, key=lambda n: (_count(n, minimize), n.n_parameters, n.path_norm(PREFERRED_P)))
+
+
+def _count(network: ReLUNetwork, minimize: Count) -> int:
+    return network.n_parameters if minimize == "parameters" else network.n_neurons
+
+
+def _max_error(network: ReLUNetwork, X: Array, y: Array) -> float:
+    return float(np.max(np.abs(network(X) - y)))
