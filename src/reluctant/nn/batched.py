@@ -140,7 +140,7 @@ def train_restarts(
         for value, name in ((n_neurons, "n_neurons"), (restarts, "restarts"), (epochs, "epochs"))
     )
     learning_rate = check_number(learning_rate, "learning_rate", strict=True)
-    ps = [check_p(value, zero=False) for value in np.atleast_1d(np.asarray(p))]
+    ps = [check_p(float(value), zero=False) for value in np.atleast_1d(np.asarray(p))]
     alphas = [check_number(float(value), "alpha") for value in np.atleast_1d(np.asarray(alpha))]
     seeds = range(random_state, random_state + restarts)
     counts_bias = X.shape[1] > 1 if bias is None else bias
