@@ -214,8 +214,8 @@ class Stack:
         self.theta.grad = torch.empty_like(self.theta)
         self._hidden = self.theta.new_empty(R, K, N)
         self._mask = torch.empty(R, K, N, dtype=torch.bool, device=self.theta.device)
-        self._u = self.theta.new_empty(R, K, self.n_counted)
-        self._threshold = torch.empty_like(self._u)
+        self._u = self.theta.new_empty(R, K, self.inputs.shape[1])
+        self._threshold = self.theta.new_empty(R, K, self.n_counted)
 
     @torch.no_grad()
     def step(self, shrink: bool = True) -> None:
@@ -248,22 +248,32 @@ class Stack:
         gradient[:, :, :-1] = torch.mm(self._hidden.view(R * K, -1), self.inputs).view(R, K, columns - 1)
 
     def _effective(self, out: Tensor) -> Tensor:
-        return torch.mul(self.theta[:, :, : self.n_counted], self.theta[:, :, -1:], out=out)
+        """Write v_k times the first columns of (w_k, b_k) into `out`."""
+        return torch.mul(self.theta[:, :, : out.shape[2]], self.theta[:, :, -1:], out=out)
 
     def _shrink(self) -> None:
-        """Soft threshold, then ‖v_k‖ = ‖w_k‖; as `PairStep.apply` with one output."""
-        u = self._effective(self._u).abs_().sub_(self._threshold).clamp_(min=0)
+        """Soft threshold, then ‖v_k‖ = ‖(w_k, b_k)‖; as `PairStep.apply` with one output and no output bias."""
+        u = self._effective(self._u).abs_()
+        counted = u[:, :, : self.n_counted]
+        counted.sub_(self._threshold).clamp_(min=0)
+        incoming, v = self.theta[:, :, :-1], self.theta[:, :, -1:]
+        if self.n_counted < u.shape[2]:
+            u.masked_fill_((counted == 0).all(dim=2, keepdim=True) & (incoming[:, :, -1:] <= 0), 0.0)
         scale = torch.linalg.vector_norm(u, dim=2, keepdim=True).sqrt_()
-        inverse = scale.reciprocal().masked_fill_(scale == 0, 0.0)
-        v, counted = self.theta[:, :, -1:], self.theta[:, :, : self.n_counted]
-        if self.n_counted < self.inputs.shape[1]:
-            self.theta[:, :, -2:-1].mul_(v.abs()).mul_(inverse)
-        torch.copysign(u.mul_(inverse), counted, out=counted)
+        u.mul_(scale.reciprocal().masked_fill_(scale == 0, 0.0))
+        torch.copysign(u, incoming, out=incoming)
         torch.copysign(scale, v, out=v)
 
     def alive(self) -> Tensor:
         """Mask (R, K) of the neurons with v_k (w_k, b_k) ≠ 0."""
         return (self.theta[:, :, :-1] != 0).any(dim=2) & (self.theta[:, :, -1] != 0)
+
+    def counts(self) -> tuple[Tensor, Tensor]:
+        """Active neurons and their nonzero parameters, shapes (R,), as `ReLUNetwork` counts them."""
+        active = self.alive()
+        if self.inputs.shape[1] == 2:
+            active &= self.theta[:, :, 0] != 0
+        return active.sum(dim=1), ((self.theta[:, :, :-1] != 0).sum(dim=2) * active).sum(dim=1)
 
     def compact(self) -> None:
         """Drop as many dead neurons as every network has, where that saves a tenth of the work."""
@@ -282,12 +292,9 @@ class Stack:
     @torch.no_grad()
     def record(self, epoch: int) -> Record:
         """Errors and exact counts of every network."""
-        alive = self.alive()
-        nonzero = (self.theta[:, :, : self.n_counted] != 0).sum(dim=2) * alive
         mse = (self.outputs() - self.y).square().mean(dim=1)
-        return Record(
-            epoch, mse.double().cpu().numpy(), alive.sum(dim=1).cpu().numpy(), nonzero.sum(dim=1).cpu().numpy()
-        )
+        neurons, parameters = self.counts()
+        return Record(epoch, mse.double().cpu().numpy(), neurons.cpu().numpy(), parameters.cpu().numpy())
 
     @torch.no_grad()
     def networks(self) -> list[ReLUNetwork]:

@@ -23,8 +23,8 @@ class ReweightedL1(Optimizer):
 
     A step takes the optimiser's step on the loss, then shrinks each effective weight u = v_k w_ki by
     C = α γ p |u_before|^{p−1}, γ the learning rate of its parameter group, sets it to exactly zero where |u| ≤ C, and
-    balances ‖v_k‖ = ‖w_k‖ without changing the function. Zeros stay zero for p < 1. A neuron with u_k = 0 is dead:
-    all its weights are zero, and `remove_dead` takes it out of the module and of the optimiser.
+    balances ‖v_k‖ = ‖(w_k, b_k)‖ without changing the function. Zeros stay zero for p < 1. Neurons that have become
+    zero are dead; `remove_dead` takes them out of the module and of the optimiser.
 
     Parameters
     ----------
@@ -63,8 +63,9 @@ class ReweightedL1(Optimizer):
     only the direction v̂_k gets sparser, down to its largest entry. With one output this is Algorithm 1.
     In deeper networks each layer pair takes this step on its own; no theorem on sparsest networks is known there.
 
-    Where the bias does not count, a neuron that dies with w_k = 0 leaves the constant v_k (b_k)_+. It is added to the
-    bias of the output layer if there is one, and dropped else.
+    Where the bias does not count, a neuron that reaches w_k = 0 leaves the constant v_k (b_k)_+. It goes to the bias of
+    the output layer if there is one; else the neuron stays as a constant, which is no active neuron. The balance takes
+    the bias in even then: with ‖v_k‖ = ‖w_k‖ alone, v_k would vanish and b_k grow without bound as w_k → 0.
 
     It is itself a `torch.optim.Optimizer`, so learning-rate schedulers and gradient scalers accept it.
 
@@ -74,7 +75,7 @@ class ReweightedL1(Optimizer):
     >>> from torch import nn
     >>> _ = torch.manual_seed(0)
     >>> X = torch.linspace(-1, 1, 20)[:, None]
-    >>> module = nn.Sequential(nn.Linear(1, 20), nn.ReLU(), nn.Linear(20, 1, bias=False))
+    >>> module = nn.Sequential(nn.Linear(1, 20), nn.ReLU(), nn.Linear(20, 1))
     >>> optimizer = ReweightedL1(torch.optim.Adam(module.parameters(), lr=0.01), module, p=0.5, alpha=0.01)
     >>> for _ in range(500):
     ...     optimizer.zero_grad()
@@ -208,10 +209,9 @@ class ReweightedL1(Optimizer):
 
     @torch.no_grad()
     def counts(self) -> tuple[int, int]:
-        """Number of live neurons, and of nonzero hinge parameters with the bias as coordinate where it counts."""
-        alive = [block.alive() for block in self._blocks]
-        sizes = [block.n_parameters(mask) for block, mask in zip(self._blocks, alive)]
-        return sum(int(torch.count_nonzero(mask)) for mask in alive), sum(sizes)
+        """Active neurons and nonzero hinge parameters, as `ReLUNetwork` counts them."""
+        neurons, parameters = zip(*(block.counts() for block in self._blocks))
+        return sum(neurons), sum(parameters)
 
 
 def check_ownership(optimizer: Optimizer, module: nn.Module, pairs: Sequence[LayerPair]) -> None:
@@ -241,7 +241,7 @@ class PairStep:
 
     def __init__(self, pair: LayerPair, counts_bias: bool) -> None:
         self.pair = pair
-        self.counts_bias = counts_bias
+        self.n_counted = pair.hidden.in_features + int(counts_bias)
         self._threshold = self._u = torch.empty(0)
         self._out_threshold: Tensor | None = None
 
@@ -250,10 +250,12 @@ class PairStep:
         if kind == "prox":
             return
         v = self.pair.outgoing
-        self._fit_buffers()
-        reweighted_threshold_(self._effective(self._threshold), tau, p)
+        u = self._effective()[:, : self.n_counted]
+        if self._threshold.shape != u.shape or self._threshold.dtype != u.dtype or self._threshold.device != u.device:
+            self._threshold = torch.empty_like(u)
+        reweighted_threshold_(self._threshold.copy_(u), tau, p)
         if v.shape[1] > 1:
-            w = self._incoming()
+            w = self._counted()
             self._threshold *= _relative_power(v, p)
             norm = torch.linalg.vector_norm(w, dim=1, keepdim=True)
             self._out_threshold = reweighted_threshold_(v * norm, tau, p).mul_(_relative_power(w, p))
@@ -261,21 +263,20 @@ class PairStep:
     def apply(self, tau: float, p: float, kind: Step) -> None:
         """Shrink the effective weights that the optimiser left, and balance the neurons."""
         pair, v = self.pair, self.pair.outgoing
-        self._fit_buffers()
-        u = self._effective(self._u).abs_()
+        u = self._effective().abs_()
+        counted = u[:, : self.n_counted]
         if kind == "prox":
-            u = prox_power(u, tau if v.shape[1] == 1 else tau * _relative_power(v, p), p)
+            counted.copy_(prox_power(counted, tau if v.shape[1] == 1 else tau * _relative_power(v, p), p))
         else:
-            u.sub_(self._threshold).clamp_(min=0)
-        direction = torch.sign(v) if v.shape[1] == 1 else self._sparser_direction(v, tau, p, kind)
+            counted.sub_(self._threshold).clamp_(min=0)
+        direction = torch.sign(v) if v.shape[1] == 1 else self._sparser_direction(v, counted, tau, p, kind)
+        if self.n_counted < u.shape[1]:
+            self._clear_constants(u, v)
         scale = torch.linalg.vector_norm(u, dim=1, keepdim=True).sqrt_()
-        inverse = scale.reciprocal().masked_fill_(scale == 0, 0.0)
-        if not self.counts_bias and pair.bias is not None:
-            self._rescale_bias(scale, inverse)
+        u.mul_(scale.reciprocal().masked_fill_(scale == 0, 0.0))
         d = pair.hidden.in_features
-        u.mul_(inverse)
         torch.copysign(u[:, :d], pair.incoming, out=pair.incoming)
-        if self.counts_bias and pair.bias is not None:
+        if pair.bias is not None:
             torch.copysign(u[:, d], pair.bias, out=pair.bias)
         torch.mul(direction, scale, out=v)
 
@@ -286,35 +287,35 @@ class PairStep:
             incoming |= self.pair.bias != 0
         return incoming & (self.pair.outgoing != 0).any(dim=1)
 
-    def n_parameters(self, alive: Tensor) -> int:
-        """Nonzero parameters of the neurons in the mask, with one scale a neuron left out."""
-        incoming = torch.count_nonzero(self._incoming()[alive])
-        return int(incoming + torch.count_nonzero(self.pair.outgoing[alive]) - torch.count_nonzero(alive))
+    def counts(self) -> tuple[int, int]:
+        """Active neurons and their nonzero parameters, one scale a neuron left out, as `ReLUNetwork` counts them."""
+        pair = self.pair
+        active = self.alive() if pair.hidden.in_features > 1 else self.alive() & (pair.incoming[:, 0] != 0)
+        biases = 0 if pair.bias is None else torch.count_nonzero(pair.bias[active])
+        weights = torch.count_nonzero(pair.incoming[active]) + torch.count_nonzero(pair.outgoing[active])
+        n_active = int(torch.count_nonzero(active))
+        return n_active, int(weights + biases) - n_active
 
-    def _incoming(self) -> Tensor:
+    def _counted(self) -> Tensor:
         """(w_k, b_k) where the bias counts, else w_k."""
         w, b = self.pair.incoming, self.pair.bias
-        return torch.column_stack([w, b]) if self.counts_bias and b is not None else w
+        return torch.column_stack([w, b]) if self.n_counted > w.shape[1] and b is not None else w
 
-    def _fit_buffers(self) -> None:
-        w = self.pair.incoming
-        shape = (w.shape[0], w.shape[1] + int(self.counts_bias))
+    def _effective(self) -> Tensor:
+        """‖v_k‖ (w_k, b_k), up to signs, in the buffer."""
+        w, b, v = self.pair.incoming, self.pair.bias, self.pair.outgoing
+        shape = (w.shape[0], w.shape[1] + int(b is not None))
         if self._u.shape != shape or self._u.dtype != w.dtype or self._u.device != w.device:
             self._u = torch.empty(shape, dtype=w.dtype, device=w.device)
-            self._threshold = torch.empty_like(self._u)
-
-    def _effective(self, out: Tensor) -> Tensor:
-        """Write ‖v_k‖ (w_k, b_k) into `out`, up to signs."""
-        v, d = self.pair.outgoing, self.pair.hidden.in_features
         scale = v if v.shape[1] == 1 else torch.linalg.vector_norm(v, dim=1, keepdim=True)
-        torch.mul(self.pair.incoming, scale, out=out[:, :d])
-        if self.counts_bias and self.pair.bias is not None:
-            torch.mul(self.pair.bias, scale[:, 0], out=out[:, d])
-        return out
+        torch.mul(w, scale, out=self._u[:, : w.shape[1]])
+        if b is not None:
+            torch.mul(b, scale[:, 0], out=self._u[:, -1])
+        return self._u
 
-    def _sparser_direction(self, v: Tensor, tau: float, p: float, kind: Step) -> Tensor:
+    def _sparser_direction(self, v: Tensor, counted: Tensor, tau: float, p: float, kind: Step) -> Tensor:
         """The outgoing block after its own shrinkage, scaled to norm 1; its largest entry stays."""
-        w = self._incoming()
+        w = self._counted()
         z = v * torch.linalg.vector_norm(w, dim=1, keepdim=True)
         if kind == "prox":
             z = prox_power(z, tau * _relative_power(w, p), p)
@@ -323,17 +324,19 @@ class PairStep:
             z = soft_threshold(z, self._out_threshold)
         norm = torch.linalg.vector_norm(z, dim=1, keepdim=True)
         largest = torch.sign(v) * (v.abs() == v.abs().amax(dim=1, keepdim=True))
-        return torch.where(norm > 0, z / norm, largest)
+        constant = ~counted.any(dim=1, keepdim=True)
+        return torch.where(constant, nn.functional.normalize(v, dim=1), torch.where(norm > 0, z / norm, largest))
 
-    def _rescale_bias(self, scale: Tensor, inverse: Tensor) -> None:
-        """b_k ← b_k ‖v_k‖_before / ‖v_k‖_after; what a dying neuron leaves goes to the output's bias, if any."""
-        bias, v = self.pair.bias, self.pair.outgoing
+    def _clear_constants(self, u: Tensor, v: Tensor) -> None:
+        """Give the constants v_k (b_k)_+ of neurons with w_k = 0 to the output's bias, and drop those that are zero."""
+        bias, output = self.pair.bias, self.pair.output
         assert bias is not None
-        if self.pair.output.bias is not None:
-            dead = scale[:, 0] == 0
-            constants = v * (bias.clamp(min=0) * dead)[:, None]
-            self.pair.output.bias += constants.sum(dim=0)
-        bias.mul_(torch.linalg.vector_norm(v, dim=1)).mul_(inverse[:, 0])
+        constant = (u[:, : self.n_counted] == 0).all(dim=1)
+        if output.bias is not None:
+            output.bias += (v * (bias.clamp(min=0) * constant)[:, None]).sum(dim=0)
+        else:
+            constant &= bias <= 0
+        u.masked_fill_(constant[:, None], 0.0)
 
 
 def _relative_power(a: Tensor, p: float) -> Tensor:
