@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from reluctant import ReLUNetwork
 from reluctant.nn import ReweightedL1, train_restarts
 from reluctant.nn.batched import Stack, initial_weights
 
@@ -94,3 +95,28 @@ def test_bad_input_is_refused_in_words():
         train_restarts([0, 1], [[0, 1], [1, 2]], n_neurons=3, alpha=1.0)
     with pytest.raises(ValueError, match="alpha must be at least 0"):
         train_restarts([0, 1], [0, 1], n_neurons=3, alpha=-1.0)
+
+
+def test_zeros_of_a_start_stay_zero():
+    rng = np.random.default_rng(0)
+    X, y = rng.uniform(-1, 1, (20, 3)), rng.uniform(-1, 1, 20)
+    start = ReLUNetwork([[1, 0, 0], [0, 2, 1]], [0.5, 0], [1, -1])
+    runs = train_restarts(X, y, n_neurons=5, alpha=1e-12, restarts=1, epochs=200, start=[start], warmup_steps=0)
+    assert np.all((runs.networks[0].input_weights == 0) == (start.input_weights == 0))
+    assert runs.networks[0].biases[1] == 0
+    assert np.mean((runs.networks[0](X) - y) ** 2) < np.mean((start(X) - y) ** 2)
+
+
+def test_weight_decay_is_that_of_adamw():
+    X, y = torch.rand(8, 2, dtype=torch.float64), torch.rand(8, dtype=torch.float64)
+    runs = train_restarts(
+        X.numpy(), y.numpy(), n_neurons=6, alpha=0.0, weight_decay=0.1, restarts=1, epochs=40, dtype=torch.float64
+    )
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(2, 6), nn.ReLU(), nn.Linear(6, 1, bias=False)).double()
+    optimizer = torch.optim.AdamW(module.parameters(), lr=0.01, weight_decay=0.1)
+    for _ in range(40):
+        optimizer.zero_grad()
+        (module(X)[:, 0] - y).square().mean().backward()
+        optimizer.step()
+    np.testing.assert_allclose(runs.networks[0].input_weights, module[0].weight.detach(), rtol=1e-9)

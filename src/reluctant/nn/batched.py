@@ -75,10 +75,13 @@ def train_restarts(
     restarts: int = 32,
     epochs: int = 10_000,
     learning_rate: float = 0.01,
+    weight_decay: float = 0.0,
     bias: bool | None = None,
     warmup_steps: int = 5,
     compact_every: int = 50,
     record_every: int | None = None,
+    count_above: float = 0.0,
+    start: Sequence[ReLUNetwork] | None = None,
     dtype: torch.dtype = torch.float32,
     device: str | torch.device = "cpu",
     random_state: int = 0,
@@ -96,13 +99,15 @@ def train_restarts(
     n_neurons : int
         Hidden neurons K of every run at the start.
     alpha : float or sequence
-        Weights of the path norm.
+        Weights of the path norm; 0, on its own, trains by the optimiser alone.
     p : float or sequence
         Exponents in (0, 1].
     restarts : int
         Number of seeds; run r starts from seed ``random_state + r``.
     epochs : int
     learning_rate : float
+    weight_decay : float
+        Decoupled, as in AdamW.
     bias : bool, optional
         Whether b_k counts as a coordinate of w_k. By default as in the paper: only for d ≥ 2.
     warmup_steps : int
@@ -112,6 +117,11 @@ def train_restarts(
         revive it, which removal prevents; for p < 1 zeros stay zero anyway.
     record_every : int, optional
         Epochs between two records; by default about a hundred of them.
+    count_above : float
+        Records count effective weights with |v w| above this; 0 counts exactly, as methods without zeros cannot be.
+    start : sequence of ReLUNetwork, optional
+        One network a seed to start from, instead of random weights; without affine part, of at most K neurons.
+        With p < 1 and ``warmup_steps=0`` its zeros stay zero.
     dtype : torch.dtype
     device : str or torch.device
     random_state : int
@@ -142,31 +152,43 @@ def train_restarts(
     learning_rate = check_number(learning_rate, "learning_rate", strict=True)
     ps = [check_p(float(value), zero=False) for value in np.atleast_1d(np.asarray(p))]
     alphas = [check_number(float(value), "alpha") for value in np.atleast_1d(np.asarray(alpha))]
+    if 0.0 in alphas and any(alphas):
+        raise ValueError("alpha = 0 must be trained on its own, without other values")
     seeds = range(random_state, random_state + restarts)
     counts_bias = X.shape[1] > 1 if bias is None else bias
     grid = list(itertools.product(ps, alphas, seeds))
-    start = torch.stack([initial_weights(X.shape[1], n_neurons, _generator(seed), dtype) for seed in seeds])
+    if start is None:
+        first = [initial_weights(X.shape[1], n_neurons, torch.Generator().manual_seed(seed), dtype) for seed in seeds]
+    else:
+        first = [_weights_of(network, n_neurons, dtype) for network in start]
+    if len(first) != restarts:
+        raise ValueError(f"start must have one network for each of the {restarts} restarts, got {len(first)}")
     stack = Stack(
-        start.repeat(len(ps) * len(alphas), 1, 1).to(device),
+        torch.stack(first).repeat(len(ps) * len(alphas), 1, 1).to(device),
         torch.as_tensor(X, dtype=dtype, device=device),
         torch.as_tensor(y, dtype=dtype, device=device),
         np.array([g[0] for g in grid]),
         np.array([g[1] for g in grid]),
         learning_rate,
         counts_bias,
+        check_number(weight_decay, "weight_decay"),
     )
-    history = _train(stack, epochs, warmup_steps, compact_every, record_every or max(1, epochs // 100))
+    every = record_every or max(1, epochs // 100)
+    history = _train(stack, epochs, warmup_steps, compact_every, every, check_number(count_above, "count_above"))
     return Restarts(np.array([g[2] for g in grid]), stack.p, stack.alpha, stack.networks(), history)
 
 
-def _train(stack: Stack, epochs: int, warmup_steps: int, compact_every: int, record_every: int) -> list[Record]:
+def _train(
+    stack: Stack, epochs: int, warmup_steps: int, compact_every: int, record_every: int, count_above: float
+) -> list[Record]:
     history = []
+    penalised = bool(stack.alpha.any())
     for epoch in range(1, epochs + 1):
-        stack.step(shrink=epoch > warmup_steps)
+        stack.step(shrink=penalised and epoch > warmup_steps)
         if compact_every and epoch % compact_every == 0:
             stack.compact()
         if epoch % record_every == 0 or epoch in (1, epochs):
-            history.append(stack.record(epoch))
+            history.append(stack.record(epoch, count_above))
     return history
 
 
@@ -180,8 +202,15 @@ def initial_weights(d: int, n_neurons: int, generator: torch.Generator, dtype: t
     return theta
 
 
-def _generator(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+def _weights_of(network: ReLUNetwork, n_neurons: int, dtype: torch.dtype) -> Tensor:
+    """Rows (w_k, b_k, v_k) of a network, balanced, with zeros up to K."""
+    f = network.balanced()
+    if f.n_affine or f.n_outputs > 1 or len(f.biases) > n_neurons:
+        raise ValueError(f"a network to start from must have one output, no affine part, at most {n_neurons} neurons")
+    theta = torch.zeros(n_neurons, f.n_inputs + 2, dtype=dtype)
+    rows = np.column_stack([f.input_weights, f.biases, f.output_weights])
+    theta[: len(rows)] = torch.as_tensor(rows, dtype=dtype)
+    return theta
 
 
 class Stack:
@@ -196,13 +225,15 @@ class Stack:
         alpha: Array,
         learning_rate: float,
         counts_bias: bool,
+        weight_decay: float = 0.0,
     ) -> None:
         self.inputs = torch.column_stack([X, torch.ones_like(y)])  # X̄, shape (N, d + 1)
         self.y, self.p, self.alpha = y, p, alpha
         self.n_counted = X.shape[1] + int(counts_bias)
         self.learning_rate = learning_rate
         self.theta = torch.nn.Parameter(theta.clone(), requires_grad=False)
-        self.optimizer = torch.optim.Adam([self.theta], lr=learning_rate, fused=theta.device.type in ("cpu", "cuda"))
+        fused = theta.device.type in ("cpu", "cuda")
+        self.optimizer = torch.optim.AdamW([self.theta], lr=learning_rate, weight_decay=weight_decay, fused=fused)
         self._groups = [(slice(*g), float(p[g[0]])) for g in _runs_of_equal(p)]
         self._taus = torch.as_tensor(alpha * learning_rate, dtype=theta.dtype, device=theta.device)[:, None, None]
         self._allocate()
@@ -268,12 +299,11 @@ class Stack:
         """Mask (R, K) of the neurons with v_k (w_k, b_k) ≠ 0."""
         return (self.theta[:, :, :-1] != 0).any(dim=2) & (self.theta[:, :, -1] != 0)
 
-    def counts(self) -> tuple[Tensor, Tensor]:
-        """Active neurons and their nonzero parameters, shapes (R,), as `ReLUNetwork` counts them."""
-        active = self.alive()
-        if self.inputs.shape[1] == 2:
-            active &= self.theta[:, :, 0] != 0
-        return active.sum(dim=1), ((self.theta[:, :, :-1] != 0).sum(dim=2) * active).sum(dim=1)
+    def counts(self, above: float = 0.0) -> tuple[Tensor, Tensor]:
+        """Active neurons and their parameters, shapes (R,), as `ReLUNetwork` counts them if `above` is 0."""
+        large = (self.theta[:, :, :-1] * self.theta[:, :, -1:]).abs() > above
+        active = large.any(dim=2) if self.inputs.shape[1] > 2 else large[:, :, 0]
+        return active.sum(dim=1), (large.sum(dim=2) * active).sum(dim=1)
 
     def compact(self) -> None:
         """Drop as many dead neurons as every network has, where that saves a tenth of the work."""
@@ -290,10 +320,10 @@ class Stack:
         self._allocate()
 
     @torch.no_grad()
-    def record(self, epoch: int) -> Record:
+    def record(self, epoch: int, count_above: float = 0.0) -> Record:
         """Errors and exact counts of every network."""
         mse = (self.outputs() - self.y).square().mean(dim=1)
-        neurons, parameters = self.counts()
+        neurons, parameters = self.counts(count_above)
         return Record(epoch, mse.double().cpu().numpy(), neurons.cpu().numpy(), parameters.cpu().numpy())
 
     @torch.no_grad()
