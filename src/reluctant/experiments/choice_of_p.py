@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,7 @@ def run(out: Path, *, quick: bool = False, say: Callable[[str], None] = print) -
     return page.write()
 
 
-def _maps(ps: tuple[float, ...], alphas: tuple[float, ...], parameters: NDArray, mse: NDArray):
+def _maps(ps: tuple[float, ...], alphas: tuple[float, ...], parameters: NDArray, mse: NDArray) -> Any:
     figure, axes = new_figure(2)
     for panel, values, title in zip(
         axes, (np.log10(np.maximum(parameters, 1)), np.log10(mse)), ("log10 parameters", "log10 mean squared error")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,8 +33,8 @@ def run(out: Path, *, quick: bool = False, say: Callable[[str], None] = print) -
     exact = [polish(network, X, y) for network in series[2].runs.networks]
     page = Page("high-dimensional", "Ten points in fifty dimensions", out)
     page.text(
-        f"X and y uniform on [−1, 1]; 100 neurons, Adam with step 0.01, λ = 0.005, biases penalised, {epochs:,} epochs, "
-        f"{seeds} seeds of the initial weights; median [smallest, largest]."
+        f"X and y uniform on [−1, 1]; 100 neurons, Adam with step 0.01, λ = 0.005, biases penalised, {epochs:,} "
+        f"epochs, {seeds} seeds of the initial weights; median [smallest, largest]."
         + (" **Quick version: the figures of the paper need 100,000 epochs.**" if quick else "")
     )
     rows = [
@@ -61,7 +62,7 @@ def run(out: Path, *, quick: bool = False, say: Callable[[str], None] = print) -
     return page.write()
 
 
-def _sparsity(series: list[Series], bound: int):
+def _sparsity(series: list[Series], bound: int) -> Any:
     figure, axes = new_figure()
     for s, colour in zip(series, COLOURS):
         band(axes, s.epochs, s.over_time("n_parameters"), s.label, colour)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from reluctant.experiments.baselines import Series, five_series
 from reluctant.experiments.page import COLOURS, Page, band, new_figure, spread
+from reluctant.solution import Solution
 from reluctant.solve import interpolate
 
 X = np.array([-2.0, -1.0, 0.0, 1.0, 2.0, 3.0])
@@ -36,18 +38,18 @@ def run(out: Path, *, quick: bool = False, say: Callable[[str], None] = print) -
     page.table("final", ["method", "neurons", "published", "mean squared error"], rows)
     page.text(
         "Where our figures differ from the public notebooks, and why. (1) Their series labelled p = 1 records the "
-        "p = 0.7 model; ours is p = 1. (2) Without penalty and with AdamW nothing becomes exactly zero; |v w| > 1e-6 is "
-        "counted there, as in the notebooks. The reweighted runs have exact zeros and are counted exactly. (3) The "
-        "published figures are of one run with a seed we do not know. (4) Our step leaves the function as it is when it "
-        "balances a neuron, biases included, and keeps the constant that a dying neuron leaves; the notebooks leave "
-        "the bias alone, which moves the function at every step."
+        "p = 0.7 model; ours is p = 1. (2) Without penalty and with AdamW nothing becomes exactly zero; |v w| > 1e-6 "
+        "is counted there, as in the notebooks. The reweighted runs have exact zeros and are counted exactly. (3) The "
+        "published figures are of one run with a seed we do not know. (4) Our step leaves the function as it is when "
+        "it balances a neuron, biases included, and keeps the constant that a dying neuron leaves; a loop that leaves "
+        "the bias alone moves the function at every step."
     )
     page.figure("sparsity", _sparsity(series, exact.n_neurons), "Active neurons over time; band: all seeds.")
     page.figure("functions", _functions(series, exact), "The learned functions of the first seed, and the exact one.")
     return page.write()
 
 
-def _sparsity(series: list[Series], fewest: int):
+def _sparsity(series: list[Series], fewest: int) -> Any:
     figure, axes = new_figure()
     for s, colour in zip(series, COLOURS):
         band(axes, s.epochs, s.over_time("n_neurons"), s.label, colour)
@@ -57,7 +59,7 @@ def _sparsity(series: list[Series], fewest: int):
     return figure
 
 
-def _functions(series: list[Series], exact):
+def _functions(series: list[Series], exact: Solution) -> Any:
     figure, axes = new_figure()
     grid = np.linspace(-2.5, 3.5, 601)
     for s, colour in zip(series, COLOURS):
