@@ -64,7 +64,8 @@ def interpolation_speed(sizes: list[int], repeats: int) -> None:
     from splineops.adaptive_regression_splines.sparsification import sparsest_interpolant
 
     print("\nInterpolation: seconds (times the floor); network = building it on first access")
-    print(f"{'data':8} {'N':>8} {'floor':>9} {'p = 0':>16} {'p = 0.5':>16} {'p = 1':>16} {'network':>16} {'splineops':>18}")
+    heads = ("p = 0", "p = 0.5", "p = 1", "network", "splineops")
+    print(f"{'data':8} {'N':>8} {'floor':>9} " + " ".join(f"{head:>16}" for head in heads))
     for name, data in (("walk", random_walk), ("convex", convex)):
         for n in sizes:
             x, y = data(n)
@@ -129,7 +130,7 @@ def accuracy(n: int) -> None:
 
 def memory(n: int) -> None:
     """Peak memory above the imported baseline, in arrays of length n, each case in a process of its own."""
-    print(f"\nPeak memory above the imported and compiled baseline, in float64 arrays of length N = {n} (input included)")
+    print(f"\nPeak memory above the imported baseline, in float64 arrays of length N = {n}, input included")
     for case in ("interpolate p=0", "interpolate p=0.5", "approximate", "p_path"):
         run = [sys.executable, __file__, "--memory-of", case, "--size", str(n)]
         grown = float(subprocess.run(run, check=True, capture_output=True, text=True).stdout)

@@ -15,9 +15,9 @@ from reluctant.network import ReLUNetwork
 from reluctant.solution import Certificate, Solution
 
 if TYPE_CHECKING:
-    from reluctant.solve import approximate, interpolate
+    from reluctant.solve import approximate, critical_p, interpolate
     from reluctant.univariate.piecewise_linear import PiecewiseLinear
-    from reluctant.univariate.ppath import PPath, critical_p, p_path
+    from reluctant.univariate.ppath import PPath, p_path
 
 __version__ = "0.1.0"
 
@@ -39,7 +39,7 @@ _HOME_OF = {
     "PPath": "reluctant.univariate.ppath",
     "PiecewiseLinear": "reluctant.univariate.piecewise_linear",
     "approximate": "reluctant.solve",
-    "critical_p": "reluctant.univariate.ppath",
+    "critical_p": "reluctant.solve",
     "interpolate": "reluctant.solve",
     "p_path": "reluctant.univariate.ppath",
 }

@@ -41,7 +41,10 @@ class HingeTable:
 
 
 def hinge_table(w: Array, b: Array, v: Array, slope: Array, intercept: Array) -> HingeTable:
-    """Tabulate Σ_k v_k (w_k x + b_k)_+ + slope x + intercept for arrays (K,), (K,), (K, m), (m,), (m,)."""
+    """Tabulate Σ_k v_k (w_k x + b_k)_+ + slope x + intercept for arrays (K,), (K,), (K, m), (m,), (m,).
+
+    Accurate while the nonzero kinks, and likewise the slope changes in their unit, span less than about 2^1500.
+    """
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         kink = -b / w
     # No float lies beyond the kink of a neuron that is left out here: it is a line or never active.

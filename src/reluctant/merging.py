@@ -23,7 +23,7 @@ def merge(network: ReLUNetwork, rtol: float, affine: bool, floor: ArrayLike = 0.
     group, first = groups_of_equal_rows(hinge, rtol, floor, up_to_sign=affine)
     leader = first[group]
     # v (t)_+ = v (−t)_+ + v t
-    turned = np.sum((hinge * hinge[leader])[:, :-1], axis=1) < 0
+    turned = np.sum(hinge[:, :-1] * hinge[leader, :-1], axis=1) < 0
     lines = np.concatenate([lines, incoming[turned][:, :, None] * outgoing[turned][:, None, :]])
     joined = _sums(outgoing * (scale / scale[leader])[:, None], group, len(first))
     part = np.concatenate([network.slope, network.intercept[None]])[None]

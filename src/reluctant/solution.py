@@ -90,6 +90,8 @@ class Solution:
     ----------
     n_neurons, n_parameters : int
         Active neurons; nonzero hinge parameters (the affine part does not count).
+    max_weight : float
+        Largest |v_k w_k| of the network, biases included; several outputs count with their largest |v_k|.
     """
 
     def __init__(
@@ -114,6 +116,13 @@ class Solution:
         if network is not None:
             self.__dict__["network"] = network
 
+    def replace(self, **changes: Any) -> Solution:
+        """Return the same solution with some of the constructor's arguments changed."""
+        fields: dict[str, Any] = {
+            name: getattr(self, name) for name in ("p", "value", "max_error", "certificate", "history", "function")
+        }
+        return Solution(**(fields | {"network": self.__dict__.get("network")} | changes))
+
     @cached_property
     def network(self) -> ReLUNetwork:
         """The solution as a network; on the line it is built on first access."""
@@ -131,6 +140,22 @@ class Solution:
     def n_parameters(self) -> int:
         """Number of nonzero hinge parameters."""
         return self.network.n_parameters
+
+    @property
+    def max_weight(self) -> float:
+        """Largest |v_k w_k| of the network, biases included."""
+        f = self.network
+        incoming = np.abs(np.column_stack([f.input_weights, f.biases])).max(axis=1)
+        return float(np.max(incoming * np.abs(f.output_weights).max(axis=1), initial=0.0))
+
+    def hinge_distance(self, X: ArrayLike) -> float:
+        """Smallest Euclidean distance of a row of X (N, d) to a hinge w_k · x + b_k = 0; infinite without hinges."""
+        f = self.network
+        X = np.asarray(X, dtype=np.float64).reshape(-1, f.n_inputs)
+        norms = np.linalg.norm(f.input_weights, axis=1)
+        kinked = norms > 0
+        heights = np.abs(X @ f.input_weights[kinked].T + f.biases[kinked]) / norms[kinked]
+        return float(np.min(heights, initial=np.inf))
 
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
         """Evaluate the solution: the link-local table on the line, the network else.

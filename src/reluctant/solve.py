@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -21,6 +22,7 @@ def interpolate(
     p: float = 0.0,
     *,
     affine: bool | None = None,
+    halve_p: bool = False,
     minimize: Minimize = "parameters",
     target: int | None = None,
     start: ReLUNetwork | None = None,
@@ -50,6 +52,9 @@ def interpolate(
         Whether the network has a free affine part. By default, as in the paper, it does for one input and does not for
         more. Without one the function on the line is realised by orienting its neurons, with up to two more where
         that is not enough.
+    halve_p : bool
+        Solve for p, p / 2, p / 4, … until nothing gets sparser, the practical rule of [NN], and return the sparsest
+        of them; its `p` says which it was. In R^d `time_limit` is for each.
     minimize : {"parameters", "neurons"}
         In R^d with p = 0: what is counted. On the line both are the number of knots.
     target : int, optional
@@ -109,15 +114,26 @@ def interpolate(
     rtol = None if rtol is None else check_number(rtol, "rtol")
     X, y = check_table(X, y)
     options = _options(minimize, target, start, time_limit, random_state, n_jobs, verbose, X, y)
+    if halve_p and p == 0:
+        raise ValueError("halve_p needs a p greater than 0 to begin with, got p = 0")
     if X.shape[1] == 1 and y.ndim == 1:
         from reluctant.univariate import interpolation
 
         x = X[:, 0]
-        solution = interpolation.interpolate_line(x, y, p, interpolation.RTOL if rtol is None else rtol)
-        return interpolation.without_affine_part(solution, x) if affine is False else solution
-    from reluctant.multivariate import solutions
+        line_rtol = interpolation.RTOL if rtol is None else rtol
 
-    return solutions.interpolate_space(X, y, p, _has_affine_part(affine, X), solutions.Effort(**options))
+        def solve(p: float) -> Solution:
+            solution = interpolation.interpolate_line(x, y, p, line_rtol)
+            return interpolation.without_affine_part(solution, x) if affine is False else solution
+    else:
+        from reluctant.multivariate import solutions
+
+        effort = solutions.Effort(**options)
+
+        def solve(p: float) -> Solution:
+            return solutions.interpolate_space(X, y, p, _has_affine_part(affine, X), effort)
+
+    return _sparsest_by_halving(solve, p) if halve_p else solve(p)
 
 
 def approximate(
@@ -193,9 +209,59 @@ def approximate(
         return interpolation.without_affine_part(solution, x) if affine is False else solution
     from reluctant.multivariate import solutions
 
-    return solutions.approximate_space(
-        X, y, epsilon * (1 + rtol), _has_affine_part(affine, X), solutions.Effort(**options)
-    )
+    return solutions.approximate_space(X, y, epsilon, rtol, _has_affine_part(affine, X), solutions.Effort(**options))
+
+
+def critical_p(X: ArrayLike, y: ArrayLike, *, width: float = 1e-10) -> float:
+    """Return p*, the largest q such that every p < q gives a sparsest interpolant; 1.0 if that never ends.
+
+    On the line p* is certified to `width`. In R^d it is known for tiny problems, up to four points in the plane, where
+    all extreme points of the finite program [NN, Lemma 4.1] are compared; the lower end of its bracket is returned.
+
+    Parameters
+    ----------
+    X : array_like, shape (N,), (N, 1) or (N, d)
+        Inputs in any order.
+    y : array_like, shape (N,)
+        Targets.
+    width : float, default 1e-10
+        Width to which p* is known; on the line `p_path` tells where something below it stays unresolved.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If the input is not a table of finite numbers, or in R^d too large.
+    InfeasibleError
+        If one x comes with different y.
+
+    Examples
+    --------
+    >>> critical_p([-2, -1, 0, 1, 2, 3], [0, 0, 1, 1, 0, 0])
+    1.0
+    """
+    X, y = check_table(X, y)
+    width = check_number(width, "width", strict=True)
+    if X.shape[1] == 1:
+        from reluctant.univariate import ppath
+
+        return ppath.critical_p(X, y, width=width)
+    from reluctant.multivariate.vertices import critical_exponent, enumerate_vertices
+
+    return critical_exponent(enumerate_vertices(X, y), width).lower
+
+
+def _sparsest_by_halving(solve: Callable[[float], Solution], p: float) -> Solution:
+    best = solve(p)
+    while True:
+        p /= 2
+        next_one = solve(p)
+        if (next_one.n_parameters, next_one.n_neurons) >= (best.n_parameters, best.n_neurons):
+            return best
+        best = next_one
 
 
 def _has_affine_part(affine: bool | None, X: np.ndarray) -> bool:

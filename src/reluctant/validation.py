@@ -118,7 +118,7 @@ def as_number(value: Any) -> float:
     try:
         return float(value)
     except OverflowError:
-        return math.inf if value > 0 else -math.inf
+        return math.inf
 
 
 def check_integer(value: Any, name: str, *, low: int) -> int:

@@ -5,7 +5,6 @@ from reluctant import ReLUNetwork
 from reluctant.multivariate.bounds import (
     certificate_for,
     elementary_bound,
-    enumerated_bound,
     generic_bound,
     value_certificate,
 )
@@ -145,13 +144,3 @@ def test_value_bound_is_below_the_minimum(p):
 def test_bad_quantity_is_refused():
     with pytest.raises(ValueError, match="quantity"):
         generic_bound("layers", [[0.0]])
-
-
-def test_enumerated_bound_proves_small_problems_and_declines_large_ones():
-    X, y = uniform(6, 3, 0)
-    proved = enumerated_bound("parameters", X, y, found=6)
-    certificate = certificate_for("parameters", X, y, found=6, proved=proved)
-    assert (certificate.kind, certificate.lower_bound) == ("proved", 6)
-    assert "without a bound on the weights" in certificate.reason
-    X, y = uniform(20, 5, 0)
-    assert enumerated_bound("parameters", X, y, found=20) is None

@@ -9,7 +9,7 @@ from scipy.optimize import linprog
 from reluctant import InfeasibleError
 from reluctant.multivariate import _exclusion
 from reluctant.multivariate.cells import cell_table, support_cells
-from reluctant.multivariate.exact import fewest_neurons, fewest_parameters
+from reluctant.multivariate.exact import enumeration_size, fewest_neurons, fewest_parameters
 from reluctant.multivariate.patterns import enumerate_patterns, homogeneous
 from reluctant.multivariate.vertices import enumerate_vertices
 
@@ -261,3 +261,14 @@ def test_every_span_that_holds_the_labels_is_found(seed):
             for K in range(1, budget + 1)
             for chosen in combinations(range(len(cells)), K)
         )
+
+
+@pytest.mark.parametrize(("N", "d", "known"), [(5, 2, 4), (6, 1, 5), (5, 3, 3)])
+def test_size_of_an_enumeration_is_foreseen(N, d, known):
+    X, y = uniform(N, d, 0)
+    n_cells, n_sets = enumeration_size("parameters", X, known)
+    assert 0.8 * n_cells <= len(support_cells(X, known - 1)) <= n_cells
+    assert 0.6 * n_sets <= fewest_parameters(X, y, known=known).n_sets <= n_sets
+    neuron_cells, neuron_sets = enumeration_size("neurons", X, 2)
+    assert neuron_sets == 1 + neuron_cells
+    assert neuron_cells == len(enumerate_patterns(X)[0]) - 1

@@ -93,14 +93,18 @@ def test_path_is_optimal_wherever_enumeration_looks(kind: int) -> None:
     rng = np.random.default_rng(kind)
     for n in [2, 3, 4, 5, 6, 7, 8, 9, 10]:
         for _ in range(5):
-            check_against_enumeration(random_run(rng, kind, n))
+            g = random_run(rng, kind, n)
+            check_against_enumeration(g, slack=1e-10)
+            check_against_enumeration(g, tie_rtol=0.0)
 
 
 @pytest.mark.slow
-def test_path_is_optimal_on_thousands_of_runs() -> None:
+def test_path_is_optimal_on_a_thousand_runs() -> None:
     rng = np.random.default_rng(100)
-    for _ in range(3000):
-        check_against_enumeration(random_run(rng, int(rng.integers(6)), int(rng.integers(2, 12))))
+    for _ in range(1000):
+        g = random_run(rng, int(rng.integers(6)), int(rng.integers(2, 12)))
+        check_against_enumeration(g, slack=1e-10)
+        check_against_enumeration(g, tie_rtol=0.0)
 
 
 @settings(max_examples=100, deadline=None)
@@ -279,7 +283,7 @@ def test_bernstein_bounds_are_below_the_costs_and_close(p0: float, p1: float) ->
 def test_magnitudes_from_1e_minus_12_to_1e12_in_one_run_make_no_false_claim() -> None:
     rng = np.random.default_rng(10)
     for _ in range(60):
-        check_against_enumeration((10 ** rng.uniform(-12, 12, 10)).tolist(), GRID[::3])
+        check_against_enumeration((10 ** rng.uniform(-12, 12, 10)).tolist(), GRID[::3], tie_rtol=0.0)
 
 
 def test_what_float64_cannot_tell_is_reported_and_not_claimed() -> None:

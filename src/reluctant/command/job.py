@@ -164,22 +164,12 @@ def _exported(job: Job, solution: Solution, x: Array, y: Array) -> tuple[Solutio
         if _excess(job.tolerance, tighter, rounded) == 0:
             if tighter.n_neurons > solution.n_neurons:
                 return solution, c, Remedy(tolerance, tighter.n_neurons)
-            return _with_certificate(tighter, solution), rounded, None
+            return tighter.replace(certificate=solution.certificate), rounded, None
     return solution, c, None
 
 
 def _rounded_down(value: float, digits: int = 6) -> float:
     return float(Context(prec=digits, rounding=ROUND_DOWN).create_decimal_from_float(value))
-
-
-def _with_certificate(solution: Solution, other: Solution) -> Solution:
-    return Solution(
-        p=solution.p,
-        value=solution.value,
-        max_error=solution.max_error,
-        certificate=other.certificate,
-        function=solution.function,
-    )
 
 
 def _excess(tolerance: float | None, solution: Solution, c: CExport) -> float:

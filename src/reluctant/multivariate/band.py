@@ -28,9 +28,11 @@ from reluctant.multivariate.reweighted import (
 )
 from reluctant.objective import lp_power
 
-_LEVELS = (1e-2, 1e-3, 1e-4)
-_PATIENCE = (10, 15, 15)
+_LEVELS = (1e-2, 1e-3, 1e-4, 1e-5)
+_PATIENCE = (10, 15, 15, 15)
 _REHEATED = 0.5
+_LAST = 1e-1  # of the smallest λ: where the support is read off
+_WORTH_TRYING = 1.5  # times the best size
 _MARGIN = 1e-3  # share of the tolerance kept free when aiming into the band
 _GUARD = 0.9  # points beyond this share of their tolerance are held where they are
 _FREE = 1e3  # metric of the free affine part
@@ -217,6 +219,8 @@ def sparsest_within(
             heated = (best.signs, best.U) if best is not None and rng.random() < _REHEATED else None
             history = () if best is None else best.history
             for signs, U in search_round(band, rng, heated, p, clock.expired):
+                if best is not None and np.count_nonzero(U) > _WORTH_TRYING * best.n_parameters:
+                    continue
                 found = _pruned(band, signs, U, rounds, history, clock.expired)
                 if found is not None and (best is None or _order(found) < _order(best)):
                     best, history = found, found.history
@@ -230,23 +234,33 @@ def _order(network: Interpolant) -> tuple[int, float]:
     return network.n_parameters, float(lp_power(network.U, 0.5))
 
 
-def search_round(band: Band, rng: np.random.Generator, heated: Hinges | None, p: float, stop: Callable[[], bool]):
-    """Down the ladder from random neurons, or from `heated` at a random rung; yields the basin kept at every rung."""
+def search_round(
+    band: Band, rng: np.random.Generator, heated: Hinges | None, p: float, stop: Callable[[], bool]
+) -> Iterator[Hinges]:
+    """Down the ladder from random neurons, or from `heated` at a random rung: the basins to try.
+
+    Every basin comes twice: as it is, and relaxed to a vanishing penalty, where more weights survive.
+    """
     data = band.data
     lams = penalty_unit(data) * np.asarray(_LEVELS)
     if heated is None:
-        first, state = 0, annealed_start(data, rng, lams[0], p)
+        first, state = 0, annealed_start(data, rng, lams[0], p, stop)
     else:
         first, state = int(rng.integers(len(lams))), heated
+    vanishing = partial(
+        anneal_within, band, lams=np.geomspace(lams[-1], _LAST * lams[-1], 6), epsilons=np.full(6, EPS), p=p
+    )
     above = lams[first]
     for lam, patience in zip(lams[first:], _PATIENCE[first:]):
         if stop():
             return
         state = anneal_within(band, *state, np.geomspace(above, lam, 4), np.full(4, EPS), p)
         yield state
+        yield vanishing(*state)
         relax = partial(anneal_within, band, lams=np.full(6, lam), epsilons=np.geomspace(0.1, EPS, 6), p=p)
         state = hop(rng, data, state, relax, partial(penalised_within, band, lam=lam, p=p), patience, stop)
         yield state
+        yield vanishing(*state)
         above = lam
 
 

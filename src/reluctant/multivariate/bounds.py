@@ -94,45 +94,6 @@ def elementary_bound(
     return max(known, key=lambda pair: pair[0])
 
 
-def enumerated_bound(
-    quantity: Count,
-    X: ArrayLike,
-    y: ArrayLike,
-    *,
-    affine: bool = False,
-    found: int,
-    most_sets: int = 5_000_000,
-    time_limit: float | None = None,
-) -> tuple[int, str] | None:
-    """A bound and its reason by enumeration, where that is a matter of seconds; None where it is not.
-
-    Parameters
-    ----------
-    quantity : {"parameters", "neurons"}
-    X : array_like, shape (N, d)
-    y : array_like, shape (N,)
-    affine : bool
-    found : int
-        Count of a network at hand; the enumeration tries to exclude all smaller ones.
-    most_sets : int
-        Sets of cells the enumeration may look at; a million takes about a second.
-    time_limit : float, optional
-        Seconds.
-
-    Examples
-    --------
-    >>> enumerated_bound("parameters", [[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [1.0, 1.0, 0.0], found=3)[0]
-    3
-    """
-    from reluctant.multivariate import exact
-
-    if np.ndim(y) == 2 or len(np.asarray(y)) > 63 or exact.sets_below(quantity, X, found) > most_sets:
-        return None
-    enumerate_ = exact.fewest_parameters if quantity == "parameters" else exact.fewest_neurons
-    proof = enumerate_(X, y, affine=affine, known=found, time_limit=time_limit)
-    return proof.lower_bound, proof.reason
-
-
 def certificate_for(
     quantity: Count,
     X: ArrayLike,

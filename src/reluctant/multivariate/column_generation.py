@@ -21,7 +21,7 @@ from reluctant.validation import as_floats
 
 Array = NDArray[np.float64]
 
-ENUMERATED = 20_000_000  # rays times points up to which pricing looks at every ray
+ENUMERATED = 30_000_000  # rays times points up to which pricing looks at every ray, in about half a gigabyte
 _BATCH = 50  # columns added at a time
 _SAMPLES = 500  # random rays looked at before the exact pricing of a large problem
 _RANDOM_IMPROVEMENT = 1.01

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from reluctant.multivariate._exclusion import CellTable, spans_near, start_search
 from reluctant.multivariate.cells import Cell, cell_table, support_cells
-from reluctant.multivariate.problem import Problem
+from reluctant.multivariate.problem import INTERPOLATES, Problem
 from reluctant.multivariate.realisation import Examiner
 from reluctant.network import ReLUNetwork
 
@@ -115,31 +115,34 @@ def fewest_neurons(
     return _enumerate(problem, cells, np.ones(len(cells), np.int64), "neurons", known, time_limit)
 
 
-def sets_below(quantity: Literal["parameters", "neurons"], X: ArrayLike, known: int) -> int:
-    """Sets of cells with cost below `known`: what an enumeration that is to prove it looks at, to size it up.
+def enumeration_size(quantity: Literal["parameters", "neurons"], X: ArrayLike, known: int) -> tuple[int, int]:
+    """Cells, and sets of cells with cost below `known`: what an enumeration that is to prove `known` looks at.
+
+    Ten thousand cells take about a second to list, a million sets a second to look at.
 
     Parameters
     ----------
     quantity : {"parameters", "neurons"}
     X : array_like, shape (N, d)
-        Only its shape counts; the number is a bound, nearly met in general position.
+        Only its shape counts; the numbers are bounds, nearly met in general position.
     known : int
+
+    Returns
+    -------
+    n_cells, n_sets : int
 
     Examples
     --------
-    About a million sets take a second:
-
-    >>> sets_below("parameters", np.zeros((8, 3)), 8)
-    3283701
+    >>> enumeration_size("parameters", np.zeros((8, 3)), 8)
+    (456, 3283701)
     """
     N, d = np.shape(X)
-    cells = {size: _cells_of_size(N, d, size) for size in range(1, d + 2)}
-    if quantity == "neurons":
-        cells = {1: cells[d + 1]}
-    ways = [1] + [0] * max(known - 1, 0)  # ways[c]: sets of cost c, one support size after the other
-    for cost, number in cells.items():
+    sizes = range(1, min(d + 1, known - 1) + 1) if quantity == "parameters" else [d + 1]
+    cells = [(size if quantity == "parameters" else 1, _cells_of_size(N, d, size)) for size in sizes]
+    ways = [1] + [0] * max(known - 1, 0)  # ways[c]: sets of cost c, one size of support after the other
+    for cost, number in cells:
         ways = [sum(comb(number, k) * ways[c - k * cost] for k in range(c // cost + 1)) for c in range(len(ways))]
-    return sum(ways)
+    return sum(number for _, number in cells), sum(ways)
 
 
 def _cells_of_size(N: int, d: int, size: int) -> int:
@@ -164,8 +167,8 @@ def _enumerate(
     def proof(bound: int, network: ReLUNetwork | None, why: str = "") -> Proof:
         programs = f", {examiner.n_excluded} signed sets by linear programs in float64" if examiner.n_excluded else ""
         reason = (
-            f"enumeration of all {n_sets} sets of activation patterns and supports up to there, "
-            f"without a bound on the weights{programs}{why}"
+            f"enumeration of {n_sets} sets of activation patterns and supports, none below it within "
+            f"{INTERPOLATES:g} max|y| of the labels, without a bound on the weights{programs}{why}"
         )
         return Proof(bound, network, reason, n_sets)
 

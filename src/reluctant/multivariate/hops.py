@@ -31,11 +31,11 @@ def n_start(data: Data) -> int:
     return max(6, data.n_equations // 4)
 
 
-def annealed_start(data: Data, rng: np.random.Generator, lam: float, p: float) -> Hinges:
+def annealed_start(data: Data, rng: np.random.Generator, lam: float, p: float, stop: Callable[[], bool]) -> Hinges:
     """Random neurons annealed down to the penalty λ."""
     n = n_start(data)
     state = random_hinges(rng, data, n, 2 * np.sqrt(2 / n))
-    return anneal(data, *state, np.geomspace(5 * lam, lam, 10), np.geomspace(0.3, EPS, 10), p)
+    return anneal(data, *state, np.geomspace(5 * lam, lam, 10), np.geomspace(0.3, EPS, 10), p, stop=stop)
 
 
 def relax(data: Data, signs: Array, U: Array, lam: float, p: float) -> Hinges:

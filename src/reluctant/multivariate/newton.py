@@ -22,6 +22,7 @@ FREE_WEIGHT = 10.0
 CHORD_STEPS = 5
 CHORD_FALL = 0.3
 STALL_WINDOW = 5
+STALL_FALL = 0.5
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def solve(
     for _ in range(max_iterations):
         if largest <= tol or not unknowns.size or stop():
             break
-        if stall and len(energies) > STALL_WINDOW and energies[-1] > 0.25 * energies[-1 - STALL_WINDOW]:
+        if stall and len(energies) > STALL_WINDOW and energies[-1] > STALL_FALL * energies[-1 - STALL_WINDOW]:
             break
         single = data.n_equations >= SINGLE_FROM and largest > SINGLE_UNTIL
         lowest = 1e-7 if single else 1e-12

@@ -151,7 +151,7 @@ def search_round(
     unit = penalty_unit(data)
     lams = unit * np.asarray(_LEVELS)
     if heated is None:
-        first, state = 0, annealed_start(data, rng, lams[0], p)
+        first, state = 0, annealed_start(data, rng, lams[0], p, stop)
     else:
         first, state = int(rng.integers(len(lams))), heated
     above = lams[first]

@@ -37,7 +37,7 @@ Ladder = tuple[tuple[float, ...], tuple[int, ...]]  # decreasing λ, and hops wi
 _LADDERS: tuple[Ladder, ...] = (
     ((1e-2, 1e-3, 1e-4), (15, 25, 25)),
     ((3e-3, 1e-3), (15, 30)),
-    ((3e-2, 3e-3, 3e-4), (10, 20, 20)),
+    ((3e-2, 3e-3, 3e-4, 3e-5), (10, 20, 20, 20)),  # the last rung finds weak weights
 )
 _EXACT = 1e-10  # of max|y|: a residual that counts as exact
 _MOST_UNKNOWNS = 0.6  # of the equations: a basin with more is not tried
@@ -163,12 +163,14 @@ def descend(data: Data, rng: np.random.Generator, ladder: Ladder, p: float, stop
     levels, patience = ladder
     unit = penalty_unit(data)
     lams = unit * np.asarray(levels)
-    state = annealed_start(data, rng, lams[0], p)
+    state = annealed_start(data, rng, lams[0], p, stop)
     above = lams[0]
     for lam, hops in zip(lams, patience):
-        state = anneal(data, *state, np.geomspace(above, lam, 4), np.full(4, EPS), p)
+        state = anneal(data, *state, np.geomspace(above, lam, 4), np.full(4, EPS), p, stop=stop)
+        if stop():
+            return None
         found = exact_network(data, *state, lams[-1], unit * _LAST, p, stop)
-        if found is not None or stop():
+        if found is not None:
             return found
         value = partial(penalised_value, data, lam=lam, p=p)
         state = hop(rng, data, state, partial(relax, data, lam=lam, p=p), value, hops, stop)

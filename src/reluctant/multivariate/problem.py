@@ -15,6 +15,7 @@ from reluctant.validation import as_floats
 
 Array = NDArray[np.float64]
 
+MOST_ROWS = 63  # a set of points is a bit set
 INTERPOLATES = 1e-9  # largest error, relative to max|y|, of what counts as an interpolant
 
 
@@ -35,8 +36,8 @@ class Problem:
         if y.ndim != 1:
             raise ValueError(f"y has {y.shape[1]} outputs; the exact solvers take one")
         Xbar = homogeneous(X)
-        if len(y) > 63:
-            raise ValueError(f"X has {len(y)} distinct rows; an enumeration is for at most 63")
+        if len(y) > MOST_ROWS:
+            raise ValueError(f"X has {len(y)} distinct rows; an enumeration is for at most {MOST_ROWS}")
         x_unit, y_unit = _power_of_two(np.abs(Xbar).max(axis=0)), float(_power_of_two(np.abs(y).max()))
         return cls(Xbar / x_unit, y / y_unit, affine, x_unit, y_unit)
 
@@ -56,7 +57,7 @@ class Problem:
 
 
 def distinct_rows(X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
-    """X (N, d) and y (N,) or (N, m) without repeated rows, sorted.
+    """X (N, d) and y (N,) or (N, m) without the repeats of a row.
 
     Raises
     ------
@@ -66,7 +67,7 @@ def distinct_rows(X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
     X, y = as_floats(X, "X"), as_floats(y, "y")
     if X.ndim != 2 or y.shape[:1] != X.shape[:1]:
         raise ValueError(f"X must have shape (N, d) and y one entry a row, got {X.shape} and {y.shape}")
-    rows, first, copy_of = np.unique(X, axis=0, return_index=True, return_inverse=True)
+    _, first, copy_of = np.unique(X, axis=0, return_index=True, return_inverse=True)
     differs = (y != y[first][copy_of]).reshape(len(y), -1).any(axis=1)
     if differs.any():
         i = int(np.argmax(differs))
@@ -74,7 +75,32 @@ def distinct_rows(X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
         raise InfeasibleError(
             f"rows {j} and {i} of X are equal but have y = {y[j]!s} and y = {y[i]!s}; merge them or allow a tolerance"
         )
-    return rows, y[first]
+    kept = np.sort(first)
+    return X[kept], y[kept]
+
+
+def distinct_bands(X: Array, y: Array, half_width: Array) -> tuple[Array, Array, Array]:
+    """X (N, d), middles and half-widths (N,) of the bands y ± half_width, those of repeated rows intersected.
+
+    Raises
+    ------
+    InfeasibleError
+        If the bands of equal rows have no value in common.
+    """
+    rows, copy_of = np.unique(X, axis=0, return_inverse=True)
+    if len(rows) == len(X):
+        return X, y, half_width
+    low, high = np.full(len(rows), -np.inf), np.full(len(rows), np.inf)
+    np.maximum.at(low, copy_of, y - half_width)
+    np.minimum.at(high, copy_of, y + half_width)
+    if (low > high).any():
+        of_row = np.flatnonzero(copy_of == int(np.argmax(low > high)))
+        i, j = sorted((int(of_row[np.argmin(y[of_row])]), int(of_row[np.argmax(y[of_row])])))
+        raise InfeasibleError(
+            f"rows {i} and {j} of X are equal but y = {y[i]!s} and y = {y[j]!s} differ by more than the tolerances "
+            f"allow; a tolerance of {abs(y[i] - y[j]) / 2:g} at both would do"
+        )
+    return rows, 0.5 * low + 0.5 * high, 0.5 * high - 0.5 * low
 
 
 def _power_of_two(size: Array) -> Array:

@@ -8,6 +8,7 @@ activation pattern, and the quadratic majorant [CWB] is minimised by a weighted 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -134,7 +135,7 @@ def majorised_descent(data: Data, signs: Array, U: Array, lam: float, eps: float
         return 0.5 * float(r @ r) + lam / p * float(((u * u + eps * eps) ** (p / 2)).sum()), trial
 
     value, U = objective(u)
-    for _ in range(steps):
+    for _ in range(steps if len(u) else 0):
         A = data.design(signs, U, support)
         target = weighted_ridge(A, (u * u + eps * eps) ** (1 - p / 2), data.targets, lam)
         if target is None:
@@ -169,10 +170,11 @@ def anneal(
     p: float,
     steps: int = 3,
     drop: float = 1e-3,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Hinges:
     """Majorised descent along a schedule of (λ, ε), dropping what has become negligible after each stage."""
     for lam, eps in zip(lams, epsilons):
-        if not len(signs):
+        if not len(signs) or stop():
             break
         signs, U = drop_small(signs, majorised_descent(data, signs, U, lam, eps, p, steps), drop)
     return signs, U

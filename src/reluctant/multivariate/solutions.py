@@ -10,13 +10,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reluctant.multivariate.band import sparsest_within
 from reluctant.multivariate.bounds import Count, certificate_for, value_certificate
 from reluctant.multivariate.column_generation import minimise_l1
-from reluctant.multivariate.exact import Proof, fewest_neurons, fewest_parameters
-from reluctant.multivariate.interpolant import PREFERRED_P, Units, sparsest_interpolant
+from reluctant.multivariate.exact import Proof, enumeration_size, fewest_neurons, fewest_parameters
+from reluctant.multivariate.interpolant import PREFERRED_P, Found, Units, sparsest_interpolant
 from reluctant.multivariate.path_norm import Interpolant, minimise_path_norm
 from reluctant.multivariate.planted import Recovery, recover
-from reluctant.multivariate.problem import INTERPOLATES, distinct_rows
+from reluctant.multivariate.problem import INTERPOLATES, MOST_ROWS, distinct_bands, distinct_rows
 from reluctant.multivariate.search import Improvement
 from reluctant.multivariate.state import Weights
 from reluctant.multivariate.vertices import enumerate_vertices, minimise_lp
@@ -25,17 +26,18 @@ from reluctant.solution import Certificate, Solution
 
 Array = NDArray[np.float64]
 
-PROVABLE_ROWS, PROVABLE_INPUTS = 8, 3
-"""Up to this size the optimum is proved by enumeration, within `PROVING_SECONDS`."""
-PROVING_SECONDS = 2.0
+ENUMERATED_CELLS, ENUMERATED_SETS = 20_000, 4_000_000
+"""Up to so many cells and sets of cells, a matter of seconds, the optimum is proved by enumeration."""
+PROVING_SECONDS = 5.0
 VERTEX_ROWS, VERTEX_INPUTS = 4, 2
 CONVEX_ROWS = 30
 """Up to these sizes the ℓp value is minimised exactly: over all extreme points, and by a convex program for p = 1."""
+HOPPED_ROWS = 100
+"""Larger problems hop from the interpolant that Newton-prune finds, not from random neurons."""
 DEFAULT_SECONDS = 10.0
 """Time for a search that has no target to stop at."""
-PLANTED_RESTARTS = 4
-PLANTED_SHARE = 0.2
-LEAST_PLANTED_SECONDS = 1.0
+PLANTED_RESTARTS, PLANTED_RESTARTS_FEW_ROWS, FEW_ROWS = 4, 2, 30
+PLANTED_SHARE, LEAST_PLANTED_SECONDS = 0.2, 1.0
 """A planted network is looked for this often, and no longer than this or a share of the time of the first search."""
 
 
@@ -78,29 +80,18 @@ def sparsest(X: Array, y: Array, affine: bool, effort: Effort) -> Solution:
     began = time.monotonic()
     rows, labels = distinct_rows(X, y)
     rng = np.random.default_rng(effort.random_state)
-    found = sparsest_interpolant(
-        rows,
-        labels,
-        affine=affine,
-        minimize=effort.minimize,
-        start=effort.start,
-        time_limit=effort.time_limit,
-        target=effort.target,
-        n_jobs=effort.n_jobs,
-        random_state=rng,
-        report=effort.report,
-    )
+    found = _newton_prune(rows, labels, affine, effort._replace(random_state=rng))
     network, proof = found.network, None
     elapsed = time.monotonic() - began
     left = np.inf if effort.time_limit is None else effort.time_limit - elapsed
     wanted = effort.target is None or _count(network, effort.minimize) > effort.target
     if wanted and left > 0 and labels.ndim == 1 and found.ended != "interrupted":
-        if len(rows) <= PROVABLE_ROWS and rows.shape[1] <= PROVABLE_INPUTS:
-            proof = _enumerate(rows, labels, affine, network, effort.minimize, min(left, PROVING_SECONDS))
-            network = _better(network, proof.network, effort.minimize)
-        elif effort.minimize == "parameters":
+        network, proof = _enumerated(rows, labels, affine, network, effort.minimize, min(left, PROVING_SECONDS))
+        if proof is None and effort.minimize == "parameters":
             seconds = min(left, max(LEAST_PLANTED_SECONDS, PLANTED_SHARE * elapsed))
-            network = _better(network, _planted(rows, labels, affine, seconds, rng), effort.minimize)
+            planted = _planted(rows, labels, affine, seconds, rng)
+            if planted is not None and planted.n_parameters < network.n_parameters:
+                network, proof = _enumerated(rows, labels, affine, planted, effort.minimize, min(left, PROVING_SECONDS))
     count = _count(network, effort.minimize)
     certificate = certificate_for(
         effort.minimize,
@@ -126,6 +117,9 @@ def smallest_path_norm(X: Array, y: Array, p: float, affine: bool, effort: Effor
     seconds = DEFAULT_SECONDS if effort.time_limit is None else effort.time_limit
     history: tuple = ()
     start = None if effort.start is None else _hinges(effort.start)
+    if start is None and len(rows) > HOPPED_ROWS:
+        effort = effort._replace(target=None, time_limit=0.5 * seconds)
+        start = _hinges(_newton_prune(rows, labels, affine, effort).network)
     certificate = Certificate("value", 0.0, "none", "a local search, whose results from other starts may be lower")
     if not affine and len(rows) <= VERTEX_ROWS and rows.shape[1] <= VERTEX_INPUTS:
         network, value = minimise_lp(enumerate_vertices(rows, labels), p)
@@ -139,7 +133,7 @@ def smallest_path_norm(X: Array, y: Array, p: float, affine: bool, effort: Effor
             rows, labels, p, affine=affine, start=start, time_limit=seconds, random_state=effort.random_state
         )
         if found is None:  # no interpolant in time
-            network = sparsest(rows, labels, affine, effort).network
+            network = _newton_prune(rows, labels, affine, effort).network
         else:
             network, history = _network(found), found.history
     return Solution(
@@ -149,6 +143,49 @@ def smallest_path_norm(X: Array, y: Array, p: float, affine: bool, effort: Effor
         max_error=_max_error(network, X, y),
         certificate=certificate,
         history=history,
+    )
+
+
+def approximate_space(X: Array, y: Array, tolerance: Array, slack: float, affine: bool, effort: Effort) -> Solution:
+    """Solve `reluctant.approximate` for checked data in R^d: an interpolant of the band's middle, pruned within it."""
+    if y.ndim > 1:
+        raise ValueError(f"a tolerance is solved for one output, y has {y.shape[1]}; take one output at a time")
+    if not tolerance.any():
+        return sparsest(X, y, affine, effort).replace(p=None)
+    began = time.monotonic()
+    # Points without tolerance are met as closely as an interpolant meets them; half of the slack is left for rounding.
+    closest = INTERPOLATES * np.max(np.abs(y))
+    allowed = np.maximum(tolerance * (1 + slack), closest)
+    half_width = np.maximum(tolerance * (1 + 0.5 * slack), 0.1 * closest)
+    rows, labels, half_width = distinct_bands(X, y, half_width)
+    seconds = DEFAULT_SECONDS if effort.time_limit is None else effort.time_limit
+    first = _newton_prune(rows, labels, affine, effort._replace(time_limit=0.3 * seconds))
+    left = max(seconds - (time.monotonic() - began), 0.0)
+    found = sparsest_within(
+        rows,
+        labels,
+        half_width,
+        affine=affine,
+        start=_hinges(first.network),
+        time_limit=left,
+        random_state=effort.random_state,
+    )
+    network = first.network
+    if found is not None:
+        within = _network(found)
+        if (np.abs(within(X) - y) <= allowed).all():
+            network = _better(network, within, effort.minimize)
+    count = _count(network, effort.minimize)
+    certificate = certificate_for(
+        effort.minimize, rows, labels, affine=affine, found=count, tolerance=float(half_width.max())
+    )
+    return Solution(
+        network=network,
+        p=None,
+        value=float(network.path_norm(0.0)),
+        max_error=_max_error(network, X, y),
+        certificate=certificate,
+        history=first.history,
     )
 
 
@@ -162,11 +199,32 @@ def _network(found: Interpolant | Recovery) -> ReLUNetwork:
     return Weights(found.U, found.signs[:, None], found.affine[:, None]).to_network()
 
 
-def _enumerate(
+def _newton_prune(rows: Array, labels: Array, affine: bool, effort: Effort) -> Found:
+    return sparsest_interpolant(
+        rows,
+        labels,
+        affine=affine,
+        minimize=effort.minimize,
+        start=effort.start,
+        time_limit=effort.time_limit,
+        target=effort.target,
+        n_jobs=effort.n_jobs,
+        random_state=effort.random_state,
+        report=effort.report,
+    )
+
+
+def _enumerated(
     rows: Array, labels: Array, affine: bool, network: ReLUNetwork, minimize: Count, seconds: float
-) -> Proof:
+) -> tuple[ReLUNetwork, Proof | None]:
+    """The network, or a sparser one, and the proof, where enumeration is a matter of seconds; else None."""
+    count = _count(network, minimize)
+    n_cells, n_sets = enumeration_size(minimize, rows, count)
+    if len(rows) > MOST_ROWS or n_cells > ENUMERATED_CELLS or n_sets > ENUMERATED_SETS:
+        return network, None
     fewest = fewest_parameters if minimize == "parameters" else fewest_neurons
-    return fewest(rows, labels, affine=affine, known=_count(network, minimize), time_limit=seconds)
+    proof = fewest(rows, labels, affine=affine, known=count, time_limit=seconds)
+    return _better(network, proof.network, minimize), proof
 
 
 def _planted(rows: Array, labels: Array, affine: bool, seconds: float, rng: np.random.Generator) -> ReLUNetwork | None:
@@ -177,7 +235,7 @@ def _planted(rows: Array, labels: Array, affine: bool, seconds: float, rng: np.r
         labels / units.y[0],
         affine=affine,
         time_limit=seconds,
-        max_restarts=PLANTED_RESTARTS,
+        max_restarts=PLANTED_RESTARTS if len(rows) > FEW_ROWS else PLANTED_RESTARTS_FEW_ROWS,
         random_state=rng,
     )
     if recovery is None:

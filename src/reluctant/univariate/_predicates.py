@@ -2,7 +2,8 @@
 
 A float determinant is trusted beyond its error bound; else it is evaluated as an expansion of floats whose
 sum is exact [Shewchuk 1997]. The differences are first brought near 2^500 by powers of two, so that no
-product in the expansion underflows or overflows.
+product in the expansion underflows or overflows. This is exact while differences do not overflow and the
+coordinates of one axis span less than 2^1400, those of both axes together less than 2^1800.
 """
 
 from __future__ import annotations

@@ -217,19 +217,29 @@ def _smallest_step(rate, offset, tolerance):
 @njit(cache=True)
 def _first_in_range(a, m, low, high):
     """Smallest j ≥ 0 with low ≤ a j mod m ≤ high, by Euclid's algorithm; −1 for none within the largest step."""
-    if low == 0:
-        return 0
-    if 2 * a > m:
-        a, low, high = m - a, m - high, m - low
-    if a == 0:
-        return -1
-    j = (low + a - 1) // a
-    if a * j <= high:
-        return j
-    wraps = _first_in_range(m % a, a, (-high) % a, (-low) % a)
-    if wraps < 0 or wraps > _LARGEST_STEP:
-        return -1
-    return (low + m * wraps + a - 1) // a
+    steps = np.empty((_BITS + 2, 3), np.int64)  # (a, m, low) of the problems that are reduced
+    depth = 0
+    while True:
+        if low == 0:
+            j = np.int64(0)
+            break
+        if 2 * a > m:
+            a, low, high = m - a, m - high, m - low
+        if a == 0:
+            return np.int64(-1)
+        j = (low + a - 1) // a
+        if a * j <= high:
+            break
+        steps[depth] = a, m, low
+        depth += 1
+        a, m, low, high = m % a, a, (-high) % a, (-low) % a
+    while depth > 0:
+        if j > _LARGEST_STEP:
+            return np.int64(-1)
+        depth -= 1
+        a, m, low = steps[depth]
+        j = (low + m * j + a - 1) // a
+    return j
 
 
 @njit(cache=True)

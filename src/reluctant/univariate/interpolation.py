@@ -77,14 +77,8 @@ def without_affine_part(solution: Solution, x: Array) -> Solution:
             "were used, and the fewest of that kind are not known"
         )
         certificate = Certificate(certificate.quantity, 0.0, "none", reason)
-    return Solution(
-        network=network,
-        p=solution.p,
-        value=network.path_norm(0.0 if solution.p is None else solution.p),
-        max_error=solution.max_error,
-        certificate=certificate,
-        function=solution.function,
-    )
+    value = network.path_norm(0.0 if solution.p is None else solution.p)
+    return solution.replace(network=network, value=value, certificate=certificate)
 
 
 def solution_of_matching(x: Array, y: Array, corners: Corners, merged: NDArray[np.bool_], p: float) -> Solution:

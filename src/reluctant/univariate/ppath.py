@@ -247,7 +247,8 @@ def p_path(
         `reluctant.interpolate`.
     tie_rtol : float, default 1e-10
         Slope changes closer than this, relatively, count as equal. Solutions with the same slope changes tie for every
-        p; the one whose merged pairs lie leftmost is returned.
+        p; the one whose merged pairs lie leftmost is returned. Raise it where rounding of y alone makes equal jumps
+        differ by more, as for a parabola on a fine grid.
 
     Returns
     -------

@@ -23,7 +23,7 @@ _ROUNDING = 2.0**-50  # of the largest bound: what evaluating a link may add to 
 def approximate_line(x: Array, y: Array, tolerance: Array, slack: float) -> Solution:
     """Fewest knots within |f(x_i) − y_i| ≤ ε_i for checked data; see `reluctant.approximate`."""
     if not tolerance.any():
-        return _without_p(interpolate_line(x, y, 0.0, RTOL if slack > 0 else 0.0))
+        return interpolate_line(x, y, 0.0, RTOL if slack > 0 else 0.0).replace(p=None)
     # Half of the slack is for the problem, the other half for rounding in the solution.
     band = sorted_band(x, y, tolerance, 0.5 * slack, RTOL if slack > 0 else 0.0)
     function = _fewest_links(band.x, band.lo, band.hi)
@@ -72,14 +72,4 @@ def _reason(tolerance: Array, slack: float) -> str:
     return (
         f"greedy sweep over the band, tolerance {asked} widened by a relative {0.5 * slack:g} and nowhere below the "
         f"rounding of the data, {RTOL:.2g} (max|y| + |slope| max|x|)"
-    )
-
-
-def _without_p(solution: Solution) -> Solution:
-    return Solution(
-        p=None,
-        value=solution.value,
-        max_error=solution.max_error,
-        certificate=solution.certificate,
-        function=solution.function,
     )

@@ -1,0 +1,72 @@
+"""Few parameters within a band: membership by direct evaluation, counts against a known generator and by hand."""
+
+import numpy as np
+import pytest
+
+from reluctant.multivariate.band import sparsest_within
+from reluctant.multivariate.path_norm import minimise_path_norm
+
+
+def evaluate(X, signs, U):
+    return np.maximum(np.column_stack([X, np.ones(len(X))]) @ U.T, 0.0) @ signs
+
+
+SIGNS = np.array([1.0, -1.0, 1.0])
+U = np.array([[1.0, 0, 0, 0.3], [0, 0.8, -1.0, 0], [0, 0, 1.5, -0.2]])
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_not_more_parameters_than_the_network_under_the_noise(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((40, 3))
+    y = evaluate(X, SIGNS, U) + rng.uniform(-0.1, 0.1, 40)
+    found = sparsest_within(X, y, 0.1, max_rounds=6, time_limit=None, random_state=0)
+    assert found.n_parameters <= 6
+    assert np.abs(evaluate(X, found.signs, found.U) - y).max() <= 0.1 * (1 + 1e-12)
+
+
+def test_every_point_keeps_its_own_tolerance():
+    rng = np.random.default_rng(2)
+    X, y = rng.uniform(-1, 1, (20, 4)), 100 * rng.uniform(-1, 1, 20)
+    tolerance = 100 * rng.uniform(0.01, 0.5, 20)
+    found = sparsest_within(X, y, tolerance, max_rounds=2, time_limit=None, random_state=0)
+    assert (np.abs(evaluate(X, found.signs, found.U) - y) <= tolerance * (1 + 1e-12)).all()
+    assert found.n_parameters < 20
+
+
+def test_a_wide_band_needs_nothing_and_a_shifted_one_a_constant():
+    rng = np.random.default_rng(3)
+    X, y = rng.uniform(-1, 1, (15, 2)), rng.uniform(-1, 1, 15)
+    assert sparsest_within(X, y, 1.0, time_limit=1.0).n_parameters == 0
+    shifted = sparsest_within(X, y + 7.0, 1.0, max_rounds=3, time_limit=None, random_state=0)
+    assert shifted.n_parameters == 1
+
+
+def test_free_affine_part_is_not_counted():
+    rng = np.random.default_rng(4)
+    X = rng.standard_normal((40, 3))
+    y = evaluate(X, SIGNS, U) + X @ [3.0, -4.0, 1.0] + 2.0 + rng.uniform(-0.1, 0.1, 40)
+    found = sparsest_within(X, y, 0.1, affine=True, max_rounds=6, time_limit=None, random_state=0)
+    assert found.n_parameters <= 6
+    assert np.abs(found(X) - y).max() <= 0.1 * (1 + 1e-12)
+
+
+def test_an_interpolant_is_pruned_when_there_is_no_time_for_more():
+    rng = np.random.default_rng(5)
+    X, y = rng.uniform(-1, 1, (15, 3)), rng.uniform(-1, 1, 15)
+    start = minimise_path_norm(X, y, 0.5, max_rounds=1, time_limit=None, random_state=0)
+    found = sparsest_within(X, y, 0.2, start=(start.signs, start.U), max_rounds=0, time_limit=None)
+    assert found.n_parameters < start.n_parameters
+    assert np.abs(evaluate(X, found.signs, found.U) - y).max() <= 0.2 * (1 + 1e-12)
+
+
+def test_the_same_seed_gives_the_same_network():
+    rng = np.random.default_rng(6)
+    X, y = rng.uniform(-1, 1, (15, 3)), rng.uniform(-1, 1, 15)
+    one, other = (sparsest_within(X, y, 0.2, max_rounds=2, time_limit=None, random_state=9) for _ in range(2))
+    assert np.array_equal(one.U, other.U)
+
+
+def test_a_tolerance_of_zero_is_refused_by_name_and_row():
+    with pytest.raises(ValueError, match=r"tolerance must be positive, got 0.0 at row 1"):
+        sparsest_within(np.ones((3, 1)), np.ones(3), np.array([1.0, 0.0, 1.0]))

@@ -1,0 +1,246 @@
+"""`interpolate` and `approximate` in R^d: results, certificates and bad input."""
+
+import numpy as np
+import pytest
+
+from reluctant import InfeasibleError, ReLUNetwork, approximate, critical_p, interpolate
+from reluctant.multivariate.vertices import enumerate_vertices
+
+
+def uniform(n, d, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.uniform(-1, 1, (n, d)), rng.uniform(-1, 1, n)
+
+
+def exact_values(network, X):
+    """The network in extended precision."""
+    W, b, v = (np.asarray(a, np.longdouble) for a in (network.input_weights, network.biases, network.output_weights))
+    hidden = np.maximum(X.astype(np.longdouble) @ W.T + b, 0)
+    return hidden @ v[:, 0] + X @ network.slope[:, 0].astype(np.longdouble) + network.intercept[0]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("n", "d"), [(10, 50), (20, 5), (20, 20), (30, 3)])
+def test_generic_labels_are_met_with_as_many_parameters_as_points(n, d, seed):
+    X, y = uniform(n, d, seed)
+    solution = interpolate(X, y, random_state=seed, target=n)
+    assert solution.n_parameters == n
+    assert solution.n_neurons <= n
+    assert np.max(np.abs(exact_values(solution.network, X) - y)) <= 1e-9 * np.max(np.abs(y))
+    assert (solution.certificate.kind, solution.certificate.lower_bound) == ("generic", n)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_small_problems_are_proved_whatever_their_labels(seed):
+    rng = np.random.default_rng(seed)
+    X, y = rng.integers(-2, 3, (5, 2)).astype(float), rng.integers(-2, 3, 5).astype(float)
+    X, first = np.unique(X, axis=0, return_index=True)
+    solution = interpolate(X, y[: len(first)], random_state=0)
+    assert solution.certificate.kind == "proved"
+    assert solution.certificate.lower_bound == solution.n_parameters
+
+
+def test_parameters_of_tiny_problems_equal_the_sparsest_vertex():
+    for seed in range(3):
+        X, y = uniform(4, 2, seed)
+        vertices = enumerate_vertices(X, y)
+        sparsest = min(vertices.network(v).n_parameters for v in range(min(len(vertices.hinges), 500)))
+        assert interpolate(X, y, random_state=0).n_parameters <= sparsest
+
+
+def test_planted_network_is_found_below_the_number_of_points():
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(80, 4))
+    y = np.abs(X[:, 0]) - 2 * np.maximum(X[:, 1] + X[:, 2] - 0.5, 0)
+    solution = interpolate(X, y, random_state=0)
+    assert solution.n_parameters == 5
+    assert solution.certificate.kind == "proved"
+    assert solution.certificate.lower_bound <= 5
+    fresh = rng.normal(size=(1000, 4))
+    truth = np.abs(fresh[:, 0]) - 2 * np.maximum(fresh[:, 1] + fresh[:, 2] - 0.5, 0)
+    np.testing.assert_allclose(solution.network(fresh), truth, atol=1e-6)
+
+
+@pytest.mark.parametrize("p", [0.3, 1.0])
+def test_lp_value_is_that_of_the_network_and_below_the_sparsest_one(p):
+    X, y = uniform(12, 3)
+    solution = interpolate(X, y, p, random_state=0, time_limit=2)
+    assert solution.p == p
+    assert solution.value == pytest.approx(solution.network.path_norm(p))
+    assert solution.value <= interpolate(X, y, random_state=0).network.path_norm(p) * (1 + 1e-9)
+    assert solution.max_error <= 1e-9 * np.max(np.abs(y))
+
+
+def test_convex_case_carries_its_dual_bound():
+    X, y = uniform(10, 3)
+    solution = interpolate(X, y, 1.0, random_state=0)
+    assert solution.certificate.kind == "proved"
+    assert solution.certificate.quantity == "value"
+    assert solution.value == pytest.approx(solution.certificate.lower_bound, rel=1e-7)
+
+
+def test_halving_p_never_loses_sparsity():
+    X, y = uniform(12, 3)
+    first = interpolate(X, y, 1.0, random_state=0)
+    halved = interpolate(X, y, 1.0, halve_p=True, random_state=0, time_limit=1)
+    assert halved.p < 1.0
+    assert halved.n_parameters < first.n_parameters
+    with pytest.raises(ValueError, match="halve_p"):
+        interpolate(X, y, halve_p=True)
+
+
+def test_critical_p_of_a_tiny_problem_separates_sparsest_from_others():
+    X, y = uniform(4, 2, 3)
+    vertices = enumerate_vertices(X, y)
+    q = critical_p(X, y, width=1e-6)
+    fewest = vertices.counts.min()
+    for p in np.linspace(0.02, 0.98, 40) * q:
+        costs = vertices.costs(p)
+        assert vertices.counts[np.argmin(costs)] == fewest
+    if q < 1 - 1e-5:
+        costs = vertices.costs(q + 1e-5)
+        assert vertices.counts[np.argmin(costs)] > fewest
+
+
+def test_weights_and_hinge_distances_are_reported():
+    X, y = uniform(10, 3)
+    solution = interpolate(X, y, random_state=0)
+    network = solution.network
+    effective = network.output_weights * np.column_stack([network.input_weights, network.biases])
+    assert solution.max_weight == pytest.approx(np.max(np.abs(effective)))
+    distances = [
+        abs(w @ x + b) / np.linalg.norm(w) for w, b in zip(network.input_weights, network.biases) if w.any() for x in X
+    ]
+    assert solution.hinge_distance(X) == pytest.approx(min(distances))
+
+
+def test_affine_labels_take_no_neuron_with_an_affine_part():
+    X, _ = uniform(20, 4)
+    y = X @ [1.0, -2.0, 0.0, 3.0] + 5
+    with_part = interpolate(X, y, affine=True, random_state=0)
+    assert with_part.n_neurons == 0
+    assert with_part.max_error <= 1e-9 * np.max(np.abs(y))
+    assert interpolate(X, np.zeros(20), random_state=0).n_neurons == 0
+    assert interpolate(X, np.full(20, 3.0), random_state=0).n_parameters == 1
+
+
+def test_several_outputs_share_neurons():
+    rng = np.random.default_rng(0)
+    X, Y = rng.uniform(-1, 1, (15, 5)), rng.uniform(-1, 1, (15, 3))
+    solution = interpolate(X, Y, random_state=0)
+    assert solution.network.n_outputs == 3
+    assert np.max(np.abs(solution.network(X) - Y)) <= 1e-9
+    assert solution.certificate.lower_bound == 45
+    assert solution.n_parameters <= 1.05 * 45
+
+
+def test_fewest_neurons_are_counted_when_asked_for():
+    X, y = uniform(30, 4)
+    solution = interpolate(X, y, minimize="neurons", random_state=0, time_limit=2)
+    assert solution.certificate.quantity == "neurons"
+    assert solution.certificate.lower_bound == 6
+    assert solution.n_neurons <= 8
+
+
+def test_same_seed_gives_the_same_network():
+    X, y = uniform(15, 4)
+    first, second = (interpolate(X, y, random_state=3, target=15) for _ in range(2))
+    np.testing.assert_array_equal(first.network.input_weights, second.network.input_weights)
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1e-3, 1e12])
+def test_scales_do_not_change_the_count(unit):
+    X, y = uniform(15, 4)
+    for x_unit, y_unit in ((unit, 1.0), (1.0, unit), (unit, unit)):
+        solution = interpolate(X * x_unit, y * y_unit, random_state=0, target=15)
+        assert solution.n_parameters == 15
+        assert solution.max_error <= 1e-9 * y_unit * np.max(np.abs(y))
+
+
+def test_columns_that_say_nothing_new_are_harmless():
+    X, y = uniform(15, 3)
+    wide = np.column_stack([X, np.full(15, 7.0), X[:, 0]])
+    assert interpolate(wide, y, random_state=0).n_parameters == 15
+
+
+def test_close_points_with_different_labels_are_separated():
+    X, y = uniform(12, 3)
+    X[1] = X[0] + 1e-5
+    solution = interpolate(X, y, random_state=0, time_limit=3)
+    assert solution.max_error <= 1e-9 * np.max(np.abs(y))
+
+
+def test_points_too_close_for_float64_weights_are_named():
+    X, y = uniform(12, 3)
+    X[1] = X[0] + 1e-9
+    with pytest.raises(ValueError, match="between rows 0 and 1 y changes by"):
+        interpolate(X, y, random_state=0, time_limit=3)
+
+
+def test_repeated_rows_count_once_and_contradictions_are_named():
+    X, y = uniform(10, 3)
+    twice = interpolate(np.vstack([X, X[:4]]), np.concatenate([y, y[:4]]), random_state=0)
+    assert twice.n_parameters == 10
+    with pytest.raises(InfeasibleError, match="rows 0 and 10 of X are equal"):
+        interpolate(np.vstack([X, X[:1]]), np.append(y, y[0] + 1))
+
+
+def test_one_point_takes_one_parameter():
+    assert interpolate([[1.0, 2.0]], [3.0]).n_parameters == 1
+    assert interpolate([[1.0, 2.0]], [3.0], affine=True).n_parameters == 0
+
+
+@pytest.mark.parametrize("tolerance", [0.05, 0.3])
+def test_band_is_respected_and_takes_fewer_parameters(tolerance):
+    X, y = uniform(25, 4)
+    solution = approximate(X, y, tolerance=tolerance, random_state=0, time_limit=1)
+    assert solution.p is None
+    assert np.max(np.abs(solution.predict(X) - y)) <= tolerance * (1 + 1e-9)
+    assert solution.n_parameters < 25
+    assert solution.certificate.lower_bound <= solution.n_parameters
+
+
+def test_points_without_tolerance_are_interpolated():
+    X, y = uniform(15, 3)
+    tolerance = np.where(np.arange(15) < 5, 0.0, 0.5)
+    solution = approximate(X, y, tolerance=tolerance, random_state=0, time_limit=1)
+    residual = np.abs(solution.predict(X) - y)
+    assert residual[:5].max() <= 1e-9 * np.max(np.abs(y))
+    assert residual[5:].max() <= 0.5 * (1 + 1e-9)
+
+
+def test_band_of_repeated_rows_is_their_intersection():
+    X, y = uniform(8, 2)
+    X, y = np.vstack([X, X[:1]]), np.append(y, y[0] + 0.3)
+    solution = approximate(X, y, tolerance=0.2, random_state=0, time_limit=1)
+    assert np.max(np.abs(solution.predict(X) - y)) <= 0.2 * (1 + 1e-9)
+    with pytest.raises(InfeasibleError, match="rows 0 and 8 of X are equal"):
+        approximate(X, y, tolerance=0.1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"minimize": "weights"}, "minimize must be"),
+        ({"target": -1}, "target must be an integer"),
+        ({"time_limit": 0}, "time_limit must be greater than"),
+        ({"n_jobs": 0}, "n_jobs"),
+        ({"random_state": "seed"}, "random_state must be an integer"),
+        ({"start": ReLUNetwork(np.ones((1, 2)), [0.0], [1.0])}, "start must be a ReLUNetwork of 3 inputs"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, message):
+    X, y = uniform(5, 3)
+    with pytest.raises(ValueError, match=message):
+        interpolate(X, y, **arguments)
+
+
+def test_bad_tables_are_named():
+    X, y = uniform(5, 3)
+    with pytest.raises(ValueError, match="no columns"):
+        interpolate(np.zeros((5, 0)), y)
+    X[3, 1] = np.nan
+    with pytest.raises(ValueError, match="X has NaN at row 3, column 1"):
+        interpolate(X, y)
+    with pytest.raises(ValueError, match="one output"):
+        interpolate(np.ones((2, 2)), np.ones((2, 2)), 0.5)

@@ -1,0 +1,55 @@
+"""What a solver returns."""
+
+import pytest
+
+from reluctant import Certificate, ReLUNetwork, Solution, interpolate
+
+NONE = Certificate("neurons", 0, "none", "a search")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("knots", 1, "proved", ""), "quantity"),
+        (("neurons", 1, "sure", ""), "kind"),
+        (("neurons", float("nan"), "proved", ""), "lower_bound"),
+    ],
+)
+def test_certificates_that_mean_nothing_are_refused(arguments, named):
+    with pytest.raises(ValueError, match=named):
+        Certificate(*arguments)
+
+
+def test_certificate_says_what_it_claims():
+    assert str(Certificate("value", 1.5, "generic", "counting")) == "an ℓp value of at least 1.5 (generic: counting)"
+    assert str(NONE).startswith("nothing is claimed")
+
+
+def test_solution_without_network_or_function_is_refused():
+    with pytest.raises(ValueError, match="network or a function"):
+        Solution(p=0, value=0.0, max_error=0.0, certificate=NONE)
+
+
+def test_network_of_the_line_is_built_once_and_counts_as_the_function():
+    solution = interpolate([0, 1, 2, 3], [0, 1, 0, 0])
+    assert "network" not in vars(solution)
+    assert solution.n_neurons == 2
+    assert solution.network is solution.network
+    assert solution.network.n_neurons == 2
+    assert solution.n_parameters == solution.network.n_parameters
+
+
+def test_prediction_uses_the_function_if_there_is_one_else_the_network():
+    f = ReLUNetwork([1], [0], [1])
+    assert Solution(network=f, p=0, value=1.0, max_error=0.0, certificate=NONE).predict(2.0) == 2.0
+    function = interpolate([0, 1], [5, 5]).function
+    both = Solution(network=f, p=0, value=1.0, max_error=0.0, certificate=NONE, function=function)
+    assert both.predict(2.0) == 5.0
+    assert both.n_neurons == 1
+
+
+def test_representations_name_neurons_and_certificate():
+    solution = interpolate([0, 1, 2], [0, 1, 0])
+    assert "neurons=1" in repr(solution)
+    assert "proved" in repr(solution)
+    assert "1 neurons" in str(solution)
