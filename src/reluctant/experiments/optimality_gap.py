@@ -53,7 +53,7 @@ def above(network: ReLUNetwork, threshold: float) -> int:
 
 def run(out: Path, *, quick: bool = False, say: Callable[[str], None] = print) -> Path:
     """Train, solve exactly, compare, and write the page."""
-    epochs, seeds = (3_000, 2) if quick else (50_000, 5)
+    epochs, seeds = (3_000, 2) if quick else (20_000, 5)
     walk = np.random.default_rng(1).standard_normal(10).cumsum()
     x = np.linspace(-1, 1, 10)
     X, y = high_dimensional_data()

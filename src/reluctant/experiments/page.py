@@ -1,4 +1,4 @@
-"""A page of results: text, tables and figures as reStructuredText, numbers as JSON beside it."""
+"""A page of results: text, tables and figures in Markdown, numbers as JSON beside it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Page:
 
     def __init__(self, name: str, title: str, out: Path) -> None:
         self.name, self.out = name, out
-        self.parts = [f"{title}\n{'=' * len(title)}\n"]
+        self.parts = [f"# {title}\n"]
         self.numbers: dict[str, Any] = {}
 
     def text(self, paragraph: str) -> None:
@@ -31,24 +31,18 @@ class Page:
 
     def table(self, name: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Add a table; its cells go to the JSON file as well."""
-        lines = [".. list-table::", "   :header-rows: 1", ""]
-        for row in [header, *rows]:
-            cells = [str(cell) or " " for cell in row]
-            lines += [f"   * - {cells[0]}", *(f"     - {cell}" for cell in cells[1:])]
-        self.parts.append("\n".join(lines) + "\n")
+        lines = [list(map(str, header)), ["---"] * len(header), *(list(map(str, row)) for row in rows)]
+        self.parts.append("\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n")
         self.numbers[name] = [dict(zip(header, map(str, row))) for row in rows]
 
     def figure(self, name: str, figure: Figure, caption: str) -> None:
-        """Save a figure as PNG and SVG and add it."""
-        for ending in ("png", "svg"):
-            figure.savefig(
-                self.out / f"{self.name}-{name}.{ending}", dpi=150, metadata={"Date": None} if ending == "svg" else None
-            )
-        self.parts.append(f".. figure:: {self.name}-{name}.png\n   :alt: {caption}\n\n   {caption}\n")
+        """Save a figure and add it."""
+        figure.savefig(self.out / f"{self.name}-{name}.png", dpi=130)
+        self.parts.append(f"![{caption}]({self.name}-{name}.png)\n")
 
     def write(self) -> Path:
         """Write the page and its numbers."""
-        path = self.out / f"{self.name}.rst"
+        path = self.out / f"{self.name}.md"
         path.write_text("\n".join(self.parts), encoding="utf-8")
         (self.out / f"{self.name}.json").write_text(json.dumps(self.numbers, indent=1) + "\n", encoding="utf-8")
         return path

@@ -116,7 +116,7 @@ def train_restarts(
         Epochs between two removals of dead neurons; 0 for never. With p = 1 the momentum left in a dead neuron may
         revive it, which removal prevents; for p < 1 zeros stay zero anyway.
     record_every : int, optional
-        Epochs between two records; by default about a hundred of them.
+        Epochs between two records, by default a hundredth of all; powers of two are recorded as well.
     count_above : float
         Records count effective weights with |v w| above this; 0 counts exactly, as methods without zeros cannot be.
     start : sequence of ReLUNetwork, optional
@@ -187,7 +187,7 @@ def _train(
         stack.step(shrink=penalised and epoch > warmup_steps)
         if compact_every and epoch % compact_every == 0:
             stack.compact()
-        if epoch % record_every == 0 or epoch in (1, epochs):
+        if epoch % record_every == 0 or epoch & (epoch - 1) == 0 or epoch == epochs:
             history.append(stack.record(epoch, count_above))
     return history
 

@@ -67,6 +67,10 @@ class ReweightedL1(Optimizer):
     the output layer if there is one; else the neuron stays as a constant, which is no active neuron. The balance takes
     the bias in even then: with ‖v_k‖ = ‖w_k‖ alone, v_k would vanish and b_k grow without bound as w_k → 0.
 
+    Several processes (``torchrun``, ``DistributedDataParallel``): give it the wrapped module. Every rank takes the same
+    step from the same averaged gradients, so the parameters stay identical, on CPU (gloo) and GPU (NCCL) alike;
+    unwrap the module to remove dead neurons afterwards. All tensors stay on the module's device.
+
     It is itself a `torch.optim.Optimizer`, so learning-rate schedulers and gradient scalers accept it.
 
     Examples
