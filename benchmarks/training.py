@@ -13,9 +13,9 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from published_loop import Published
 from torch import nn
 
+from published_loop import Published
 from reluctant.nn import ReweightedL1, train_restarts
 
 N, D, K = 10, 50, 100

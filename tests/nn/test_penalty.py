@@ -116,6 +116,10 @@ def test_pairs_are_found_by_use_and_not_by_order_of_registration():
     assert names(deep) == ["0 -> 2", "4 -> 6"]
 
 
+def test_a_compiled_module_is_searched_inside():
+    assert names(torch.compile(network())) == ["0 -> 2"]
+
+
 def test_hidden_layers_that_rescaling_would_change_are_not_pairs():
     with pytest.raises(ValueError, match="no Linear -> ReLU -> Linear"):
         layer_pairs(Skipping())

@@ -2,6 +2,7 @@
 
 import copy
 import io
+from functools import partial
 
 import numpy as np
 import pytest
@@ -184,7 +185,16 @@ def test_the_learning_rate_of_the_scheduler_scales_the_threshold():
     np.testing.assert_allclose(shrinkage, [1e-4, 5e-5, 2.5e-5], rtol=1e-9)
 
 
-@pytest.mark.parametrize("make", [torch.optim.Adam, torch.optim.AdamW, torch.optim.RMSprop, torch.optim.Adagrad])
+@pytest.mark.parametrize(
+    "make",
+    [
+        torch.optim.Adam,
+        torch.optim.AdamW,
+        torch.optim.RMSprop,
+        torch.optim.Adagrad,
+        partial(torch.optim.SGD, momentum=0.9),
+    ],
+)
 def test_training_goes_on_unchanged_when_dead_neurons_are_removed(make):
     X, y = data()
     kept, cut = one_hidden_layer(K=40), one_hidden_layer(K=40)

@@ -67,11 +67,12 @@ def test_early_stopping_returns_the_epoch_with_the_smallest_validation_loss():
     assert mse == pytest.approx(losses[best], rel=1e-5)
 
 
-def test_a_loss_that_is_not_finite_stops_with_the_last_good_state():
+def test_a_loss_that_is_not_finite_stops_with_the_last_good_state(tmp_path):
     X, y = table(50)
     X[3] = 1e30  # the square overflows in float32
     with pytest.warns(UserWarning, match="not finite in epoch 1"):
-        run = fit_network(X, y, alpha=1e-3, epochs=10)
+        run = fit_network(X, y, alpha=1e-3, epochs=10, checkpoint=tmp_path / "run.pt")
+    assert not (tmp_path / "run.pt").exists()
     assert "epoch 1" in run.stopped
     assert run.history == ()
     assert all(np.isfinite(q).all() for q in parameters(run))

@@ -69,7 +69,7 @@ def layer_pairs(module: nn.Module) -> list[LayerPair]:
     Parameters
     ----------
     module : torch.nn.Module
-        May be wrapped in ``DistributedDataParallel``.
+        May be wrapped in ``DistributedDataParallel`` or compiled.
 
     Returns
     -------
@@ -86,8 +86,7 @@ def layer_pairs(module: nn.Module) -> list[LayerPair]:
     >>> [pair.name for pair in layer_pairs(nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 1)))]
     ['0 -> 2']
     """
-    if isinstance(module, nn.parallel.DistributedDataParallel):
-        module = module.module
+    module = unwrapped(module)
     pairs = list(_search(module, ""))
     if not pairs:
         raise ValueError(
@@ -96,6 +95,16 @@ def layer_pairs(module: nn.Module) -> list[LayerPair]:
         )
     _refuse_shared_parameters(module, pairs)
     return pairs
+
+
+def unwrapped(module: nn.Module) -> nn.Module:
+    """Return the user's module inside ``DistributedDataParallel`` and ``torch.compile``."""
+    while True:
+        inner = module.module if isinstance(module, nn.parallel.DistributedDataParallel) else module
+        inner = getattr(inner, "_orig_mod", inner)
+        if inner is module:
+            return module
+        module = inner
 
 
 def _search(module: nn.Module, prefix: str) -> Iterator[LayerPair]:

@@ -9,7 +9,7 @@ from torch import nn
 
 from reluctant.network import ReLUNetwork
 from reluctant.nn.modules import OneHiddenLayer
-from reluctant.nn.penalty import layer_pairs
+from reluctant.nn.penalty import layer_pairs, unwrapped
 from reluctant.objective import check_p
 from reluctant.solution import Certificate, Solution
 from reluctant.validation import Array, check_number, check_table
@@ -40,8 +40,7 @@ def to_network(module: nn.Module) -> ReLUNetwork:
     >>> to_network(nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))).n_neurons
     5
     """
-    if isinstance(module, nn.parallel.DistributedDataParallel):
-        module = module.module
+    module = unwrapped(module)
     pairs = layer_pairs(module)
     if len(pairs) > 1:
         raise ValueError(f"module has {len(pairs)} hidden layers; a network has one")

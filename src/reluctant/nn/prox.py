@@ -12,11 +12,9 @@ import torch
 from torch import Tensor
 
 
-def reweighted_threshold_(u: Tensor, tau: float | Tensor, p: float | Tensor) -> Tensor:
+def reweighted_threshold_(u: Tensor, tau: float | Tensor, p: float) -> Tensor:
     """Overwrite u by τ p |u|^{p−1}, the slope of τ|u|^p [NN, Algorithm 1]; infinite at zero for p < 1."""
     u.abs_()
-    if isinstance(p, Tensor):
-        return u.pow_(p - 1).mul_(tau * p)
     if p == 0.5:
         return u.rsqrt_().mul_(tau * p)
     if p == 1:

@@ -200,7 +200,7 @@ class ReweightedL1(Optimizer):
         ValueError
             Under ``DistributedDataParallel``, whose gradient buckets have fixed sizes.
         """
-        if isinstance(self.module, nn.parallel.DistributedDataParallel):
+        if any(isinstance(part, nn.parallel.DistributedDataParallel) for part in self.module.modules()):
             raise ValueError("dead neurons cannot be removed under DistributedDataParallel; remove them after training")
         removed = 0
         for block in self._blocks:

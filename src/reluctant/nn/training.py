@@ -253,6 +253,7 @@ class _Run:
             elif not self._epoch(rows, held_out, epoch, batch_size, loss, listeners):
                 self.stopped = f"the loss was not finite in epoch {epoch}; this is the state before it"
                 warnings.warn(f"{self.stopped}; try a smaller learning_rate", UserWarning, stacklevel=3)
+                return  # the optimiser's moments are spoilt: the checkpoint before stays
             if path is not None and (self.stopped or epoch % every == 0):
                 self.save(path)
 
