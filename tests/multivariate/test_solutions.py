@@ -44,8 +44,7 @@ def test_parameters_of_tiny_problems_equal_the_sparsest_vertex():
     for seed in range(3):
         X, y = uniform(4, 2, seed)
         vertices = enumerate_vertices(X, y)
-        sparsest = min(vertices.network(v).n_parameters for v in range(min(len(vertices.hinges), 500)))
-        assert interpolate(X, y, random_state=0).n_parameters <= sparsest
+        assert interpolate(X, y, random_state=0).n_parameters == vertices.counts.min()
 
 
 def test_planted_network_is_found_below_the_number_of_points():
@@ -177,6 +176,38 @@ def test_points_too_close_for_float64_weights_are_named():
         interpolate(X, y, random_state=0, time_limit=3)
 
 
+@pytest.mark.parametrize("p", [0.5, 1.0])
+@pytest.mark.parametrize("gap", [1e-11, 1e-13])
+def test_nothing_is_proved_where_float64_cannot_tell_rows_apart(p, gap):
+    X = np.array([[1.0, 0.0], [1.0 + gap, 0.0], [2.0, 1.0]])
+    y = np.array([0.0, 1.0, 0.0])
+    solution = interpolate(X, y, p, random_state=0, time_limit=1)
+    assert solution.certificate.kind == "none"
+    assert np.max(np.abs(solution.network(X) - y)) <= 1e-9
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1e-7, 1e12])
+def test_path_norm_of_data_of_any_scale_is_that_of_an_interpolant(unit):
+    X, y = uniform(8, 3)
+    solution = interpolate(X * unit, y, 1.0, random_state=0, time_limit=1)
+    assert solution.max_error <= 1e-9 * np.max(np.abs(y))
+    assert solution.certificate.lower_bound <= solution.value * (1 + 1e-7)
+
+
+def test_start_that_does_not_interpolate_is_not_returned():
+    X, y = uniform(12, 3)
+    start = ReLUNetwork(np.ones((1, 3)), [0.0], [1.0])
+    solution = interpolate(X, y, 0.5, start=start, random_state=0, time_limit=1e-3)
+    assert solution.max_error <= 1e-9 * np.max(np.abs(y))
+
+
+@pytest.mark.parametrize("Y", [np.tile([1.0, 2.0], (3, 1)), np.array([[1.0, 2.0], [3.0, 2.0], [1.0, 2.0]])])
+def test_bound_of_one_input_and_several_outputs_is_not_above_the_count(Y):
+    solution = interpolate([[0.0], [1.0], [2.0]], Y, affine=False, random_state=0)
+    assert solution.max_error <= 1e-9 * np.max(Y)
+    assert solution.certificate.lower_bound <= solution.n_parameters
+
+
 def test_repeated_rows_count_once_and_contradictions_are_named():
     X, y = uniform(10, 3)
     twice = interpolate(np.vstack([X, X[:4]]), np.concatenate([y, y[:4]]), random_state=0)
@@ -198,6 +229,15 @@ def test_band_is_respected_and_takes_fewer_parameters(tolerance):
     assert np.max(np.abs(solution.predict(X) - y)) <= tolerance * (1 + 1e-9)
     assert solution.n_parameters < 25
     assert solution.certificate.lower_bound <= solution.n_parameters
+
+
+def test_bound_within_a_tolerance_holds_for_the_widened_band():
+    X, _ = uniform(4, 2)
+    y, tolerance = np.array([1.0, -1.0, 0.0, 0.0]), 1 / (1 + 0.75e-9)
+    assert np.max(np.abs(y)) <= tolerance * (1 + 1e-9)  # no neuron at all is within it
+    solution = approximate(X, y, tolerance=tolerance, random_state=0, time_limit=1)
+    assert solution.certificate.lower_bound == 0
+    assert "tolerance 1 widened by a relative 1e-09" in solution.certificate.reason
 
 
 def test_points_without_tolerance_are_interpolated():

@@ -82,7 +82,7 @@ def minimise_path_norm(
     affine : bool
         Whether a free affine part is added, which is not counted.
     start : (signs, U), optional
-        An interpolant to improve.
+        An interpolant to improve, or a network near one.
     time_limit, max_rounds : float and int, optional
         When to stop; with rounds alone the answer does not depend on the clock.
     random_state : int or numpy.random.Generator, optional
@@ -90,8 +90,8 @@ def minimise_path_norm(
     Returns
     -------
     Interpolant or None
-        The best found, within 1e-10 · max|y| of every label; `start` where nothing better was found. A local search:
-        nothing is claimed about the minimum. None where no interpolant was reached in time.
+        The best found, within 1e-10 · max|y| of every label; `start` where it is one and nothing better was found.
+        A local search: nothing is claimed about the minimum. None where no interpolant was reached in time.
 
     Raises
     ------
@@ -129,7 +129,9 @@ def minimise_path_norm(
             if value(*found) < lowest:
                 best, lowest = found, value(*found)
                 history.append((rounds, lowest * scale**p, int(np.count_nonzero(found[1]))))
-    return None if best is None else _interpolant(data, *best, p, scale, tuple(history))
+    if best is None or np.isinf(lowest):
+        return None
+    return _interpolant(data, *best, p, scale, tuple(history))
 
 
 def _interpolant(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reluctant.errors import InfeasibleError, TooSteepError
 from reluctant.multivariate.band import sparsest_within
 from reluctant.multivariate.bounds import Count, certificate_for, value_certificate
 from reluctant.multivariate.column_generation import minimise_l1
@@ -101,6 +103,9 @@ def sparsest(X: Array, y: Array, affine: bool, effort: Effort) -> Solution:
         found=count,
         proved=None if proof is None else (proof.lower_bound, proof.reason),
     )
+    if rows.shape[1] == 1 and not affine:
+        reason = "with one input constant neurons are not counted, and no bound is known for the others"
+        certificate = Certificate(effort.minimize, 0.0, "none", reason)
     return Solution(
         network=network,
         p=0.0,
@@ -116,26 +121,22 @@ def smallest_path_norm(X: Array, y: Array, p: float, affine: bool, effort: Effor
     rows, labels = distinct_rows(X, y)
     seconds = DEFAULT_SECONDS if effort.time_limit is None else effort.time_limit
     history: tuple = ()
-    start = None if effort.start is None else _hinges(effort.start)
-    if start is None and len(rows) > HOPPED_ROWS:
-        effort = effort._replace(target=None, time_limit=0.5 * seconds)
-        start = _hinges(_newton_prune(rows, labels, affine, effort).network)
-    certificate = Certificate("value", 0.0, "none", "a local search, whose results from other starts may be lower")
-    if not affine and len(rows) <= VERTEX_ROWS and rows.shape[1] <= VERTEX_INPUTS:
-        network, value = minimise_lp(enumerate_vertices(rows, labels), p)
-        certificate = Certificate("value", value, "proved", "enumeration of all extreme points [NN, Thm 4.1]")
-    elif p == 1 and len(rows) <= CONVEX_ROWS:
-        best = minimise_l1(rows, labels, affine=affine, time_limit=seconds, random_state=effort.random_state)
-        network = best.network
-        certificate = value_certificate(1.0, best.lower_bound, f"dual of the convex program, priced by {best.pricing}")
+    exact = _exact_path_norm(rows, labels, p, affine, seconds, effort.random_state)
+    if exact is not None:
+        network, certificate = exact
     else:
+        certificate = Certificate("value", 0.0, "none", "a local search, whose results from other starts may be lower")
+        start = None if effort.start is None else _hinges(effort.start)
+        if start is None and len(rows) > HOPPED_ROWS:
+            effort = effort._replace(target=None, time_limit=0.5 * seconds)
+            start = _hinges(_newton_prune(rows, labels, affine, effort).network)
         found = minimise_path_norm(
             rows, labels, p, affine=affine, start=start, time_limit=seconds, random_state=effort.random_state
         )
-        if found is None:  # no interpolant in time
-            network = _newton_prune(rows, labels, affine, effort).network
-        else:
+        if found is not None and _interpolates(_network(found), rows, labels):
             network, history = _network(found), found.history
+        else:  # no interpolant in time
+            network = _newton_prune(rows, labels, affine, effort).network
     return Solution(
         network=network,
         p=p,
@@ -144,6 +145,33 @@ def smallest_path_norm(X: Array, y: Array, p: float, affine: bool, effort: Effor
         certificate=certificate,
         history=history,
     )
+
+
+def _exact_path_norm(
+    rows: Array,
+    labels: Array,
+    p: float,
+    affine: bool,
+    seconds: float,
+    random_state: int | np.random.Generator | None,
+) -> tuple[ReLUNetwork, Certificate] | None:
+    """A minimiser and its proof; None where the problem is too large for one, or float64 too coarse for the data."""
+    if not affine and len(rows) <= VERTEX_ROWS and rows.shape[1] <= VERTEX_INPUTS:
+        vertices = enumerate_vertices(rows, labels)
+        if not len(vertices.hinges):
+            return None
+        network, value = minimise_lp(vertices, p)
+        certificate = Certificate("value", value, "proved", "enumeration of all extreme points [NN, Thm 4.1]")
+    elif p == 1 and len(rows) <= CONVEX_ROWS:
+        try:
+            best = minimise_l1(rows, labels, affine=affine, time_limit=seconds, random_state=random_state)
+        except (InfeasibleError, RuntimeError):  # distinct rows have an interpolant: HiGHS gave up on these numbers
+            return None
+        network = best.network
+        certificate = value_certificate(1.0, best.lower_bound, f"dual of the convex program, priced by {best.pricing}")
+    else:
+        return None
+    return (network, certificate) if _interpolates(network, rows, labels) else None
 
 
 def approximate_space(X: Array, y: Array, tolerance: Array, slack: float, affine: bool, effort: Effort) -> Solution:
@@ -156,37 +184,55 @@ def approximate_space(X: Array, y: Array, tolerance: Array, slack: float, affine
     # Points without tolerance are met as closely as an interpolant meets them; half of the slack is left for rounding.
     closest = INTERPOLATES * np.max(np.abs(y))
     allowed = np.maximum(tolerance * (1 + slack), closest)
-    half_width = np.maximum(tolerance * (1 + 0.5 * slack), 0.1 * closest)
-    rows, labels, half_width = distinct_bands(X, y, half_width)
+    aimed = np.maximum(tolerance * (1 + 0.5 * slack), 0.1 * closest)
+    rows, labels, half_width = distinct_bands(X, y, aimed)
     seconds = DEFAULT_SECONDS if effort.time_limit is None else effort.time_limit
-    first = _newton_prune(rows, labels, affine, effort._replace(time_limit=0.3 * seconds))
-    left = max(seconds - (time.monotonic() - began), 0.0)
+    try:
+        first = _newton_prune(rows, labels, affine, effort._replace(time_limit=0.3 * seconds))
+    except TooSteepError:  # for the middle of the band, which need not be met
+        first = None
     found = sparsest_within(
         rows,
         labels,
         half_width,
         affine=affine,
-        start=_hinges(first.network),
-        time_limit=left,
+        start=None if first is None else _hinges(first.network),
+        time_limit=max(seconds - (time.monotonic() - began), 0.0),
         random_state=effort.random_state,
     )
-    network = first.network
+    network = None if first is None else first.network
     if found is not None:
         within = _network(found)
         if (np.abs(within(X) - y) <= allowed).all():
-            network = _better(network, within, effort.minimize)
-    count = _count(network, effort.minimize)
+            network = within if network is None else _better(network, within, effort.minimize)
+    if network is None:
+        raise ValueError(
+            f"no network within the tolerance was found in {seconds:g} seconds; raise time_limit or widen the tolerance"
+        )
     certificate = certificate_for(
-        effort.minimize, rows, labels, affine=affine, found=count, tolerance=float(half_width.max())
+        effort.minimize,
+        rows,
+        labels,
+        affine=affine,
+        found=_count(network, effort.minimize),
+        tolerance=float(half_width.max() + np.max(allowed - aimed)),
     )
+    reason = f"{certificate.reason}; {_band_in_words(tolerance, slack)}"
     return Solution(
         network=network,
         p=None,
         value=float(network.path_norm(0.0)),
         max_error=_max_error(network, X, y),
-        certificate=certificate,
-        history=first.history,
+        certificate=replace(certificate, reason=reason),
+        history=() if first is None else first.history,
     )
+
+
+def _band_in_words(tolerance: Array, slack: float) -> str:
+    low, high = tolerance.min(), tolerance.max()
+    asked = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    widened = f"widened by a relative {slack:g}" if slack else "as given"
+    return f"tolerance {asked} {widened}, nowhere below {INTERPOLATES:g} max|y|"
 
 
 def _hinges(network: ReLUNetwork) -> tuple[Array, Array]:
@@ -241,7 +287,7 @@ def _planted(rows: Array, labels: Array, affine: bool, seconds: float, rng: np.r
     if recovery is None:
         return None
     network = units.network(Weights.from_network(_network(recovery)))
-    return network if _max_error(network, rows, labels) <= INTERPOLATES * np.max(np.abs(labels)) else None
+    return network if _interpolates(network, rows, labels) else None
 
 
 def _better(network: ReLUNetwork, other: ReLUNetwork | None, minimize: Count) -> ReLUNetwork:
@@ -256,3 +302,7 @@ def _count(network: ReLUNetwork, minimize: Count) -> int:
 
 def _max_error(network: ReLUNetwork, X: Array, y: Array) -> float:
     return float(np.max(np.abs(network(X) - y)))
+
+
+def _interpolates(network: ReLUNetwork, X: Array, y: Array) -> bool:
+    return _max_error(network, X, y) <= INTERPOLATES * float(np.max(np.abs(y)))

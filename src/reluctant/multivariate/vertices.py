@@ -55,7 +55,7 @@ class Vertices:
 
     def costs(self, p: float) -> Array:
         """Σ_k ‖u_k‖_p^p of every candidate."""
-        magnitudes = np.abs(self.hinges).reshape(len(self.hinges), -1)
+        magnitudes = _flat(self.hinges)
         return lp_power(magnitudes, p, axis=1) if p in (0, 1) else (magnitudes**p).sum(axis=1)
 
     def network(self, v: int) -> ReLUNetwork:
@@ -77,6 +77,7 @@ def enumerate_vertices(X: ArrayLike, y: ArrayLike, *, largest: int = 2_000_000) 
     Returns
     -------
     Vertices
+        Without candidates where rows are closer than float64 resolves.
 
     Raises
     ------
@@ -100,6 +101,8 @@ def enumerate_vertices(X: ArrayLike, y: ArrayLike, *, largest: int = 2_000_000) 
     for sets in _blocks(len(rays), N):
         A = values[sets].transpose(0, 2, 1)
         independent = np.abs(np.linalg.det(A / np.linalg.norm(A, axis=1, keepdims=True))) > _SINGULAR
+        if not independent.any():
+            continue
         sets, A = sets[independent], A[independent]
         coefficients = np.linalg.solve(A, np.broadcast_to(y[:, None], (len(A), N, 1)))[..., 0]
         coefficients[np.abs(coefficients) * A.max(axis=1) <= negligible / N] = 0.0
@@ -159,11 +162,18 @@ def critical_exponent(vertices: Vertices, width: float = 1e-6) -> CriticalExpone
     width : float
         Width of the bracket.
 
+    Raises
+    ------
+    ValueError
+        If there is no candidate, because rows are closer than float64 resolves.
+
     Examples
     --------
     >>> critical_exponent(enumerate_vertices([[0.0], [1.0], [2.0]], [0.0, 0.0, 1.0]))
     CriticalExponent(lower=1.0, upper=1.0)
     """
+    if not len(vertices.hinges):
+        raise ValueError("rows of X are too close for float64 to tell them apart; merge them")
     sparsest = vertices.counts == vertices.counts.min()
     sparse, others = (_magnitudes(vertices.hinges[mask]) for mask in (sparsest, ~sparsest))
     intervals = [(0.0, 1.0, others)]  # unsettled, the leftmost last
@@ -237,7 +247,12 @@ def _partitions(N: int) -> tuple[NDArray, NDArray, NDArray]:
 
 
 def _magnitudes(hinges: Array) -> Array:
-    return np.sort(np.abs(hinges).reshape(len(hinges), -1), axis=1)
+    return np.sort(_flat(hinges), axis=1)
+
+
+def _flat(hinges: Array) -> Array:
+    """|u| of every candidate in one row."""
+    return np.abs(hinges).reshape(len(hinges), hinges.shape[1] * hinges.shape[2])
 
 
 def _costs(magnitudes: Array, p: float) -> Array:
