@@ -137,6 +137,8 @@ def orthogonal_complement(Xbar: Array) -> Array:
 
 def weighted_ridge(A: Array, v: Array, b: Array, lam: float) -> Array | None:
     """Minimiser of ‖A x − b‖² + λ Σ x²/v, in the smaller of the two spaces; None where λ is lost in rounding."""
+    if not v.size:
+        return v  # every neuron has died
     root = np.sqrt(v)
     B = A * root
     wide = B.shape[1] >= B.shape[0]

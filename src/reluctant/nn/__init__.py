@@ -1,0 +1,39 @@
+"""The ℓp path norm in PyTorch: penalties, the proximal optimiser wrapper, batched training, the way back to exact."""
+
+try:
+    import torch as _torch  # noqa: F401
+except ModuleNotFoundError:
+    raise ModuleNotFoundError(
+        'reluctant.nn needs PyTorch; install it with: pip install "reluctant[torch]"', name="torch"
+    ) from None
+
+from reluctant.nn.batched import Restarts, train_restarts
+from reluctant.nn.factorized import factorize, harden
+from reluctant.nn.modules import OneHiddenLayer
+from reluctant.nn.penalty import LayerPair, PathNorm, layer_pairs, path_norm
+from reluctant.nn.polish import polish, to_network
+from reluctant.nn.prox import prox_power
+from reluctant.nn.proximal import ReweightedL1
+from reluctant.nn.schedules import PContinuation, halve_p
+from reluctant.nn.training import Epoch, Training, fit_network
+
+__all__ = [
+    "Epoch",
+    "LayerPair",
+    "OneHiddenLayer",
+    "PContinuation",
+    "PathNorm",
+    "Restarts",
+    "ReweightedL1",
+    "Training",
+    "factorize",
+    "fit_network",
+    "halve_p",
+    "harden",
+    "layer_pairs",
+    "path_norm",
+    "polish",
+    "prox_power",
+    "to_network",
+    "train_restarts",
+]

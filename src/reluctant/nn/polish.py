@@ -1,0 +1,215 @@
+"""From a trained module to a network, and from there to an exact or ε-accurate sparse one."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import nn
+
+from reluctant.network import ReLUNetwork
+from reluctant.nn.modules import OneHiddenLayer
+from reluctant.nn.penalty import layer_pairs, unwrapped
+from reluctant.objective import check_p
+from reluctant.solution import Certificate, Solution
+from reluctant.validation import Array, check_number, check_table
+
+
+@torch.no_grad()
+def to_network(module: nn.Module) -> ReLUNetwork:
+    """Extract the network a module computes, dead neurons left out.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Linear → ReLU → Linear, or a `OneHiddenLayer`.
+
+    Returns
+    -------
+    ReLUNetwork
+
+    Raises
+    ------
+    ValueError
+        If the module computes anything else.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch import nn
+    >>> to_network(nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))).n_neurons
+    5
+    """
+    module = unwrapped(module)
+    pairs = layer_pairs(module)
+    if len(pairs) > 1:
+        raise ValueError(f"module has {len(pairs)} hidden layers; a network has one")
+    (pair,) = pairs
+    w, v = _array(pair.incoming), _array(pair.outgoing)
+    b = np.zeros(len(w)) if pair.bias is None else _array(pair.bias)
+    intercept = np.zeros(v.shape[1]) if pair.output.bias is None else _array(pair.output.bias)
+    slope = np.zeros((w.shape[1], v.shape[1]))
+    if isinstance(module, OneHiddenLayer) and module.skip is not None:
+        slope = _array(module.skip.weight.T)
+    alive = (v != 0).any(axis=1) & ((w != 0).any(axis=1) | (b != 0))
+    network = ReLUNetwork(w[alive], b[alive], v[alive], slope, intercept)
+    _check_same_function(module, network)
+    return network
+
+
+def _array(tensor: torch.Tensor) -> Array:
+    return tensor.detach().double().cpu().numpy()
+
+
+def _check_same_function(module: nn.Module, network: ReLUNetwork) -> None:
+    """Compare the two on a few points: a module may do more than its layers tell."""
+    X = np.random.default_rng(0).standard_normal((16, network.n_inputs))
+    parameter = next(module.parameters())
+    training = module.training
+    try:
+        outputs = module.eval()(torch.as_tensor(X, dtype=parameter.dtype, device=parameter.device))
+    finally:
+        module.train(training)
+    expected = network(X).reshape(16, -1)
+    size = np.abs(network.output_weights).T @ (np.abs(X @ network.input_weights.T) + np.abs(network.biases)).T
+    scale = size.max(initial=0.0) + np.abs(expected).max(initial=0.0)
+    found = _array(outputs)
+    if found.shape != expected.shape or np.abs(found - expected).max() > 1e3 * torch.finfo(parameter.dtype).eps * scale:
+        raise ValueError("module is not Linear -> ReLU -> Linear alone; extract its hidden layer first")
+
+
+def polish(
+    module: nn.Module | ReLUNetwork,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    tolerance: float = 0.0,
+    p: float = 0.5,
+    affine: bool | None = None,
+    time_limit: float | None = 10.0,
+    random_state: int | np.random.Generator | None = 0,
+) -> Solution:
+    """Turn a trained network into a sparse one that interpolates the data, or stays within a tolerance of them.
+
+    One input goes to the exact solver of the line, which needs no start. Else the trained network is where
+    Newton-prune starts: it is moved onto the data and pruned until it has as few parameters as the generic bound, or
+    as few as the search finds.
+
+    Parameters
+    ----------
+    module : torch.nn.Module or ReLUNetwork
+        The trained network.
+    X : array_like, shape (N,) or (N, d)
+    y : array_like, shape (N,); for tolerance 0 also (N, m)
+    tolerance : float
+        Largest |f(x_i) − y_i| allowed; 0 interpolates.
+    p : float
+        Among equally sparse networks the smaller ℓp path norm wins.
+    affine : bool, optional
+        Whether the solution has an affine part; by default, whether the trained network has one. On the line it does.
+    time_limit : float, optional
+        Seconds for each search: one for an interpolant, one more where there is a tolerance.
+    random_state : int, Generator or None
+
+    Returns
+    -------
+    Solution
+
+    Raises
+    ------
+    ValueError
+        If the network does not have as many inputs and outputs as the data.
+    InfeasibleError
+        If one x comes with different y.
+
+    Examples
+    --------
+    >>> from reluctant.nn import train_restarts
+    >>> rng = np.random.default_rng(0)
+    >>> X, y = rng.uniform(-1, 1, (10, 20)), rng.uniform(-1, 1, 10)
+    >>> runs = train_restarts(X, y, n_neurons=30, alpha=0.005, restarts=2, epochs=500)
+    >>> solution = polish(runs.networks[runs.best()], X, y)
+    >>> solution.n_parameters, solution.max_error < 1e-12
+    (10, True)
+    """
+    network = module if isinstance(module, ReLUNetwork) else to_network(module)
+    X, y = check_table(X, y)
+    if tolerance and y.ndim == 2:
+        raise ValueError(f"tolerance needs one output, got {y.shape[1]}; polish them one by one")
+    tolerance, p = check_number(tolerance, "tolerance"), check_p(p)
+    m = 1 if y.ndim == 1 else y.shape[1]
+    if (network.n_inputs, network.n_outputs) != (X.shape[1], m):
+        raise ValueError(
+            f"the network maps {network.n_inputs} to {network.n_outputs}, but the data {X.shape[1]} to {m}"
+        )
+    if X.shape[1] == 1 and m == 1:
+        from reluctant.solve import approximate, interpolate
+
+        return approximate(X, y, tolerance=tolerance) if tolerance else interpolate(X, y)
+    affine = network.n_affine > 0 if affine is None else affine
+    found = _interpolant(X, y, network, affine, p, time_limit, random_state)
+    if tolerance:
+        found = _within(X, y, network, found, tolerance, affine, p, time_limit, random_state)
+    error = float(np.abs(found(X) - y).max(initial=0.0))
+    return Solution(
+        network=found, p=p, value=found.path_norm(p), max_error=error, certificate=_certificate(X, m, affine, tolerance)
+    )
+
+
+def _interpolant(
+    X: Array,
+    y: Array,
+    start: ReLUNetwork,
+    affine: bool,
+    p: float,
+    time_limit: float | None,
+    random_state: int | np.random.Generator | None,
+) -> ReLUNetwork:
+    from reluctant.multivariate.interpolant import sparsest_interpolant
+
+    return sparsest_interpolant(
+        X, y, affine=affine, p=p, start=start, time_limit=time_limit, random_state=random_state
+    ).network
+
+
+def _within(
+    X: Array,
+    y: Array,
+    trained: ReLUNetwork,
+    interpolant: ReLUNetwork,
+    tolerance: float,
+    affine: bool,
+    p: float,
+    time_limit: float | None,
+    random_state: int | np.random.Generator | None,
+) -> ReLUNetwork:
+    """The sparsest of the interpolant, the trained network if it is in the band, and what the search finds."""
+    from reluctant.multivariate.band import sparsest_within
+
+    start = trained if np.abs(trained(X) - y).max() <= tolerance else interpolant
+    signs = start.output_weights[:, 0]
+    hinges = np.sign(signs), np.column_stack([start.input_weights, start.biases]) * np.abs(signs)[:, None]
+    found = sparsest_within(
+        X,
+        y,
+        tolerance,
+        affine=affine,
+        start=hinges,
+        p=p,
+        time_limit=time_limit,
+        max_rounds=20 if time_limit is None else None,
+        random_state=random_state,
+    )
+    candidates = [interpolant, start]
+    if found is not None:
+        U, skip = found.U, found.affine
+        candidates.append(ReLUNetwork(U[:, :-1], U[:, -1], found.signs, skip[:-1], skip[-1]))
+    return min(candidates, key=lambda network: (network.n_parameters, network.path_norm(p)))
+
+
+def _certificate(X: Array, m: int, affine: bool, tolerance: float) -> Certificate:
+    if tolerance:
+        return Certificate("parameters", 0, "none", "a search within the tolerance band")
+    rank = int(np.linalg.matrix_rank(np.column_stack([X, np.ones(len(X))]))) if affine else 0
+    bound = m * (len(X) - rank)
+    return Certificate("parameters", bound, "generic", "for almost all labels of these rows")

@@ -1,0 +1,48 @@
+"""Run under torchrun: half of the rows each, and what came out, one file a rank."""
+
+import sys
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from reluctant.nn import ReweightedL1
+
+
+def problem():
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(3, 20), nn.ReLU(), nn.Linear(20, 1)).double()
+    X = torch.rand(40, 3, dtype=torch.float64) * 2 - 1
+    return module, X, X[:, :1].abs()
+
+
+def train(module, X, y, steps=300):
+    optimizer = ReweightedL1(torch.optim.Adam(module.parameters(), lr=0.01), module, p=0.5, alpha=0.05)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        (module(X) - y).square().mean().backward()
+        optimizer.step()
+    return optimizer
+
+
+def main():
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo")
+    rank = dist.get_rank()
+    module, X, y = problem()
+    if rank:  # DistributedDataParallel starts from the parameters of rank 0
+        with torch.no_grad():
+            module[0].weight.add_(1.0)
+    wrapped = DistributedDataParallel(module)
+    optimizer = train(wrapped, X[rank::2], y[rank::2])
+    try:
+        optimizer.remove_dead()
+    except ValueError as error:
+        refused = str(error)
+    torch.save({"state": module.state_dict(), "refused": refused}, f"{sys.argv[1]}/rank{rank}.pt")
+    dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""Stacked runs beside the same runs one by one."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from reluctant import ReLUNetwork
+from reluctant.nn import ReweightedL1, train_restarts
+from reluctant.nn.batched import Stack, initial_weights
+
+
+def one_by_one(X, y, seed, p, alpha, K, epochs, bias):
+    torch.manual_seed(seed)
+    module = nn.Sequential(nn.Linear(X.shape[1], K), nn.ReLU(), nn.Linear(K, 1, bias=False)).double()
+    optimizer = ReweightedL1(torch.optim.Adam(module.parameters(), lr=0.01), module, p=p, alpha=alpha, bias=bias)
+    inputs, targets = torch.from_numpy(X), torch.from_numpy(y)[:, None]
+    for _ in range(epochs):
+        optimizer.zero_grad()
+        (module(inputs) - targets).square().mean().backward()
+        optimizer.step()
+    return module
+
+
+@pytest.mark.parametrize(("d", "bias"), [(4, None), (4, False), (1, None)])
+def test_a_batch_equals_its_runs_one_by_one(d, bias):
+    rng = np.random.default_rng(3)
+    X, y = rng.uniform(-1, 1, (8, d)), rng.uniform(-1, 1, 8)
+    runs = train_restarts(
+        X, y, n_neurons=12, p=[0.4, 0.5], alpha=[0.01, 0.2], restarts=2, epochs=150, bias=bias, dtype=torch.float64
+    )
+    for r, network in enumerate(runs.networks):
+        module = one_by_one(X, y, int(runs.seed[r]), runs.p[r], runs.alpha[r], 12, 150, bias)
+        expected = module(torch.from_numpy(X)).detach().numpy()[:, 0]
+        np.testing.assert_allclose(network(X), expected, rtol=1e-8, atol=1e-10)
+        w, b, v = (q.detach().numpy() for q in (module[0].weight, module[0].bias, module[2].weight))
+        alive = (v[0] != 0) & ((w != 0).any(axis=1) | (b != 0))
+        np.testing.assert_allclose(network.input_weights, w[alive], rtol=1e-7, atol=1e-10)
+        assert runs.history[-1].n_neurons[r] == network.n_neurons
+    assert len({len(network.biases) for network in runs.networks}) > 1  # neurons died, and not everywhere alike
+
+
+def test_compaction_changes_nothing():
+    rng = np.random.default_rng(0)
+    X, y = rng.uniform(-1, 1, (6, 3)), rng.uniform(-1, 1, 6)
+    runs = [
+        train_restarts(X, y, n_neurons=30, alpha=0.05, restarts=3, epochs=400, compact_every=every, dtype=torch.float64)
+        for every in (0, 10)
+    ]
+    for a, b in zip(*(run.networks for run in runs)):
+        np.testing.assert_allclose(a(X), b(X), rtol=1e-8, atol=1e-10)
+    assert np.array_equal(runs[0].history[-1].n_parameters, runs[1].history[-1].n_parameters)
+
+
+def test_counts_are_those_of_the_networks():
+    rng = np.random.default_rng(0)
+    runs = train_restarts(
+        rng.uniform(-1, 1, (6, 3)), rng.uniform(-1, 1, 6), n_neurons=20, alpha=0.05, restarts=3, epochs=300
+    )
+    last = runs.history[-1]
+    assert [f.n_parameters for f in runs.networks] == last.n_parameters.tolist()
+    assert [f.n_neurons for f in runs.networks] == last.n_neurons.tolist()
+
+
+def test_written_out_gradient_equals_autograd():
+    X, y = torch.rand(7, 2, dtype=torch.float64), torch.rand(7, dtype=torch.float64)
+    theta = torch.stack([initial_weights(2, 5, torch.Generator().manual_seed(s), torch.float64) for s in (1, 2)])
+    stack = Stack(theta, X, y, np.array([0.5, 0.5]), np.array([0.1, 0.1]), 0.01, True)
+    stack._gradient()
+    for r in range(2):
+        t = theta[r].clone().requires_grad_()
+        f = torch.relu(X @ t[:, :2].T + t[:, 2]) @ t[:, 3]
+        (f - y).square().mean().backward()
+        torch.testing.assert_close(stack.theta.grad[r], t.grad, rtol=1e-12, atol=1e-15)
+
+
+def test_initial_weights_are_those_of_torch():
+    torch.manual_seed(5)
+    hidden, output = nn.Linear(7, 4), nn.Linear(4, 1, bias=False)
+    theta = initial_weights(7, 4, torch.Generator().manual_seed(5))
+    assert torch.equal(theta, torch.cat([hidden.weight, hidden.bias[:, None], output.weight.T], dim=1).detach())
+
+
+def test_best_is_the_sparsest_run_that_is_accurate_enough():
+    runs = train_restarts([0, 1, 2], [0, 1, 0], n_neurons=8, alpha=0.01, restarts=3, epochs=50)
+    assert runs.history[-1].n_parameters[runs.best()] == runs.history[-1].n_parameters.min()
+    with pytest.raises(ValueError, match="no run has a mean squared error"):
+        runs.best(mse=-1.0)
+
+
+def test_bad_input_is_refused_in_words():
+    with pytest.raises(ValueError, match=r"p must .* in \(0, 1\]"):
+        train_restarts([0, 1], [0, 1], n_neurons=3, p=[0.5, 0.0], alpha=1.0)
+    with pytest.raises(ValueError, match="one output"):
+        train_restarts([0, 1], [[0, 1], [1, 2]], n_neurons=3, alpha=1.0)
+    with pytest.raises(ValueError, match="alpha must be at least 0"):
+        train_restarts([0, 1], [0, 1], n_neurons=3, alpha=-1.0)
+
+
+def test_zeros_of_a_start_stay_zero():
+    rng = np.random.default_rng(0)
+    X, y = rng.uniform(-1, 1, (20, 3)), rng.uniform(-1, 1, 20)
+    start = ReLUNetwork([[1, 0, 0], [0, 2, 1]], [0.5, 0], [1, -1])
+    runs = train_restarts(X, y, n_neurons=5, alpha=1e-12, restarts=1, epochs=200, start=[start], warmup_steps=0)
+    assert np.all((runs.networks[0].input_weights == 0) == (start.input_weights == 0))
+    assert runs.networks[0].biases[1] == 0
+    assert np.mean((runs.networks[0](X) - y) ** 2) < np.mean((start(X) - y) ** 2)
+
+
+def test_weight_decay_is_that_of_adamw():
+    X, y = torch.rand(8, 2, dtype=torch.float64), torch.rand(8, dtype=torch.float64)
+    runs = train_restarts(
+        X.numpy(), y.numpy(), n_neurons=6, alpha=0.0, weight_decay=0.1, restarts=1, epochs=40, dtype=torch.float64
+    )
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(2, 6), nn.ReLU(), nn.Linear(6, 1, bias=False)).double()
+    optimizer = torch.optim.AdamW(module.parameters(), lr=0.01, weight_decay=0.1)
+    for _ in range(40):
+        optimizer.zero_grad()
+        (module(X)[:, 0] - y).square().mean().backward()
+        optimizer.step()
+    np.testing.assert_allclose(runs.networks[0].input_weights, module[0].weight.detach(), rtol=1e-9)

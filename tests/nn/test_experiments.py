@@ -1,0 +1,63 @@
+"""The experiments write what they promise, with the paper's settings."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from reluctant.experiments import NAMES, run
+from reluctant.experiments.baselines import five_series
+from reluctant.experiments.held_out import prune
+from reluctant.experiments.optimality_gap import smoothed_runs
+from reluctant.network import ReLUNetwork
+from reluctant.nn import OneHiddenLayer, PathNorm
+
+
+def test_five_series_start_from_the_same_weights_and_count_exactly_where_zeros_are_exact():
+    x, y = np.arange(-2.0, 4.0), np.array([0.0, 0, 1, 1, 0, 0])
+    series = five_series(x, y, alpha=0.003, n_neurons=20, restarts=2, epochs=30, say=lambda message: None)
+    assert len({tuple(s.over_time("mse")[0]) for s in series[:1] + series[2:]}) == 1
+    for s in series[2:]:
+        assert [f.n_neurons for f in s.runs.networks] == s.final("n_neurons").tolist()
+
+
+def test_pruning_keeps_the_largest_effective_weights():
+    f = ReLUNetwork([[1.0, 2.0], [3.0, 0.1]], [0.5, -0.2], [10.0, 1.0])
+    pruned = prune(f, 3)
+    assert pruned.n_parameters == 3
+    assert np.array_equal(pruned.input_weights, [[10.0, 20.0], [0.0, 0.0]])
+    assert np.array_equal(pruned.biases, [5.0, 0.0])
+
+
+def test_smoothed_runs_equal_adam_on_the_penalty():
+    rng = np.random.default_rng(0)
+    X, y = rng.uniform(-1, 1, (6, 2)), rng.uniform(-1, 1, 6)
+    networks = smoothed_runs(X, y, n_neurons=5, alpha=0.01, smoothing=0.01, epochs=30, seeds=2)
+    torch.manual_seed(1)
+    module, penalty = OneHiddenLayer(2, 5), PathNorm(0.5, smoothing=0.01)
+    optimizer = torch.optim.Adam(module.parameters(), lr=0.01)
+    inputs, targets = torch.as_tensor(X, dtype=torch.float32), torch.as_tensor(y, dtype=torch.float32)
+    for _ in range(30):
+        optimizer.zero_grad()
+        ((module(inputs)[:, 0] - targets).square().mean() + 0.01 * penalty(module)).backward()
+        optimizer.step()
+    np.testing.assert_allclose(networks[1].input_weights, module.hidden.weight.detach(), rtol=1e-3, atol=1e-5)
+
+
+def test_an_unknown_experiment_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="experiment must be one of peak-plateau"):
+        run("peak", tmp_path)
+
+
+def test_a_page_comes_with_its_figure_and_numbers(tmp_path):
+    page = run("choice-of-p", tmp_path, quick=True, say=lambda message: None)
+    assert "| p | λ = 0.0005 |" in page.read_text(encoding="utf-8")
+    assert (tmp_path / "choice-of-p-grid.png").stat().st_size > 1000
+    assert json.loads((tmp_path / "choice-of-p.json").read_text())["grid"][0]["p"] == "0.2"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(NAMES))
+def test_every_experiment_runs_in_its_quick_version(tmp_path, name):
+    assert run(name, tmp_path, quick=True).exists()

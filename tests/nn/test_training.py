@@ -1,0 +1,171 @@
+"""The trainer: what it stops at, what it resumes, what it refuses; and the way back to an exact network."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from reluctant import ReLUNetwork
+from reluctant.nn import OneHiddenLayer, fit_network, polish, to_network
+from reluctant.nn.losses import LOSSES
+
+
+def table(N=200, d=3, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.uniform(-1, 1, (N, d))
+    return X, np.maximum(X[:, 0] - 0.2, 0) + 0.01 * rng.standard_normal(N)
+
+
+def parameters(run):
+    return [q.detach().numpy() for q in run.module.parameters()]
+
+
+def same(a, b):
+    return all(np.array_equal(u, v) for u, v in zip(parameters(a), parameters(b))) and a.history == b.history
+
+
+@pytest.mark.parametrize("with_validation", [False, True])
+def test_a_resumed_run_continues_bit_for_bit(tmp_path, with_validation):
+    X, y = table()
+    common = {"alpha": 2e-3, "batch_size": 32, "n_neurons": 40}
+    if with_validation:
+        common["validation"] = table(50, seed=1)
+    whole = fit_network(X, y, epochs=20, **common)
+    fit_network(X, y, epochs=11, checkpoint=tmp_path / "run.pt", **common)
+    resumed = fit_network(X, y, epochs=20, checkpoint=tmp_path / "run.pt", resume=True, **common)
+    assert same(whole, resumed)
+    assert whole.history[-1].n_neurons < 40  # neurons were removed on the way
+    with pytest.raises(ValueError, match="another run: its alpha"):
+        fit_network(X, y, epochs=20, checkpoint=tmp_path / "run.pt", resume=True, **{**common, "alpha": 1.0})
+    with pytest.raises(ValueError, match="another run: its data"):
+        fit_network(X + 1, y, epochs=20, checkpoint=tmp_path / "run.pt", resume=True, **common)
+
+
+def test_a_truncated_checkpoint_is_named(tmp_path):
+    X, y = table()
+    fit_network(X, y, alpha=0.01, epochs=1, checkpoint=tmp_path / "run.pt")
+    (tmp_path / "run.pt").write_bytes((tmp_path / "run.pt").read_bytes()[:100])
+    with pytest.raises(ValueError, match=r"run\.pt is truncated"):
+        fit_network(X, y, alpha=0.01, epochs=2, checkpoint=tmp_path / "run.pt", resume=True)
+
+
+def test_progress_changes_nothing(capsys):
+    X, y = table()
+    quiet, loud = (fit_network(X, y, alpha=0.01, epochs=3, verbose=verbose) for verbose in (False, True))
+    assert same(quiet, loud)
+
+
+def test_early_stopping_returns_the_epoch_with_the_smallest_validation_loss():
+    X, y = table()
+    validation = table(100, seed=1)
+    run = fit_network(X, y, alpha=1e-3, epochs=400, batch_size=16, validation=validation, patience=5)
+    losses = [record.validation_loss for record in run.history]
+    best = int(np.argmin(losses))
+    assert len(losses) == best + 6 < 400
+    assert f"epoch {best + 1}" in run.stopped
+    mse = 0.5 * np.mean((run.network(validation[0]) - validation[1]) ** 2)
+    assert mse == pytest.approx(losses[best], rel=1e-5)
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_last_good_state(tmp_path):
+    X, y = table(50)
+    X[3] = 1e30  # the square overflows in float32
+    with pytest.warns(UserWarning, match="not finite in epoch 1"):
+        run = fit_network(X, y, alpha=1e-3, epochs=10, checkpoint=tmp_path / "run.pt")
+    assert not (tmp_path / "run.pt").exists()
+    assert "epoch 1" in run.stopped
+    assert run.history == ()
+    assert all(np.isfinite(q).all() for q in parameters(run))
+
+
+@pytest.mark.parametrize("loss", list(LOSSES))
+def test_every_loss_learns_and_equals_its_formula(loss):
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, (300, 2))
+    score = X[:, 0] + np.maximum(X[:, 1], 0)
+    classes = (score > 0.2).astype(float)
+    y = {"hinge": 2 * classes - 1, "logistic": classes, "cross_entropy": classes}.get(loss, score)
+    run = fit_network(X, y, alpha=1e-4, loss=loss, epochs=60, batch_size=50, affine=True, dtype=torch.float64)
+    f = run.network(X)
+    values = {
+        "squared": lambda: 0.5 * (f - y) ** 2,
+        "absolute": lambda: np.abs(f - y),
+        "hinge": lambda: np.maximum(0, 1 - y * f),
+        "logistic": lambda: np.log1p(np.exp(-(2 * y - 1) * f)),
+        "cross_entropy": lambda: np.log(np.exp(f).sum(axis=1)) - f[np.arange(300), y.astype(int)],
+    }[loss]()
+    ours = LOSSES[loss](torch.from_numpy(f.reshape(300, -1)), torch.from_numpy(y[:, None]))
+    assert float(ours) == pytest.approx(values.mean(), rel=1e-12)
+    assert values.mean() < 0.1
+
+
+def test_rows_may_stay_on_disk(tmp_path):
+    X, y = table()
+    np.save(tmp_path / "X.npy", X.astype(np.float32))
+    on_disk = np.load(tmp_path / "X.npy", mmap_mode="r")
+    assert same(
+        fit_network(on_disk, y, alpha=0.01, epochs=2), fit_network(X.astype(np.float32), y, alpha=0.01, epochs=2)
+    )
+
+
+def test_bad_input_is_refused_in_words():
+    X, y = table(20)
+    with pytest.raises(ValueError, match="alpha must be at least 0"):
+        fit_network(X, y, alpha=-1)
+    with pytest.raises(ValueError, match="loss must be one of"):
+        fit_network(X, y, alpha=1, loss="cubic")
+    with pytest.raises(ValueError, match=r"y must be 0 or 1 for loss='logistic', got \[.*\] at row 0"):
+        fit_network(X, y, alpha=1, loss="logistic")
+    with pytest.raises(ValueError, match="patience needs validation"):
+        fit_network(X, y, alpha=1, patience=3)
+    y[17] = np.nan
+    with pytest.raises(ValueError, match="y has NaN at row 17"):
+        fit_network(X, y, alpha=1)
+
+
+@pytest.mark.parametrize("affine", [False, True])
+def test_the_network_is_the_module(affine):
+    torch.manual_seed(0)
+    module = OneHiddenLayer(3, 7, 2, affine).double()
+    X = np.random.default_rng(1).standard_normal((20, 3))
+    with torch.no_grad():
+        for q in module.parameters():
+            q.normal_()
+        expected = module(torch.from_numpy(X)).numpy()
+    np.testing.assert_allclose(to_network(module)(X), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_a_module_that_does_more_is_refused():
+    with pytest.raises(ValueError, match="not Linear -> ReLU -> Linear alone"):
+        to_network(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1), nn.Sigmoid()))
+    with pytest.raises(ValueError, match="2 hidden layers"):
+        to_network(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 1)))
+
+
+def test_polish_interpolates_with_as_many_parameters_as_points():
+    rng = np.random.default_rng(0)
+    X, y = rng.uniform(-1, 1, (10, 20)), rng.uniform(-1, 1, 10)
+    run = fit_network(X, y, alpha=2e-3, p=0.4, epochs=500, batch_size=None, n_neurons=40)
+    solution = polish(run.module, X, y)
+    assert np.abs(solution.network(X) - y).max() <= 1e-12
+    assert solution.n_parameters == 10
+    assert solution.certificate.kind == "generic"
+    assert run.history[-1].n_parameters > 10
+
+
+def test_polish_within_a_tolerance_is_sparser_and_stays_within():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, (30, 2))
+    y = np.abs(X[:, 0]) + rng.uniform(-0.01, 0.01, 30)
+    run = fit_network(X, y, alpha=1e-3, epochs=300, batch_size=None, n_neurons=20)
+    solution = polish(run.network, X, y, tolerance=0.02, affine=False, time_limit=2.0)
+    assert np.abs(solution.network(X) - y).max() <= 0.02
+    assert solution.n_parameters < 10
+
+
+def test_polish_on_the_line_is_the_exact_solution():
+    x, y = np.arange(-2.0, 4.0), np.array([0.0, 0, 1, 1, 0, 0])
+    network = ReLUNetwork([[1.0]], [0.0], [1.0])
+    assert polish(network, x, y).n_neurons == 3
+    with pytest.raises(ValueError, match="maps 1 to 1, but the data 2 to 1"):
+        polish(network, np.zeros((3, 2)), np.zeros(3))
