@@ -264,3 +264,9 @@ def test_path_prints_the_pieces(reluctant, tmp_path):
     code, out, _ = reluctant("path", "t.csv", "--x", "x", "--y", "y")
     assert code == 0
     assert "2 certified, 0 unresolved" in out
+
+
+def test_experiment_needs_a_name_that_exists(reluctant):
+    for arguments in ([], ["peak-plateau", "--all"]):
+        assert reluctant("experiment", *arguments)[0] == 2
+    assert reluctant("experiment", "no-such")[0] == 1

@@ -193,6 +193,37 @@ def show(
     )
 
 
+@app.command(epilog=_EXIT_CODES)
+def experiment(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="NAME",
+            help="peak-plateau, high-dimensional, held-out, choice-of-p or optimality-gap.",
+            show_default=False,
+        ),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Run all of them.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="About a minute each: fewer epochs and seeds.")] = False,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the pages go; made if missing.")] = Path(
+        "reluctant-experiments"
+    ),
+) -> None:
+    """Run an experiment of the paper, or a study after it, and write its page with figures and numbers.
+
+    Example:
+
+        reluctant experiment peak-plateau --quick
+    """
+    if (name is None) == (not every):
+        raise typer.BadParameter("give the name of an experiment, or --all.", param_hint="'NAME'")
+    with _errors_in_one_line(out):
+        from reluctant.experiments import NAMES, run
+
+        for chosen in NAMES if name is None else [name]:
+            typer.echo(run(chosen, out, quick=quick, say=lambda message: typer.echo(message, err=True)))
+
+
 @contextmanager
 def _errors_in_one_line(file: Path) -> Iterator[None]:
     try:
