@@ -125,6 +125,13 @@ def test_interruption_returns_the_best_so_far():
     assert_sound(found, X, y)
 
 
+def test_a_time_limit_is_used_up_while_the_target_is_not_reached():
+    X, y = uniform(6, 3, 0)
+    found = sparsest_interpolant(X, y, target=1, time_limit=2.0, random_state=0)
+    assert found.ended == "time"
+    assert found.network.n_parameters == 6
+
+
 def test_target_ends_the_search():
     X, y = uniform(30, 3, 0)
     found = sparsest_interpolant(X, y, target=45, random_state=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ Ended = Literal["target", "time", "interrupted", "exhausted"]
 
 #: Among equally sparse networks the one of smaller ℓp path norm wins, with this p where none is given.
 PREFERRED_P = 0.5
+#: Fresh starts where neither their number nor the time is limited.
+RESTARTS = 20
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def sparsest_interpolant(
     start: ReLUNetwork | None = None,
     time_limit: float | None = None,
     target: int | None = None,
-    restarts: int = 20,
+    restarts: int | None = None,
     n_jobs: int = 1,
     random_state: int | np.random.Generator | None = None,
     report: Callable[[Improvement], None] | None = None,
@@ -96,8 +99,8 @@ def sparsest_interpolant(
     target : int, optional
         Count at which to stop; by default the generic lower bound m (N − r), or ⌈m (N − r) / (d + m)⌉ neurons, where
         r = rank X̄ with an affine part and 0 without.
-    restarts : int
-        Fresh starts before giving up.
+    restarts : int, optional
+        Fresh starts before giving up; by default twenty, or as many as the time limit allows.
     n_jobs : int
         Number of independent searches, as in joblib; the best result is returned.
     random_state : int, Generator or None
@@ -135,6 +138,8 @@ def sparsest_interpolant(
     target = generic_target(data, minimize) if target is None else target
     first = None if start is None else units.scaled(start)
     deadline = np.inf if time_limit is None else time.monotonic() + time_limit
+    if restarts is None:
+        restarts = RESTARTS if time_limit is None else sys.maxsize
     rng = np.random.default_rng(random_state)
     n_searches = joblib.effective_n_jobs(n_jobs)
 
