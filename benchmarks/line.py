@@ -3,8 +3,8 @@
     python benchmarks/line.py            everything, about five minutes (pwlf takes most of it)
     python benchmarks/line.py --quick    without pwlf and with at most 10^5 points
 
-Times are medians of `--repeats` runs in one thread, compilation left out; the spread is (max − min) / median. The floor
-is one NumPy pass over the data, cumsum(y) and diff(y) / diff(x).
+Times are medians of `--repeats` runs in CPU seconds of one thread, without compilation; the spread is (max − min) /
+median. The floor is one NumPy pass over the data, cumsum(y) and diff(y) / diff(x).
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ def floor(x: np.ndarray, y: np.ndarray) -> None:
 
 
 def timed(action: Callable[[], object], repeats: int) -> tuple[float, float]:
-    """Median seconds and relative spread."""
+    """Median CPU seconds and relative spread."""
     seconds = []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = time.process_time()
         action()
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     middle = median(seconds)
     return middle, (max(seconds) - min(seconds)) / middle
 

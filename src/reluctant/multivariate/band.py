@@ -213,17 +213,21 @@ def sparsest_within(
     if best is None and start is not None:
         best = _pruned(band, start[0], start[1] / scale, 0, (), clock.expired)
     rounds = 0
-    with one_blas_thread():
-        while rounds != max_rounds and not clock.expired() and (best is None or best.n_parameters):
-            rounds += 1
-            heated = (best.signs, best.U) if best is not None and rng.random() < _REHEATED else None
-            history = () if best is None else best.history
-            for signs, U in search_round(band, rng, heated, p, clock.expired):
-                if best is not None and np.count_nonzero(U) > _WORTH_TRYING * best.n_parameters:
-                    continue
-                found = _pruned(band, signs, U, rounds, history, clock.expired)
-                if found is not None and (best is None or _order(found) < _order(best)):
-                    best, history = found, found.history
+    try:
+        with one_blas_thread():
+            while rounds != max_rounds and not clock.expired() and (best is None or best.n_parameters):
+                rounds += 1
+                heated = (best.signs, best.U) if best is not None and rng.random() < _REHEATED else None
+                history = () if best is None else best.history
+                for signs, U in search_round(band, rng, heated, p, clock.expired):
+                    if best is not None and np.count_nonzero(U) > _WORTH_TRYING * best.n_parameters:
+                        continue
+                    found = _pruned(band, signs, U, rounds, history, clock.expired)
+                    if found is not None and (best is None or _order(found) < _order(best)):
+                        best, history = found, found.history
+    except KeyboardInterrupt:
+        if best is None:
+            raise
     if best is None:
         return None
     return replace(best, U=best.U * scale, affine=best.affine * scale)

@@ -106,14 +106,18 @@ def minimise_path_norm(
     lowest = np.inf if best is None else value(*best)
     history: list[tuple[int, float, int]] = []
     rounds = 0
-    with one_blas_thread():
-        while rounds != max_rounds and not clock.expired():
-            rounds += 1
-            heated = best if best is not None and rng.random() < _REHEATED else None
-            found = search_round(data, rng, heated, p, tol, clock.expired)
-            if value(*found) < lowest:
-                best, lowest = found, value(*found)
-                history.append((rounds, lowest * scale**p, int(np.count_nonzero(found[1]))))
+    try:
+        with one_blas_thread():
+            while rounds != max_rounds and not clock.expired():
+                rounds += 1
+                heated = best if best is not None and rng.random() < _REHEATED else None
+                found = search_round(data, rng, heated, p, tol, clock.expired)
+                if value(*found) < lowest:
+                    best, lowest = found, value(*found)
+                    history.append((rounds, lowest * scale**p, int(np.count_nonzero(found[1]))))
+    except KeyboardInterrupt:
+        if best is None:
+            raise
     if best is None or np.isinf(lowest):
         return None
     return _interpolant(data, *best, p, scale, tuple(history))

@@ -140,16 +140,22 @@ def _sparsest_of_mixed_outputs(X: Array, Y: Array, affine: bool, effort: Effort)
 
 
 def sparsest(X: Array, y: Array, affine: bool, effort: Effort) -> Solution:
+    """The interpolant of `sparsest_or_interrupted`."""
+    return sparsest_or_interrupted(X, y, affine, effort)[0]
+
+
+def sparsest_or_interrupted(X: Array, y: Array, affine: bool, effort: Effort) -> tuple[Solution, bool]:
     """The interpolant with the fewest parameters, or neurons, that the searches find, and what is proved about it.
 
     Newton-prune first. If it stops without having reached a `target` of the caller's, small problems are settled
-    by enumeration, and others are searched for a network with fewer parameters than equations.
+    by enumeration, and others are searched for a network with fewer parameters than equations. Also says whether the
+    user interrupted it.
     """
     began = time.monotonic()
     rows, labels = distinct_rows(X, y)
     mixed = _sparsest_of_mixed_outputs(X, y, affine, effort) if y.ndim > 1 else None
     if mixed is not None:
-        return mixed
+        return mixed, False
     rng = np.random.default_rng(effort.random_state)
     found = _newton_prune(X, y, affine, effort._replace(random_state=rng))
     network, proof = found.network, None
@@ -180,7 +186,7 @@ def sparsest(X: Array, y: Array, affine: bool, effort: Effort) -> Solution:
     if rows.shape[1] == 1 and not affine:
         reason = "with one input constant neurons are not counted, and no bound is known for the others"
         certificate = Certificate(effort.minimize, 0.0, "none", reason)
-    return Solution(
+    solution = Solution(
         network=network,
         p=0.0,
         value=float(network.path_norm(0.0)),
@@ -188,12 +194,14 @@ def sparsest(X: Array, y: Array, affine: bool, effort: Effort) -> Solution:
         certificate=certificate,
         history=found.history,
     )
+    return solution, found.ended == "interrupted"
 
 
 def smallest_path_norm(X: Array, y: Array, p: float, affine: bool, effort: Effort) -> Solution:
     """The interpolant of least ℓp path norm that is known: proved for p = 1 and tiny problems, searched for else."""
     rows, labels = distinct_rows(X, y)
     seconds = DEFAULT_SECONDS if effort.time_limit is None else effort.time_limit
+    began = time.monotonic()
     history: tuple = ()
     exact = _exact_path_norm(rows, labels, p, affine, seconds, effort.random_state)
     if exact is not None:
@@ -203,9 +211,18 @@ def smallest_path_norm(X: Array, y: Array, p: float, affine: bool, effort: Effor
         start = None if effort.start is None else _hinges(effort.start)
         if start is None and len(rows) > HOPPED_ROWS:
             effort = effort._replace(target=None, time_limit=0.5 * seconds)
-            start = _hinges(_newton_prune(X, y, affine, effort).network)
+            pruned = _newton_prune(X, y, affine, effort)
+            start = _hinges(pruned.network)
+            if pruned.ended == "interrupted":
+                seconds = 0.0
         found = minimise_path_norm(
-            rows, labels, p, affine=affine, start=start, time_limit=seconds, random_state=effort.random_state
+            rows,
+            labels,
+            p,
+            affine=affine,
+            start=start,
+            time_limit=max(seconds - (time.monotonic() - began), 0.0),
+            random_state=effort.random_state,
         )
         if found is not None and _interpolates(_network(found), rows, labels):
             network, history = _network(found), found.history
@@ -280,22 +297,28 @@ def approximate_space(X: Array, y: Array, tolerance: Array, slack: float, affine
     rows, labels, half_width = distinct_bands(X, y, aimed)
     seconds = DEFAULT_SECONDS if effort.time_limit is None else effort.time_limit
     try:
-        first = sparsest(rows, labels, affine, effort._replace(time_limit=0.3 * seconds))
+        first, interrupted = sparsest_or_interrupted(rows, labels, affine, effort._replace(time_limit=0.3 * seconds))
+        if interrupted:
+            seconds = 0.0
     except TooSteepError:  # for the middle of the band, which need not be met
         first = None
     network = None if first is None else first.network
     widest = float(half_width.max() + np.max(allowed - aimed))
     found = None
     if network is None or not _is_settled(network, rows, labels, affine, widest, effort):
-        found = sparsest_within(
-            rows,
-            labels,
-            half_width,
-            affine=affine,
-            start=None if network is None else _hinges(network),
-            time_limit=max(seconds - (time.monotonic() - began), 0.0),
-            random_state=effort.random_state,
-        )
+        try:
+            found = sparsest_within(
+                rows,
+                labels,
+                half_width,
+                affine=affine,
+                start=None if network is None else _hinges(network),
+                time_limit=max(seconds - (time.monotonic() - began), 0.0),
+                random_state=effort.random_state,
+            )
+        except KeyboardInterrupt:
+            if network is None:
+                raise
     if found is not None:
         within = _network(found)
         if (np.abs(within(X) - y) <= allowed).all():
