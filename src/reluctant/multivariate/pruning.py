@@ -1,5 +1,6 @@
 """Prune an interpolant coordinate by coordinate until it has as many parameters as equations."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,7 +22,7 @@ def never() -> bool:
 
 
 @dataclass
-class Pruner:
+class Pruner(ABC):
     """Deletions for one set of data; `work` counts factorisations, so that choices do not depend on the clock."""
 
     data: Data
@@ -50,13 +51,13 @@ class Pruner:
                 return solved
         return None
 
+    @abstractmethod
     def count(self, weights: Weights) -> int:
         """What is being minimised."""
-        raise NotImplementedError
 
+    @abstractmethod
     def prune(self, weights: Weights) -> Weights:
         """Delete until the target or the generic bound is reached, or no single deletion succeeds."""
-        raise NotImplementedError
 
 
 class ParameterPruner(Pruner):
