@@ -18,7 +18,7 @@ from reluctant.multivariate.planted import simplest
 from reluctant.multivariate.reweighted import (
     Array,
     Clock,
-    Data,
+    Equations,
     Hinges,
     data_scale,
     drop_small,
@@ -40,9 +40,9 @@ _FREE = 1e3  # metric of the free affine part
 
 @dataclass(frozen=True)
 class Band:
-    """Data and the half-width (N,) of the band round every label."""
+    """Equations and the half-width (N,) of the band round every label."""
 
-    data: Data
+    data: Equations
     tolerance: Array
 
     def clip(self, values: Array) -> Array:
@@ -207,7 +207,7 @@ def sparsest_within(
     clock = Clock(time_limit)
     rng = np.random.default_rng(random_state)
     scale = data_scale(y)
-    band = Band(Data.of(X, y / scale, affine), tolerance / scale)
+    band = Band(Equations.of(X, y / scale, affine), tolerance / scale)
     width = band.data.Xbar.shape[1]
     best: Interpolant | None = _checked(band, np.zeros(0), np.zeros((0, width)), 0, ())
     if best is None and start is not None:

@@ -6,39 +6,39 @@ from collections.abc import Callable
 
 import numpy as np
 
-from reluctant.multivariate.reweighted import Array, Data, Hinges, anneal
+from reluctant.multivariate.reweighted import Array, Equations, Hinges, anneal
 
-Kick = Callable[[np.random.Generator, Data, Array, Array], Hinges]
+Kick = Callable[[np.random.Generator, Equations, Array, Array], Hinges]
 EPS = 1e-3  #: Smoothing ε at the end of every relaxation, for labels of spread about one.
 _FILL = 0.1
 _GAIN = 1e-6
 
 
-def random_hinges(rng: np.random.Generator, data: Data, n: int, size: float) -> Hinges:
+def random_hinges(rng: np.random.Generator, data: Equations, n: int, size: float) -> Hinges:
     """Dense random neurons, each with its hinge through a data point."""
     W = rng.standard_normal((n, data.Xbar.shape[1] - 1)) / np.sqrt(data.Xbar.shape[1] - 1)
     through = data.Xbar[rng.integers(len(data.Xbar), size=n), :-1]
     return rng.choice([-1.0, 1.0], n), size * np.column_stack([W, -np.sum(W * through, axis=1)])
 
 
-def penalty_unit(data: Data) -> float:
+def penalty_unit(data: Equations) -> float:
     """Size of the labels per neuron of a start; λ is measured in it."""
     return float(data.targets @ data.targets) / n_start(data)
 
 
-def n_start(data: Data) -> int:
+def n_start(data: Equations) -> int:
     """Neurons to start from: a quarter of the equations, at least six."""
     return max(6, data.n_equations // 4)
 
 
-def annealed_start(data: Data, rng: np.random.Generator, lam: float, p: float, stop: Callable[[], bool]) -> Hinges:
+def annealed_start(data: Equations, rng: np.random.Generator, lam: float, p: float, stop: Callable[[], bool]) -> Hinges:
     """Random neurons annealed down to the penalty λ."""
     n = n_start(data)
     state = random_hinges(rng, data, n, 2 * np.sqrt(2 / n))
     return anneal(data, *state, np.geomspace(5 * lam, lam, 10), np.geomspace(0.3, EPS, 10), p, stop=stop)
 
 
-def relax(data: Data, signs: Array, U: Array, lam: float, p: float) -> Hinges:
+def relax(data: Equations, signs: Array, U: Array, lam: float, p: float) -> Hinges:
     """Down to the penalised minimum near a kicked state."""
     return anneal(data, signs, U, np.full(6, lam), np.geomspace(0.1, EPS, 6), p)
 
@@ -48,13 +48,13 @@ def mean_size(U: Array) -> float:
     return float(np.abs(U).sum() / max(np.count_nonzero(U), 1)) or 1.0
 
 
-def add(rng: np.random.Generator, data: Data, signs: Array, U: Array) -> Hinges:
+def add(rng: np.random.Generator, data: Equations, signs: Array, U: Array) -> Hinges:
     """One to three random neurons more."""
     new_signs, V = random_hinges(rng, data, int(rng.integers(1, 4)), mean_size(U))
     return np.concatenate([signs, new_signs]), np.vstack([U, V])
 
 
-def replace(rng: np.random.Generator, data: Data, signs: Array, U: Array) -> Hinges:
+def replace(rng: np.random.Generator, data: Equations, signs: Array, U: Array) -> Hinges:
     """One to three random neurons in the place of others."""
     n = min(len(U), int(rng.integers(1, 4)))
     which = rng.choice(len(U), n, replace=False)
@@ -63,17 +63,17 @@ def replace(rng: np.random.Generator, data: Data, signs: Array, U: Array) -> Hin
     return signs, U
 
 
-def fill(rng: np.random.Generator, data: Data, signs: Array, U: Array) -> Hinges:
+def fill(rng: np.random.Generator, data: Equations, signs: Array, U: Array) -> Hinges:
     """Small noise on every weight: all zeros may come back."""
     return signs, U + _FILL * mean_size(U) * rng.standard_normal(U.shape)
 
 
-def fill_and_add(rng: np.random.Generator, data: Data, signs: Array, U: Array) -> Hinges:
+def fill_and_add(rng: np.random.Generator, data: Equations, signs: Array, U: Array) -> Hinges:
     """Both."""
     return add(rng, data, *fill(rng, data, signs, U))
 
 
-def turn_round(rng: np.random.Generator, data: Data, signs: Array, U: Array) -> Hinges:
+def turn_round(rng: np.random.Generator, data: Equations, signs: Array, U: Array) -> Hinges:
     """σ(t)_+ = σ(−t)_+ + σt for one neuron, the linear term as a pair of neurons for the others to absorb."""
     k = rng.integers(len(U))
     linear = signs[k] * U[k]
@@ -88,7 +88,7 @@ KICKS: tuple[Kick, ...] = (add, replace, fill, fill_and_add, turn_round)
 
 def hop(
     rng: np.random.Generator,
-    data: Data,
+    data: Equations,
     state: Hinges,
     relax: Callable[[Array, Array], Hinges],
     value: Callable[[Array, Array], float],

@@ -17,7 +17,7 @@ from reluctant.multivariate.hops import EPS, annealed_start, hop, penalty_unit, 
 from reluctant.multivariate.reweighted import (
     Array,
     Clock,
-    Data,
+    Equations,
     Hinges,
     HingeSum,
     anneal,
@@ -96,7 +96,7 @@ def minimise_path_norm(
     clock = Clock(time_limit)
     rng = np.random.default_rng(random_state)
     scale = data_scale(y)
-    data = Data.of(X, y / scale, affine)
+    data = Equations.of(X, y / scale, affine)
     tol = _EXACT * float(np.abs(data.y).max(initial=0.0))
     if not data.n_equations or np.abs(data.targets).max() <= tol:
         return _interpolant(data, np.zeros(0), np.zeros((0, data.Xbar.shape[1])), p, scale, ())
@@ -124,19 +124,19 @@ def minimise_path_norm(
 
 
 def _interpolant(
-    data: Data, signs: Array, U: Array, p: float, scale: float, history: tuple[tuple[int, float, int], ...]
+    data: Equations, signs: Array, U: Array, p: float, scale: float, history: tuple[tuple[int, float, int], ...]
 ) -> Interpolant:
     affine = data.affine_part(signs, U)
     return Interpolant(signs, U * scale, affine * scale, float(lp_power(U * scale, p)), history)
 
 
-def exact_value(data: Data, signs: Array, U: Array, p: float, tol: float) -> float:
+def exact_value(data: Equations, signs: Array, U: Array, p: float, tol: float) -> float:
     """Σ|u|^p of an interpolant, infinite for anything else."""
     return float(lp_power(U, p)) if np.abs(data.residual(signs, U)).max() <= tol else np.inf
 
 
 def search_round(
-    data: Data, rng: np.random.Generator, heated: Hinges | None, p: float, tol: float, stop: Callable[[], bool]
+    data: Equations, rng: np.random.Generator, heated: Hinges | None, p: float, tol: float, stop: Callable[[], bool]
 ) -> Hinges:
     """Down the ladder from random neurons, or from `heated` at a random rung, then hops among interpolants."""
     unit = penalty_unit(data)
@@ -159,7 +159,9 @@ def search_round(
     return hop(rng, data, state, relax_exactly, partial(exact_value, data, p=p, tol=tol), _PATIENCE_EXACT, stop)
 
 
-def interpolant_near(data: Data, signs: Array, U: Array, first: float, last: float, p: float, tol: float) -> Hinges:
+def interpolant_near(
+    data: Equations, signs: Array, U: Array, first: float, last: float, p: float, tol: float
+) -> Hinges:
     """λ and ε → 0 from a penalised minimum, then an exact solve on the support, which may fail."""
     lams, epsilons = np.geomspace(first, last, 8), np.geomspace(EPS, EPS / 10, 8)
     signs, U = anneal(data, signs, U, lams, epsilons, p, drop=1e-4)

@@ -19,7 +19,7 @@ from reluctant.multivariate.hops import EPS, annealed_start, hop, penalty_unit, 
 from reluctant.multivariate.reweighted import (
     Array,
     Clock,
-    Data,
+    Equations,
     Hinges,
     HingeSum,
     Support,
@@ -112,7 +112,7 @@ def recover(
     clock = Clock(time_limit)
     rng = np.random.default_rng(random_state)
     scale = data_scale(y)
-    data = Data.of(X, y / scale, affine)
+    data = Equations.of(X, y / scale, affine)
     if not data.n_equations or np.abs(data.targets).max() <= _EXACT * np.abs(data.y).max(initial=0.0):
         empty = np.zeros((0, data.Xbar.shape[1]))
         return _recovery(data, np.zeros(0), empty, scale, 1, 0)
@@ -135,12 +135,14 @@ def recover(
     return None if best is None else _recovery(data, *best, scale, agreements, restarts)
 
 
-def _recovery(data: Data, signs: Array, U: Array, scale: float, agreements: int, restarts: int) -> Recovery:
+def _recovery(data: Equations, signs: Array, U: Array, scale: float, agreements: int, restarts: int) -> Recovery:
     affine = data.affine_part(signs, U)
     return Recovery(signs, U * scale, affine * scale, data.n_equations, agreements, restarts)
 
 
-def descend(data: Data, rng: np.random.Generator, ladder: Ladder, p: float, stop: Callable[[], bool]) -> Hinges | None:
+def descend(
+    data: Equations, rng: np.random.Generator, ladder: Ladder, p: float, stop: Callable[[], bool]
+) -> Hinges | None:
     """One restart: hop at each λ of the ladder in turn; the first exact sparse network, or None."""
     levels, patience = ladder
     unit = penalty_unit(data)
@@ -161,7 +163,7 @@ def descend(data: Data, rng: np.random.Generator, ladder: Ladder, p: float, stop
 
 
 def exact_network(
-    data: Data, signs: Array, U: Array, first: float, last: float, p: float, stop: Callable[[], bool]
+    data: Equations, signs: Array, U: Array, first: float, last: float, p: float, stop: Callable[[], bool]
 ) -> Hinges | None:
     """Sparse exact network near a penalised minimum, or None: λ → 0, grow, prune, canonical form, prune."""
     signs, U = anneal(data, signs, U, np.geomspace(first, last, 6), np.full(6, EPS), p)
@@ -180,7 +182,7 @@ def exact_network(
     return signs, newton_on_support(data, signs, U, 0.0, steps=3)[0]
 
 
-def simplest(data: Data, signs: Array, U: Array, solve: Solve, stop: Callable[[], bool]) -> Hinges:
+def simplest(data: Equations, signs: Array, U: Array, solve: Solve, stop: Callable[[], bool]) -> Hinges:
     """Prune, bring to canonical form, prune again; `solve` says what is still a solution."""
     signs, U = prune_below(data, signs, U, solve, stop)
     turned_signs, turned = canonical_hinges(data.Xbar, signs, U, data.complement is not None)
@@ -191,7 +193,7 @@ def simplest(data: Data, signs: Array, U: Array, solve: Solve, stop: Callable[[]
     return other if np.count_nonzero(other[1]) <= np.count_nonzero(U) else (signs, U)
 
 
-def grow(data: Data, signs: Array, U: Array, tol: float, most: int = 4) -> tuple[Array, float]:
+def grow(data: Equations, signs: Array, U: Array, tol: float, most: int = 4) -> tuple[Array, float]:
     """Fit on the support; while a residual is left, add the zero coordinate that explains most of it."""
     U, error = newton_on_support(data, signs, U, tol / 10)
     for _ in range(most):
@@ -215,7 +217,9 @@ def grow(data: Data, signs: Array, U: Array, tol: float, most: int = 4) -> tuple
     return U, error
 
 
-def prune_below(data: Data, signs: Array, U: Array, solve: Solve, stop: Callable[[], bool], tries: int = 8) -> Hinges:
+def prune_below(
+    data: Equations, signs: Array, U: Array, solve: Solve, stop: Callable[[], bool], tries: int = 8
+) -> Hinges:
     """Delete coordinates of a solution, also below as many as equations, while a re-solve succeeds.
 
     The order is that of the least-squares price u²/(H⁻¹)_qq, H = AᵀA in the metric |u|.
@@ -239,7 +243,7 @@ def prune_below(data: Data, signs: Array, U: Array, solve: Solve, stop: Callable
     return signs, U
 
 
-def deletion_prices(data: Data, signs: Array, U: Array, support: Support) -> Array:
+def deletion_prices(data: Equations, signs: Array, U: Array, support: Support) -> Array:
     """What each deletion costs in the metric |u|, a ridge standing in for directions the data leave free."""
     size = np.abs(U[support])
     root = np.sqrt(size + 1e-3 * size.mean())
@@ -249,7 +253,7 @@ def deletion_prices(data: Data, signs: Array, U: Array, support: Support) -> Arr
     return (U[support] / root) ** 2 / np.diag(np.linalg.inv(H))
 
 
-def same_kinks(data: Data, one: Hinges, other: Hinges, rtol: float = 1e-6) -> bool:
+def same_kinks(data: Equations, one: Hinges, other: Hinges, rtol: float = 1e-6) -> bool:
     """Whether two networks have the same kinks, whichever way round their neurons are."""
     a, b = (kinks(data.Xbar, *hinges)[0] for hinges in (one, other))
     if a.shape != b.shape:

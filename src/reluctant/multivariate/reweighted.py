@@ -50,7 +50,7 @@ def data_scale(y: Array) -> float:
 
 
 @dataclass(frozen=True)
-class Data:
+class Equations:
     """Inputs with a column of ones, labels, and the rows that project a free affine part out of label space.
 
     `complement` (N − r, N) has orthonormal rows orthogonal to the columns of X̄, whose rank is r; None without an
@@ -62,7 +62,7 @@ class Data:
     complement: Array | None = None
 
     @classmethod
-    def of(cls, X: Array, y: Array, affine: bool = False) -> Data:
+    def of(cls, X: Array, y: Array, affine: bool = False) -> Equations:
         """Lay out X (N, d) and y (N,)."""
         Xbar = np.column_stack([X, np.ones(len(X))])
         return cls(Xbar, np.asarray(y, dtype=np.float64), orthogonal_complement(Xbar) if affine else None)
@@ -152,7 +152,7 @@ def weighted_ridge(A: Array, v: Array, b: Array, lam: float) -> Array | None:
     return root * lapack.dpotrs(factor, B.T @ b, lower=1)[0]
 
 
-def majorised_descent(data: Data, signs: Array, U: Array, lam: float, eps: float, p: float, steps: int) -> Array:
+def majorised_descent(data: Equations, signs: Array, U: Array, lam: float, eps: float, p: float, steps: int) -> Array:
     """Lower ½‖r‖² + (λ/p) Σ (u² + ε²)^{p/2} over the nonzeros of U; the activation pattern may flip on the way."""
     support = np.nonzero(U)
     u = U[support]
@@ -191,7 +191,7 @@ def drop_small(signs: Array, U: Array, relative: float) -> Hinges:
 
 
 def anneal(
-    data: Data,
+    data: Equations,
     signs: Array,
     U: Array,
     lams: Array,
@@ -209,14 +209,14 @@ def anneal(
     return signs, U
 
 
-def penalised_value(data: Data, signs: Array, U: Array, lam: float, p: float) -> float:
+def penalised_value(data: Equations, signs: Array, U: Array, lam: float, p: float) -> float:
     """½‖r‖² + (λ/p) Σ|u|^p."""
     r = data.residual(signs, U)
     return 0.5 * float(r @ r) + lam / p * float(lp_power(U, p))
 
 
 def newton_on_support(
-    data: Data, signs: Array, U: Array, tol: float, p: float = 1.0, steps: int = 30, patience: int = 5
+    data: Equations, signs: Array, U: Array, tol: float, p: float = 1.0, steps: int = 30, patience: int = 5
 ) -> tuple[Array, float]:
     """Levenberg–Marquardt on the nonzeros of U in the metric |u|^{2−p}; returns U and max|r|.
 
@@ -251,7 +251,7 @@ def newton_on_support(
 
 
 def _shortened(
-    data: Data,
+    data: Equations,
     signs: Array,
     U: Array,
     support: Support,
