@@ -71,9 +71,9 @@ def interpolate(
     random_state : int, Generator or None
         In R^d: source of all randomness.
     n_jobs : int
-        In R^d: independent runs of Newton-prune in parallel, as in joblib.
+        In R^d: independent runs of Newton-prune in parallel, as in joblib; the first to reach the target stops them.
     verbose : bool
-        In R^d: print every improvement of Newton-prune to standard error, unless it runs in parallel.
+        In R^d: print every improvement of Newton-prune to standard error.
 
     Returns
     -------

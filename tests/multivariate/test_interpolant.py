@@ -5,11 +5,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from reluctant.multivariate.interpolant import Units, generic_target, sparsest_interpolant
+from reluctant.multivariate.interpolant import generic_target, sparsest_interpolant
+from reluctant.multivariate.problem import Units
 from reluctant.multivariate.search import Improvement
 from reluctant.multivariate.starts import line_start
 from reluctant.multivariate.state import Data
-from reluctant.network import ReLUNetwork
 
 
 def uniform(n, d, seed, m=None):
@@ -37,9 +37,8 @@ def assert_sound(found, X, y, affine=False):
     counts = [step.n_parameters for step in found.history]
     assert counts == sorted(counts, reverse=True)
     assert counts[-1] == network.n_parameters
-    hinges = np.column_stack([network.input_weights, network.biases])
-    assert found.max_weight == pytest.approx(np.abs(hinges).max(initial=0.0))
-    assert np.isfinite(found.max_weight)
+    assert np.isfinite(network.input_weights).all()
+    assert np.isfinite(network.biases).all()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -96,14 +95,6 @@ def test_same_seed_gives_the_same_network():
     first, second = (sparsest_interpolant(X, y, random_state=5).network for _ in range(2))
     assert np.array_equal(first.input_weights, second.input_weights)
     assert np.array_equal(first.biases, second.biases)
-
-
-@pytest.mark.slow
-def test_parallel_searches_are_reproducible():
-    X, y = uniform(20, 5, 0)
-    first, second = (sparsest_interpolant(X, y, n_jobs=2, random_state=5) for _ in range(2))
-    assert first.network.n_parameters == 20
-    assert np.array_equal(first.network.input_weights, second.network.input_weights)
 
 
 @pytest.mark.parametrize(("n", "d"), [(1, 3), (20, 5), (60, 2), (30, 1)])
@@ -202,7 +193,7 @@ def test_close_points_with_different_labels_are_met(distance):
     X, y = close_pair(distance)
     found = sparsest_interpolant(X, y, restarts=3, time_limit=5.0, random_state=0)
     assert_sound(found, X, y)
-    assert found.max_weight > 0.1 / distance
+    assert np.abs(found.network.input_weights).max() > 0.1 / distance
 
 
 def test_points_too_close_for_float64_weights_are_named():
@@ -237,16 +228,3 @@ def test_unknown_objective_is_refused():
     X, y = uniform(5, 2, 0)
     with pytest.raises(ValueError, match="minimize must be 'parameters' or 'neurons', got 'norm'"):
         sparsest_interpolant(X, y, minimize="norm")
-
-
-def test_hinge_distance_is_the_smallest_over_points_and_hinges():
-    X, y = uniform(15, 3, 0)
-    found = sparsest_interpolant(X, y, random_state=0)
-    network: ReLUNetwork = found.network
-    brute = min(
-        abs(w @ x + b) / np.linalg.norm(w)
-        for w, b in zip(network.input_weights, network.biases)
-        for x in X
-        if np.any(w)
-    )
-    assert found.hinge_distance == pytest.approx(brute)

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from reluctant.errors import InfeasibleError
 from reluctant.multivariate.patterns import homogeneous
 from reluctant.multivariate.program import hinge_network
+from reluctant.multivariate.state import Weights
 from reluctant.network import ReLUNetwork
 from reluctant.validation import as_floats
 
@@ -54,6 +55,34 @@ class Problem:
         """Whether a network meets the labels, evaluated in float64 as it stands."""
         X = (self.Xbar * self.x_unit)[:, :-1]
         return bool(np.abs(network(X) - self.y * self.y_unit).max() <= self.tolerance * self.y_unit)
+
+
+@dataclass(frozen=True)
+class Units:
+    """Powers of two that bring every column of X and y to less than one in size; counts do not notice them."""
+
+    x: Array
+    y: Array
+
+    @classmethod
+    def of(cls, X: Array, y: Array) -> Units:
+        """Units of the data."""
+        return cls(*(2.0 * power_of_two(np.abs(a).max(axis=0)) for a in (X, y)))
+
+    def network(self, weights: Weights) -> ReLUNetwork:
+        """The network in the units of the data."""
+        x, y = np.append(self.x, 1.0), self.y
+        V = weights.V * y
+        size = np.max(np.abs(V), axis=1, initial=0.0, keepdims=True)
+        affine = weights.affine * y / x[:, None]
+        U = weights.U / x * size
+        return ReLUNetwork(U[:, :-1], U[:, -1], V / size, affine[:-1], affine[-1])
+
+    def scaled(self, network: ReLUNetwork) -> Weights:
+        """The state of a network in the units of the data."""
+        x = np.append(self.x, 1.0)
+        given = Weights.from_network(network)
+        return Weights(given.U * x, given.V / self.y, given.affine * x[:, None] / self.y).normalised()
 
 
 def distinct_rows(X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:

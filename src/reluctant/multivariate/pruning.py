@@ -31,6 +31,7 @@ class Pruner(ABC):
     weight_limit: float = 1e3
     target: int = 0
     work: int = 0
+    latest: Weights | None = None  # the last interpolant, for when an interruption comes
 
     def solve(self, weights: Weights) -> Weights | None:
         """The interpolant reached from `weights` on its support, or None."""
@@ -38,7 +39,8 @@ class Pruner(ABC):
         self.work += found.n_factorisations
         if not found.converged or np.abs(found.weights.U).max(initial=0.0) > self.weight_limit:
             return None
-        return found.weights.normalised(self.data)
+        self.latest = found.weights.normalised(self.data)
+        return self.latest
 
     def first_solved(self, trials: list[Weights], tries: int) -> Weights | None:
         """Solve from the trials in order of their residuals; the first interpolant, or None after `tries` failures."""

@@ -1,4 +1,8 @@
-"""The state of a search for the sparsest interpolant, and its climb from one interpolant by kicks."""
+"""One run of the search for the sparsest interpolant: start, prune, climb by kicks, start afresh.
+
+A run can be stopped after any amount of work, sent to another process and taken up again: where it is cut changes
+nothing, and nothing but the deadline depends on the clock.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +12,17 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from reluctant.multivariate.kicks import KickChooser
 from reluctant.multivariate.newton import solve
 from reluctant.multivariate.problem import INTERPOLATES
-from reluctant.multivariate.pruning import ParameterPruner, Pruner
+from reluctant.multivariate.pruning import LOOSE, NeuronPruner, ParameterPruner, Pruner, never
+from reluctant.multivariate.starts import line_start, simple_start, solved_start
 from reluctant.multivariate.state import Data, Weights
 
 Minimize = Literal["parameters", "neurons"]
+Ended = Literal["target", "time", "interrupted", "exhausted"]
 
 #: Where the last solve aims, relative to max|y|.
 POLISHED = 1e-12
@@ -36,18 +43,63 @@ class Improvement:
 
 
 @dataclass
+class Climb:
+    """The way from one start: where it stands, and how many kicks in a row have brought nothing."""
+
+    pruner: Pruner
+    weights: Weights
+    pruned: bool = False
+    idle: int = 0
+
+
+@dataclass
 class Search:
-    """The best interpolant so far, and when to stop."""
+    """A run: the best interpolant so far, the climb it is on, and when to stop."""
 
     data: Data
     minimize: Minimize
     target: int
     deadline: float
     p: float
+    rng: np.random.Generator
+    restarts: int
+    first: Weights | None = None
     report: Callable[[Improvement], None] | None = None
     began: float = field(default_factory=time.monotonic)
     best: Weights | None = None
     history: list[Improvement] = field(default_factory=list)
+    starts: int = 0
+    work: int = 0
+    climb: Climb | None = None
+
+    def __post_init__(self) -> None:
+        self.chooser = KickChooser(self.minimize)
+
+    def advance(self, work: float = np.inf) -> None:
+        """Go on until this much work is done, in factorisations, or there is a reason to end."""
+        until = self.work + work
+        if self.ended is not None:
+            return
+        with threadpool_limits(1):
+            while self.work < until and self.ended is None:
+                self.work += 1
+                if self.climb is None:
+                    self.climb = self._start()
+                elif not self.climb.pruned:
+                    self._prune(self.climb)
+                else:
+                    self._kick(self.climb)
+            if self.ended is not None and self.minimize == "neurons":
+                self._thin()
+
+    @property
+    def ended(self) -> Ended | None:
+        """Why the run has ended; None while it has not."""
+        if self.reached():
+            return "target"
+        if self.starts and self.expired():
+            return "time"
+        return "exhausted" if self.climb is None and self.starts >= self.restarts else None
 
     def expired(self) -> bool:
         """Whether the time is up."""
@@ -57,9 +109,9 @@ class Search:
         """Whether the target is reached."""
         return self.best is not None and self.key(self.best)[0] <= self.target
 
-    def done(self) -> bool:
-        """Whether there is a reason to stop."""
-        return self.reached() or self.expired()
+    def rank(self) -> tuple[float, ...]:
+        """`key` of the best; infinite where there is none."""
+        return (np.inf,) if self.best is None else self.key(self.best)
 
     def key(self, weights: Weights) -> tuple[float, ...]:
         """What is compared, most important first: the count asked for, and at last the ℓp path norm."""
@@ -92,32 +144,70 @@ class Search:
         errors = weights.to_network()(self.data.inputs[:-1].T).reshape(-1, self.data.n_outputs) - self.data.targets.T
         return float(np.abs(errors).max()) <= 0.4 * INTERPOLATES
 
+    def salvage(self) -> None:
+        """After an interruption: offer what the pruning had come to, or else what takes no search."""
+        if self.climb is not None:
+            self.offer(self.climb.pruner.latest or self.climb.weights)
+        if self.best is None:
+            self.offer(line_start(self.data, self.rng))
 
-def climb(search: Search, pruner: Pruner, weights: Weights, chooser: KickChooser, rng: np.random.Generator) -> None:
-    """Kick and prune back until `PATIENCE` kicks in a row bring nothing.
+    def _start(self) -> Climb:
+        """A first interpolant; it is offered before anything is tried with it, so that an interruption finds it."""
+        data = self.data
+        if self.starts == 0:
+            simple = simple_start(data)
+            if simple is not None:
+                self.offer(simple)
+        weights = None
+        if self.first is not None and self.starts == 0:
+            weights = solve(data, self.first, tol=LOOSE).weights
+        if weights is None or np.abs(weights.residuals(data)).max(initial=0.0) > LOOSE:
+            weights = solved_start(data, self.rng, LOOSE, self.expired)
+        if weights is None:
+            weights = line_start(data, self.rng)
+            self.offer(weights)
+            if self.best is None:  # too steep for float64: an interpolant matters more than the time limit
+                weights = solved_start(data, self.rng, LOOSE, never) or weights
+        if self.best is None:
+            self.offer(weights if weights.n_neurons <= data.n_equations else line_start(data, self.rng))
+        self.starts += 1
+        kind = ParameterPruner if self.minimize == "parameters" else NeuronPruner
+        return Climb(kind(data, self.rng, self.expired, weights.weight_limit(), self.target), weights)
 
-    Equally sparse networks are accepted: they are the way across plateaus.
-    """
-    idle = 0
-    most = 1 + search.data.n_equations // EQUATIONS_PER_KICK
-    while idle < PATIENCE and not search.done():
-        kick = chooser.choose(rng)
+    def _prune(self, climb: Climb) -> None:
+        climb.weights = climb.pruner.prune(climb.weights)
+        climb.pruned = True
+        self.work += climb.pruner.work
+        self.offer(climb.weights)
+
+    def _kick(self, climb: Climb) -> None:
+        """Kick and prune back; after `PATIENCE` kicks in a row that bring nothing the climb is over.
+
+        Equally sparse networks are accepted: they are the way across plateaus.
+        """
+        pruner = climb.pruner
+        kick = self.chooser.choose(self.rng)
         before = pruner.work
-        kicked = pruner.solve(chooser.kicks[kick](search.data, weights, rng, 1 + int(rng.integers(most))))
-        idle += 1
+        most = 1 + self.data.n_equations // EQUATIONS_PER_KICK
+        n = 1 + int(self.rng.integers(most))
+        kicked = pruner.solve(self.chooser.kicks[kick](self.data, climb.weights, self.rng, n))
+        climb.idle += 1
         gain = 0
         if kicked is not None:
             pruned = pruner.prune(kicked)
-            gain = max(0, pruner.count(weights) - pruner.count(pruned))
-            if pruner.count(pruned) <= pruner.count(weights):
-                weights = pruned
-                search.offer(weights)
+            gain = max(0, pruner.count(climb.weights) - pruner.count(pruned))
+            if pruner.count(pruned) <= pruner.count(climb.weights):
+                climb.weights = pruned
+                self.offer(pruned)
             if gain:
-                idle = 0
-        chooser.record(kick, gain, pruner.work - before)
+                climb.idle = 0
+        self.chooser.record(kick, gain, pruner.work - before)
+        self.work += pruner.work - before
+        if climb.idle >= PATIENCE:
+            self.climb = None
 
-
-def thin(search: Search, rng: np.random.Generator) -> None:
-    """Prune the parameters of the best network with the fewest neurons."""
-    if search.best is not None and not search.expired():
-        search.offer(ParameterPruner(search.data, rng, search.expired, search.best.weight_limit()).prune(search.best))
+    def _thin(self) -> None:
+        """Prune the parameters of the best network with the fewest neurons."""
+        if self.best is not None and not self.expired():
+            pruner = ParameterPruner(self.data, self.rng, self.expired, self.best.weight_limit())
+            self.offer(pruner.prune(self.best))

@@ -16,10 +16,10 @@ from reluctant.multivariate.band import sparsest_within
 from reluctant.multivariate.bounds import Count, certificate_for, elementary_bound, value_certificate
 from reluctant.multivariate.column_generation import minimise_l1
 from reluctant.multivariate.exact import Proof, enumeration_size, fewest_neurons, fewest_parameters
-from reluctant.multivariate.interpolant import PREFERRED_P, Found, Units, sparsest_interpolant
+from reluctant.multivariate.interpolant import PREFERRED_P, Found, sparsest_interpolant
 from reluctant.multivariate.path_norm import minimise_path_norm
 from reluctant.multivariate.planted import recover
-from reluctant.multivariate.problem import INTERPOLATES, MOST_ROWS, distinct_bands, distinct_rows
+from reluctant.multivariate.problem import INTERPOLATES, MOST_ROWS, Units, distinct_bands, distinct_rows
 from reluctant.multivariate.reweighted import HingeSum
 from reluctant.multivariate.search import Improvement
 from reluctant.multivariate.state import Weights

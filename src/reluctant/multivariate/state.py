@@ -137,13 +137,6 @@ class Weights:
         """Bound on |u| in a search that begins here: deletions that need more are not worth having."""
         return max(1e3, 10.0 * float(np.abs(self.U).max(initial=0.0)))
 
-    def hinge_distance(self, X: Array) -> float:
-        """Smallest distance of a row of X to a hinge w·x + b = 0."""
-        w, b = self.U[:, :-1], self.U[:, -1]
-        length = np.linalg.norm(w, axis=1)
-        distances = np.abs(w @ X.T + b[:, None])[length > 0.0] / length[length > 0.0, None]
-        return float(distances.min(initial=np.inf))
-
     def take(self, neurons: NDArray) -> "Weights":
         """Keep the chosen neurons only."""
         return Weights(self.U[neurons], self.V[neurons], self.affine)
