@@ -1,6 +1,6 @@
 """ReLUctant: the sparsest one-hidden-layer ReLU network that fits your data.
 
-The verbs are `interpolate`, `approximate`, `p_path` and `critical_p`; every one returns or
+The verbs are `interpolate`, `approximate`, `size_path`, `p_path` and `critical_p`; every one returns or
 contains a `ReLUNetwork`. Importing the package loads NumPy alone; SciPy, Numba, HiGHS and
 scikit-learn are loaded by the first call that needs them.
 """
@@ -15,6 +15,7 @@ from reluctant.network import ReLUNetwork
 from reluctant.solution import Certificate, Solution
 
 if TYPE_CHECKING:
+    from reluctant.regression.size_path import SizePath, size_path
     from reluctant.solve import approximate, critical_p, interpolate
     from reluctant.univariate.piecewise_linear import PiecewiseLinear
     from reluctant.univariate.ppath import PPath, p_path
@@ -28,20 +29,24 @@ __all__ = [
     "PPath",
     "PiecewiseLinear",
     "ReLUNetwork",
+    "SizePath",
     "Solution",
     "approximate",
     "critical_p",
     "interpolate",
     "p_path",
+    "size_path",
 ]
 
 _HOME_OF = {
     "PPath": "reluctant.univariate.ppath",
     "PiecewiseLinear": "reluctant.univariate.piecewise_linear",
+    "SizePath": "reluctant.regression.size_path",
     "approximate": "reluctant.solve",
     "critical_p": "reluctant.solve",
     "interpolate": "reluctant.solve",
     "p_path": "reluctant.univariate.ppath",
+    "size_path": "reluctant.regression.size_path",
 }
 
 

@@ -1,0 +1,1 @@
+"""Noisy data: networks that minimise a loss, the path of error against size, and the choice on it."""

@@ -1,0 +1,204 @@
+"""Gauss-Newton and Fisher steps with Levenberg's damping on the unknowns of a network; rows come in blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+from reluctant.regression.losses import SMOOTHING, Derivatives, Loss
+from reluctant.regression.model import Block, Model, Unknowns
+from reluctant.regression.penalties import Penalty
+
+Array = NDArray[np.float64]
+
+FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING = 1e-2, 1e-9, 1e6
+FLAT = 1e-3
+"""Share of the mean curvature that damping adds for unknowns without any."""
+
+
+class Data(Protocol):
+    """Rows in memory or streamed."""
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of inputs d."""
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs m."""
+
+    @property
+    def total_weight(self) -> float:
+        """Sum of the weights."""
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the rows in blocks."""
+
+
+class Problem(NamedTuple):
+    """Σ_i weight_i loss_i + penalty over the unknowns of a model."""
+
+    data: Data
+    loss: Loss
+    penalty: Penalty
+    affine: bool = True
+    constants: bool = True
+
+    def unknowns(self, model: Model) -> Unknowns:
+        """What may move."""
+        return Unknowns.of(model, self.affine, self.constants)
+
+    def objective(self, model: Model) -> float:
+        """The smoothed objective at a model."""
+        return summed_loss(model, self.data, self.loss, SMOOTHING) + self.penalty.value(model)
+
+
+class Quadratic(NamedTuple):
+    """The quadratic model of an objective at a point: ½ sᵀ H s + gᵀ s."""
+
+    hessian: Array
+    gradient: Array
+    ever_on: NDArray[np.bool_]
+    ever_off: NDArray[np.bool_]
+
+
+def summed_loss(model: Model, data: Data, loss: Loss, smoothing: float = 0.0) -> float:
+    """Σ_i weight_i loss_i."""
+    return float(sum(np.dot(b.weights, loss.values(model(b.inputs), b.targets, smoothing)) for b in data.blocks()))
+
+
+def quadratic_model(model: Model, unknowns: Unknowns, problem: Problem) -> Quadratic:
+    """H = Jᵀ W J + diag(w) and g = Jᵀ l' + w θ, summed over the blocks, and which neurons are on or off somewhere."""
+    P, K = unknowns.size, model.n_neurons
+    hessian, gradient = np.zeros((P, P)), np.zeros(P)
+    ever_on, ever_off = np.zeros(K, dtype=bool), np.zeros(K, dtype=bool)
+    gram = _gram_of_one_output if model.n_outputs == 1 else _gram_of_many_outputs
+    for block in problem.data.blocks():
+        Z = block.inputs @ model.U.T
+        on = Z > 0.0
+        ever_on |= on.any(axis=0)
+        ever_off |= ~on.all(axis=0)
+        hidden = np.where(on, Z, 0.0)
+        f = hidden @ model.V + block.inputs @ model.A
+        slopes = problem.loss.derivatives(f, block.targets)
+        h, g = gram(model, unknowns, block, on, hidden, slopes)
+        hessian += h
+        gradient += g
+    w = problem.penalty.weights(model, unknowns)
+    hessian[np.diag_indices(P)] += w
+    return Quadratic(hessian, gradient + w * unknowns.gather(model), ever_on, ever_off)
+
+
+def minimise(model: Model, problem: Problem, max_steps: int, rtol: float = 1e-4) -> tuple[Model, float]:
+    """Levenberg's steps from a model until the objective falls by less than `rtol` of itself; dead neurons are removed.
+
+    Returns the model and its objective, which is never above that of the first.
+    """
+    damping = FIRST_DAMPING
+    value = problem.objective(model)
+    for _ in range(max_steps):
+        unknowns = problem.unknowns(model)
+        if unknowns.size == 0:
+            break
+        local = quadratic_model(model, unknowns, problem)
+        model = model.cleaned(local.ever_on, local.ever_off, problem.affine)
+        if model.n_neurons < local.ever_on.size:
+            value = problem.objective(model)
+            unknowns = problem.unknowns(model)
+            local = quadratic_model(model, unknowns, problem)
+        step = _damped_step(model, unknowns, problem, local, value, damping)
+        if step is None:
+            break
+        before, (model, value, damping) = value, step
+        if before - value <= rtol * abs(value):
+            break
+    return model, value
+
+
+def _damped_step(
+    model: Model, unknowns: Unknowns, problem: Problem, local: Quadratic, value: float, damping: float
+) -> tuple[Model, float, float] | None:
+    """The first of ever shorter steps that lowers the objective, with the damping for the next; None if none does."""
+    theta = unknowns.gather(model)
+    curvature = np.diag(local.hessian)
+    damped = curvature + FLAT * curvature.mean()
+    while damping <= MOST_DAMPING:
+        step = _solve(local.hessian, damping * damped, -local.gradient)
+        if step is not None:
+            trial = unknowns.scatter(model, theta + step).balanced()
+            reached = problem.objective(trial)
+            if reached < value:
+                predicted = -(local.gradient @ step) - 0.5 * step @ (local.hessian @ step)
+                gain = (value - reached) / max(float(predicted), 1e-300)
+                damping *= 0.25 if gain > 0.5 else 3.0 if gain < 0.1 else 1.0
+                return trial, reached, max(damping, LEAST_DAMPING)
+        damping *= 6.0
+    return None
+
+
+def _solve(hessian: Array, damping: Array, right: Array) -> Array | None:
+    """(H + diag(damping))⁻¹ right, or None where that matrix is not positive definite in float64."""
+    damped = hessian.copy()
+    damped[np.diag_indices(len(damped))] += damping
+    try:
+        return cho_solve(cho_factor(damped, overwrite_a=True, check_finite=False), right, check_finite=False)
+    except LinAlgError:
+        return None
+
+
+def _gram_of_one_output(
+    model: Model, unknowns: Unknowns, block: Block, on: NDArray[np.bool_], hidden: Array, slopes: Derivatives
+) -> tuple[Array, Array]:
+    """Jᵀ W J and Jᵀ l' with the Jacobian J (N, P) written out."""
+    J = unknowns.jacobian(model, block.inputs, on)
+    gradient = J.T @ (block.weights * slopes.gradient[:, 0])
+    J *= np.sqrt(block.weights * slopes.diagonal[:, 0])[:, None]
+    return J.T @ J, gradient
+
+
+def _gram_of_many_outputs(
+    model: Model, unknowns: Unknowns, block: Block, on: NDArray[np.bool_], hidden: Array, slopes: Derivatives
+) -> tuple[Array, Array]:
+    """Jᵀ W J and Jᵀ l' block by block; J, of N m rows, is never formed.
+
+    With W_i = diag(D_i) − q_i q_iᵀ and z = q Vᵀ, neurons k and l meet with the weights Σ_c D_c v_kc v_lc − z_k z_l, a
+    neuron and a linear unknown of output c with D_c v_kc − z_k q_c, two linear unknowns with δ_cc' D_c − q_c q_c'.
+    """
+    inputs, K, m = block.inputs, model.n_neurons, model.n_outputs
+    D = slopes.diagonal * block.weights[:, None]
+    q = np.zeros_like(D) if slopes.root is None else slopes.root * np.sqrt(block.weights)[:, None]
+    g = slopes.gradient * block.weights[:, None]
+    z = q @ model.V.T
+    features = np.hstack([hidden, inputs])
+    moved = [inputs[:, unknowns.coordinate[unknowns.neuron == k]] * on[:, k, None] for k in range(K)]
+    source = np.concatenate([unknowns.out_neuron, K + unknowns.affine])
+    output = np.concatenate([unknowns.output, unknowns.affine_output])
+    linear = [features[:, source[output == c]] for c in range(m)]
+
+    at_neuron = [np.flatnonzero(unknowns.neuron == k) for k in range(K)]
+    at_output = [unknowns.neuron.size + np.flatnonzero(output == c) for c in range(m)]
+    hessian = np.empty((unknowns.size, unknowns.size))
+    gradient = np.empty(unknowns.size)
+
+    def put(rows: NDArray, columns: NDArray, values: Array) -> None:
+        hessian[np.ix_(rows, columns)] = values
+        hessian[np.ix_(columns, rows)] = values.T
+
+    for k in range(K):
+        gradient[at_neuron[k]] = moved[k].T @ (g @ model.V[k])
+        for other in range(k + 1):
+            weight = D @ (model.V[k] * model.V[other]) - z[:, k] * z[:, other]
+            put(at_neuron[k], at_neuron[other], (moved[k] * weight[:, None]).T @ moved[other])
+        for c in range(m):
+            weight = D[:, c] * model.V[k, c] - z[:, k] * q[:, c]
+            put(at_neuron[k], at_output[c], (moved[k] * weight[:, None]).T @ linear[c])
+    for c in range(m):
+        gradient[at_output[c]] = linear[c].T @ g[:, c]
+        for other in range(c + 1):
+            weight = (D[:, c] if other == c else 0.0) - q[:, c] * q[:, other]
+            put(at_output[c], at_output[other], (linear[c] * weight[:, None]).T @ linear[other])
+    return hessian, gradient

@@ -1,0 +1,203 @@
+"""The state of a fit: f(x) = Vᵀ (U x̄)_+ + Aᵀ x̄ as arrays whose zeros are exact, and its unknowns as one vector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluctant.network import ReLUNetwork
+
+Array = NDArray[np.float64]
+
+BLOCK = 1 << 16
+"""Rows handled at a time: a million rows of a hundred unknowns then need some fifty megabytes."""
+
+
+class Block(NamedTuple):
+    """Some rows: inputs X̄ (N, d + 1), ones last; targets (N, m); weights (N,)."""
+
+    inputs: Array
+    targets: Array
+    weights: Array
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows in memory. Solvers ask for `blocks`, `n_inputs`, `n_outputs` and `total_weight` only."""
+
+    inputs: Array
+    targets: Array
+    weights: Array
+
+    @classmethod
+    def of(cls, X: Array, targets: Array, weights: Array | None = None) -> Rows:
+        """Lay out X (N, d), targets (N,) or (N, m) and weights (N,)."""
+        inputs = np.column_stack([X, np.ones(len(X))])
+        return cls(inputs, targets.reshape(len(X), -1), np.ones(len(X)) if weights is None else weights)
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of inputs d."""
+        return self.inputs.shape[1] - 1
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs m."""
+        return self.targets.shape[1]
+
+    @property
+    def total_weight(self) -> float:
+        """Sum of the weights."""
+        return float(self.weights.sum())
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the rows in blocks."""
+        for start in range(0, len(self.inputs), BLOCK):
+            part = slice(start, start + BLOCK)
+            yield Block(self.inputs[part], self.targets[part], self.weights[part])
+
+    def take(self, rows: NDArray) -> Rows:
+        """Some of the rows."""
+        return Rows(self.inputs[rows], self.targets[rows], self.weights[rows])
+
+
+@dataclass(frozen=True)
+class Model:
+    """f(x) = Vᵀ (U x̄)_+ + Aᵀ x̄ with U (K, d + 1), V (K, m), A (d + 1, m); for one output V = ±1 is fixed."""
+
+    U: Array
+    V: Array
+    A: Array
+
+    @classmethod
+    def zero(cls, n_inputs: int, n_outputs: int) -> Model:
+        """The network without neurons that is zero everywhere."""
+        return cls(np.zeros((0, n_inputs + 1)), np.zeros((0, n_outputs)), np.zeros((n_inputs + 1, n_outputs)))
+
+    @property
+    def n_neurons(self) -> int:
+        """Number of neurons K."""
+        return len(self.U)
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs m."""
+        return self.V.shape[1]
+
+    @property
+    def size(self) -> int:
+        """Nonzeros of hinges and affine part; of each neuron one is fixed by rescaling, but its bias always counts.
+
+        Biases and intercepts count even where they are zero: in the user's units, whose origin is elsewhere, they are not.
+        """
+        hinges = np.count_nonzero(self.U[:, :-1]) + np.count_nonzero(self.V)
+        return int(hinges + np.count_nonzero(self.A[:-1])) + self.n_outputs
+
+    def __call__(self, inputs: Array) -> Array:
+        """Predictions (N, m) for X̄ (N, d + 1)."""
+        return np.maximum(inputs @ self.U.T, 0.0) @ self.V + inputs @ self.A
+
+    def to_network(self) -> ReLUNetwork:
+        """The same function as a network."""
+        return ReLUNetwork(self.U[:, :-1], self.U[:, -1], self.V, self.A[:-1], self.A[-1])
+
+    @classmethod
+    def from_network(cls, network: ReLUNetwork) -> Model:
+        """The same function, with V = ±1 for one output."""
+        network = network.canonical() if network.n_outputs == 1 else network.balanced()
+        U = np.column_stack([network.input_weights, network.biases])
+        V = np.sign(network.output_weights) if network.n_outputs == 1 else np.array(network.output_weights)
+        return cls(U, V, np.vstack([network.slope, network.intercept]))
+
+    def take(self, neurons: NDArray) -> Model:
+        """Keep the chosen neurons only."""
+        return Model(self.U[neurons], self.V[neurons], self.A)
+
+    def append(self, U: Array, V: Array) -> Model:
+        """Add neurons."""
+        return Model(np.vstack([self.U, U]), np.vstack([self.V, V]), self.A)
+
+    def balanced(self) -> Model:
+        """The same function with ‖u_k‖ = ‖v_k‖, so that a ridge on both costs least; one output stays as it is."""
+        if self.n_outputs == 1 or self.n_neurons == 0:
+            return self
+        factor = np.sqrt(np.linalg.norm(self.V, axis=1) / np.linalg.norm(self.U, axis=1))[:, None]
+        return Model(self.U * factor, self.V / factor, self.A)
+
+    def cleaned(self, ever_on: NDArray[np.bool_], ever_off: NDArray[np.bool_], affine: bool = True) -> Model:
+        """The same function at the data with fewer neurons.
+
+        Neurons that are nowhere on, or lead nowhere, are dropped; those that are nowhere off, or that have a bias only,
+        are linear and go into the affine part where there is one.
+        """
+        leads = np.any(self.V != 0.0, axis=1)
+        linear = leads & ever_on & (~ever_off | ~np.any(self.U[:, :-1] != 0.0, axis=1)) & affine
+        A = self.A + self.U[linear].T @ self.V[linear] if linear.any() else self.A
+        keep = leads & ever_on & ~linear
+        return Model(self.U[keep], self.V[keep], A)
+
+
+@dataclass(frozen=True)
+class Unknowns:
+    """The entries of a `Model` that may move: nonzeros of U, of V where there are several outputs, and of A."""
+
+    neuron: NDArray
+    coordinate: NDArray
+    out_neuron: NDArray
+    output: NDArray
+    affine: NDArray
+    affine_output: NDArray
+
+    @classmethod
+    def of(cls, model: Model, affine: bool = True, constants: bool = True) -> Unknowns:
+        """Unknowns of a model, in the order U, V, A; without an affine part A stays as it is.
+
+        With `constants` every neuron has a bias and every output an intercept, zero or not: see `Model.size`.
+        """
+        free_U = model.U != 0.0
+        free_A = model.A != 0.0
+        if constants:
+            free_U[:, -1] = True
+            free_A[-1] = True
+        if not affine:
+            free_A[:] = False
+        free_V = (model.V != 0.0) if model.n_outputs > 1 else np.zeros_like(model.V, dtype=bool)
+        return cls(*np.nonzero(free_U), *np.nonzero(free_V), *np.nonzero(free_A))
+
+    @property
+    def size(self) -> int:
+        """Number of unknowns."""
+        return self.neuron.size + self.out_neuron.size + self.affine.size
+
+    def gather(self, model: Model) -> Array:
+        """Values of the unknowns, one vector."""
+        return np.concatenate(
+            [
+                model.U[self.neuron, self.coordinate],
+                model.V[self.out_neuron, self.output],
+                model.A[self.affine, self.affine_output],
+            ]
+        )
+
+    def scatter(self, model: Model, values: Array) -> Model:
+        """The model with its unknowns set to `values`."""
+        inner, hinge = self.neuron.size, self.neuron.size + self.out_neuron.size
+        U, V, A = model.U.copy(), model.V, model.A.copy()
+        U[self.neuron, self.coordinate] = values[:inner]
+        if self.out_neuron.size:
+            V = V.copy()
+            V[self.out_neuron, self.output] = values[inner:hinge]
+        A[self.affine, self.affine_output] = values[hinge:]
+        return Model(U, V, A)
+
+    def jacobian(self, model: Model, inputs: Array, on: NDArray[np.bool_]) -> Array:
+        """Derivatives of the one output of a model by its unknowns, (N, P)."""
+        slopes = on * model.V[:, 0]
+        return np.hstack([inputs[:, self.coordinate] * slopes[:, self.neuron], inputs[:, self.affine]])

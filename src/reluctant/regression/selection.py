@@ -1,0 +1,233 @@
+"""Which size, and which ridge: cross-validation of whole paths."""
+
+from __future__ import annotations
+
+import time
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+
+from reluctant.regression.losses import CLASSIFICATION, Loss
+from reluctant.regression.size_path import in_standard_units, stages_of
+from reluctant.regression.standardise import Standardisation
+from reluctant.regression.surgeon import ONE_BY_ONE, SHARE, Stage
+
+Array = NDArray[np.float64]
+Selection = Literal["one_se", "min"]
+
+RIDGES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
+FOLDS = 5
+FEW_ROWS, REPEATS_FEW_ROWS = 300, 3
+"""Up to so many rows the folds are drawn this often."""
+SURVIVORS = (7, 4, 2)
+"""Ridges that go on to the first, the second and all further folds: successive halving."""
+
+
+class Config(NamedTuple):
+    """What all paths of a cross-validation share."""
+
+    loss: Loss
+    affine: bool = True
+    p: float | None = None
+    max_neurons: int | None = None
+
+
+class Choice(NamedTuple):
+    """The outcome of a cross-validation.
+
+    `sizes` (S,) is the grid of sizes; `mean` and `error` (S,) are the validation loss with the best ridge for each size
+    and the standard error of its difference to the least; `ridges` (S,) says which ridge that is. `chosen` is the
+    index of the size, `n_rows` the number of rows that were validated.
+    """
+
+    sizes: NDArray[np.intp]
+    ridges: Array
+    mean: Array
+    error: Array
+    chosen: int
+    n_rows: int
+
+    @property
+    def size(self) -> int:
+        """The size."""
+        return int(self.sizes[self.chosen])
+
+    @property
+    def ridge(self) -> float:
+        """The ridge."""
+        return float(self.ridges[self.chosen])
+
+
+def check_selection(selection: object) -> Selection:
+    """Return `selection` if it names a rule."""
+    if selection not in get_args(Selection):
+        raise ValueError(f"selection must be 'one_se' or 'min', got {selection!r}")
+    return selection  # type: ignore[return-value]
+
+
+def size_grid(largest: int, smallest: int) -> NDArray[np.intp]:
+    """All sizes that deletion one by one visits, and above them steps of the share deleted at a time."""
+    sizes = list(range(smallest, max(min(largest, ONE_BY_ONE), smallest) + 1))
+    while sizes[-1] < largest:
+        sizes.append(min(largest, max(sizes[-1] + 1, int(sizes[-1] * (1.0 + SHARE)))))
+    return np.array(sizes)
+
+
+def choose(
+    X: Array,
+    targets: Array,
+    weights: Array,
+    config: Config,
+    *,
+    selection: Selection = "one_se",
+    largest: int = 2000,
+    seed: int = 0,
+    n_jobs: int | None = 1,
+    time_limit: float | None = None,
+    verbose: bool = False,
+) -> Choice:
+    """Cross-validate paths over the ridges and choose the size by a paired rule.
+
+    The rule ``"one_se"`` takes the smallest size whose validation loss exceeds the least by no more than the standard
+    error of the difference, row by row; ``"min"`` takes the least. Ridges that do worse on the first folds are dropped.
+
+    Parameters
+    ----------
+    X, targets, weights : ndarray
+        (N, d), (N, m), (N,); at least two rows with positive weight.
+    largest : int
+        Sizes above this are not considered.
+    n_jobs : int or None
+        Paths computed at a time, through joblib and its current backend.
+    time_limit : float, optional
+        Seconds after which no further fold is begun; the first always ends.
+
+    Returns
+    -------
+    Choice
+    """
+    began = time.monotonic()
+    grid = size_grid(largest, targets.shape[1])
+    scale = Standardisation.of(X, targets, weights, scale_targets=not isinstance(config.loss, CLASSIFICATION)).y_scale
+    tally = _Tally(len(RIDGES), grid.size, len(X))
+    alive = np.arange(len(RIDGES))
+    with Parallel(n_jobs=n_jobs) as parallel:
+        for i, (train, test) in enumerate(_folds(targets, config.loss, seed)):
+            if i and time_limit is not None and time.monotonic() - began > time_limit:
+                break
+            alive = alive[np.argsort(tally.best_means(alive), kind="stable")[: SURVIVORS[min(i, len(SURVIVORS) - 1)]]]
+            losses = parallel(
+                delayed(_validation_losses)(
+                    X[train],
+                    targets[train],
+                    weights[train],
+                    X[test],
+                    targets[test],
+                    config,
+                    RIDGES[j],
+                    grid,
+                    scale,
+                    seed,
+                )
+                for j in alive
+            )
+            for j, loss in zip(alive, losses, strict=True):
+                tally.add(int(j), test, loss)
+            if verbose:
+                best = RIDGES[int(alive[np.argmin(tally.best_means(alive))])]
+                print(f"fold {i + 1}: {alive.size} ridges, best {best:g}")
+    return _chosen(grid, tally, alive, weights, selection)
+
+
+def _folds(targets: Array, loss: Loss, seed: int) -> list[tuple[NDArray, NDArray]]:
+    """Training and test rows of every fold, classes in equal shares."""
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    n_rows = len(targets)
+    repeats = REPEATS_FEW_ROWS if n_rows <= FEW_ROWS else 1
+    labels = np.unique(targets, axis=0, return_inverse=True)[1].ravel() if isinstance(loss, CLASSIFICATION) else None
+    if labels is not None and labels.max() < n_rows // 2 and np.bincount(labels).min() >= 2:
+        n_folds = int(min(FOLDS, np.bincount(labels).min()))
+        kinds = [StratifiedKFold(n_folds, shuffle=True, random_state=seed + r) for r in range(repeats)]
+        return [fold for kind in kinds for fold in kind.split(np.zeros(n_rows), labels)]
+    n_folds = min(FOLDS, n_rows)
+    return [f for r in range(repeats) for f in KFold(n_folds, shuffle=True, random_state=seed + r).split(targets)]
+
+
+def _validation_losses(
+    X: Array,
+    targets: Array,
+    weights: Array,
+    X_test: Array,
+    targets_test: Array,
+    config: Config,
+    ridge: float,
+    grid: NDArray,
+    scale: Array,
+    seed: int,
+) -> Array:
+    """Loss (S, n) of the test rows for every size of the grid, targets divided by `scale`."""
+    units, stages = standard_path(X, targets, weights, config, ridge, seed)
+    inputs = units.inputs(X_test)
+    loss = in_standard_units(config.loss, units)
+    losses = np.empty((grid.size, len(X_test)))
+    for i, stage in enumerate(stages):
+        f = (stage.model(inputs) * units.y_scale + units.y_mean) / scale
+        upper = grid >= stage.size if i == 0 else (grid >= stage.size) & (grid < stages[i - 1].size)
+        losses[upper] = loss.values(f, targets_test / scale)
+    return losses
+
+
+def standard_path(
+    X: Array, targets: Array, weights: Array, config: Config, ridge: float, seed: int
+) -> tuple[Standardisation, list[Stage]]:
+    """The path of some rows in their own standardised units."""
+    kept = weights > 0.0
+    X, targets, weights = X[kept], targets[kept], weights[kept]
+    units = Standardisation.of(X, targets, weights, scale_targets=not isinstance(config.loss, CLASSIFICATION))
+    rows = units.rows(X, targets, weights)
+    rng = np.random.default_rng(seed)
+    loss = in_standard_units(config.loss, units)
+    return units, stages_of(rows, loss, ridge, config.p, config.affine, rng, config.max_neurons)
+
+
+class _Tally:
+    """Validation losses of every ridge, size and row, summed over the repeats."""
+
+    def __init__(self, n_ridges: int, n_sizes: int, n_rows: int) -> None:
+        self.sums = np.zeros((n_ridges, n_sizes, n_rows))
+        self.counts = np.zeros((n_ridges, n_rows), dtype=np.intp)
+
+    def add(self, ridge: int, rows: NDArray, losses: Array) -> None:
+        self.sums[ridge][:, rows] += losses
+        self.counts[ridge, rows] += 1
+
+    def rows_of(self, ridge: int, seen: NDArray[np.bool_]) -> Array:
+        """Mean loss (S, n) of the rows in `seen`."""
+        return self.sums[ridge][:, seen] / self.counts[ridge, seen]
+
+    def best_means(self, ridges: NDArray) -> Array:
+        """Least mean loss over the sizes for each ridge; zero before the first fold."""
+        seen = (self.counts[ridges] > 0).all(axis=0)
+        if not seen.any():
+            return np.zeros(len(ridges))
+        return np.array([self.rows_of(int(j), seen).mean(axis=1).min() for j in ridges])
+
+
+def _chosen(grid: NDArray, tally: _Tally, alive: NDArray, weights: Array, selection: Selection) -> Choice:
+    """The paired rule over the ridges that saw every fold."""
+    seen = (tally.counts[alive] > 0).all(axis=0) & (weights > 0.0)
+    w = weights[seen] / weights[seen].sum()
+    losses = np.stack([tally.rows_of(int(j), seen) for j in alive])
+    means = losses @ w
+    ridge_of = np.argmin(means, axis=0)
+    each = np.arange(grid.size)
+    mean, rows = means[ridge_of, each], losses[ridge_of, each]
+    best = int(np.argmin(mean))
+    difference = rows - rows[best]
+    excess = mean - mean[best]
+    error = np.sqrt(np.sum(w**2 * (difference - excess[:, None]) ** 2, axis=1))
+    chosen = best if selection == "min" else int(np.flatnonzero(excess <= error)[0])
+    return Choice(grid, np.array(RIDGES)[alive][ridge_of], mean, error, chosen, int(seen.sum()))

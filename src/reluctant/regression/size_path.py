@@ -1,0 +1,265 @@
+"""The path of error against size: networks of every size for noisy data, from big to small."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from reluctant.network import ReLUNetwork
+from reluctant.objective import check_p
+from reluctant.regression.gauss_newton import Problem, minimise
+from reluctant.regression.losses import CLASSIFICATION, Huber, Loss, Softmax, as_loss
+from reluctant.regression.model import Model, Rows
+from reluctant.regression.penalties import PathPower, Penalty, Ridge
+from reluctant.regression.standardise import Standardisation
+from reluctant.regression.starts import dense, forward
+from reluctant.regression.surgeon import Stage, backward
+from reluctant.validation import check_integer, check_nonnegative, check_number, check_table
+
+Array = NDArray[np.float64]
+
+DEFAULT_RIDGE = 3e-3
+MOST_NEURONS, ROWS_PER_NEURON = 40, 8
+"""A path in regression begins with this many neurons, or fewer where rows are few."""
+DENSE_NEURONS, DENSE_NEURONS_MANY, DENSE_STEPS = 8, 14, 60
+"""A path in classification begins with so many neurons on all inputs: two classes, more classes."""
+AFFINE_SHARE, AFFINE_SHARE_CLASSES, MANY_INPUTS = 1e-3, 0.1, 20
+"""Slopes are shrunk by this share of the ridge; in classification of more inputs than that by all of it."""
+INTERCEPT = 1e-9
+EPSILON = 0.05
+"""Where ℓp begins to be felt on a path, in standardised units."""
+
+
+@dataclass(frozen=True)
+class SizePath:
+    """Networks of falling size and their training loss.
+
+    Attributes
+    ----------
+    sizes : ndarray, shape (n,)
+        Nonzero hinge and affine parameters of each network, strictly falling.
+    networks : tuple of ReLUNetwork
+        In the units of the data.
+    training_loss : ndarray, shape (n,)
+        Mean loss of each, in the units of the data.
+    ridge : float
+        The ridge it was computed with.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.linspace(-1, 1, 200)[:, None]
+    >>> path = size_path(x, np.abs(x[:, 0]), random_state=0)
+    >>> len(path) == len(path.sizes) == len(path.networks)
+    True
+    >>> path.within(4).size <= 4
+    True
+    """
+
+    sizes: NDArray[np.intp]
+    networks: tuple[ReLUNetwork, ...]
+    training_loss: Array
+    ridge: float
+
+    def __len__(self) -> int:
+        return len(self.networks)
+
+    def __iter__(self) -> Iterator[ReLUNetwork]:
+        return iter(self.networks)
+
+    def within(self, size: int) -> ReLUNetwork:
+        """The largest network of at most `size` parameters.
+
+        Raises
+        ------
+        ValueError
+            If the smallest network is larger.
+        """
+        fitting = np.flatnonzero(self.sizes <= size)
+        if fitting.size == 0:
+            raise ValueError(f"the smallest network of this path has {self.sizes[-1]} parameters, more than {size}")
+        return self.networks[int(fitting[0])]
+
+    def losses(self, X: ArrayLike, y: ArrayLike, loss: str | Loss = "squared") -> Array:
+        """Mean loss of every network on other data."""
+        loss = as_loss(loss)
+        X, y = check_table(X, y)
+        targets = as_targets(y, loss)
+        return np.array([mean_loss(network, X, targets, loss) for network in self.networks])
+
+
+def size_path(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    loss: str | Loss = "squared",
+    ridge: float = DEFAULT_RIDGE,
+    p: float | None = None,
+    affine: bool = True,
+    start: ReLUNetwork | None = None,
+    sample_weight: ArrayLike | None = None,
+    max_neurons: int | None = None,
+    random_state: int | np.random.Generator | None = None,
+) -> SizePath:
+    """Fit networks of every size to noisy data, from big to small, ready to be scored on other data.
+
+    A network is grown hinge by hinge (regression) or begun with a few dense neurons (classification), fitted by
+    damped Gauss-Newton steps, and then loses parameters one by one or a few at a time: those whose loss the optimal
+    brain surgeon [HS] expects to cost least; the rest is refitted after each. Nothing is proved about the result.
+
+    Parameters
+    ----------
+    X : array_like, shape (N,), (N, 1) or (N, d)
+        Inputs. They are standardised inside.
+    y : array_like, shape (N,) or (N, m)
+        Targets, standardised inside in regression; several outputs share the neurons. Classes are 0 and 1 for
+        ``"logistic"`` and ``"hinge"``, and rows of class shares or labels 0 … m − 1 for ``"softmax"``.
+    loss : str or loss object
+        ``"squared"`` (½ r²), ``"absolute"``, ``"huber"``, ``"quantile"``, ``"logistic"``, ``"softmax"`` or ``"hinge"``;
+        `reluctant.regression.losses` has their parameters.
+    ridge : float, default 0.003
+        λ of the mean loss + ½ λ Σ θ² over the hinge parameters θ in standardised units; slopes of the affine part are
+        shrunk less, its intercept not at all.
+    p : float, optional
+        In (0, 1]: replace θ² by the ℓp power majorised at the current θ, p (θ² + 0.05²)^{p/2 − 1} θ².
+    affine : bool, default True
+        Whether the network has an affine part.
+    start : ReLUNetwork, optional
+        A network to begin with, in the units of the data.
+    sample_weight : array_like, shape (N,), optional
+        Weights of the rows, ≥ 0 and not all zero.
+    max_neurons : int, optional
+        Neurons to begin with, and so the most that any network of the path has.
+    random_state : int, Generator or None
+        Source of all randomness.
+
+    Returns
+    -------
+    SizePath
+
+    Raises
+    ------
+    ValueError
+        If the input is not a table of finite numbers or an argument is out of range.
+
+    References
+    ----------
+    [HS] Hassibi and Stork, Second order derivatives for network pruning: optimal brain surgeon, NeurIPS 1992.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from reluctant import size_path
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.uniform(-1, 1, (300, 3))
+    >>> y = np.maximum(X[:, 0] - 0.2, 0) + 0.01 * rng.standard_normal(300)
+    >>> path = size_path(X, y, random_state=0)
+    >>> small = path.within(6)
+    >>> small.size <= 6 and float(np.mean((small(X) - y) ** 2)) < 1e-3
+    True
+    """
+    loss = as_loss(loss)
+    X, y = check_table(X, y)
+    targets = as_targets(y, loss)
+    weights = as_weights(sample_weight, len(X))
+    ridge = check_number(ridge, "ridge", strict=True)
+    p = None if p is None else check_p(p, zero=False)
+    if max_neurons is not None:
+        max_neurons = check_integer(max_neurons, "max_neurons", low=0)
+    rng = np.random.default_rng(random_state)
+    kept = weights > 0.0
+    X, targets, weights = X[kept], targets[kept], weights[kept]
+    units = Standardisation.of(X, targets, weights, scale_targets=not isinstance(loss, CLASSIFICATION))
+    rows = units.rows(X, targets, weights)
+    first = None if start is None else units.model(start)
+    stages = stages_of(rows, in_standard_units(loss, units), ridge, p, affine, rng, max_neurons, first)
+    networks = tuple(units.network(stage.model) for stage in stages)
+    return SizePath(
+        sizes=np.array([network.size for network in networks]),
+        networks=networks,
+        training_loss=np.array([mean_loss(network, X, targets, loss, weights) for network in networks]),
+        ridge=ridge,
+    )
+
+
+def stages_of(
+    rows: Rows,
+    loss: Loss,
+    ridge: float,
+    p: float | None,
+    affine: bool,
+    rng: np.random.Generator,
+    max_neurons: int | None = None,
+    start: Model | None = None,
+) -> list[Stage]:
+    """The path of rows in standardised units."""
+    problem = Problem(rows, loss, penalty_for(rows, loss, ridge, p), affine)
+    with threadpool_limits(limits=1, user_api="blas"):
+        return backward(start_of(problem, rows, rng, max_neurons) if start is None else start, problem)
+
+
+def penalty_for(rows: Rows, loss: Loss, ridge: float, p: float | None) -> Penalty:
+    """The small penalty of a path, on the summed loss."""
+    strength = ridge * rows.total_weight
+    if p is not None:
+        return PathPower(np.full(rows.n_inputs + 1, strength / p), p, EPSILON, affine=AFFINE_SHARE * strength)
+    classes = isinstance(loss, CLASSIFICATION)
+    share = AFFINE_SHARE if not classes else AFFINE_SHARE_CLASSES if rows.n_inputs <= MANY_INPUTS else 1.0
+    return Ridge(strength, share * strength, INTERCEPT * rows.total_weight)
+
+
+def start_of(problem: Problem, rows: Rows, rng: np.random.Generator, max_neurons: int | None = None) -> Model:
+    """A network that is larger than needed: grown for regression, dense for classification."""
+    few_rows = max(1, len(rows) // ROWS_PER_NEURON)
+    if isinstance(problem.loss, CLASSIFICATION):
+        n_neurons = min(DENSE_NEURONS if rows.n_outputs == 1 else DENSE_NEURONS_MANY, few_rows)
+        model = dense(problem, rows, n_neurons if max_neurons is None else min(n_neurons, max_neurons), rng)
+        return minimise(model, problem, DENSE_STEPS)[0]
+    n_neurons = min(MOST_NEURONS, few_rows)
+    return forward(problem, rows, n_neurons if max_neurons is None else min(n_neurons, max_neurons), rng)
+
+
+def in_standard_units(loss: Loss, units: Standardisation) -> Loss:
+    """The loss of targets that are divided by their scale."""
+    return Huber(loss.delta / float(np.mean(units.y_scale))) if isinstance(loss, Huber) else loss
+
+
+def as_targets(y: Array, loss: Loss) -> Array:
+    """Targets (N, m) as a loss wants them."""
+    if not isinstance(loss, CLASSIFICATION):
+        return y.reshape(len(y), -1)
+    if isinstance(loss, Softmax) and y.ndim == 1:
+        return one_hot(y)
+    outside = (y < 0.0) | (y > 1.0)
+    if outside.any():
+        row = int(np.argwhere(outside)[0][0])
+        raise ValueError(f"y has {y[row]!r} at row {row}; this loss wants classes 0 and 1, or shares between them")
+    return y.reshape(len(y), -1)
+
+
+def one_hot(labels: Array) -> Array:
+    """Rows of the identity for labels 0 … m − 1."""
+    wrong = (labels < 0) | (labels != np.round(labels))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise ValueError(f"y has {labels[row]:g} at row {row}; softmax wants labels 0, 1, 2, … or rows of class shares")
+    return np.eye(int(labels.max()) + 1)[labels.astype(np.intp)]
+
+
+def as_weights(sample_weight: ArrayLike | None, n_rows: int) -> Array:
+    """Weights of the rows, ones by default."""
+    if sample_weight is None:
+        return np.ones(n_rows)
+    weights = check_nonnegative(sample_weight, "sample_weight", n_rows)
+    if not weights.any():
+        raise ValueError("sample_weight is zero at every row; give at least one row a positive weight")
+    return weights
+
+
+def mean_loss(network: ReLUNetwork, X: Array, targets: Array, loss: Loss, weights: Array | None = None) -> float:
+    """Mean loss of a network in the user's units."""
+    return float(np.average(loss.values(network(X).reshape(len(X), -1), targets), weights=weights))

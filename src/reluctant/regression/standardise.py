@@ -1,0 +1,76 @@
+"""Standardised units: inputs and targets with mean 0 and deviation 1, and the way back to the user's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluctant.network import ReLUNetwork
+from reluctant.regression.model import Model, Rows
+
+Array = NDArray[np.float64]
+
+CONSTANT = 1e-12
+"""A column whose deviation is below this share of its largest entry is constant and takes no part."""
+
+
+@dataclass(frozen=True)
+class Standardisation:
+    """x ↦ (x − x_mean) / x_scale, y ↦ (y − y_mean) / y_scale; x_scale is infinite for constant columns."""
+
+    x_mean: Array
+    x_scale: Array
+    y_mean: Array
+    y_scale: Array
+
+    @classmethod
+    def of(cls, X: Array, targets: Array, weights: Array, scale_targets: bool) -> Standardisation:
+        """Weighted means and deviations of the columns of X (N, d) and targets (N, m)."""
+        x_mean, x_scale = _moments(X, weights)
+        x_scale = np.where(x_scale <= CONSTANT * np.abs(X).max(axis=0), np.inf, x_scale)
+        m = targets.shape[1]
+        if not scale_targets:
+            return cls(x_mean, x_scale, np.zeros(m), np.ones(m))
+        y_mean, y_scale = _moments(targets, weights)
+        return cls(x_mean, x_scale, y_mean, np.where(y_scale > 0.0, y_scale, 1.0))
+
+    def inputs(self, X: Array) -> Array:
+        """X̄ (N, d + 1) in standardised units, ones last."""
+        standard = np.empty((len(X), X.shape[1] + 1))
+        standard[:, :-1] = (X - self.x_mean) / self.x_scale
+        standard[:, -1] = 1.0
+        return standard
+
+    def targets(self, targets: Array) -> Array:
+        """Targets (N, m) in standardised units."""
+        return (targets - self.y_mean) / self.y_scale
+
+    def rows(self, X: Array, targets: Array, weights: Array) -> Rows:
+        """All rows in standardised units."""
+        return Rows(self.inputs(X), self.targets(targets), weights)
+
+    def network(self, model: Model) -> ReLUNetwork:
+        """The network in the user's units that a model in standardised units stands for."""
+        w, slope = model.U[:, :-1] / self.x_scale, model.A[:-1] * self.y_scale / self.x_scale[:, None]
+        biases = model.U[:, -1] - w @ self.x_mean
+        intercept = model.A[-1] * self.y_scale + self.y_mean - self.x_mean @ slope
+        return ReLUNetwork(w, biases, model.V * self.y_scale, slope, intercept)
+
+    def model(self, network: ReLUNetwork) -> Model:
+        """The model in standardised units that stands for a network in the user's units."""
+        scale = np.where(np.isfinite(self.x_scale), self.x_scale, 0.0)
+        biases = network.biases + network.input_weights @ self.x_mean
+        slope = network.slope * scale[:, None] / self.y_scale
+        intercept = (network.intercept + self.x_mean @ network.slope - self.y_mean) / self.y_scale
+        standard = ReLUNetwork(
+            network.input_weights * scale, biases, network.output_weights / self.y_scale, slope, intercept
+        )
+        return Model.from_network(standard)
+
+
+def _moments(a: Array, weights: Array) -> tuple[Array, Array]:
+    """Weighted mean and deviation of the columns; the second pass keeps digits where the mean is large."""
+    mean = np.average(a, axis=0, weights=weights)
+    return mean, np.sqrt(np.average((a - mean) ** 2, axis=0, weights=weights))

@@ -1,0 +1,120 @@
+"""Where a path begins: networks with more neurons than are needed."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
+
+from reluctant.regression.gauss_newton import Problem, minimise, quadratic_model
+from reluctant.regression.model import Model, Rows
+
+Array = NDArray[np.float64]
+
+CANDIDATES = 400
+ADDED, STEPS = 2, 3
+"""Hinges added at a time, and steps in between."""
+SCORING_ROWS = 2000
+"""Candidates are scored on at most so many rows."""
+
+
+def varying(rows: Rows) -> NDArray:
+    """Indices of the inputs that are not constant, which standardised ones are where they are zero."""
+    return np.flatnonzero(np.any(rows.inputs[:, :-1] != rows.inputs[0, :-1], axis=0))
+
+
+def affine_fit(problem: Problem, columns: NDArray) -> Model:
+    """The best affine function of some inputs; zero where the network has no affine part."""
+    model = Model.zero(problem.data.n_inputs, problem.data.n_outputs)
+    if problem.affine:
+        model.A[columns] = model.A[-1] = np.finfo(float).tiny  # free, and as good as zero
+    return minimise(model, problem, max_steps=20, rtol=1e-8)[0]
+
+
+def forward(problem: Problem, rows: Rows, n_neurons: int, rng: np.random.Generator) -> Model:
+    """Grow from the affine fit: random hinges on one or two inputs, the best two at a time, steps in between.
+
+    A hinge is as good as the part of the gradient it explains when all unknowns so far may follow: |cᵀ r|² / cᵀ M c
+    with the candidate c, the residual r of the step and M the projector off the tangent space.
+    """
+    columns = varying(rows)
+    model = affine_fit(problem, columns)
+    if columns.size == 0:
+        return model
+    sample = rows if len(rows) <= SCORING_ROWS else rows.take(rng.choice(len(rows), SCORING_ROWS, replace=False))
+    while model.n_neurons < n_neurons:
+        grown = _with_best_hinges(model, problem, sample, columns, rng)
+        if grown is None:
+            break
+        before = model.n_neurons
+        model, _ = minimise(grown, problem, STEPS)
+        if model.n_neurons <= before:
+            break
+    return model
+
+
+def dense(problem: Problem, rows: Rows, n_neurons: int, rng: np.random.Generator) -> Model:
+    """The affine fit and a few neurons on all inputs, their hinges through data points."""
+    columns = varying(rows)
+    model = affine_fit(problem, columns)
+    if columns.size == 0:
+        return model
+    d, m = rows.n_inputs, rows.n_outputs
+    directions = np.zeros((n_neurons, d))
+    directions[:, columns] = rng.standard_normal((n_neurons, columns.size))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    points = rows.inputs[rng.integers(len(rows), size=n_neurons), :-1]
+    U = np.column_stack([directions, -np.sum(directions * points, axis=1)])
+    V = np.where(np.arange(n_neurons) % 2, -1.0, 1.0)[:, None]
+    if m > 1:
+        V = rng.standard_normal((n_neurons, m)) / np.sqrt(m)
+    return model.append(0.3 * U, V if m == 1 else 0.3 * V).balanced()
+
+
+def random_hinges(rows: Rows, n_hinges: int, columns: NDArray, rng: np.random.Generator) -> Array:
+    """Unit directions on one or two inputs, (n, d + 1), each hinge through a data point."""
+    hinges = np.zeros((n_hinges, rows.n_inputs + 1))
+    first = rng.choice(columns, size=n_hinges)
+    second = rng.choice(columns, size=n_hinges)
+    angle = rng.uniform(-np.pi, np.pi, n_hinges)
+    angle[rng.random(n_hinges) < 0.5] = 0.0
+    every = np.arange(n_hinges)
+    hinges[every, second] = np.sin(angle)
+    hinges[every, first] = np.where(first == second, 1.0, np.cos(angle))
+    points = rows.inputs[rng.integers(len(rows), size=n_hinges)]
+    hinges[:, -1] = -np.sum(hinges[:, :-1] * points[:, :-1], axis=1)
+    return hinges
+
+
+def _with_best_hinges(
+    model: Model, problem: Problem, sample: Rows, columns: NDArray, rng: np.random.Generator
+) -> Model | None:
+    """The model with the best of many random hinges added; None where no hinge changes anything."""
+    hinges = random_hinges(sample, CANDIDATES, columns, rng)
+    hidden = np.maximum(sample.inputs @ hinges.T, 0.0)
+    slopes = problem.loss.derivatives(model(sample.inputs), sample.targets)
+    gradient = slopes.gradient * sample.weights[:, None]
+    curvature = np.mean(slopes.diagonal, axis=1) * sample.weights
+    weighted = hidden * curvature[:, None]
+    norms = np.sum(hidden * weighted, axis=0)
+    if model.n_outputs == 1:
+        unknowns = problem.unknowns(model)
+        local = quadratic_model(model, unknowns, problem._replace(data=sample))
+        J = unknowns.jacobian(model, sample.inputs, sample.inputs @ model.U.T > 0.0)
+        factor = np.linalg.cholesky(local.hessian + 1e-9 * np.mean(np.diag(local.hessian)) * np.eye(unknowns.size))
+        covered = solve_triangular(factor, J.T @ weighted, lower=True)
+        left = norms - np.sum(covered**2, axis=0)
+        rest = solve_triangular(factor, local.gradient, lower=True)
+        pull = hidden.T @ gradient - (covered.T @ rest)[:, None]
+    else:
+        left, pull = norms, hidden.T @ gradient
+    left = np.maximum(left, 1e-3 * norms) + 1e-300
+    scores = np.where(norms > 0.0, np.sum(pull**2, axis=1) / left, 0.0)
+    best = np.argsort(-scores, kind="stable")[:ADDED]
+    best = best[scores[best] > 0.0]
+    if best.size == 0:
+        return None
+    size = -pull[best] / left[best, None]
+    if model.n_outputs == 1:
+        return model.append(np.abs(size) * hinges[best], np.sign(size))
+    return model.append(hinges[best], size).balanced()
