@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from reluctant.nn import ReweightedL1, layer_pairs
+from reluctant.nn.pair_step import PairStep
 
 
 def one_hidden_layer(d=3, K=12, m=1, dtype=torch.float64, output_bias=False, seed=0):
@@ -71,6 +72,14 @@ class NumpyAlgorithm1:
             V[0, k] = np.sign(V[0, k]) * root
 
 
+@pytest.fixture(params=["compiled", "tensors"])
+def way(request, monkeypatch):
+    """Both ways of taking the step; the tensor operations are what GPUs, low precision and several outputs use."""
+    if request.param == "tensors":
+        monkeypatch.setattr(PairStep, "_as_arrays", lambda self: None)
+
+
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize(("d", "bias"), [(3, True), (3, False), (1, False)])
 @pytest.mark.parametrize("p", [0.4, 0.5, 1.0])
 def test_fifty_steps_equal_a_numpy_transcription_of_algorithm_one(d, bias, p):
@@ -86,6 +95,7 @@ def test_fifty_steps_equal_a_numpy_transcription_of_algorithm_one(d, bias, p):
     assert (module[0].weight == 0).any() == (p < 1 or bool((plain.theta[0] == 0).any()))
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("m", [1, 3])
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("step", ["reweighted", "prox"])
@@ -209,6 +219,7 @@ def test_training_goes_on_unchanged_when_dead_neurons_are_removed(make):
     torch.testing.assert_close(cut(X), kept(X), rtol=1e-7, atol=1e-9)
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("output_bias", [True, False])
 @pytest.mark.parametrize("m", [1, 2])
 def test_a_constant_left_by_a_dying_neuron_stays(output_bias, m):
@@ -224,6 +235,41 @@ def test_a_constant_left_by_a_dying_neuron_stays(output_bias, m):
     assert optimizer.remove_dead() == int(output_bias)
     assert optimizer.counts() == (0, 0)
     torch.testing.assert_close(module(X).detach(), before, rtol=0, atol=1e-8)
+
+
+@pytest.mark.usefixtures("way")
+def test_weights_that_are_not_numbers_are_not_taken_for_zeros():
+    module = one_hidden_layer(output_bias=True)
+    optimizer = ReweightedL1(torch.optim.SGD(module.parameters(), lr=0.1), module, p=0.5, alpha=0.1, warmup_steps=0)
+    (module(data()[0]).sum() * torch.nan).backward()
+    optimizer.step()
+    assert module[0].weight.isnan().all()
+    assert optimizer.remove_dead() == 0
+
+
+@pytest.mark.usefixtures("way")
+def test_weights_that_move_in_memory_are_still_shrunk():
+    module = one_hidden_layer()
+    optimizer = ReweightedL1(torch.optim.SGD(module.parameters(), lr=1e-9), module, p=1.0, alpha=1e8, warmup_steps=0)
+    (0 * module(data()[0]).sum()).backward()
+    optimizer.step()
+    before = (module[2].weight.T * module[0].weight).abs().detach()
+    for parameter in module.parameters():
+        parameter.data = parameter.data.clone()
+    optimizer.step()
+    after = (module[2].weight.T * module[0].weight).abs().detach()
+    torch.testing.assert_close(after, (before - 0.1).clamp(min=0))
+    assert (after < before).any()
+
+
+def test_hooks_run_before_and_after_the_whole_step():
+    module, seen = one_hidden_layer(), []
+    optimizer = ReweightedL1(torch.optim.SGD(module.parameters(), lr=0.1), module, p=1.0, alpha=1e3, warmup_steps=0)
+    optimizer.register_step_pre_hook(lambda *_: seen.append(int(module[0].weight.count_nonzero())))
+    optimizer.register_step_post_hook(lambda *_: seen.append(int(module[0].weight.count_nonzero())))
+    module(data()[0]).sum().backward()
+    optimizer.step()
+    assert seen == [36, 0]
 
 
 def test_bad_input_is_refused_in_words():

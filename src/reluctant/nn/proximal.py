@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 
+from reluctant.nn.pair_step import PairStep, Step
 from reluctant.nn.penalty import LayerPair, layer_pairs
-from reluctant.nn.prox import prox_power, reweighted_threshold_, soft_threshold
 from reluctant.nn.surgery import keep_neurons
 from reluctant.objective import check_p
 from reluctant.validation import check_number
-
-Step = Literal["reweighted", "prox"]
 
 
 class ReweightedL1(Optimizer):
@@ -114,7 +112,7 @@ class ReweightedL1(Optimizer):
         pairs = layer_pairs(module)
         check_ownership(optimizer, module, pairs)
         self.optimizer = optimizer
-        self._blocks = [PairStep(pair, pair.counts_bias(bias)) for pair in pairs]
+        self._blocks = [(PairStep(pair, pair.counts_bias(bias)), _group_of(pair, optimizer)) for pair in pairs]
         super().__setstate__({})  # the hooks of Optimizer, but not its own groups and state
 
     # What belongs to the wrapped optimiser is read and written there.
@@ -145,32 +143,31 @@ class ReweightedL1(Optimizer):
         """Reset the gradients of the wrapped optimiser's parameters."""
         self.optimizer.zero_grad(set_to_none)
 
-    @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take one step of the optimiser and one of the proximal map; returns what the optimiser returns."""
         alpha = self._current_alpha()
-        taus = [alpha * self._learning_rate(block.pair.hidden.weight) for block in self._blocks]
-        if alpha:
-            for block, tau in zip(self._blocks, taus):
-                block.remember(tau, self.p, self.kind)
+        blocks = [(block, alpha * float(self.param_groups[group]["lr"])) for block, group in self._blocks if alpha]
+        for block, tau in blocks:
+            block.remember(tau, self.p, self.kind)
         result = self.optimizer.step(closure)
-        if alpha:
-            for block, tau in zip(self._blocks, taus):
-                block.apply(tau, self.p, self.kind)
+        for block, tau in blocks:
+            block.apply(tau, self.p, self.kind)
         self.steps += 1
+        for hook in self._optimizer_step_post_hooks.values():
+            hook(self, (closure,), {})
         return result
+
+    step.hooked = True  # type: ignore[attr-defined]  # torch would record and hook this step and then the inner one
+
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> Any:
+        """Register a hook on the wrapped optimiser's step, with which this one begins."""
+        return self.optimizer.register_step_pre_hook(hook)
 
     def _current_alpha(self) -> float:
         done = self.steps - self.warmup_steps
         if done < 0:
             return 0.0
         return self.alpha if done >= self.ramp_steps else self.alpha * (done + 1) / (self.ramp_steps + 1)
-
-    def _learning_rate(self, parameter: Tensor) -> float:
-        for group in self.optimizer.param_groups:
-            if any(member is parameter for member in group["params"]):
-                return float(group["lr"])
-        raise ValueError("a penalised parameter has left the optimiser's groups")
 
     def state_dict(self) -> dict[str, Any]:
         """State of the wrapped optimiser and of this one."""
@@ -203,19 +200,26 @@ class ReweightedL1(Optimizer):
         if any(isinstance(part, nn.parallel.DistributedDataParallel) for part in self.module.modules()):
             raise ValueError("dead neurons cannot be removed under DistributedDataParallel; remove them after training")
         removed = 0
-        for block in self._blocks:
+        for block, _ in self._blocks:
             alive = block.alive()
             n_dead = int(alive.numel() - torch.count_nonzero(alive))
             if n_dead:
                 keep_neurons(block.pair, alive, self.optimizer)
+                block.refresh()
                 removed += n_dead
         return removed
 
     @torch.no_grad()
     def counts(self) -> tuple[int, int]:
         """Active neurons and nonzero hinge parameters, as `ReLUNetwork` counts them."""
-        neurons, parameters = zip(*(block.counts() for block in self._blocks))
+        neurons, parameters = zip(*(block.counts() for block, _ in self._blocks))
         return sum(neurons), sum(parameters)
+
+
+def _group_of(pair: LayerPair, optimizer: Optimizer) -> int:
+    """Index of the parameter group whose learning rate the pair's step takes."""
+    groups = enumerate(optimizer.param_groups)
+    return next(i for i, group in groups if any(member is pair.hidden.weight for member in group["params"]))
 
 
 def check_ownership(optimizer: Optimizer, module: nn.Module, pairs: Sequence[LayerPair]) -> None:
@@ -238,112 +242,3 @@ def check_ownership(optimizer: Optimizer, module: nn.Module, pairs: Sequence[Lay
                 raise ValueError(f"{name} is frozen; set requires_grad or leave its layer out")
             if id(weight) not in owned:
                 raise ValueError(f"the optimiser does not own {name}; construct it with module.parameters()")
-
-
-class PairStep:
-    """The proximal step on one layer pair; its buffers live as long as the shapes do."""
-
-    def __init__(self, pair: LayerPair, counts_bias: bool) -> None:
-        self.pair = pair
-        self.n_counted = pair.hidden.in_features + int(counts_bias)
-        self._threshold = self._u = torch.empty(0)
-        self._out_threshold: Tensor | None = None
-
-    def remember(self, tau: float, p: float, kind: Step) -> None:
-        """Compute the thresholds from the iterate before the optimiser moves it."""
-        if kind == "prox":
-            return
-        v = self.pair.outgoing
-        u = self._effective()[:, : self.n_counted]
-        if self._threshold.shape != u.shape or self._threshold.dtype != u.dtype or self._threshold.device != u.device:
-            self._threshold = torch.empty_like(u)
-        reweighted_threshold_(self._threshold.copy_(u), tau, p)
-        if v.shape[1] > 1:
-            w = self._counted()
-            self._threshold *= _relative_power(v, p)
-            norm = torch.linalg.vector_norm(w, dim=1, keepdim=True)
-            self._out_threshold = reweighted_threshold_(v * norm, tau, p).mul_(_relative_power(w, p))
-
-    def apply(self, tau: float, p: float, kind: Step) -> None:
-        """Shrink the effective weights that the optimiser left, and balance the neurons."""
-        pair, v = self.pair, self.pair.outgoing
-        u = self._effective().abs_()
-        counted = u[:, : self.n_counted]
-        if kind == "prox":
-            counted.copy_(prox_power(counted, tau if v.shape[1] == 1 else tau * _relative_power(v, p), p))
-        else:
-            counted.sub_(self._threshold).clamp_(min=0)
-        direction = torch.sign(v) if v.shape[1] == 1 else self._sparser_direction(v, counted, tau, p, kind)
-        if self.n_counted < u.shape[1]:
-            self._clear_constants(u, v)
-        scale = torch.linalg.vector_norm(u, dim=1, keepdim=True).sqrt_()
-        u.mul_(scale.reciprocal().masked_fill_(scale == 0, 0.0))
-        d = pair.hidden.in_features
-        torch.copysign(u[:, :d], pair.incoming, out=pair.incoming)
-        if pair.bias is not None:
-            torch.copysign(u[:, d], pair.bias, out=pair.bias)
-        torch.mul(direction, scale, out=v)
-
-    def alive(self) -> Tensor:
-        """Mask (K,) of the neurons that are not zero."""
-        incoming = (self.pair.incoming != 0).any(dim=1)
-        if self.pair.bias is not None:
-            incoming |= self.pair.bias != 0
-        return incoming & (self.pair.outgoing != 0).any(dim=1)
-
-    def counts(self) -> tuple[int, int]:
-        """Active neurons and their nonzero parameters, one scale a neuron left out, as `ReLUNetwork` counts them."""
-        pair = self.pair
-        active = self.alive() if pair.hidden.in_features > 1 else self.alive() & (pair.incoming[:, 0] != 0)
-        biases = 0 if pair.bias is None else torch.count_nonzero(pair.bias[active])
-        weights = torch.count_nonzero(pair.incoming[active]) + torch.count_nonzero(pair.outgoing[active])
-        n_active = int(torch.count_nonzero(active))
-        return n_active, int(weights + biases) - n_active
-
-    def _counted(self) -> Tensor:
-        """(w_k, b_k) where the bias counts, else w_k."""
-        w, b = self.pair.incoming, self.pair.bias
-        return torch.column_stack([w, b]) if self.n_counted > w.shape[1] and b is not None else w
-
-    def _effective(self) -> Tensor:
-        """‖v_k‖ (w_k, b_k), up to signs, in the buffer."""
-        w, b, v = self.pair.incoming, self.pair.bias, self.pair.outgoing
-        shape = (w.shape[0], w.shape[1] + int(b is not None))
-        if self._u.shape != shape or self._u.dtype != w.dtype or self._u.device != w.device:
-            self._u = torch.empty(shape, dtype=w.dtype, device=w.device)
-        scale = v if v.shape[1] == 1 else torch.linalg.vector_norm(v, dim=1, keepdim=True)
-        torch.mul(w, scale, out=self._u[:, : w.shape[1]])
-        if b is not None:
-            torch.mul(b, scale[:, 0], out=self._u[:, -1])
-        return self._u
-
-    def _sparser_direction(self, v: Tensor, counted: Tensor, tau: float, p: float, kind: Step) -> Tensor:
-        """The outgoing block after its own shrinkage, scaled to norm 1; its largest entry stays."""
-        w = self._counted()
-        z = v * torch.linalg.vector_norm(w, dim=1, keepdim=True)
-        if kind == "prox":
-            z = prox_power(z, tau * _relative_power(w, p), p)
-        else:
-            assert self._out_threshold is not None
-            z = soft_threshold(z, self._out_threshold)
-        norm = torch.linalg.vector_norm(z, dim=1, keepdim=True)
-        largest = torch.sign(v) * (v.abs() == v.abs().amax(dim=1, keepdim=True))
-        constant = ~counted.any(dim=1, keepdim=True)
-        return torch.where(constant, nn.functional.normalize(v, dim=1), torch.where(norm > 0, z / norm, largest))
-
-    def _clear_constants(self, u: Tensor, v: Tensor) -> None:
-        """Give the constants v_k (b_k)_+ of neurons with w_k = 0 to the output's bias, and drop those that are zero."""
-        bias, output = self.pair.bias, self.pair.output
-        assert bias is not None
-        constant = (u[:, : self.n_counted] == 0).all(dim=1)
-        if output.bias is not None:
-            output.bias += (v * (bias.clamp(min=0) * constant)[:, None]).sum(dim=0)
-        else:
-            constant &= bias <= 0
-        u.masked_fill_(constant[:, None], 0.0)
-
-
-def _relative_power(a: Tensor, p: float) -> Tensor:
-    """‖â‖_p^p for each row's direction â = a / ‖a‖_2, shape (K, 1); at least 1, and 1 for a row of zeros."""
-    norm = torch.linalg.vector_norm(a, dim=1, keepdim=True)
-    return (a / norm.masked_fill_(norm == 0, 1.0)).abs_().pow_(p).sum(dim=1, keepdim=True).clamp_(min=1)
