@@ -1,6 +1,6 @@
 """ReLUctant: the sparsest one-hidden-layer ReLU network that fits your data.
 
-The verbs are `interpolate`, `approximate`, `size_path`, `p_path` and `critical_p`; every one returns or
+The verbs are `interpolate`, `approximate`, `regress`, `size_path`, `p_path` and `critical_p`; every one returns or
 contains a `ReLUNetwork`. Importing the package loads NumPy alone; SciPy, Numba, HiGHS and
 scikit-learn are loaded by the first call that needs them.
 """
@@ -16,7 +16,7 @@ from reluctant.solution import Certificate, Solution
 
 if TYPE_CHECKING:
     from reluctant.regression.size_path import SizePath, size_path
-    from reluctant.solve import approximate, critical_p, interpolate
+    from reluctant.solve import approximate, critical_p, interpolate, regress
     from reluctant.univariate.piecewise_linear import PiecewiseLinear
     from reluctant.univariate.ppath import PPath, p_path
 
@@ -35,6 +35,7 @@ __all__ = [
     "critical_p",
     "interpolate",
     "p_path",
+    "regress",
     "size_path",
 ]
 
@@ -46,6 +47,7 @@ _HOME_OF = {
     "critical_p": "reluctant.solve",
     "interpolate": "reluctant.solve",
     "p_path": "reluctant.univariate.ppath",
+    "regress": "reluctant.solve",
     "size_path": "reluctant.regression.size_path",
 }
 

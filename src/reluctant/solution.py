@@ -86,6 +86,8 @@ class Solution:
         One record for every improvement of a search; empty for the direct solvers.
     function : PiecewiseLinear, optional
         The solution on the line as a link-local table.
+    alpha, mean_loss : float, optional
+        Weight of the path norm and mean loss of the solution, where both were minimised together (`regress`).
 
     Attributes
     ----------
@@ -105,6 +107,8 @@ class Solution:
         certificate: Certificate,
         history: Sequence[Any] = (),
         function: PiecewiseLinear | None = None,
+        alpha: float | None = None,
+        mean_loss: float | None = None,
     ) -> None:
         if network is None and function is None:
             raise ValueError("a Solution needs a network or a function")
@@ -114,15 +118,21 @@ class Solution:
         self.certificate = certificate
         self.history = tuple(history)
         self.function = function
+        self.alpha = alpha
+        self.mean_loss = mean_loss
         if network is not None:
             self.__dict__["network"] = network
 
     def replace(self, **changes: Any) -> Solution:
         """Return the same solution with some of the constructor's arguments changed."""
-        fields: dict[str, Any] = {
-            name: getattr(self, name) for name in ("p", "value", "max_error", "certificate", "history", "function")
-        }
+        names = ("p", "value", "max_error", "certificate", "history", "function", "alpha", "mean_loss")
+        fields: dict[str, Any] = {name: getattr(self, name) for name in names}
         return Solution(**(fields | {"network": self.__dict__.get("network")} | changes))
+
+    @property
+    def objective(self) -> float | None:
+        """Mean loss + alpha · value, the number that `regress` minimises; None where there was no such objective."""
+        return None if self.alpha is None or self.mean_loss is None else self.mean_loss + self.alpha * self.value
 
     @cached_property
     def network(self) -> ReLUNetwork:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,6 +12,9 @@ from reluctant.network import ReLUNetwork
 from reluctant.objective import check_p
 from reluctant.solution import Solution
 from reluctant.validation import check_integer, check_nonnegative, check_number, check_table
+
+if TYPE_CHECKING:
+    from reluctant.regression.losses import Loss
 
 Minimize = Literal["parameters", "neurons"]
 
@@ -214,6 +217,100 @@ def approximate(
     from reluctant.multivariate import solutions
 
     return solutions.approximate_space(X, y, epsilon, rtol, _has_affine_part(affine, X), solutions.Effort(**options))
+
+
+def regress(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    alpha: float,
+    p: float = 0.5,
+    loss: str | Loss = "squared",
+    affine: bool = True,
+    start: ReLUNetwork | None = None,
+    sample_weight: ArrayLike | None = None,
+    time_limit: float | None = None,
+    random_state: int | np.random.Generator | None = None,
+) -> Solution:
+    """Minimise mean loss + α · ℓp path norm: the trade of error against sparsity for noisy data.
+
+    One input with one output, the squared loss and an affine part goes to the line, where p = 1 is solved exactly.
+    Everything else is a search: a grown network, majorised steps while |t|^p is smoothed less and less, then
+    deletions and new hinges while the objective falls. It proves nothing.
+
+    Parameters
+    ----------
+    X : array_like, shape (N,), (N, 1) or (N, d)
+        Inputs. They are not standardised: the path norm, which for two inputs or more counts the biases, is that of
+        the network in these units.
+    y : array_like, shape (N,) or (N, m)
+        Targets; several outputs share the neurons. Classes are 0 and 1 for ``"logistic"`` and ``"hinge"``, and labels
+        0 … m − 1 or rows of class shares for ``"softmax"``.
+    alpha : float
+        Weight α ≥ 0 of the path norm, the λ of [NN]; the mean is over the weighted rows.
+    p : float, default 0.5
+        Exponent in (0, 1].
+    loss : str or loss object
+        ``"squared"`` (½ r²), ``"absolute"``, ``"huber"``, ``"quantile"``, ``"logistic"``, ``"softmax"`` or ``"hinge"``;
+        `reluctant.regression.losses` has their parameters.
+    affine : bool, default True
+        Whether the network has an affine part, which is free; for classes it has a ridge of 1e-4 in units of the
+        deviations of X, without which separable classes would have no minimiser.
+    start : ReLUNetwork, optional
+        A network to begin with besides the grown one, for example a trained one.
+    sample_weight : array_like, shape (N,), optional
+        Weights of the rows, ≥ 0 and not all zero.
+    time_limit : float, optional
+        Seconds after which no further hinges are tried.
+    random_state : int, Generator or None
+        Source of all randomness.
+
+    Returns
+    -------
+    Solution
+        With `alpha`, `mean_loss` and `objective`; `max_error` is NaN for classes.
+
+    Raises
+    ------
+    ValueError
+        If the input is not a table of finite numbers or an argument is out of range.
+
+    References
+    ----------
+    Nakhleh and Nowak, NeurIPS 2025 (the objective); Debarre et al., Sparsest piecewise-linear regression of
+    one-dimensional data, 2022 (the line, p = 1).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from reluctant import regress
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.uniform(-1, 1, (200, 2))
+    >>> y = np.maximum(X[:, 0], 0) + 0.05 * rng.standard_normal(200)
+    >>> solution = regress(X, y, alpha=0.003, random_state=0)
+    >>> solution.n_neurons
+    1
+    """
+    p = check_p(p, zero=False)
+    alpha = check_number(alpha, "alpha")
+    X, y = check_table(X, y)
+    if not isinstance(affine, (bool, np.bool_)):
+        raise ValueError(f"affine must be True or False, got {affine!r}")
+    options = _options("parameters", None, start, time_limit, random_state, 1, False, X, y)
+    from reluctant.regression.losses import Squared, as_loss
+    from reluctant.regression.problem import regress_space
+    from reluctant.regression.size_path import as_targets, as_weights
+
+    loss = as_loss(loss)
+    targets, weights = as_targets(y, loss), as_weights(sample_weight, len(X))
+    if X.shape[1] == 1 and y.ndim == 1 and isinstance(loss, Squared) and affine:
+        from reluctant.univariate.regression import regress_line
+
+        return regress_line(X[:, 0], y, alpha, p, weights)
+    rng = np.random.default_rng(options["random_state"])
+    return regress_space(
+        X, targets, weights, loss, alpha, p, bool(affine), options["start"], rng, options["time_limit"]
+    )
 
 
 def critical_p(X: ArrayLike, y: ArrayLike, *, width: float = 1e-10) -> float:

@@ -140,6 +140,11 @@ def _damped_step(
     return None
 
 
+def regular(hessian: Array, share: float) -> Array:
+    """H + share · mean(diag H) · I, which has an inverse where H is singular."""
+    return hessian + share * np.trace(hessian) / max(len(hessian), 1) * np.eye(len(hessian))
+
+
 def _solve(hessian: Array, damping: Array, right: Array) -> Array | None:
     """(H + diag(damping))⁻¹ right, or None where that matrix is not positive definite in float64."""
     damped = hessian.copy()

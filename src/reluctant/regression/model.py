@@ -95,7 +95,7 @@ class Model:
     def size(self) -> int:
         """Nonzeros of hinges and affine part; of each neuron one is fixed by rescaling, but its bias always counts.
 
-        Biases and intercepts count even where they are zero: in the user's units, whose origin is elsewhere, they are not.
+        Biases and intercepts count even where they are zero: in the user's units, with another origin, they are not.
         """
         hinges = np.count_nonzero(self.U[:, :-1]) + np.count_nonzero(self.V)
         return int(hinges + np.count_nonzero(self.A[:-1])) + self.n_outputs

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
-from reluctant.regression.gauss_newton import Problem, minimise, quadratic_model
+from reluctant.regression.gauss_newton import Problem, minimise, quadratic_model, regular
 from reluctant.regression.model import Model, Rows
 
 Array = NDArray[np.float64]
@@ -43,14 +43,20 @@ def forward(problem: Problem, rows: Rows, n_neurons: int, rng: np.random.Generat
         return model
     sample = rows if len(rows) <= SCORING_ROWS else rows.take(rng.choice(len(rows), SCORING_ROWS, replace=False))
     while model.n_neurons < n_neurons:
-        grown = _with_best_hinges(model, problem, sample, columns, rng)
-        if grown is None:
+        larger = _with_best_hinges(model, problem, sample, columns, rng)
+        if larger is None:
             break
         before = model.n_neurons
-        model, _ = minimise(grown, problem, STEPS)
+        model, _ = minimise(larger, problem, STEPS)
         if model.n_neurons <= before:
             break
     return model
+
+
+def grown(model: Model, problem: Problem, rows: Rows, rng: np.random.Generator) -> Model | None:
+    """The model with the best two of many random hinges added; None where no hinge changes anything."""
+    columns = varying(rows)
+    return None if columns.size == 0 else _with_best_hinges(model, problem, rows, columns, rng)
 
 
 def dense(problem: Problem, rows: Rows, n_neurons: int, rng: np.random.Generator) -> Model:
@@ -101,7 +107,7 @@ def _with_best_hinges(
         unknowns = problem.unknowns(model)
         local = quadratic_model(model, unknowns, problem._replace(data=sample))
         J = unknowns.jacobian(model, sample.inputs, sample.inputs @ model.U.T > 0.0)
-        factor = np.linalg.cholesky(local.hessian + 1e-9 * np.mean(np.diag(local.hessian)) * np.eye(unknowns.size))
+        factor = np.linalg.cholesky(regular(local.hessian, 1e-9))
         covered = solve_triangular(factor, J.T @ weighted, lower=True)
         left = norms - np.sum(covered**2, axis=0)
         rest = solve_triangular(factor, local.gradient, lower=True)

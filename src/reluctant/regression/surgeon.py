@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reluctant.regression.gauss_newton import Problem, minimise, quadratic_model, summed_loss
+from reluctant.regression.gauss_newton import Problem, minimise, quadratic_model, regular, summed_loss
 from reluctant.regression.model import Model, Unknowns
 
 Array = NDArray[np.float64]
@@ -58,8 +58,7 @@ def _without_cheapest(model: Model, problem: Problem, n_deleted: int) -> Model |
     if not free.any():
         return None
     local = quadratic_model(model, unknowns, problem)
-    size = len(local.hessian)
-    C = np.linalg.inv(local.hessian + REGULAR * np.mean(np.diag(local.hessian)) * np.eye(size))
+    C = np.linalg.inv(regular(local.hessian, REGULAR))
     theta = unknowns.gather(model)
     saved = _Savings(model, unknowns)
     target = model.size - n_deleted

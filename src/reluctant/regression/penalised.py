@@ -1,0 +1,205 @@
+"""Mean loss plus α times the ℓp path norm: majorise and minimise while ε falls, then delete and grow while it pays."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluctant.regression.gauss_newton import Problem, minimise, quadratic_model, regular, summed_loss
+from reluctant.regression.losses import CLASSIFICATION, Loss
+from reluctant.regression.model import Model, Rows, Unknowns
+from reluctant.regression.penalties import PathPower, Ridge
+from reluctant.regression.starts import forward, grown
+from reluctant.regression.surgeon import REGULAR
+
+Array = NDArray[np.float64]
+
+EPSILONS = np.geomspace(0.3, 1e-5, 12)
+"""ε of the majorised |t|^p ≈ (t² + ε²)^{p/2}, in standardised units; the last also counts as zero for the polish."""
+STAGE_STEPS, POLISH_STEPS, TRIAL_STEPS = 4, 40, 6
+START_RIDGE = 1e-3
+MOST_NEURONS, ROWS_PER_NEURON = 40, 4
+REFUSALS = 6
+"""Deletions in a row that do not pay before the rest is given up."""
+ROUNDS = 6
+"""Times that two hinges are added and fitted, if no time limit asks for less."""
+SLIGHT, SLIGHT_CLASSES = 1e-10, 1e-4
+"""Ridge on the affine part, which has no other penalty, relative to the weight of all rows; without one, separable
+classes would have no minimiser."""
+
+
+class Penalised(NamedTuple):
+    """The problem Σ_i weight_i loss_i + Σ_k ‖v_k‖_p^p Σ_j a_j |u_kj|^p, biases last and counted by a_{d+1}."""
+
+    rows: Rows
+    loss: Loss
+    coefficients: Array
+    p: float
+    affine: bool
+
+    def objective(self, model: Model) -> float:
+        """The objective, not smoothed."""
+        penalty = PathPower(self.coefficients, self.p, 0.0, affine=self.slight)
+        return summed_loss(model, self.rows, self.loss) + penalty.value(model)
+
+    @property
+    def slight(self) -> float:
+        """Weight of ½ ‖A‖²."""
+        share = SLIGHT_CLASSES if isinstance(self.loss, CLASSIFICATION) else SLIGHT
+        return share * self.rows.total_weight
+
+    def smoothed(self, epsilon: float) -> Problem:
+        """The problem whose steps are Gauss-Newton's; zeros stay zero in it."""
+        penalty = PathPower(self.coefficients, self.p, epsilon, affine=self.slight)
+        return Problem(self.rows, self.loss, penalty, self.affine, constants=False)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model and its objective."""
+
+    model: Model
+    objective: float
+
+    @classmethod
+    def of(cls, model: Model, problem: Penalised) -> Candidate:
+        """Evaluate a model."""
+        return cls(model, problem.objective(model))
+
+
+def minimise_penalised(
+    problem: Penalised,
+    rng: np.random.Generator,
+    start: Model | None = None,
+    time_limit: float | None = None,
+) -> Model:
+    """A local minimiser that single deletions and the hinges tried do not improve on. Nothing is proved about it."""
+    began = time.monotonic()
+    first = [_annealed(_wide(problem, rng), problem, EPSILONS)]
+    if start is not None:
+        first.append(_annealed(start, problem, EPSILONS[len(EPSILONS) // 2 :]))
+        first.append(Candidate.of(start, problem))
+    first.append(_annealed(_without_neurons(first[0].model), problem, EPSILONS[-1:]))
+    best = _shortened(min(first, key=lambda c: c.objective), problem)
+    for _ in range(ROUNDS):
+        if time_limit is not None and time.monotonic() - began > time_limit:
+            break
+        larger = grown(best.model, problem.smoothed(float(EPSILONS[0])), problem.rows, rng)
+        if larger is None:
+            break
+        trial = _shortened(_annealed(larger, problem, EPSILONS[len(EPSILONS) // 3 :]), problem)
+        if trial.objective < best.objective:
+            best = trial
+    return best.model
+
+
+def _wide(problem: Penalised, rng: np.random.Generator) -> Model:
+    """A network grown under a small ridge, with more neurons than the penalty will leave."""
+    strength = START_RIDGE * problem.rows.total_weight
+    ridge = Problem(problem.rows, problem.loss, Ridge(strength, problem.slight, problem.slight), problem.affine)
+    n_neurons = min(MOST_NEURONS, max(1, len(problem.rows) // ROWS_PER_NEURON))
+    return forward(ridge, problem.rows, n_neurons, rng)
+
+
+def _without_neurons(model: Model) -> Model:
+    return model.take(np.zeros(model.n_neurons, dtype=bool))
+
+
+def _annealed(model: Model, problem: Penalised, epsilons: Array) -> Candidate:
+    """Follow the smoothed objective as ε falls; what drops below ε becomes zero where that does not cost."""
+    for epsilon in epsilons:
+        model, _ = minimise(model, problem.smoothed(float(epsilon)), STAGE_STEPS)
+        model = _zeroed(model, problem, float(epsilon))
+    return _polished(model, problem)
+
+
+def _zeroed(model: Model, problem: Penalised, epsilon: float) -> Model:
+    """Set what is below ε to zero, or the smaller half of it, or a quarter, if the objective does not rise."""
+    value = problem.objective(model)
+    small = np.sort(np.abs(np.concatenate([model.U.ravel(), model.V.ravel() if model.n_outputs > 1 else []])))
+    small = small[(small > 0.0) & (small <= epsilon)]
+    for share in (1.0, 0.5, 0.25):
+        n_zeroed = int(np.ceil(share * small.size))
+        if n_zeroed == 0:
+            break
+        trial = _cut(model, small[n_zeroed - 1])
+        if problem.objective(trial) <= value:
+            return trial
+    return model
+
+
+def _cut(model: Model, level: float) -> Model:
+    """Without weights up to a level, and without the neurons that then lead nowhere."""
+    U = np.where(np.abs(model.U) <= level, 0.0, model.U)
+    V = np.where(np.abs(model.V) <= level, 0.0, model.V) if model.n_outputs > 1 else model.V
+    alive = np.any(U != 0.0, axis=1) & np.any(V != 0.0, axis=1)
+    return Model(U[alive], V[alive], model.A)
+
+
+def _polished(model: Model, problem: Penalised) -> Candidate:
+    """Converge on the support with the last ε, far below every weight that is left."""
+    model = _cut(model, float(EPSILONS[-1]))
+    model, _ = minimise(model, problem.smoothed(1e-2 * float(EPSILONS[-1])), POLISH_STEPS, rtol=1e-9)
+    return Candidate.of(_cut(model, float(EPSILONS[-1])), problem)
+
+
+def _shortened(best: Candidate, problem: Penalised) -> Candidate:
+    """Delete single weights, those first that the surgeon expects to gain most, while the objective falls."""
+    refused: set[tuple[int, int]] = set()
+    refusals = 0
+    while refusals < REFUSALS:
+        unknowns = problem.smoothed(1e-3).unknowns(best.model)
+        order = [q for q in _by_expected_gain(best.model, unknowns, problem) if _name(unknowns, q) not in refused]
+        if not order:
+            break
+        trial = _without(best.model, unknowns, order[0], problem)
+        if trial.objective < best.objective:
+            if trial.model.n_neurons < best.model.n_neurons:
+                refused.clear()
+            best, refusals = trial, 0
+        else:
+            refused.add(_name(unknowns, order[0]))
+            refusals += 1
+    return best
+
+
+def _by_expected_gain(model: Model, unknowns: Unknowns, problem: Penalised) -> list[int]:
+    """Hinge unknowns ordered by the surgeon's cost ½ θ² / C_qq less the penalty that goes."""
+    n_hinge = unknowns.neuron.size + unknowns.out_neuron.size
+    if n_hinge == 0:
+        return []
+    smoothed = problem.smoothed(1e-3)
+    hessian = quadratic_model(model, unknowns, smoothed).hessian
+    C = np.linalg.inv(regular(hessian, REGULAR))
+    theta = unknowns.gather(model)
+    norm = PathPower(problem.coefficients, problem.p, 0.0)
+    saved = theta**2 * _norm_weights(norm, model, unknowns) / problem.p
+    cost = (0.5 * theta**2 / np.maximum(np.diag(C), 1e-300) - saved)[:n_hinge]
+    return [int(q) for q in np.argsort(cost, kind="stable")]
+
+
+def _norm_weights(norm: PathPower, model: Model, unknowns: Unknowns) -> Array:
+    """Weights p a |θ|^{p − 2} times the other factor of the neuron, for unknowns that are not zero."""
+    theta = unknowns.gather(model)
+    least = 1e-12 * max(float(np.abs(theta).max(initial=0.0)), 1e-300)
+    return replace(norm, epsilon=least).weights(model, unknowns)
+
+
+def _without(model: Model, unknowns: Unknowns, q: int, problem: Penalised) -> Candidate:
+    theta = unknowns.gather(model)
+    theta[q] = 0.0
+    trial = _cut(unknowns.scatter(model, theta), 0.0)
+    trial, _ = minimise(trial, problem.smoothed(1e-2 * float(EPSILONS[-1])), TRIAL_STEPS, rtol=1e-7)
+    return Candidate.of(_cut(trial, float(EPSILONS[-1])), problem)
+
+
+def _name(unknowns: Unknowns, q: int) -> tuple[int, int]:
+    """Neuron and coordinate of an unknown; outputs count down from −1."""
+    if q < unknowns.neuron.size:
+        return int(unknowns.neuron[q]), int(unknowns.coordinate[q])
+    q -= unknowns.neuron.size
+    return int(unknowns.out_neuron[q]), -1 - int(unknowns.output[q])
