@@ -17,13 +17,18 @@ def problem():
     return module, X, X[:, :1].abs()
 
 
-def train(module, X, y, steps=300):
+def train(module, X, y, wrap=None, steps=300):
+    """Remove dead neurons every twenty steps; returns the last module and how many neurons it lost."""
     optimizer = ReweightedL1(torch.optim.Adam(module.parameters(), lr=0.01), module, p=0.5, alpha=0.05)
-    for _ in range(steps):
+    removed = 0
+    for step in range(steps):
         optimizer.zero_grad()
-        (module(X) - y).square().mean().backward()
+        (optimizer.module(X) - y).square().mean().backward()
         optimizer.step()
-    return optimizer
+        if step % 20 == 19:
+            removed += optimizer.remove_dead(wrap)
+    assert all(len(state["exp_avg"]) == len(weight) for weight, state in optimizer.state.items())
+    return optimizer, removed
 
 
 def main():
@@ -34,13 +39,13 @@ def main():
     if rank:  # DistributedDataParallel starts from the parameters of rank 0
         with torch.no_grad():
             module[0].weight.add_(1.0)
-    wrapped = DistributedDataParallel(module)
-    optimizer = train(wrapped, X[rank::2], y[rank::2])
+    optimizer, removed = train(DistributedDataParallel(module), X[rank::2], y[rank::2], DistributedDataParallel)
     try:
         optimizer.remove_dead()
     except ValueError as error:
         refused = str(error)
-    torch.save({"state": module.state_dict(), "refused": refused}, f"{sys.argv[1]}/rank{rank}.pt")
+    torch.save({"state": module.state_dict(), "removed": removed, "refused": refused}, f"{sys.argv[1]}/rank{rank}.pt")
+    dist.barrier()  # no rank leaves while the other still talks
     dist.destroy_process_group()
 
 

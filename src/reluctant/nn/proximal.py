@@ -7,10 +7,11 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
 from reluctant.nn.pair_step import PairStep, Step
-from reluctant.nn.penalty import LayerPair, layer_pairs
+from reluctant.nn.penalty import LayerPair, layer_pairs, unwrapped
 from reluctant.nn.surgery import keep_neurons
 from reluctant.objective import check_p
 from reluctant.validation import check_number
@@ -47,6 +48,8 @@ class ReweightedL1(Optimizer):
     ----------
     p, alpha : float
         May be changed between steps, as a continuation in p does.
+    module : torch.nn.Module
+        What was given, or what `remove_dead` wrapped again.
 
     Raises
     ------
@@ -66,8 +69,8 @@ class ReweightedL1(Optimizer):
     the bias in even then: with ‖v_k‖ = ‖w_k‖ alone, v_k would vanish and b_k grow without bound as w_k → 0.
 
     Several processes (``torchrun``, ``DistributedDataParallel``): give it the wrapped module. Every rank takes the same
-    step from the same averaged gradients, so the parameters stay identical, on CPU (gloo) and GPU (NCCL) alike;
-    unwrap the module to remove dead neurons afterwards. All tensors stay on the module's device.
+    step from the same averaged gradients, so the parameters stay identical, on CPU (gloo) and GPU (NCCL) alike, and
+    `remove_dead` removes the same neurons everywhere. All tensors stay on the module's device.
 
     It is itself a `torch.optim.Optimizer`, so learning-rate schedulers and gradient scalers accept it.
 
@@ -184,21 +187,32 @@ class ReweightedL1(Optimizer):
         self.steps, self.p, self.alpha = own["steps"], own["p"], own["alpha"]
 
     @torch.no_grad()
-    def remove_dead(self) -> int:
+    def remove_dead(self, wrap: Callable[[nn.Module], nn.Module] | None = None) -> int:
         """Take dead neurons out of the module and of the optimiser's state; the function stays.
+
+        Parameters
+        ----------
+        wrap : callable, optional
+            Needed where the module is wrapped in ``DistributedDataParallel``, whose gradient buckets have fixed sizes:
+            what wraps the smaller module again. Every rank must call; go on with `module`, the new wrapper.
 
         Returns
         -------
         int
-            How many were removed.
+            How many were removed, the same on every rank.
 
         Raises
         ------
         ValueError
-            Under ``DistributedDataParallel``, whose gradient buckets have fixed sizes.
+            Under ``DistributedDataParallel`` without `wrap`.
         """
-        if any(isinstance(part, nn.parallel.DistributedDataParallel) for part in self.module.modules()):
-            raise ValueError("dead neurons cannot be removed under DistributedDataParallel; remove them after training")
+        inner = unwrapped(self.module)
+        bound = inner if wrap else self.module
+        if any(isinstance(part, DistributedDataParallel) for part in bound.modules()):
+            raise ValueError(
+                "DistributedDataParallel holds the old weights; wrap the whole module and give what wraps it again, "
+                "remove_dead(wrap=DistributedDataParallel), then go on with optimizer.module"
+            )
         removed = 0
         for block, _ in self._blocks:
             alive = block.alive()
@@ -207,6 +221,8 @@ class ReweightedL1(Optimizer):
                 keep_neurons(block.pair, alive, self.optimizer)
                 block.refresh()
                 removed += n_dead
+        if removed and wrap is not None:
+            self.module = wrap(inner)
         return removed
 
     @torch.no_grad()
