@@ -1,0 +1,166 @@
+"""More rows than fit a path: the path on a sample, then refit and selection on all rows, a block at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from reluctant.regression.gauss_newton import Problem, minimise
+from reluctant.regression.model import Block, Model, Rows
+from reluctant.regression.selection import Choice, Config, Selection, choose, standard_path
+from reluctant.regression.size_path import in_standard_units, penalty_for
+from reluctant.regression.standardise import Standardisation
+from reluctant.regression.tables import Table
+
+Array = NDArray[np.float64]
+
+SAMPLE = 5_000
+"""Rows of the sample on which the path is traced."""
+CANDIDATES = 6
+"""Sizes that are refitted and compared on all rows."""
+VALIDATION_SHARE = 0.2
+"""Rows held out while the candidates are compared."""
+REFIT_STEPS = 4
+Encode = Callable[[NDArray], Array]
+"""From targets as they are stored to the (n, m) that a loss wants."""
+
+
+class Streamed(NamedTuple):
+    """A fit on all rows of a table, and how its size was chosen."""
+
+    units: Standardisation
+    model: Model
+    choice: Choice
+
+
+@dataclass(frozen=True)
+class StreamedRows:
+    """Rows of a table in standardised units, all of them or those of one side of a random split."""
+
+    table: Table
+    units: Standardisation
+    encode: Encode
+    n_outputs: int
+    total_weight: float
+    seed: int = 0
+    part: str = "all"
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of inputs d."""
+        return self.table.n_inputs
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the rows in blocks."""
+        rng = np.random.default_rng(self.seed)
+        for X, y, weights in self.table.blocks():
+            held_out = rng.random(len(X)) < VALIDATION_SHARE
+            kept = weights > 0.0
+            if self.part != "all":
+                kept &= held_out if self.part == "validation" else ~held_out
+            if not kept.all():
+                X, y, weights = X[kept], y[kept], weights[kept]
+            if len(X):
+                yield Block(self.units.inputs(X), self.units.targets(self.encode(y)), weights)
+
+
+def fit_streamed(
+    table: Table,
+    encode: Encode,
+    config: Config,
+    *,
+    selection: Selection = "one_se",
+    largest: int = 2000,
+    size: int | None = None,
+    seed: int = 0,
+    n_jobs: int | None = 1,
+    time_limit: float | None = None,
+) -> Streamed:
+    """Choose a size and fit it on all rows; no more than a block and a sample are in memory at a time.
+
+    Ridge and range of sizes come from a cross-validation on the sample. The candidates around its choice are refitted
+    on four fifths of all rows and compared on the rest, by the paired rule; the winner is refitted on all rows.
+
+    Parameters
+    ----------
+    table : Table
+        The rows.
+    encode : callable
+        From stored targets to (n, m) arrays.
+    config : Config
+        Loss, affine part, p, most neurons.
+    size : int, optional
+        Take the largest network up to this size instead of choosing.
+    """
+    sample = sample_of(table, encode, np.random.default_rng(seed))
+    choice = choose(
+        *sample, config, selection=selection, largest=largest, seed=seed, n_jobs=n_jobs, time_limit=time_limit
+    )
+    units, stages = standard_path(*sample, config, choice.ridge, seed)
+    total = sum(float(block.weights.sum()) for block in table.blocks())
+    rows = StreamedRows(table, units, encode, sample[1].shape[1], total, seed)
+    loss = in_standard_units(config.loss, units)
+    like = Rows(np.empty((0, table.n_inputs + 1)), np.empty((0, rows.n_outputs)), np.full(1, total))
+    problem = Problem(rows, loss, penalty_for(like, loss, choice.ridge, config.p), config.affine)
+    fitting = [stage.model for stage in stages if stage.size <= (largest if size is None else size)]
+    with threadpool_limits(limits=1, user_api="blas"):
+        if size is None:
+            model, choice = _compared(_candidates(fitting, choice), problem, rows, choice, selection)
+        else:
+            model = fitting[0]
+        model, _ = minimise(model, problem, REFIT_STEPS)
+    return Streamed(units, model, choice)
+
+
+def sample_of(table: Table, encode: Encode, rng: np.random.Generator) -> tuple[Array, Array, Array]:
+    """X, targets and weights of `SAMPLE` random rows, or of all where there are fewer."""
+    n_rows = table.n_rows
+    chosen = np.sort(rng.choice(n_rows, min(SAMPLE, n_rows), replace=False))
+    parts, start = [], 0
+    for X, y, weights in table.blocks():
+        here = chosen[(chosen >= start) & (chosen < start + len(X))] - start
+        parts.append((X[here], encode(y[here]), weights[here]))
+        start += len(X)
+    X, targets, weights = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return X, targets, weights
+
+
+def _candidates(models: list[Model], choice: Choice) -> list[Model]:
+    """The network of the chosen size, some below and more above it, big to small: more rows carry more parameters."""
+    sizes = np.array([model.size for model in models])
+    low, high = max(choice.size // 2, 1), max(4 * choice.size, choice.size + 8)
+    wanted = np.unique(np.geomspace(low, high, CANDIDATES).round().astype(np.intp))
+    picked = {int(np.argmax(sizes <= size)) for size in [*wanted, choice.size] if (sizes <= size).any()}
+    return [models[i] for i in sorted(picked)]
+
+
+def _compared(
+    candidates: list[Model], problem: Problem, rows: StreamedRows, choice: Choice, selection: Selection
+) -> tuple[Model, Choice]:
+    """Refit the candidates on the training part, compare them on the validation part."""
+    training = StreamedRows(
+        rows.table, rows.units, rows.encode, rows.n_outputs, rows.total_weight, rows.seed, "training"
+    )
+    refitted = [minimise(model, problem._replace(data=training), REFIT_STEPS)[0] for model in candidates][::-1]
+    n_rows, total, squares = 0, 0.0, 0.0
+    sums, products = np.zeros(len(refitted)), np.zeros((len(refitted), len(refitted)))
+    for block in validation.blocks():
+        losses = np.stack([problem.loss.values(model(block.inputs), block.targets) for model in refitted])
+        n_rows += len(block.weights)
+        total += float(block.weights.sum())
+        sums = sums + losses @ block.weights
+        products = products + (losses * block.weights**2) @ losses.T
+        squares = squares + float(np.sum(block.weights**2))
+    mean = sums / total
+    best = int(np.argmin(mean))
+    second = np.diag(products) - 2.0 * products[best] + products[best, best]
+    error = np.sqrt(np.maximum(second - squares * (mean - mean[best]) ** 2, 0.0)) / total
+    chosen = best if selection == "min" else int(np.flatnonzero(mean - mean[best] <= error)[0])
+    sizes = np.array([model.size for model in refitted])
+    table = Choice(sizes, np.full(sizes.size, choice.ridge), mean, error, chosen, n_rows)
+    return refitted[chosen], table

@@ -1,0 +1,161 @@
+"""Tables that are read in blocks of rows: arrays, memory-mapped ones too, and Parquet files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from os import PathLike
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluctant.regression.model import BLOCK
+from reluctant.validation import as_floats
+
+Array = NDArray[np.float64]
+
+
+class RawBlock(NamedTuple):
+    """Consecutive rows as they are stored: X (n, d), y (n,) or (n, m), weights (n,)."""
+
+    X: Array
+    y: NDArray
+    weights: Array
+
+
+class Table(Protocol):
+    """Rows that need not fit in memory; `blocks` may be read any number of times and gives the same each time."""
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows N."""
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of inputs d."""
+
+    def blocks(self) -> Iterator[RawBlock]:
+        """Yield all rows in order."""
+
+
+@dataclass(frozen=True)
+class ArrayTable:
+    """Rows of arrays, or of anything that can be sliced like one, such as `numpy.memmap`.
+
+    Parameters
+    ----------
+    X : array, shape (N, d)
+    y : array, shape (N,) or (N, m)
+    weights : array, shape (N,), optional
+    """
+
+    X: NDArray
+    y: NDArray
+    weights: NDArray | None = None
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows N."""
+        return len(self.X)
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of inputs d."""
+        return self.X.shape[1]
+
+    def blocks(self) -> Iterator[RawBlock]:
+        """Yield all rows in order."""
+        for start in range(0, self.n_rows, BLOCK):
+            part = slice(start, start + BLOCK)
+            X = np.asarray(self.X[part], dtype=np.float64)
+            weights = np.ones(len(X)) if self.weights is None else np.asarray(self.weights[part], dtype=np.float64)
+            yield RawBlock(X, np.asarray(self.y[part]), weights)
+
+
+@dataclass(frozen=True)
+class ParquetTable:
+    """Rows of a Parquet file, read through polars (extra ``cli``) a block at a time.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    x : sequence of str
+        Names of the input columns.
+    y : str
+        Name of the target column.
+    weight : str, optional
+        Name of the column of row weights.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, or not made of finite numbers; the message names the row.
+
+    Examples
+    --------
+    >>> import polars, tempfile, pathlib
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "table.parquet"
+    ...     polars.DataFrame({"a": [1.0, 2.0], "b": [0.0, 1.0], "y": [3.0, 4.0]}).write_parquet(path)
+    ...     table = ParquetTable(path, ["a", "b"], "y")
+    ...     table.n_rows, next(table.blocks()).X.tolist()
+    (2, [[1.0, 0.0], [2.0, 1.0]])
+    """
+
+    path: str | PathLike[str]
+    x: tuple[str, ...]
+    y: str
+    weight: str | None = None
+
+    def __post_init__(self) -> None:
+        import polars
+
+        object.__setattr__(self, "x", tuple(self.x))
+        if not self.x:
+            raise ValueError("x names no columns; give at least one input column")
+        present = polars.scan_parquet(self.path).collect_schema().names()
+        wanted = [*self.x, self.y, *([] if self.weight is None else [self.weight])]
+        for name in wanted:
+            if name not in present:
+                raise ValueError(f"{self.path} has no column {name!r}; its columns are {', '.join(present)}")
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows N."""
+        import polars
+
+        return int(polars.scan_parquet(self.path).select(polars.len()).collect().item())
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of inputs d."""
+        return len(self.x)
+
+    def blocks(self) -> Iterator[RawBlock]:
+        """Yield all rows in order."""
+        import polars
+
+        scan = polars.scan_parquet(self.path)
+        for start in range(0, self.n_rows, BLOCK):
+            frame = scan.slice(start, BLOCK).collect()
+            X = np.column_stack([_numbers(frame[name], start) for name in self.x])
+            y = frame[self.y]
+            weights = np.ones(len(X)) if self.weight is None else _numbers(frame[self.weight], start)
+            yield RawBlock(X, _numbers(y, start) if y.dtype.is_numeric() else y.to_numpy(), weights)
+
+
+def _numbers(column, start: int) -> Array:  # type: ignore[no-untyped-def]
+    """A column of a block as floats; the row in messages is that of the file."""
+    values = column.to_numpy()
+    if column.dtype.is_numeric() and column.null_count() == 0:
+        floats = values.astype(np.float64)
+        if np.isfinite(floats).all():
+            return floats
+        row = int(np.argmin(np.isfinite(floats)))
+        raise ValueError(f"column {column.name!r} has {floats[row]} at row {start + row}; remove or replace it")
+    if column.null_count():
+        row = int(np.argmax(column.is_null().to_numpy()))
+        raise ValueError(f"column {column.name!r} has a missing value at row {start + row}; remove or replace it")
+    return as_floats(values, f"column {column.name!r}")
