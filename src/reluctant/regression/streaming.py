@@ -143,9 +143,7 @@ def _compared(
     candidates: list[Model], problem: Problem, rows: StreamedRows, choice: Choice, selection: Selection
 ) -> tuple[Model, Choice]:
     """Refit the candidates on the training part, compare them on the validation part."""
-    training = StreamedRows(
-        rows.table, rows.units, rows.encode, rows.n_outputs, rows.total_weight, rows.seed, "training"
-    )
+    training, validation = replace(rows, part="training"), replace(rows, part="validation")
     refitted = [minimise(model, problem._replace(data=training), REFIT_STEPS)[0] for model in candidates][::-1]
     n_rows, total, squares = 0, 0.0, 0.0
     sums, products = np.zeros(len(refitted)), np.zeros((len(refitted), len(refitted)))
