@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
@@ -245,6 +245,49 @@ class ReLUNetwork:
         from reluctant.merging import same_function
 
         return same_function(self, other, rtol)
+
+    # Words.
+
+    def describe(
+        self,
+        names: Sequence[str] | None = None,
+        units: Mapping[str, str] | None = None,
+        outputs: Sequence[str] | None = None,
+        digits: int = 4,
+    ) -> str:
+        """Write the network in sentences: the affine part, then a sentence a neuron, the steepest first.
+
+        Parameters
+        ----------
+        names : sequence of str, optional
+            Names of the d inputs; x0, x1, … by default.
+        units : mapping of str to str, optional
+            Units of inputs and outputs, by name.
+        outputs : sequence of str, optional
+            Names of the m outputs; f, or f0, f1, … by default.
+        digits : int
+            Significant digits of every number.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        ValueError
+            If there are more or fewer names than inputs or outputs, or a unit belongs to neither.
+
+        Examples
+        --------
+        >>> f = ReLUNetwork([[1.0, 0.0], [-2.0, 4.0]], [-50.0, 6.0], [0.2, -1.0], slope=[0.0, 3.0], intercept=7.0)
+        >>> print(f.describe(["age", "dose"], {"age": "yr"}, ["pressure"]))
+        pressure = 7 + 3 dose
+        1. Where 0.5 age - dose < 1.5, pressure falls by 4 per unit beyond.
+        2. Above age = 50 yr, pressure rises by 0.2 per yr.
+        """
+        from reluctant.description import describe
+
+        return describe(self, names, units, outputs, digits)
 
     # Files.
 
