@@ -7,7 +7,7 @@ import pytest
 
 from reluctant import ReLUNetwork
 
-TERM = re.compile(r"([+-]?) ?(?:([-\d.e+]+) )?(x\d+)")
+TERM = re.compile(r"([+-]?) ?(?:(-?\d[-\d.e+]*) )?(x\d+)")
 ABOVE = re.compile(r"(Above|Below) (x\d+) = (\S+), f (rises|falls) by (\S+) per unit")
 WHERE = re.compile(r"Where (.+) ([<>]) (\S+), f (rises|falls) by (\S+) per unit beyond")
 
