@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,7 +16,7 @@ from reluctant.network import ReLUNetwork
 if TYPE_CHECKING:
     from reluctant.univariate.piecewise_linear import PiecewiseLinear
 
-Quantity = Literal["neurons", "parameters", "value"]
+Quantity = Literal["neurons", "parameters", "value", "objective"]
 Kind = Literal["proved", "generic", "none"]
 
 
@@ -26,8 +26,9 @@ class Certificate:
 
     Parameters
     ----------
-    quantity : {"neurons", "parameters", "value"}
-        What the bound is about: active neurons, nonzero hinge parameters or the ℓp path norm.
+    quantity : {"neurons", "parameters", "value", "objective"}
+        What the bound is about: active neurons, nonzero hinge parameters, the ℓp path norm, or mean loss plus
+        α times it.
     lower_bound : float
         No network that meets the request has less; 0 where nothing is known.
     kind : {"proved", "generic", "none"}
@@ -49,8 +50,8 @@ class Certificate:
     reason: str
 
     def __post_init__(self) -> None:
-        if self.quantity not in ("neurons", "parameters", "value"):
-            raise ValueError(f"quantity must be 'neurons', 'parameters' or 'value', got {self.quantity!r}")
+        if self.quantity not in get_args(Quantity):
+            raise ValueError(f"quantity must be 'neurons', 'parameters', 'value' or 'objective', got {self.quantity!r}")
         if self.kind not in ("proved", "generic", "none"):
             raise ValueError(f"kind must be 'proved', 'generic' or 'none', got {self.kind!r}")
         if math.isnan(self.lower_bound):
@@ -58,10 +59,12 @@ class Certificate:
 
     def __str__(self) -> str:
         if self.kind == "none":
-            what = "the least ℓp value" if self.quantity == "value" else f"the fewest {self.quantity}"
+            named = {"value": "the least ℓp value", "objective": "the least objective"}
+            what = named.get(self.quantity, f"the fewest {self.quantity}")
             return f"nothing is claimed about {what} ({self.reason})"
         bound = f"{self.lower_bound:.6g}"
-        what = f"an ℓp value of at least {bound}" if self.quantity == "value" else f"at least {bound} {self.quantity}"
+        named = {"value": f"an ℓp value of at least {bound}", "objective": f"an objective of at least {bound}"}
+        what = named.get(self.quantity, f"at least {bound} {self.quantity}")
         return f"{what} ({self.kind}: {self.reason})"
 
 

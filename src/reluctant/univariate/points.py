@@ -24,8 +24,8 @@ def sorted_points(x: Array, y: Array) -> tuple[Array, Array]:
     """
     # Arrays of one kind for the compiled code, which is compiled again for read-only and for strided ones.
     x, y = np.require(x, requirements=["C", "W"]), np.require(y, requirements=["C", "W"])
-    _check_span(x, "x")
-    _check_span(y, "y")
+    check_span(x, "x")
+    check_span(y, "y")
     if is_increasing(x):
         return x, y
     order = np.argsort(x, kind="stable")
@@ -68,8 +68,8 @@ def sorted_band(x: Array, y: Array, tolerance: Array, slack: float, rtol: float)
     x_max = max(abs(x[0]), abs(x[-1]))
     y_max = max(abs(y.min()), abs(y.max()))
     lo, hi, rounded = _sweep.band(x, y, tolerance, slack, rtol, x_max, y_max)
-    _check_span(x, "x")
-    _check_span(np.array([lo.min(), hi.max()]), "y with its tolerance")
+    check_span(x, "x")
+    check_span(np.array([lo.min(), hi.max()]), "y with its tolerance")
     if increasing:
         return Band(x, lo, hi, rounded)
     starts = np.flatnonzero(np.concatenate([[True], x[1:] > x[:-1]]))
@@ -86,7 +86,8 @@ def sorted_band(x: Array, y: Array, tolerance: Array, slack: float, rtol: float)
     return Band(x[starts], low, high, np.logical_or.reduceat(rounded, starts))
 
 
-def _check_span(a: Array, name: str) -> None:
+def check_span(a: Array, name: str) -> None:
+    """Raise a ValueError if the range of `a` is beyond float64."""
     low, high = float(a.min()), float(a.max())
     if high - low == math.inf:
         raise ValueError(f"{name} reaches from {low:.3g} to {high:.3g}, a range beyond float64; rescale it")
