@@ -15,6 +15,7 @@ from reluctant.network import ReLUNetwork
 from reluctant.solution import Certificate, Solution
 
 if TYPE_CHECKING:
+    from reluctant.estimators import SparseReLUClassifier, SparseReLURegressor
     from reluctant.regression.size_path import SizePath, size_path
     from reluctant.solve import approximate, critical_p, interpolate, regress
     from reluctant.univariate.piecewise_linear import PiecewiseLinear
@@ -31,6 +32,8 @@ __all__ = [
     "ReLUNetwork",
     "SizePath",
     "Solution",
+    "SparseReLUClassifier",
+    "SparseReLURegressor",
     "approximate",
     "critical_p",
     "interpolate",
@@ -43,6 +46,8 @@ _HOME_OF = {
     "PPath": "reluctant.univariate.ppath",
     "PiecewiseLinear": "reluctant.univariate.piecewise_linear",
     "SizePath": "reluctant.regression.size_path",
+    "SparseReLUClassifier": "reluctant.estimators",
+    "SparseReLURegressor": "reluctant.estimators",
     "approximate": "reluctant.solve",
     "critical_p": "reluctant.solve",
     "interpolate": "reluctant.solve",

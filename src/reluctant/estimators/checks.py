@@ -1,0 +1,116 @@
+"""What the estimators check before any work: rows, targets, weights and parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
+
+from reluctant.validation import as_floats, check_finite, check_integer, check_nonnegative, check_number
+
+Array = NDArray[np.float64]
+
+DECIDERS = ("max_parameters", "max_neurons", "tolerance", "alpha")
+
+
+def check_decider(params: dict[str, Any]) -> str | None:
+    """Name of the one parameter that decides the size; None for cross-validation."""
+    given = [name for name in DECIDERS if params.get(name) is not None]
+    if len(given) > 1:
+        raise ValueError(
+            f"{' and '.join(given)} both decide the size of the network; give one of "
+            f"{', '.join(name for name in DECIDERS if name in params)}, or none for cross-validation"
+        )
+    if params["p"] is not None and params["alpha"] is None:
+        raise ValueError(f"p = {params['p']!r} is the exponent of a penalty of strength alpha; give alpha too")
+    return given[0] if given else None
+
+
+def check_steering(params: dict[str, Any]) -> None:
+    """Check the parameters that steer the work."""
+    if params["n_jobs"] is not None and check_integer(params["n_jobs"], "n_jobs", low=-(1 << 31)) == 0:
+        raise ValueError("n_jobs must not be 0; give a number of workers, or -1 for one a core")
+    if params["time_limit"] is not None:
+        check_number(params["time_limit"], "time_limit", strict=True)
+
+
+def as_seed(random_state: Any) -> int:
+    """A seed drawn from an int, a generator of either kind, or None for a fresh one."""
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(1 << 31, dtype=np.int64))
+    if not (random_state is None or isinstance(random_state, np.random.Generator)):
+        random_state = check_integer(random_state, "random_state", low=0)
+    return int(np.random.default_rng(random_state).integers(1 << 31))
+
+
+def checked_inputs(estimator: BaseEstimator, X: Any, y: Any = "no_validation", *, reset: bool = True) -> Array:
+    """Return X as finite floats (N, d), and let the estimator remember, or compare, the columns and their names."""
+    try:
+        floats = validate_data(
+            estimator,
+            X,
+            y if y is None else "no_validation",
+            reset=reset,
+            dtype=np.float64,
+            ensure_all_finite=False,
+            ensure_min_samples=2 if reset else 1,
+        )
+    except ValueError as error:
+        place = _first_text(X)
+        if place is None:
+            raise
+        raise ValueError(f"X has the text {place}; encode it as numbers, or leave the column out") from error
+    check_finite(floats, "X")
+    return floats
+
+
+def checked_targets(X: Array, y: ArrayLike) -> Array:
+    """Return y as finite floats, (N,) or (N, m)."""
+    targets = as_floats(y, "y")
+    if targets.ndim == 0:
+        raise ValueError("y must be an array of rows, got a single number")
+    check_consistent_length(X, targets)
+    return targets
+
+
+def checked_labels(X: Array, y: ArrayLike) -> NDArray:
+    """Return y as class labels (N,)."""
+    labels = column_or_1d(y, warn=True)
+    check_classification_targets(labels)
+    check_consistent_length(X, labels)
+    return labels
+
+
+def checked_weights(sample_weight: ArrayLike | None, X: Array) -> Array:
+    """Return weights (N,), of which at least two are positive."""
+    if sample_weight is None:
+        return np.ones(len(X))
+    weights = check_nonnegative(sample_weight, "sample_weight", len(X))
+    n_positive = int(np.count_nonzero(weights))
+    if n_positive < 2:
+        raise ValueError(
+            f"sample_weight is zero at {len(X) - n_positive} of {len(X)} rows; give at least two rows a positive weight"
+        )
+    return weights
+
+
+def _first_text(X: Any) -> str | None:
+    """The first text in X that is no number, and where it stands."""
+    names = getattr(X, "columns", None)
+    for place, value in np.ndenumerate(np.asarray(X, dtype=object)):
+        if isinstance(value, (str, bytes)) and not _is_number(value):
+            column = f", column {place[1] if names is None else repr(str(names[place[1]]))}" if len(place) > 1 else ""
+            return f"{str(value)!r} at row {place[0]}{column}"
+    return None
+
+
+def _is_number(text: str | bytes) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

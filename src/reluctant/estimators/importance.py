@@ -1,0 +1,34 @@
+"""Which inputs a network uses, and how much of its predictions hangs on each."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reluctant.network import ReLUNetwork
+
+Array = NDArray[np.float64]
+
+
+def inputs_used(network: ReLUNetwork) -> NDArray[np.intp]:
+    """Indices of the inputs with a nonzero weight into an active neuron, or a nonzero slope."""
+    hinges = np.any(network.input_weights[network.active] != 0.0, axis=0)
+    return np.flatnonzero(hinges | np.any(network.slope != 0.0, axis=1))
+
+
+def importances(network: ReLUNetwork, X: Array, weights: Array) -> Array:
+    """Mean |change of f| when an input is set to its mean, as shares (d,) that sum to 1.
+
+    Outputs are measured in units of their own deviation over the rows. A network that is constant has zeros.
+    """
+    f = network(X).reshape(len(X), -1)
+    deviation = np.sqrt(np.average((f - np.average(f, axis=0, weights=weights)) ** 2, axis=0, weights=weights))
+    scale = np.where(deviation > 0.0, deviation, np.inf)
+    change = np.zeros(X.shape[1])
+    for j in inputs_used(network):
+        moved = X.copy()
+        moved[:, j] = np.average(X[:, j], weights=weights)
+        difference = np.abs(network(moved).reshape(f.shape) - f) / scale
+        change[j] = np.average(difference.sum(axis=1), weights=weights)
+    total = change.sum()
+    return change / total if total > 0.0 else change
