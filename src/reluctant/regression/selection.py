@@ -186,7 +186,9 @@ def standard_path(
     """The path of some rows in their own standardised units."""
     kept = weights > 0.0
     X, targets, weights = X[kept], targets[kept], weights[kept]
-    units = Standardisation.of(X, targets, weights, scale_targets=not isinstance(config.loss, CLASSIFICATION))
+    units = Standardisation.of(
+        X, targets, weights, scale_targets=not isinstance(config.loss, CLASSIFICATION), affine=config.affine
+    )
     rows = units.rows(X, targets, weights)
     rng = np.random.default_rng(seed)
     loss = in_standard_units(config.loss, units)

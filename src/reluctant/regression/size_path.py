@@ -173,7 +173,7 @@ def size_path(
     rng = np.random.default_rng(random_state)
     kept = weights > 0.0
     X, targets, weights = X[kept], targets[kept], weights[kept]
-    units = Standardisation.of(X, targets, weights, scale_targets=not isinstance(loss, CLASSIFICATION))
+    units = Standardisation.of(X, targets, weights, scale_targets=not isinstance(loss, CLASSIFICATION), affine=affine)
     rows = units.rows(X, targets, weights)
     first = None if start is None else units.model(start)
     stages = stages_of(rows, in_standard_units(loss, units), ridge, p, affine, rng, max_neurons, first)

@@ -26,15 +26,19 @@ class Standardisation:
     y_scale: Array
 
     @classmethod
-    def of(cls, X: Array, targets: Array, weights: Array, scale_targets: bool) -> Standardisation:
-        """Weighted means and deviations of the columns of X (N, d) and targets (N, m)."""
+    def of(cls, X: Array, targets: Array, weights: Array, scale_targets: bool, affine: bool = True) -> Standardisation:
+        """Weighted means and deviations of the columns of X (N, d) and targets (N, m).
+
+        Without an affine part targets are not shifted: no intercept would take that up.
+        """
         x_mean, x_scale = _moments(X, weights)
         x_scale = np.where(x_scale <= CONSTANT * np.abs(X).max(axis=0), np.inf, x_scale)
         m = targets.shape[1]
         if not scale_targets:
             return cls(x_mean, x_scale, np.zeros(m), np.ones(m))
         y_mean, y_scale = _moments(targets, weights)
-        return cls(x_mean, x_scale, y_mean, np.where(y_scale > 0.0, y_scale, 1.0))
+        shift = y_mean if affine else np.zeros(m)
+        return cls(x_mean, x_scale, shift, np.where(y_scale > 0.0, y_scale, 1.0))
 
     def inputs(self, X: Array) -> Array:
         """X̄ (N, d + 1) in standardised units, ones last."""

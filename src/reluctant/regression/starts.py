@@ -43,7 +43,7 @@ def forward(problem: Problem, rows: Rows, n_neurons: int, rng: np.random.Generat
         return model
     sample = rows if len(rows) <= SCORING_ROWS else rows.take(rng.choice(len(rows), SCORING_ROWS, replace=False))
     while model.n_neurons < n_neurons:
-        larger = _with_best_hinges(model, problem, sample, columns, rng)
+        larger = _with_best_hinges(model, problem, sample, columns, rng, min(ADDED, n_neurons - model.n_neurons))
         if larger is None:
             break
         before = model.n_neurons
@@ -93,7 +93,7 @@ def random_hinges(rows: Rows, n_hinges: int, columns: NDArray, rng: np.random.Ge
 
 
 def _with_best_hinges(
-    model: Model, problem: Problem, sample: Rows, columns: NDArray, rng: np.random.Generator
+    model: Model, problem: Problem, sample: Rows, columns: NDArray, rng: np.random.Generator, n_added: int = ADDED
 ) -> Model | None:
     """The model with the best of many random hinges added; None where no hinge changes anything."""
     hinges = random_hinges(sample, CANDIDATES, columns, rng)
@@ -116,7 +116,7 @@ def _with_best_hinges(
         left, pull = norms, hidden.T @ gradient
     left = np.maximum(left, 1e-3 * norms) + 1e-300
     scores = np.where(norms > 0.0, np.sum(pull**2, axis=1) / left, 0.0)
-    best = np.argsort(-scores, kind="stable")[:ADDED]
+    best = np.argsort(-scores, kind="stable")[:n_added]
     best = best[scores[best] > 0.0]
     if best.size == 0:
         return None
