@@ -167,6 +167,9 @@ def settle(h, w, y, up, down, sign, limit):
             sigma[j] = FREE if sign[j] != 0 else 0.0
             push[j] = FREE * up[j] if sign[j] > 0 else (-FREE * down[j] if sign[j] < 0 else 0.0)
         least_squares(h, w, y, sigma, push, P, q, g, f, m, c, u)
+        for j in range(1, n - 1):
+            if sign[j] != 0:
+                u[j] = up[j] if sign[j] > 0 else -down[j]
         if careful:
             if _stop_at_first_zero(c, sign, feasible):
                 continue
@@ -239,21 +242,23 @@ def _add_kinks(u, up, down, sign, one):
 
 
 @njit(cache=True)
-def dual_value(x, w, y, f, up, down):
-    """A lower bound of the objective from the residuals of f, and Σ|r|, in double-double arithmetic.
+def dual_value(x, w, y, r, up, down):
+    """A lower bound of the objective from residual-like numbers r_i, and the Σ|r_i| used, in double-double arithmetic.
 
     For r with Σ r = Σ r x = 0 and u_j = Σ_{i<j} r_i (x_j − x_i) within the bounds, Σ r y − r² / (2 w) is at most the
-    objective of any function. The residuals w (y − f) are made orthogonal to lines, then shrunk until u is within.
+    objective of any function. The given r is made orthogonal to lines, then shrunk until u is within the bounds. At the
+    optimum r = w (y − f).
     """
     n = len(y)
-    r, low, t = w * (y - f), np.zeros(n), x - x[0]
-    centre = np.sum(w * t) / np.sum(w)
+    r, low, t = r.copy(), np.zeros(n), x - x[0]
+    total = np.sum(w)
+    centre = np.sum(w * t) / total
     spread = np.sum(w * (t - centre) ** 2)
     for _ in range(2):
         zeroth, first = (0.0, 0.0), (0.0, 0.0)
         for i in range(n):
             zeroth, first = _moments(zeroth, first, x[0], x[i], r[i], low[i])
-        level = zeroth[0] / np.sum(w)
+        level = zeroth[0] / total
         tilt = (first[0] - centre * zeroth[0]) / spread
         for i in range(n):
             r[i], low[i] = add(r[i], low[i], -w[i] * (level + tilt * (t[i] - centre)), 0.0)

@@ -28,6 +28,7 @@ _STEPS = 80
 _EXACT_SOLVES = 400
 _STARTS = 6
 _ROUNDING = 2.0**-40  # by which share the lower bound is rounded down
+_STRAIGHT = 2.0**-44  # of max|y|: data that are closer than this to a line are on it
 _VALUE_ROUNDING = 2.0**-51  # of max|y|: by how much rounding may change y and the function's values
 
 
@@ -46,17 +47,19 @@ class Rows(NamedTuple):
     y: Array  # (y − centre) in units of 2^y_exponent
     weights: Array  # with sum 1
     centre: float
+    largest_y: float  # a bound of max|y|, not centred
     x_exponent: int
     y_exponent: int
     within: float  # mean loss within rows of one x, which no function can avoid
 
 
 class Filtered(NamedTuple):
-    """A function that bends at the points of `Rows`: its values, slopes and slope changes there."""
+    """A function that bends at the points of `Rows`: values, outgoing slopes, slope changes and their multipliers."""
 
     f: Array
     m: Array
     c: Array
+    u: Array
 
 
 def regress_line(x: Array, y: Array, alpha: float, p: float, sample_weight: Array | None = None) -> Solution:
@@ -156,9 +159,9 @@ def _rows(x: Array, y: Array, s: Array) -> Rows:
         within = float(0.5 * np.sum(s * (y - np.repeat(means, times)) ** 2))
     distinct = x[starts]
     x_exponent = _exponent(float(distinct[-1] - distinct[0]))
-    return Rows(
-        distinct, np.ldexp(np.diff(distinct), -x_exponent), means, weights, centre, x_exponent, y_exponent, within
-    )
+    gaps = np.ldexp(np.diff(distinct), -x_exponent)
+    largest_y = 1.0 + abs(float(np.ldexp(centre, -y_exponent)))
+    return Rows(distinct, gaps, means, weights, centre, largest_y, x_exponent, y_exponent, within)
 
 
 def _exponent(size: float) -> int:
@@ -188,26 +191,38 @@ def _interpolant(x: Array, y: Array, s: Array, rows: Rows, alpha: float, p: floa
     )
 
 
-def _affine_fit(rows: Rows) -> tuple[Filtered, float]:
-    """The weighted least-squares line and the largest multiplier: the α from which on it is the solution for p = 1."""
+def _affine_fit(rows: Rows) -> Filtered:
+    """The weighted least-squares line."""
     n = len(rows.x)
     none = np.zeros(n)
     P, q, g, f, m, c, u = (np.empty(n) for _ in range(7))
     _trend_filter.least_squares(rows.gaps, rows.weights, rows.y, none, none, P, q, g, f, m, c, u)
-    return Filtered(f, m, c), float(np.max(np.abs(u)))
+    f[1:] = f[0] + m[0] * np.cumsum(rows.gaps)
+    if np.max(np.abs(f - rows.y)) <= _STRAIGHT * rows.largest_y:
+        u[:] = 0.0
+    return Filtered(f, m, c, u)
 
 
 def _trend_filter_solution(rows: Rows, price: float) -> tuple[Filtered, float]:
     """The solution for p = 1 and a lower bound of its objective, both in the units of `rows`."""
-    fitted, largest = _affine_fit(rows)
+    fitted = _affine_fit(rows)
+    largest = float(np.max(np.abs(fitted.u)))  # the price from which on the line is the solution
     bounds = np.full(len(rows.x), min(price, 2 * largest) if largest > 0 else 1.0)
     if price < largest:
         fitted = _filter(rows, bounds, bounds, _kink_signs(rows, bounds, fitted))
+    return fitted, _lower_bound(rows, bounds, fitted)
+
+
+def _lower_bound(rows: Rows, bounds: Array, fitted: Filtered) -> float:
+    """The better of the dual values of the residuals and of the multipliers, which for small α lose fewer digits."""
     x = np.ldexp(rows.x, -rows.x_exponent)
-    bound, size = _trend_filter.dual_value(x, rows.weights, rows.y, fitted.f, bounds, bounds)
-    largest_y = 1.0 + abs(math.ldexp(rows.centre, -rows.y_exponent))
-    bound = max(bound, 0.0) + rows.within
-    return fitted, max(bound - _ROUNDING * bound - _VALUE_ROUNDING * largest_y * size, 0.0)
+    u_slopes = np.diff(fitted.u) / rows.gaps
+    bound = 0.0
+    for r in (rows.weights * (rows.y - fitted.f), np.diff(u_slopes, prepend=0.0, append=0.0)):
+        dual, size = _trend_filter.dual_value(x, rows.weights, rows.y, r, bounds, bounds)
+        least = max(dual, 0.0) + rows.within
+        bound = max(bound, least - _ROUNDING * least - _VALUE_ROUNDING * rows.largest_y * size)
+    return bound
 
 
 def _kink_signs(rows: Rows, bounds: Array, affine: Filtered) -> NDArray[np.int8]:
@@ -226,8 +241,8 @@ def _kink_signs(rows: Rows, bounds: Array, affine: Filtered) -> NDArray[np.int8]
 
 def _filter(rows: Rows, up: Array, down: Array, sign: NDArray[np.int8]) -> Filtered:
     """The trend filter with these bounds, from kinks of guessed sign."""
-    f, m, c, *_ = _trend_filter.settle(rows.gaps, rows.weights, rows.y, up, down, sign, _EXACT_SOLVES)
-    return Filtered(f, m, c)
+    f, m, c, u, *_ = _trend_filter.settle(rows.gaps, rows.weights, rows.y, up, down, sign, _EXACT_SOLVES)
+    return Filtered(f, m, c, u)
 
 
 def _reweighted(rows: Rows, price: float, p: float) -> Filtered:
@@ -236,7 +251,8 @@ def _reweighted(rows: Rows, price: float, p: float) -> Filtered:
     Each is followed through trend filters with the weights p (|c_j| + ε)^(p−1) of the slopes of Σ (|c_j| + ε)^p at the
     present slope changes, while ε falls [CWB].
     """
-    fitted, largest = _affine_fit(rows)
+    fitted = _affine_fit(rows)
+    largest = float(np.max(np.abs(fitted.u)))
     best, best_value = fitted, _penalised(rows, fitted, price, p)
     for k in range(1, _STARTS + 1):
         bounds = np.full(len(rows.x), largest * 4.0**-k)
