@@ -10,33 +10,44 @@ from reluctant.nn import ReweightedL1, train_restarts
 from reluctant.nn.batched import Stack, initial_weights
 
 
-def one_by_one(X, y, seed, p, alpha, K, epochs, bias):
+def one_by_one(X, y, seed, p, alpha, K, epochs, bias, batches):
     torch.manual_seed(seed)
-    module = nn.Sequential(nn.Linear(X.shape[1], K), nn.ReLU(), nn.Linear(K, 1, bias=False)).double()
+    y = y.reshape(len(y), -1)
+    module = nn.Sequential(nn.Linear(X.shape[1], K), nn.ReLU(), nn.Linear(K, y.shape[1], bias=False)).double()
     optimizer = ReweightedL1(torch.optim.Adam(module.parameters(), lr=0.01), module, p=p, alpha=alpha, bias=bias)
-    inputs, targets = torch.from_numpy(X), torch.from_numpy(y)[:, None]
-    for _ in range(epochs):
-        optimizer.zero_grad()
-        (module(inputs) - targets).square().mean().backward()
-        optimizer.step()
+    inputs, targets = torch.from_numpy(X), torch.from_numpy(y)
+    for epoch in range(1, epochs + 1):
+        for rows in batches(epoch):
+            optimizer.zero_grad()
+            (module(inputs[rows]) - targets[rows]).square().mean().backward()
+            optimizer.step()
     return module
 
 
-@pytest.mark.parametrize(("d", "bias"), [(4, None), (4, False), (1, None)])
-def test_a_batch_equals_its_runs_one_by_one(d, bias):
+@pytest.mark.parametrize(
+    ("d", "m", "bias", "batch_size"),
+    [(4, 1, None, None), (4, 1, False, None), (1, 1, None, None), (4, 3, None, None), (1, 2, None, 3), (4, 1, None, 3)],
+)
+def test_a_batch_equals_its_runs_one_by_one(d, m, bias, batch_size):
     rng = np.random.default_rng(3)
-    X, y = rng.uniform(-1, 1, (8, d)), rng.uniform(-1, 1, 8)
-    runs = train_restarts(
-        X, y, n_neurons=12, p=[0.4, 0.5], alpha=[0.01, 0.2], restarts=2, epochs=150, bias=bias, dtype=torch.float64
-    )
+    X, y = rng.uniform(-1, 1, (8, d)), rng.uniform(-1, 1, (8, m))
+    settings = {"n_neurons": 12, "restarts": 2, "epochs": 150, "bias": bias, "batch_size": batch_size}
+    runs = train_restarts(X, y, p=[0.4, 0.5], alpha=[0.01, 0.2], dtype=torch.float64, **settings)
+
+    def batches(epoch):
+        order = np.random.default_rng([0, epoch]).permutation(8)
+        return [slice(None)] if batch_size is None else [order[i : i + batch_size] for i in range(0, 8, batch_size)]
+
     for r, network in enumerate(runs.networks):
-        module = one_by_one(X, y, int(runs.seed[r]), runs.p[r], runs.alpha[r], 12, 150, bias)
-        expected = module(torch.from_numpy(X)).detach().numpy()[:, 0]
-        np.testing.assert_allclose(network(X), expected, rtol=1e-8, atol=1e-10)
+        module = one_by_one(X, y, int(runs.seed[r]), runs.p[r], runs.alpha[r], 12, 150, bias, batches)
+        expected = module(torch.from_numpy(X)).detach().numpy()
+        np.testing.assert_allclose(network(X).reshape(8, m), expected, rtol=1e-8, atol=1e-10)
         w, b, v = (q.detach().numpy() for q in (module[0].weight, module[0].bias, module[2].weight))
-        alive = (v[0] != 0) & ((w != 0).any(axis=1) | (b != 0))
+        alive = (v != 0).any(axis=0) & ((w != 0).any(axis=1) | (b != 0))
         np.testing.assert_allclose(network.input_weights, w[alive], rtol=1e-7, atol=1e-10)
-        assert runs.history[-1].n_neurons[r] == network.n_neurons
+        last = runs.history[-1]
+        assert (last.n_neurons[r], last.n_parameters[r]) == (network.n_neurons, network.n_parameters)
+        assert last.mse[r] == pytest.approx(np.mean((expected - y) ** 2), rel=1e-6, abs=1e-12)
     assert len({len(network.biases) for network in runs.networks}) > 1  # neurons died, and not everywhere alike
 
 
@@ -62,22 +73,23 @@ def test_counts_are_those_of_the_networks():
     assert [f.n_neurons for f in runs.networks] == last.n_neurons.tolist()
 
 
-def test_written_out_gradient_equals_autograd():
-    X, y = torch.rand(7, 2, dtype=torch.float64), torch.rand(7, dtype=torch.float64)
-    theta = torch.stack([initial_weights(2, 5, torch.Generator().manual_seed(s), torch.float64) for s in (1, 2)])
+@pytest.mark.parametrize("m", [1, 3])
+def test_written_out_gradient_equals_autograd(m):
+    X, y = torch.rand(7, 2, dtype=torch.float64), torch.rand(7, m, dtype=torch.float64)
+    theta = torch.stack([initial_weights(2, 5, torch.Generator().manual_seed(s), torch.float64, m) for s in (1, 2)])
     stack = Stack(theta, X, y, np.array([0.5, 0.5]), np.array([0.1, 0.1]), 0.01, True)
     stack._gradient()
     for r in range(2):
         t = theta[r].clone().requires_grad_()
-        f = torch.relu(X @ t[:, :2].T + t[:, 2]) @ t[:, 3]
+        f = torch.relu(X @ t[:, :2].T + t[:, 2]) @ t[:, 3:]
         (f - y).square().mean().backward()
         torch.testing.assert_close(stack.theta.grad[r], t.grad, rtol=1e-12, atol=1e-15)
 
 
 def test_initial_weights_are_those_of_torch():
     torch.manual_seed(5)
-    hidden, output = nn.Linear(7, 4), nn.Linear(4, 1, bias=False)
-    theta = initial_weights(7, 4, torch.Generator().manual_seed(5))
+    hidden, output = nn.Linear(7, 4), nn.Linear(4, 3, bias=False)
+    theta = initial_weights(7, 4, torch.Generator().manual_seed(5), n_outputs=3)
     assert torch.equal(theta, torch.cat([hidden.weight, hidden.bias[:, None], output.weight.T], dim=1).detach())
 
 
@@ -91,8 +103,11 @@ def test_best_is_the_sparsest_run_that_is_accurate_enough():
 def test_bad_input_is_refused_in_words():
     with pytest.raises(ValueError, match=r"p must .* in \(0, 1\]"):
         train_restarts([0, 1], [0, 1], n_neurons=3, p=[0.5, 0.0], alpha=1.0)
-    with pytest.raises(ValueError, match="one output"):
-        train_restarts([0, 1], [[0, 1], [1, 2]], n_neurons=3, alpha=1.0)
+    start = [ReLUNetwork([[1.0]], [0.0], [1.0])]
+    with pytest.raises(ValueError, match="must map 1 to 2, without affine part, with at most 3 neurons; got 1 to 1"):
+        train_restarts([0, 1], [[0, 1], [1, 2]], n_neurons=3, alpha=1.0, restarts=1, start=start)
+    with pytest.raises(ValueError, match="batch_size must be at least 1"):
+        train_restarts([0, 1], [0, 1], n_neurons=3, alpha=1.0, batch_size=0)
     with pytest.raises(ValueError, match="alpha must be at least 0"):
         train_restarts([0, 1], [0, 1], n_neurons=3, alpha=-1.0)
 

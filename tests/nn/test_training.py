@@ -158,7 +158,7 @@ def test_polish_within_a_tolerance_is_sparser_and_stays_within():
     X = rng.uniform(-1, 1, (30, 2))
     y = np.abs(X[:, 0]) + rng.uniform(-0.01, 0.01, 30)
     run = fit_network(X, y, alpha=1e-3, epochs=300, batch_size=None, n_neurons=20)
-    solution = polish(run.network, X, y, tolerance=0.02, affine=False, time_limit=2.0)
+    solution = polish(run.network, X, y, tolerance=0.02, affine=False, time_limit=0.7)
     assert np.abs(solution.network(X) - y).max() <= 0.02
     assert solution.n_parameters < 10
 

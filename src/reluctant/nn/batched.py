@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from reluctant.network import ReLUNetwork
-from reluctant.nn.prox import reweighted_threshold_
+from reluctant.nn.pair_step import ProximalStep
 from reluctant.objective import check_p
 from reluctant.validation import check_number, check_table
 
@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Record:
-    """The state of every run after `epoch` epochs; arrays (R,)."""
+    """The state of every run after `epoch` epochs; arrays (R,). The mean squared error is over rows and outputs."""
 
     epoch: int
     mse: Array
@@ -74,6 +74,7 @@ def train_restarts(
     p: float | Sequence[float] = 0.5,
     restarts: int = 32,
     epochs: int = 10_000,
+    batch_size: int | None = None,
     learning_rate: float = 0.01,
     weight_decay: float = 0.0,
     bias: bool | None = None,
@@ -89,13 +90,13 @@ def train_restarts(
     """Train every combination of seed, p and α by Adam and Algorithm 1 at the same time [NN, Algorithm 1].
 
     The runs are slices of stacked tensors and do not influence one another: each is what `ReweightedL1` around
-    ``torch.optim.Adam`` does to ``Linear → ReLU → Linear(bias=False)`` with PyTorch's initialisation, mean squared
-    error and full batches, up to rounding. Dead neurons are compacted away as training goes on.
+    ``torch.optim.Adam`` does to ``Linear → ReLU → Linear(bias=False)`` with PyTorch's initialisation and mean squared
+    error, up to rounding. Dead neurons are compacted away as training goes on.
 
     Parameters
     ----------
     X : array_like, shape (N,) or (N, d)
-    y : array_like, shape (N,)
+    y : array_like, shape (N,) or (N, m)
     n_neurons : int
         Hidden neurons K of every run at the start.
     alpha : float or sequence
@@ -105,6 +106,8 @@ def train_restarts(
     restarts : int
         Number of seeds; run r starts from seed ``random_state + r``.
     epochs : int
+    batch_size : int, optional
+        Rows a step, by default all. The rows are shuffled every epoch, for all runs alike.
     learning_rate : float
     weight_decay : float
         Decoupled, as in AdamW.
@@ -133,7 +136,7 @@ def train_restarts(
     Raises
     ------
     ValueError
-        If an argument is out of range, or y has several outputs.
+        If an argument is out of range, or a network to start from does not fit.
 
     Examples
     --------
@@ -143,8 +146,7 @@ def train_restarts(
     (8, 200)
     """
     X, y = check_table(X, y)
-    if y.ndim > 1:
-        raise ValueError(f"y must have one output, got {y.shape[1]}; use ReweightedL1 for several")
+    y = y.reshape(len(y), -1)
     n_neurons, restarts, epochs = (
         int(check_number(value, name, low=1))
         for value, name in ((n_neurons, "n_neurons"), (restarts, "restarts"), (epochs, "epochs"))
@@ -157,10 +159,11 @@ def train_restarts(
     seeds = range(random_state, random_state + restarts)
     counts_bias = X.shape[1] > 1 if bias is None else bias
     grid = list(itertools.product(ps, alphas, seeds))
+    d, m = X.shape[1], y.shape[1]
     if start is None:
-        first = [initial_weights(X.shape[1], n_neurons, torch.Generator().manual_seed(seed), dtype) for seed in seeds]
+        first = [initial_weights(d, n_neurons, torch.Generator().manual_seed(seed), dtype, m) for seed in seeds]
     else:
-        first = [_weights_of(network, n_neurons, dtype) for network in start]
+        first = [_weights_of(network, d, n_neurons, m, dtype) for network in start]
     if len(first) != restarts:
         raise ValueError(f"start must have one network for each of the {restarts} restarts, got {len(first)}")
     stack = Stack(
@@ -173,48 +176,54 @@ def train_restarts(
         counts_bias,
         check_number(weight_decay, "weight_decay"),
     )
+    rows = len(X) if batch_size is None else min(len(X), int(check_number(batch_size, "batch_size", low=1)))
     every = record_every or max(1, epochs // 100)
-    history = _train(stack, epochs, warmup_steps, compact_every, every, check_number(count_above, "count_above"))
+    count_above = check_number(count_above, "count_above")
+    history = []
+    for epoch in range(1, epochs + 1):
+        for batch in _batches(len(X), rows, [random_state, epoch]):
+            stack.step(batch, shrink=any(alphas) and stack.steps >= warmup_steps)
+        if compact_every and epoch % compact_every == 0:
+            stack.compact()
+        if epoch % every == 0 or epoch & (epoch - 1) == 0 or epoch == epochs:
+            history.append(stack.record(epoch, count_above, rows))
     return Restarts(np.array([g[2] for g in grid]), stack.p, stack.alpha, stack.networks(), history)
 
 
-def _train(
-    stack: Stack, epochs: int, warmup_steps: int, compact_every: int, record_every: int, count_above: float
-) -> list[Record]:
-    history = []
-    penalised = bool(stack.alpha.any())
-    for epoch in range(1, epochs + 1):
-        stack.step(shrink=penalised and epoch > warmup_steps)
-        if compact_every and epoch % compact_every == 0:
-            stack.compact()
-        if epoch % record_every == 0 or epoch & (epoch - 1) == 0 or epoch == epochs:
-            history.append(stack.record(epoch, count_above))
-    return history
+def _batches(N: int, size: int, seed: list[int]) -> Iterator[Tensor | None]:
+    """Numbers of the rows of each batch in random order, or None for all of them."""
+    if size == N:
+        return iter([None])
+    return iter(torch.from_numpy(np.random.default_rng(seed).permutation(N)).split(size))
 
 
-def initial_weights(d: int, n_neurons: int, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Rows (w_k, b_k, v_k), shape (K, d + 2), with the distribution and the random stream of `torch.nn.Linear`."""
-    theta = torch.empty(n_neurons, d + 2, dtype=dtype)
+def initial_weights(
+    d: int, n_neurons: int, generator: torch.Generator, dtype: torch.dtype = torch.float32, n_outputs: int = 1
+) -> Tensor:
+    """Rows (w_k, b_k, v_k), shape (K, d + 1 + m), with the distribution and random stream of `torch.nn.Linear`."""
     into, out = d**-0.5, n_neurons**-0.5
-    theta[:, :d] = torch.empty(n_neurons, d).uniform_(-into, into, generator=generator)
-    theta[:, d] = torch.empty(n_neurons).uniform_(-into, into, generator=generator)
-    theta[:, d + 1] = torch.empty(n_neurons).uniform_(-out, out, generator=generator)
-    return theta
+    w = torch.empty(n_neurons, d).uniform_(-into, into, generator=generator)
+    b = torch.empty(n_neurons).uniform_(-into, into, generator=generator)
+    v = torch.empty(n_outputs, n_neurons).uniform_(-out, out, generator=generator)
+    return torch.column_stack([w, b, v.T]).to(dtype)
 
 
-def _weights_of(network: ReLUNetwork, n_neurons: int, dtype: torch.dtype) -> Tensor:
+def _weights_of(network: ReLUNetwork, d: int, n_neurons: int, n_outputs: int, dtype: torch.dtype) -> Tensor:
     """Rows (w_k, b_k, v_k) of a network, balanced, with zeros up to K."""
     f = network.balanced()
-    if f.n_affine or f.n_outputs > 1 or len(f.biases) > n_neurons:
-        raise ValueError(f"a network to start from must have one output, no affine part, at most {n_neurons} neurons")
-    theta = torch.zeros(n_neurons, f.n_inputs + 2, dtype=dtype)
+    if f.n_affine or (f.n_inputs, f.n_outputs) != (d, n_outputs) or len(f.biases) > n_neurons:
+        raise ValueError(
+            f"a network to start from must map {d} to {n_outputs}, without affine part, with at most {n_neurons} "
+            f"neurons; got {f.n_inputs} to {f.n_outputs}, {f.n_affine} affine weights and {len(f.biases)} neurons"
+        )
+    theta = torch.zeros(n_neurons, d + 1 + n_outputs, dtype=dtype)
     rows = np.column_stack([f.input_weights, f.biases, f.output_weights])
     theta[: len(rows)] = torch.as_tensor(rows, dtype=dtype)
     return theta
 
 
 class Stack:
-    """R networks with one output as one tensor θ (R, K, d + 2) whose rows are (w_k, b_k, v_k)."""
+    """R networks as one tensor θ (R, K, d + 1 + m) whose rows are (w_k, b_k, v_k)."""
 
     def __init__(
         self,
@@ -227,83 +236,74 @@ class Stack:
         counts_bias: bool,
         weight_decay: float = 0.0,
     ) -> None:
-        self.inputs = torch.column_stack([X, torch.ones_like(y)])  # X̄, shape (N, d + 1)
-        self.y, self.p, self.alpha = y, p, alpha
+        self.inputs = torch.column_stack([X, X.new_ones(len(X))])  # X̄, shape (N, d + 1)
+        self.targets = y.reshape(len(X), -1).T.contiguous()  # (m, N)
+        self.p, self.alpha, self.steps = p, alpha, 0
         self.n_counted = X.shape[1] + int(counts_bias)
-        self.learning_rate = learning_rate
         self.theta = torch.nn.Parameter(theta.clone(), requires_grad=False)
         fused = theta.device.type in ("cpu", "cuda")
         self.optimizer = torch.optim.AdamW([self.theta], lr=learning_rate, weight_decay=weight_decay, fused=fused)
-        self._groups = [(slice(*g), float(p[g[0]])) for g in _runs_of_equal(p)]
-        self._taus = torch.as_tensor(alpha * learning_rate, dtype=theta.dtype, device=theta.device)[:, None, None]
-        self._allocate()
+        settings = np.column_stack([alpha * learning_rate, p])
+        self._groups = [(slice(*g), ProximalStep(self.n_counted), *settings[g[0]]) for g in _runs_of_equal(settings)]
+        self._bind()
 
-    def _allocate(self) -> None:
-        """Buffers for the current number of neurons."""
-        R, K, _ = self.theta.shape
-        N = len(self.y)
-        self.theta.grad = torch.empty_like(self.theta)
-        self._hidden = self.theta.new_empty(R, K, N)
-        self._mask = torch.empty(R, K, N, dtype=torch.bool, device=self.theta.device)
-        self._u = self.theta.new_empty(R, K, self.inputs.shape[1])
-        self._threshold = self.theta.new_empty(R, K, self.n_counted)
+    def _bind(self) -> None:
+        """Give every group of runs with equal settings its part of θ, which is new."""
+        d = self.inputs.shape[1] - 1
+        for runs, step, _, _ in self._groups:
+            theta = self.theta.data[runs].view(-1, self.theta.shape[2])
+            step.bind(theta[:, :d], theta[:, d], theta[:, d + 1 :], None)
+
+    @property
+    def incoming(self) -> Tensor:
+        """(w_k, b_k), shape (R, K, d + 1): a view."""
+        return self.theta[:, :, : self.inputs.shape[1]]
+
+    @property
+    def outgoing(self) -> Tensor:
+        """v_k, shape (R, K, m): a view."""
+        return self.theta[:, :, self.inputs.shape[1] :]
 
     @torch.no_grad()
-    def step(self, shrink: bool = True) -> None:
-        """One epoch of Adam on the mean squared error and, if asked, one proximal step."""
-        self._gradient()
-        if shrink:
-            self._effective(self._threshold)
-            for runs, p in self._groups:
-                reweighted_threshold_(self._threshold[runs], self._taus[runs], p)
+    def step(self, batch: Tensor | None = None, shrink: bool = True) -> None:
+        """One step of Adam on the mean squared error of a batch and, if asked, one proximal step."""
+        self._gradient(batch)
+        groups = self._groups if shrink else []
+        for _, step, tau, p in groups:
+            step.remember(tau, p, "reweighted")
         self.optimizer.step()
-        if shrink:
-            self._shrink()
+        for _, step, tau, p in groups:
+            step.apply(tau, p, "reweighted")
+        self.steps += 1
 
-    def outputs(self) -> Tensor:
-        """f(x_i) of every network, shape (R, N)."""
-        R, K, columns = self.theta.shape
-        incoming = self.theta[:, :, :-1].reshape(R * K, columns - 1)
-        torch.mm(incoming, self.inputs.T, out=self._hidden.view(R * K, -1))
-        self._hidden.clamp_(min=0)
-        return torch.bmm(self.theta[:, :, -1:].mT, self._hidden)[:, 0]
+    def _hidden_of(self, inputs: Tensor) -> Tensor:
+        """(w_k · x + b_k)_+ of every neuron, shape (R, K, N)."""
+        R, K, _ = self.theta.shape
+        hidden = torch.mm(self.incoming.reshape(R * K, -1), inputs.T)
+        return hidden.clamp_(min=0).view(R, K, -1)
 
-    def _gradient(self) -> None:
-        R, K, columns = self.theta.shape
-        residual = self.outputs().sub_(self.y).mul_(2 / len(self.y))
-        gradient = self.theta.grad
-        assert gradient is not None
-        torch.bmm(self._hidden, residual[:, :, None], out=gradient[:, :, -1:])
-        torch.gt(self._hidden, 0, out=self._mask)
-        torch.mul(self.theta[:, :, -1:], residual[:, None, :], out=self._hidden).mul_(self._mask)
-        gradient[:, :, :-1] = torch.mm(self._hidden.view(R * K, -1), self.inputs).view(R, K, columns - 1)
-
-    def _effective(self, out: Tensor) -> Tensor:
-        """Write v_k times the first columns of (w_k, b_k) into `out`."""
-        return torch.mul(self.theta[:, :, : out.shape[2]], self.theta[:, :, -1:], out=out)
-
-    def _shrink(self) -> None:
-        """Soft threshold, then ‖v_k‖ = ‖(w_k, b_k)‖; as `PairStep.apply` with one output and no output bias."""
-        u = self._effective(self._u).abs_()
-        counted = u[:, :, : self.n_counted]
-        counted.sub_(self._threshold).clamp_(min=0)
-        incoming, v = self.theta[:, :, :-1], self.theta[:, :, -1:]
-        if self.n_counted < u.shape[2]:
-            u.masked_fill_((counted == 0).all(dim=2, keepdim=True) & (incoming[:, :, -1:] <= 0), 0.0)
-        scale = torch.linalg.vector_norm(u, dim=2, keepdim=True).sqrt_()
-        u.mul_(scale.reciprocal().masked_fill_(scale == 0, 0.0))
-        torch.copysign(u, incoming, out=incoming)
-        torch.copysign(scale, v, out=v)
+    def _gradient(self, batch: Tensor | None = None) -> None:
+        inputs, targets = (self.inputs, self.targets) if batch is None else (self.inputs[batch], self.targets[:, batch])
+        hidden = self._hidden_of(inputs)
+        residual = torch.bmm(self.outgoing.mT, hidden).sub_(targets).mul_(2 / targets.numel())
+        into_v = torch.bmm(hidden, residual.mT)
+        active = hidden > 0
+        into_hidden = torch.matmul(self.outgoing, residual, out=hidden).mul_(active)
+        into_w = torch.mm(into_hidden.view(-1, len(inputs)), inputs).view_as(self.incoming)
+        self.theta.grad = torch.cat([into_w, into_v], dim=2)
 
     def alive(self) -> Tensor:
         """Mask (R, K) of the neurons with v_k (w_k, b_k) ≠ 0."""
-        return (self.theta[:, :, :-1] != 0).any(dim=2) & (self.theta[:, :, -1] != 0)
+        return self.incoming.any(dim=2) & self.outgoing.any(dim=2)
 
     def counts(self, above: float = 0.0) -> tuple[Tensor, Tensor]:
         """Active neurons and their parameters, shapes (R,), as `ReLUNetwork` counts them if `above` is 0."""
-        large = (self.theta[:, :, :-1] * self.theta[:, :, -1:]).abs() > above
-        active = large.any(dim=2) if self.inputs.shape[1] > 2 else large[:, :, 0]
-        return active.sum(dim=1), (large.sum(dim=2) * active).sum(dim=1)
+        w, v = self.incoming.abs(), self.outgoing.abs()
+        large_w = w * v.amax(dim=2, keepdim=True) > above
+        large_v = v * w.amax(dim=2, keepdim=True) > above
+        active = large_w.any(dim=2) if w.shape[2] > 2 else large_w[:, :, 0]
+        parameters = large_w.sum(dim=2) + large_v.sum(dim=2) - 1
+        return active.sum(dim=1), (parameters * active).sum(dim=1)
 
     def compact(self) -> None:
         """Drop as many dead neurons as every network has, where that saves a tenth of the work."""
@@ -317,12 +317,15 @@ class Stack:
         for name in ("exp_avg", "exp_avg_sq"):
             state[name] = state[name].gather(1, order)
         self.theta.data = self.theta.data.gather(1, order)
-        self._allocate()
+        self.theta.grad = None
+        self._bind()
 
     @torch.no_grad()
-    def record(self, epoch: int, count_above: float = 0.0) -> Record:
-        """Errors and exact counts of every network."""
-        mse = (self.outputs() - self.y).square().mean(dim=1)
+    def record(self, epoch: int, count_above: float = 0.0, rows: int | None = None) -> Record:
+        """Errors, computed on so many rows at a time, and counts of every network."""
+        parts = zip(*(a.split(rows or len(self.inputs), dim) for a, dim in ((self.inputs, 0), (self.targets, 1))))
+        squares = [(torch.bmm(self.outgoing.mT, self._hidden_of(x)) - y).square().sum(dim=(1, 2)) for x, y in parts]
+        mse = torch.stack(squares).sum(dim=0) / self.targets.numel()
         neurons, parameters = self.counts(count_above)
         return Record(epoch, mse.double().cpu().numpy(), neurons.cpu().numpy(), parameters.cpu().numpy())
 
@@ -330,9 +333,10 @@ class Stack:
     def networks(self) -> list[ReLUNetwork]:
         """Every network, its dead neurons left out."""
         theta, alive = self.theta.double().cpu().numpy(), self.alive().cpu().numpy()
-        return [ReLUNetwork(t[a, :-2], t[a, -2], t[a, -1]) for t, a in zip(theta, alive)]
+        d = self.inputs.shape[1] - 1
+        return [ReLUNetwork(t[a, :d], t[a, d], t[a, d + 1 :]) for t, a in zip(theta, alive)]
 
 
-def _runs_of_equal(values: Array) -> list[tuple[int, int]]:
-    ends = [*np.flatnonzero(np.diff(values)) + 1, len(values)]
+def _runs_of_equal(rows: Array) -> list[tuple[int, int]]:
+    ends = [*(1 + np.flatnonzero((np.diff(rows, axis=0) != 0).any(axis=1))), len(rows)]
     return [(int(a), int(b)) for a, b in zip([0, *ends[:-1]], ends)]

@@ -1,7 +1,7 @@
 """The proximal step of one layer pair [NN, Algorithm 1], on any device and for any number of outputs.
 
-Neuron k has the row ū_k = (w_k, b_k) of `incoming` (…, K, c), whose first `n_counted` entries are penalised, and the
-row v_k of `outgoing` (…, K, m). Leading dimensions are independent networks.
+Neuron k has the row ū_k = (w_k, b_k) of `incoming` (K, c), whose first `n_counted` entries are penalised, and the row
+v_k of `outgoing` (K, m).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Map = Callable[[Tensor], Tensor]
 
 def reweighted_maps(incoming: Tensor, outgoing: Tensor, n_counted: int, tau: float | Tensor, p: float) -> list[Map]:
     """Soft thresholds at τ p |u|^{p−1}, one map for the incoming magnitudes and one for the outgoing ones."""
-    counted = incoming[..., :n_counted]
+    counted = incoming[:, :n_counted]
     thresholds = [reweighted_threshold_(counted * row_norm(outgoing), tau, p)]
     if outgoing.shape[-1] > 1:
         thresholds[0] *= relative_power(outgoing, p)
@@ -35,7 +35,7 @@ def prox_maps(incoming: Tensor, outgoing: Tensor, n_counted: int, tau: float | T
     """Exact proximal maps of τ|u|^p, likewise."""
     if outgoing.shape[-1] == 1:
         return [partial(prox_power, tau=tau, p=p)]
-    weights = tau * relative_power(outgoing, p), tau * relative_power(incoming[..., :n_counted], p)
+    weights = tau * relative_power(outgoing, p), tau * relative_power(incoming[:, :n_counted], p)
     return [partial(prox_power, tau=weight, p=p) for weight in weights]
 
 
@@ -48,19 +48,19 @@ def shrink_and_balance_(
 ) -> None:
     """Apply the maps to |u|, then make ‖v_k‖ = ‖ū_k‖; where the bias does not count, constants go to the intercept."""
     u = incoming.abs() * row_norm(outgoing)
-    counted = maps[0](u[..., :n_counted])
-    u[..., :n_counted] = counted
-    dead = ~counted.any(dim=-1, keepdim=True)
+    counted = maps[0](u[:, :n_counted])
+    u[:, :n_counted] = counted
+    dead = ~counted.any(dim=1, keepdim=True)
     direction = torch.sign(outgoing)
     if outgoing.shape[-1] > 1:
-        z = maps[1](outgoing.abs() * row_norm(incoming[..., :n_counted]))
-        largest = outgoing.abs() == outgoing.abs().amax(dim=-1, keepdim=True)
-        z = torch.where(dead, outgoing.abs(), torch.where(z.any(dim=-1, keepdim=True), z, largest.to(z.dtype)))
+        z = maps[1](outgoing.abs() * row_norm(incoming[:, :n_counted]))
+        largest = outgoing.abs() == outgoing.abs().amax(dim=1, keepdim=True)
+        z = torch.where(dead, outgoing.abs(), torch.where(z.any(dim=1, keepdim=True), z, largest.to(z.dtype)))
         direction = direction * _divided(z, row_norm(z))
     if n_counted < incoming.shape[-1]:
-        b = incoming[..., -1:]
+        b = incoming[:, -1:]
         if intercept is not None:
-            intercept += (outgoing * b.clamp(min=0) * dead).sum(dim=-2)
+            intercept += (outgoing * b.clamp(min=0) * dead).sum(dim=0)
         else:
             dead &= b <= 0
         u.masked_fill_(dead, 0.0)
@@ -70,29 +70,83 @@ def shrink_and_balance_(
 
 
 def row_norm(a: Tensor) -> Tensor:
-    """‖a_k‖_2 of every row, shape (…, K, 1)."""
-    return a.abs() if a.shape[-1] == 1 else torch.linalg.vector_norm(a, dim=-1, keepdim=True)
+    """‖a_k‖_2 of every row, shape (K, 1)."""
+    return a.abs() if a.shape[-1] == 1 else torch.linalg.vector_norm(a, dim=1, keepdim=True)
 
 
 def relative_power(a: Tensor, p: float) -> Tensor:
-    """‖a / ‖a‖_2‖_p^p of every row, shape (…, K, 1); at least 1, and 1 for a row of zeros."""
-    return _divided(a, row_norm(a)).abs_().pow_(p).sum(dim=-1, keepdim=True).clamp_(min=1)
+    """‖a / ‖a‖_2‖_p^p of every row, shape (K, 1); at least 1, and 1 for a row of zeros."""
+    return _divided(a, row_norm(a)).abs_().pow_(p).sum(dim=1, keepdim=True).clamp_(min=1)
 
 
 def _divided(a: Tensor, norm: Tensor) -> Tensor:
     return a / norm.masked_fill(norm == 0, 1.0)
 
 
-class PairStep:
-    """The proximal step on one layer pair: `remember` before the optimiser's step, `apply` after it.
+class ProximalStep:
+    """The step on neurons (w, b, v) in place: `remember` before the optimiser's step, `apply` after it.
 
-    Contiguous weights on the CPU with one output are worked on in place by compiled loops, others by tensor operations.
+    One output on the CPU goes to compiled loops, everything else to tensor operations.
     """
+
+    def __init__(self, n_counted: int) -> None:
+        self.n_counted = n_counted
+        self._tensors: tuple[Tensor | None, ...] = ()
+        self._arrays: list[Any] | None = None
+        self._thresholds = np.empty((0, 0))
+        self._maps: list[Map] = []
+
+    def bind(self, w: Tensor, b: Tensor | None, v: Tensor, intercept: Tensor | None) -> None:
+        """Work on these tensors of shapes (K, d), (K,), (K, m), (m,) from now on; thresholds of equal shape stay."""
+        self._tensors = w, b, v, intercept
+        self._arrays = None
+        compiled = v.shape[1] == 1 and w.dtype in (torch.float32, torch.float64)
+        if compiled and all(t is None or (t.device.type == "cpu" and t.dtype == w.dtype) for t in self._tensors):
+            none = w.new_empty(0)
+            tensors = w, none if b is None else b, v[:, 0], none if intercept is None else intercept
+            self._arrays = [t.detach().numpy() for t in tensors]
+            shape, dtype = (len(w), self.n_counted), self._arrays[0].dtype
+            if self._thresholds.shape != shape or self._thresholds.dtype != dtype:
+                self._thresholds = np.empty(shape, dtype)
+
+    def remember(self, tau: float, p: float, kind: Step) -> None:
+        """Compute the thresholds from the iterate before the optimiser moves it."""
+        if kind == "prox":
+            return
+        if self._arrays is not None:
+            w, b, v, _ = self._arrays
+            _kernels().reweighted_thresholds(w, b, v, tau * p, p - 1, self._thresholds)
+            return
+        with torch.no_grad():
+            _, _, v, _ = self._tensors
+            self._maps = reweighted_maps(self._incoming(), v, self.n_counted, tau, p)
+
+    def apply(self, tau: float, p: float, kind: Step) -> None:
+        """Shrink the effective weights that the optimiser left, and balance the neurons."""
+        if self._arrays is not None and kind == "reweighted":
+            _kernels().shrink_and_balance(*self._arrays, self._thresholds)
+            return
+        with torch.no_grad():
+            (w, b, v, intercept), incoming = self._tensors, self._incoming()
+            assert w is not None
+            assert v is not None
+            maps = prox_maps(incoming, v, self.n_counted, tau, p) if kind == "prox" else self._maps
+            shrink_and_balance_(incoming, v, self.n_counted, maps, intercept)
+            w.copy_(incoming[:, : w.shape[1]])
+            if b is not None:
+                b.copy_(incoming[:, -1])
+
+    def _incoming(self) -> Tensor:
+        """(w_k, b_k) or w_k, a copy."""
+        return torch.column_stack([t for t in self._tensors[:2] if t is not None])
+
+
+class PairStep:
+    """The proximal step of a layer pair, whose parameters may move in memory or be replaced."""
 
     def __init__(self, pair: LayerPair, counts_bias: bool) -> None:
         self.pair = pair
-        self.n_counted = pair.hidden.in_features + int(counts_bias)
-        self._maps: list[Map] | None = None
+        self._step = ProximalStep(pair.hidden.in_features + int(counts_bias))
         self.refresh()
 
     def refresh(self) -> None:
@@ -101,41 +155,26 @@ class PairStep:
         weights = pair.hidden.weight, pair.hidden.bias, pair.output.weight, pair.output.bias
         self._weights = [weight for weight in weights if weight is not None]
         self._addresses: list[int] = []
-        self._arrays: list[Any] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_maps": None, "_addresses": [], "_arrays": None}
+        return {**self.__dict__, "_step": ProximalStep(self._step.n_counted), "_addresses": []}
 
     def remember(self, tau: float, p: float, kind: Step) -> None:
         """Compute the thresholds from the iterate before the optimiser moves it."""
-        if kind == "prox":
-            return
-        arrays = self._in_place()
-        if arrays is None:
-            with torch.no_grad():
-                self._maps = reweighted_maps(self._incoming(), self.pair.outgoing, self.n_counted, tau, p)
-        else:
-            w, b, v, _, C = arrays
-            _kernels().reweighted_thresholds(w, b, v, tau * p, p - 1, C)
+        self._bound().remember(tau, p, kind)
 
     def apply(self, tau: float, p: float, kind: Step) -> None:
         """Shrink the effective weights that the optimiser left, and balance the neurons."""
-        arrays = self._in_place() if kind == "reweighted" else None
-        if arrays is None:
-            self._apply_by_tensors(tau, p, kind)
-        else:
-            _kernels().shrink_and_balance(*arrays)
+        self._bound().apply(tau, p, kind)
 
-    @torch.no_grad()
-    def _apply_by_tensors(self, tau: float, p: float, kind: Step) -> None:
-        pair, incoming = self.pair, self._incoming()
-        maps = prox_maps(incoming, pair.outgoing, self.n_counted, tau, p) if kind == "prox" else self._maps
-        assert maps is not None
-        shrink_and_balance_(incoming, pair.outgoing, self.n_counted, maps, pair.output.bias)
-        d = pair.hidden.in_features
-        pair.incoming.copy_(incoming[:, :d])
-        if pair.bias is not None:
-            pair.bias.copy_(incoming[:, d])
+    def _bound(self) -> ProximalStep:
+        """The step, bound anew if an address has changed; what is bound is not freed, so no address comes twice."""
+        addresses = [weight.data_ptr() for weight in self._weights]
+        if addresses != self._addresses:
+            pair, self._addresses = self.pair, addresses
+            weights = pair.incoming, pair.bias, pair.outgoing, pair.output.bias
+            self._step.bind(*(None if weight is None else weight.detach() for weight in weights))
+        return self._step
 
     def alive(self) -> Tensor:
         """Mask (K,) of the neurons that are not zero."""
@@ -153,30 +192,6 @@ class PairStep:
         """(w_k, b_k) or w_k, a copy."""
         w, b = self.pair.incoming, self.pair.bias
         return w.clone() if b is None else torch.column_stack([w, b])
-
-    def _in_place(self) -> list[Any] | None:
-        """The arrays (w, b, v, intercept) and a buffer C for the compiled loops, or None where these do not apply.
-
-        They are kept while the tensors stay where they are. The arrays hold the memory, so no address comes twice.
-        """
-        addresses = [weight.data_ptr() for weight in self._weights]
-        if addresses != self._addresses:
-            self._addresses, self._arrays = addresses, self._as_arrays()
-        return self._arrays
-
-    def _as_arrays(self) -> list[Any] | None:
-        w = self._weights[0]
-        fits = w.dtype in (torch.float32, torch.float64) and all(
-            t.device.type == "cpu" and t.dtype == w.dtype and t.is_contiguous() for t in self._weights
-        )
-        if not fits or self.pair.outgoing.shape[1] > 1:
-            return None
-        none = w.new_empty(0)
-        w, b, v, intercept = (
-            (none if t is None else t).detach().numpy()
-            for t in (w, self.pair.bias, self.pair.output.weight[0], self.pair.output.bias)
-        )
-        return [w, b, v, intercept, np.empty((w.shape[0], self.n_counted), w.dtype)]
 
 
 @cache
