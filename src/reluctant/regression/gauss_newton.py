@@ -96,7 +96,8 @@ def quadratic_model(model: Model, unknowns: Unknowns, problem: Problem) -> Quadr
 def minimise(model: Model, problem: Problem, max_steps: int, rtol: float = 1e-4) -> tuple[Model, float]:
     """Levenberg's steps from a model until the objective falls by less than `rtol` of itself; dead neurons are removed.
 
-    Returns the model and its objective, which is never above that of the first.
+    Returns the model and its objective, above that of the first only if a neuron that is linear at the data went into
+    the affine part where the penalty charges it more.
     """
     damping = FIRST_DAMPING
     value = problem.objective(model)
@@ -109,6 +110,8 @@ def minimise(model: Model, problem: Problem, max_steps: int, rtol: float = 1e-4)
         if model.n_neurons < local.ever_on.size:
             value = problem.objective(model)
             unknowns = problem.unknowns(model)
+            if unknowns.size == 0:
+                break
             local = quadratic_model(model, unknowns, problem)
         step = _damped_step(model, unknowns, problem, local, value, damping)
         if step is None:
