@@ -14,6 +14,10 @@ Array = NDArray[np.float64]
 CANDIDATES = 400
 ADDED, STEPS = 2, 3
 """Hinges added at a time, and steps in between."""
+PATIENCE = 3
+"""Additions in a row that may come to nothing."""
+NARROW, DEPENDENT = 1e-4, 1e-3
+"""Shares of the curvature: hinges that act on less are left out; at least so much of a hinge is taken as its own."""
 SCORING_ROWS = 2000
 """Candidates are scored on at most so many rows."""
 
@@ -42,14 +46,16 @@ def forward(problem: Problem, rows: Rows, n_neurons: int, rng: np.random.Generat
     if columns.size == 0:
         return model
     sample = rows if len(rows) <= SCORING_ROWS else rows.take(rng.choice(len(rows), SCORING_ROWS, replace=False))
-    while model.n_neurons < n_neurons:
+    value = problem.objective(model)
+    idle = 0
+    while model.n_neurons < n_neurons and idle < PATIENCE:
         larger = _with_best_hinges(model, problem, sample, columns, rng, min(ADDED, n_neurons - model.n_neurons))
         if larger is None:
             break
-        before = model.n_neurons
-        model, _ = minimise(larger, problem, STEPS)
-        if model.n_neurons <= before:
-            break
+        trial, reached = minimise(larger, problem, STEPS)
+        idle = 0 if reached < value and trial.n_neurons > model.n_neurons else idle + 1
+        if reached < value:
+            model, value = trial, reached
     return model
 
 
@@ -113,14 +119,24 @@ def _with_best_hinges(
         rest = solve_triangular(factor, local.gradient, lower=True)
         pull = hidden.T @ gradient - (covered.T @ rest)[:, None]
     else:
-        left, pull = norms, hidden.T @ gradient
-    left = np.maximum(left, 1e-3 * norms) + 1e-300
-    scores = np.where(norms > 0.0, np.sum(pull**2, axis=1) / left, 0.0)
-    best = np.argsort(-scores, kind="stable")[:n_added]
-    best = best[scores[best] > 0.0]
-    if best.size == 0:
+        covered, left, pull = np.zeros((0, len(hinges))), norms, hidden.T @ gradient
+    wide = norms > NARROW * curvature.sum()
+    left = np.maximum(left, DEPENDENT * norms)
+    first_pull, first_left = pull, left
+    best: list[int] = []
+    for _ in range(n_added):
+        scores = np.divide(np.sum(pull**2, axis=1), left, out=np.zeros_like(left), where=wide & (left > 0.0))
+        scores[best] = 0.0
+        j = int(np.argmax(scores))
+        if scores[j] <= 0.0:
+            break
+        best.append(j)
+        shared = (hidden.T @ weighted[:, j] - covered.T @ covered[:, j]) / left[j]
+        pull = pull - shared[:, None] * pull[j]
+        left = np.maximum(left - shared**2 * left[j], DEPENDENT * norms)
+    if not best:
         return None
-    size = -pull[best] / left[best, None]
+    chosen, size = hinges[best], -first_pull[best] / first_left[best, None]
     if model.n_outputs == 1:
-        return model.append(np.abs(size) * hinges[best], np.sign(size))
-    return model.append(hinges[best], size).balanced()
+        return model.append(np.abs(size) * chosen, np.sign(size))
+    return model.append(chosen, size).balanced()

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from reluctant.regression.gauss_newton import Problem, minimise, quadratic_model, regular, summed_loss
 from reluctant.regression.model import Model, Unknowns
@@ -58,30 +59,52 @@ def _without_cheapest(model: Model, problem: Problem, n_deleted: int) -> Model |
     if not free.any():
         return None
     local = quadratic_model(model, unknowns, problem)
-    C = np.linalg.inv(regular(local.hessian, REGULAR))
+    hessian = regular(local.hessian, REGULAR)
+    C = np.linalg.inv(hessian)
     theta = unknowns.gather(model)
+    expected = theta.copy()
     saved = _Savings(model, unknowns)
-    target = model.size - n_deleted
-    left = model.size
+    kept = np.ones(unknowns.size, dtype=bool)
+    left, target = model.size, model.size - n_deleted
     while left > target and free.any():
-        cost = np.where(free, theta**2 / np.maximum(np.diag(C), 1e-300) / saved.counts, np.inf)
+        cost = np.where(free, expected**2 / np.maximum(np.diag(C), 1e-300) / saved.counts, np.inf)
         q = int(np.argmin(cost))
         left -= int(saved.counts[q])
         column = C[:, q] / C[q, q]
-        theta -= theta[q] * column
+        expected -= expected[q] * column
         C -= np.outer(column, C[q])
         gone = saved.delete(q)
-        theta[gone] = 0.0
-        free[gone] = False
-    theta[~np.isfinite(theta)] = 0.0
-    return unknowns.scatter(model, theta)
+        kept[gone] = free[gone] = False
+        expected[gone] = 0.0
+    return _followed(model, unknowns, theta, kept, hessian, problem)
+
+
+def _followed(
+    model: Model, unknowns: Unknowns, theta: Array, kept: NDArray[np.bool_], hessian: Array, problem: Problem
+) -> Model:
+    """The model without the unknowns that are not kept, the others moved to the quadratic's minimum where that helps.
+
+    The move is solved for anew: down-dating loses digits where inputs are nearly dependent.
+    """
+    plain = unknowns.scatter(model, np.where(kept, theta, 0.0))
+    inner = np.ix_(kept, kept)
+    pull = hessian[np.ix_(kept, ~kept)] @ theta[~kept]
+    try:
+        move = cho_solve(cho_factor(hessian[inner], check_finite=False), pull, check_finite=False)
+    except LinAlgError:
+        return plain
+    moved = np.zeros_like(theta)
+    moved[kept] = theta[kept] + move
+    trial = unknowns.scatter(model, moved)
+    return trial if problem.objective(trial) < problem.objective(plain) else plain
 
 
 def _is_deletable(model: Model, unknowns: Unknowns) -> NDArray[np.bool_]:
-    """Input weights, output weights and slopes; not the constants."""
+    """Input weights, output weights and slopes; of the constants those alone that are all a neuron has."""
+    is_constant = ~np.any(model.U[:, :-1] != 0.0, axis=1)
     return np.concatenate(
         [
-            unknowns.coordinate < model.U.shape[1] - 1,
+            (unknowns.coordinate < model.U.shape[1] - 1) | is_constant[unknowns.neuron],
             np.ones(unknowns.out_neuron.size, dtype=bool),
             unknowns.affine < len(model.A) - 1,
         ]
