@@ -13,7 +13,79 @@ from reluctant.regression.selection import Selection
 
 
 class SparseReLUClassifier(ClassifierMixin, SparseReLU):
-    """The smallest ReLU network whose class probabilities are as good as the data allow."""
+    """The smallest ReLU network whose class probabilities are as good as the data allow.
+
+    One of these decides the size: nothing, which leaves it to cross-validation; `max_parameters` or `max_neurons`; or
+    `alpha`, with its `p`. Inputs need no scaling, except with `alpha`. The loss is the negative log-likelihood, the
+    one of two classes from one output, the one of more from one output a class; a small ridge keeps the weights finite
+    where classes are separable.
+
+    Parameters
+    ----------
+    alpha : float, optional
+        Strength α ≥ 0 of the ℓp path norm; decides the size through `reluctant.regress`, in the units of X as they are.
+    p : float, optional
+        Exponent in (0, 1] that goes with `alpha`; 0.5 by default.
+    max_parameters : int, optional
+        Most nonzero hinge and affine parameters; of the sizes up to it the one of least validation loss is taken.
+    max_neurons : int, optional
+        Most neurons, likewise.
+    selection : {"one_se", "min"}, default "one_se"
+        With the automatic size: the smallest whose validation loss exceeds the least by no more than the standard error
+        of the difference, taken row by row, or the one of least validation loss.
+    affine : bool, default True
+        Whether the network has an affine part slopeᵀ x + intercept, which is lightly penalised.
+    random_state : int, Generator, RandomState or None
+        Source of all randomness. The same seed gives the same network for any `n_jobs`.
+    n_jobs : int, optional
+        Paths computed at a time, through joblib and its current backend, a Dask cluster for example.
+    time_limit : float, optional
+        Seconds after which the cross-validation begins no further fold, and searches return the best so far.
+    warm_start : bool, default False
+        Begin also with the network of the previous fit; it is kept only where it is better.
+    verbose : bool, default False
+        Print what the cross-validation finds.
+
+    Attributes
+    ----------
+    network_ : ReLUNetwork
+        The log-odds, or scores, in the user's units, for inputs within `input_bounds_`.
+    n_neurons_, n_parameters_ : int
+        Its neurons, and its nonzero hinge and affine parameters.
+    path_ : ValidatedPath or None
+        Training and validation loss for every size considered, and their networks; None without cross-validation.
+    certificate_ : Certificate
+        What is known about the optimum; nothing is claimed about a size chosen by cross-validation.
+    features_used_ : ndarray
+        Names of the inputs the network depends on, or indices where X had no names.
+    feature_importances_ : ndarray, shape (d,)
+        Mean |change of the log-odds or scores| over the training rows when an input is set to its mean, as shares of
+        their sum: 0 for unused inputs, all 0 where no input is used.
+    solver_used_ : str
+        ``"Gauss-Newton path"`` (cross-validated), ``"Gauss-Newton"``.
+    input_bounds_ : ndarray, shape (2, d)
+        With the automatic size and with caps, inputs are moved to mean ± 8 standard deviations where they lie beyond,
+        in `fit` and `predict`; infinite else.
+    classes_ : ndarray, shape (n_classes,)
+        Class labels, sorted.
+    n_features_in_ : int
+        Number of inputs d.
+    feature_names_in_ : ndarray, shape (d,)
+        Names of the inputs, where X had names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from reluctant import SparseReLUClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.uniform(-1, 1, (200, 3))
+    >>> y = np.where(np.abs(X[:, 0]) < 0.5, "inside", "outside")
+    >>> model = SparseReLUClassifier(max_parameters=6, random_state=0).fit(X, y)
+    >>> model.features_used_.tolist(), model.score(X, y) > 0.95
+    ([0], True)
+    >>> model.predict([[0.0, 0.9, 0.9]])
+    array(['inside'], dtype='<U7')
+    """
 
     def __init__(
         self,

@@ -118,7 +118,7 @@ def fit_cross_validated(
         time_limit=effort.time_limit,
         verbose=effort.verbose,
     )
-    units = Standardisation.of(X, targets, weights, scale_targets=not isinstance(loss, CLASSIFICATION))
+    units = Standardisation.of(X, targets, weights, scale_targets=not isinstance(loss, CLASSIFICATION), affine=affine)
     rows = units.rows(X, targets, weights)
     fits = _fits(
         rows,
