@@ -107,23 +107,27 @@ def beside_mlp(results: dict[str, Results]) -> str:
     for table, found in tables.items():
         gap = difference(found[OURS], found["MLP"])
         share = median(b.n_parameters / a.n_parameters for a, b in zip(found[OURS], found["MLP"]))
-        small = share >= 20
-        reached += small and gap.mean >= -gap.error
-        reached_plain += small and gap.mean >= -gap.plain_error
-        if not (small and gap.mean >= -gap.error):
+        if share >= 20 and gap.mean >= -gap.error:
+            reached += 1
+            reached_plain += gap.mean >= -gap.plain_error
+        else:
             missed.append(f"{table} ({gap}, 1/{share:.0f} of the parameters)")
     claim = "Within one paired standard error of the MLP, or better, with at most 1/20 of its parameters"
     return f"{claim}: {reached} of {len(tables)} tables ({reached_plain} by the plain error). Not: {listed(missed)}."
 
 
 def beside_equal_size(results: dict[str, Results]) -> str:
-    worse = []
-    for table, found in having(results, "linear", "pruned MLP").items():
+    tables = having(results, "linear", "pruned MLP")
+    worse, clearly = [], 0
+    for table, found in tables.items():
         better = max(("linear", "pruned MLP"), key=lambda method: fmean(fold.score for fold in found[method]))
         gap = difference(found[OURS], found[better])
         if gap.mean < 0:
             worse.append(f"{table} ({better}, {gap})")
-    return f"Worse in the mean than the better of the linear model and the pruned MLP of equal size: {listed(worse)}."
+            clearly += gap.mean < -gap.error
+    claim = "Worse in the mean than the better of the linear model and the pruned MLP of equal size"
+    counts = f"{len(worse)} of {len(tables)} tables, {clearly} by more than one paired standard error"
+    return f"{claim}: {counts}: {listed(worse)}."
 
 
 def beside_boosting(results: dict[str, Results]) -> str:
