@@ -96,7 +96,7 @@ def choose(
     Parameters
     ----------
     X, targets, weights : ndarray
-        (N, d), (N, m), (N,); at least two rows with positive weight.
+        (N, d), (N, m), (N,); at least two rows with positive weight. The others are left out of the folds.
     largest : int
         Sizes above this are not considered.
     n_jobs : int or None
@@ -109,9 +109,11 @@ def choose(
     Choice
     """
     began = time.monotonic()
+    kept = weights > 0.0
+    X, targets, weights = X[kept], targets[kept], weights[kept]
     grid = size_grid(largest, targets.shape[1])
     scale = Standardisation.of(X, targets, weights, scale_targets=not isinstance(config.loss, CLASSIFICATION)).y_scale
-    tally = _Tally(len(RIDGES), grid.size, len(X))
+    tally = _Tally(len(RIDGES), grid.size, weights)
     alive = np.arange(len(RIDGES))
     with Parallel(n_jobs=n_jobs) as parallel:
         for i, (train, test) in enumerate(_folds(targets, config.loss, seed)):
@@ -138,7 +140,7 @@ def choose(
             if verbose:
                 best = RIDGES[int(alive[np.argmin(tally.best_means(alive))])]
                 print(f"fold {i + 1}: {alive.size} ridges, best {best:g}")
-    return _chosen(grid, tally, alive, weights, selection)
+    return _chosen(grid, tally, alive, selection)
 
 
 def _folds(targets: Array, loss: Loss, seed: int) -> list[tuple[NDArray, NDArray]]:
@@ -198,9 +200,10 @@ def standard_path(
 class _Tally:
     """Validation losses of every ridge, size and row, summed over the repeats."""
 
-    def __init__(self, n_ridges: int, n_sizes: int, n_rows: int) -> None:
-        self.sums = np.zeros((n_ridges, n_sizes, n_rows))
-        self.counts = np.zeros((n_ridges, n_rows), dtype=np.intp)
+    def __init__(self, n_ridges: int, n_sizes: int, weights: Array) -> None:
+        self.sums = np.zeros((n_ridges, n_sizes, len(weights)))
+        self.counts = np.zeros((n_ridges, len(weights)), dtype=np.intp)
+        self.weights = weights
 
     def add(self, ridge: int, rows: NDArray, losses: Array) -> None:
         self.sums[ridge][:, rows] += losses
@@ -211,17 +214,18 @@ class _Tally:
         return self.sums[ridge][:, seen] / self.counts[ridge, seen]
 
     def best_means(self, ridges: NDArray) -> Array:
-        """Least mean loss over the sizes for each ridge; zero before the first fold."""
+        """Least weighted mean loss over the sizes for each ridge; zero before the first fold."""
         seen = (self.counts[ridges] > 0).all(axis=0)
         if not seen.any():
             return np.zeros(len(ridges))
-        return np.array([self.rows_of(int(j), seen).mean(axis=1).min() for j in ridges])
+        w = self.weights[seen] / self.weights[seen].sum()
+        return np.array([(self.rows_of(int(j), seen) @ w).min() for j in ridges])
 
 
-def _chosen(grid: NDArray, tally: _Tally, alive: NDArray, weights: Array, selection: Selection) -> Choice:
+def _chosen(grid: NDArray, tally: _Tally, alive: NDArray, selection: Selection) -> Choice:
     """The paired rule over the ridges that saw every fold."""
-    seen = (tally.counts[alive] > 0).all(axis=0) & (weights > 0.0)
-    w = weights[seen] / weights[seen].sum()
+    seen = (tally.counts[alive] > 0).all(axis=0)
+    w = tally.weights[seen] / tally.weights[seen].sum()
     losses = np.stack([tally.rows_of(int(j), seen) for j in alive])
     means = losses @ w
     ridge_of = np.argmin(means, axis=0)
