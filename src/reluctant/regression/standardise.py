@@ -32,13 +32,13 @@ class Standardisation:
         Without an affine part targets are not shifted: no intercept would take that up.
         """
         x_mean, x_scale = _moments(X, weights)
-        x_scale = np.where(x_scale <= CONSTANT * np.abs(X).max(axis=0), np.inf, x_scale)
+        x_scale = np.where(_is_constant(X, x_scale), np.inf, x_scale)
         m = targets.shape[1]
         if not scale_targets:
             return cls(x_mean, x_scale, np.zeros(m), np.ones(m))
         y_mean, y_scale = _moments(targets, weights)
         shift = y_mean if affine else np.zeros(m)
-        return cls(x_mean, x_scale, shift, np.where(y_scale > 0.0, y_scale, 1.0))
+        return cls(x_mean, x_scale, shift, np.where(_is_constant(targets, y_scale), 1.0, y_scale))
 
     def inputs(self, X: Array) -> Array:
         """X̄ (N, d + 1) in standardised units, ones last."""
@@ -75,6 +75,16 @@ class Standardisation:
 
 
 def _moments(a: Array, weights: Array) -> tuple[Array, Array]:
-    """Weighted mean and deviation of the columns; the second pass keeps digits where the mean is large."""
+    """Weighted mean and deviation of the columns; the second pass keeps digits where the mean is large.
+
+    Powers of two bring the columns to size one first, so that no square overflows or vanishes.
+    """
+    unit = np.ldexp(1.0, np.frexp(np.abs(a).max(axis=0))[1] - 1)
+    a = a / unit
     mean = np.average(a, axis=0, weights=weights)
-    return mean, np.sqrt(np.average((a - mean) ** 2, axis=0, weights=weights))
+    return mean * unit, np.sqrt(np.average((a - mean) ** 2, axis=0, weights=weights)) * unit
+
+
+def _is_constant(a: Array, scale: Array) -> NDArray[np.bool_]:
+    """Whether the deviation of a column is no more than the rounding of its mean."""
+    return scale <= CONSTANT * np.abs(a).max(axis=0)
