@@ -1,0 +1,155 @@
+"""The arrays of a fit: unknowns, cleaning, sizes and units."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from regression.models import on_and_off, sparse_model
+
+from reluctant.regression import model as model_module
+from reluctant.regression.losses import Huber
+from reluctant.regression.model import Model, Rows, Unknowns
+from reluctant.regression.size_path import in_standard_units
+from reluctant.regression.standardise import Standardisation
+
+shapes = st.tuples(st.integers(0, 5), st.integers(1, 4), st.integers(1, 3), st.integers(0, 10**6))
+
+
+@settings(deadline=None, max_examples=40)
+@given(shapes, st.booleans(), st.booleans())
+def test_gather_and_scatter_are_inverse(shape, affine, constants):
+    K, d, m, seed = shape
+    model = sparse_model(K, d, m, seed)
+    unknowns = Unknowns.of(model, affine, constants)
+    assert unknowns.gather(model).shape == (unknowns.size,)
+    again = unknowns.scatter(model, unknowns.gather(model))
+    for a, b in zip((model.U, model.V, model.A), (again.U, again.V, again.A), strict=True):
+        assert_array_equal(a, b)
+    values = np.random.default_rng(seed).normal(size=unknowns.size)
+    moved = unknowns.scatter(model, values)
+    assert_array_equal(unknowns.gather(moved), values)
+    fixed = Model(*(np.where(a == 0, 0.0, np.nan) for a in (moved.U[:, :-1], moved.V, moved.A[:-1])))
+    for a, b in zip((fixed.U, fixed.V, fixed.A), (model.U[:, :-1], model.V, model.A[:-1]), strict=True):
+        assert_array_equal(a[b == 0], 0.0)
+
+
+@settings(deadline=None, max_examples=40)
+@given(shapes)
+def test_cleaned_is_the_same_function_at_the_data(shape):
+    K, d, m, seed = shape
+    model = sparse_model(K, d, m, seed, scale_of_biases=3.0)
+    inputs = Rows.of(np.random.default_rng(seed + 1).normal(size=(7, d)), np.zeros((7, m))).inputs
+    cleaned = model.cleaned(*on_and_off(model, inputs))
+    assert_allclose(cleaned(inputs), model(inputs), atol=1e-12)
+    on, off = on_and_off(cleaned, inputs)
+    assert on.all() and off.all()
+    assert (cleaned.U[:, :-1] != 0).any(axis=1).all()
+    without_affine = model.cleaned(*on_and_off(model, inputs), affine=False)
+    assert_allclose(without_affine(inputs), model(inputs), atol=1e-12)
+    assert_array_equal(without_affine.A, model.A)
+
+
+@settings(deadline=None, max_examples=40)
+@given(shapes, st.booleans())
+def test_size_is_that_of_the_network_in_the_units_of_the_user(shape, regression):
+    K, d, m, seed = shape
+    rng = np.random.default_rng(seed)
+    X, y = rng.normal(3.0, 2.0, (20, d)), rng.normal(5.0, 0.3, (20, m))
+    units = Standardisation.of(X, y, np.ones(20), scale_targets=regression)
+    model = sparse_model(K, d, m, seed, live=True)
+    network = units.network(model)
+    assert network.size == model.size
+    f = model(units.inputs(X)) * units.y_scale + units.y_mean
+    assert_allclose(network(X).reshape(20, m), f, rtol=1e-9, atol=1e-9)
+
+
+@settings(deadline=None, max_examples=30)
+@given(shapes)
+def test_units_there_and_back(shape):
+    K, d, m, seed = shape
+    rng = np.random.default_rng(seed)
+    X, y = rng.normal(3.0, 2.0, (20, d)), rng.normal(5.0, 0.3, (20, m))
+    X[:, 0] = X[0, 0] if d > 1 else X[:, 0]
+    units = Standardisation.of(X, y, np.ones(20), scale_targets=True)
+    network = units.network(sparse_model(K, d, m, seed, live=True))
+    assert_allclose(units.network(units.model(network))(X), network(X), rtol=1e-9, atol=1e-9)
+
+
+@settings(deadline=None, max_examples=30)
+@given(shapes)
+def test_networks_there_and_back(shape):
+    K, d, m, seed = shape
+    model = sparse_model(K, d, m, seed, live=True)
+    X = np.random.default_rng(seed).normal(size=(9, d))
+    inputs = Rows.of(X, np.zeros((9, m))).inputs
+    network = model.to_network()
+    assert_allclose(network(X).reshape(9, m), model(inputs), atol=1e-9)
+    again = Model.from_network(network)
+    assert_allclose(again(inputs), model(inputs), atol=1e-9)
+    if m == 1:
+        assert set(np.abs(again.V).ravel()) <= {1.0}
+
+
+def test_balanced_neurons_cost_least_ridge():
+    model = sparse_model(4, 3, 2, 0, live=True)
+    balanced = model.balanced()
+    inputs = Rows.of(np.random.default_rng(0).normal(size=(9, 3)), np.zeros((9, 2))).inputs
+    assert_allclose(balanced(inputs), model(inputs), atol=1e-12)
+    cost = np.sum(balanced.U**2, axis=1) + np.sum(balanced.V**2, axis=1)
+    assert_allclose(cost, 2 * np.linalg.norm(model.U, axis=1) * np.linalg.norm(model.V, axis=1))
+
+
+def test_blocks_hold_all_rows_in_order(monkeypatch):
+    monkeypatch.setattr(model_module, "BLOCK", 4)
+    rows = Rows.of(np.arange(22.0).reshape(11, 2), np.arange(11.0), np.arange(1.0, 12.0))
+    blocks = list(rows.blocks())
+    assert [len(b.weights) for b in blocks] == [4, 4, 3]
+    for name in ("inputs", "targets", "weights"):
+        assert_array_equal(np.concatenate([getattr(b, name) for b in blocks]), getattr(rows, name))
+
+
+@pytest.mark.parametrize("shift", [0.0, 1e9])
+def test_standardised_columns_have_mean_zero_and_deviation_one(shift):
+    rng = np.random.default_rng(0)
+    X, y, w = rng.normal(size=(50, 3)) + shift, rng.normal(size=(50, 2)), rng.uniform(0, 2, 50)
+    X[:, 1] = 0.1
+    units = Standardisation.of(X, y, w, scale_targets=True)
+    Z, t = units.inputs(X), units.targets(y)
+    assert_array_equal(Z[:, 1], 0.0)
+    for column in (Z[:, 0], Z[:, 2], t[:, 0], t[:, 1]):
+        assert np.average(column, weights=w) == pytest.approx(0.0, abs=1e-6)
+        assert np.average(column**2, weights=w) == pytest.approx(1.0, rel=1e-6)
+
+
+@pytest.mark.parametrize("unit", [2.0**600, 2.0**-600])
+def test_standardisation_follows_every_unit_of_float64(unit):
+    rng = np.random.default_rng(0)
+    X, y, w = rng.normal(size=(50, 3)), rng.normal(size=(50, 2)), rng.uniform(0, 2, 50)
+    plain = Standardisation.of(X, y, w, scale_targets=True)
+    scaled = Standardisation.of(X * unit, y * unit, w, scale_targets=True)
+    assert_array_equal(scaled.inputs(X * unit), plain.inputs(X))
+    assert_array_equal(scaled.targets(y * unit), plain.targets(y))
+
+
+@pytest.mark.parametrize("value", [0.1, 1e9 + 0.1, -1e-300])
+def test_rounding_of_constant_targets_is_not_blown_up(value):
+    y = np.full((77, 1), value)
+    units = Standardisation.of(np.zeros((77, 1)), y, np.ones(77), scale_targets=True)
+    assert_array_equal(units.y_scale, 1.0)
+
+
+def test_targets_are_not_shifted_without_an_affine_part():
+    y = np.random.default_rng(0).normal(5.0, 0.3, (30, 2))
+    units = Standardisation.of(np.zeros((30, 1)), y, np.ones(30), scale_targets=True, affine=False)
+    assert_array_equal(units.y_mean, 0.0)
+
+
+def test_huber_in_standard_units_is_the_loss_in_units_of_y():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(30, 2)), 7.0 + 3.0 * rng.standard_t(2, (30, 1))
+    units = Standardisation.of(X, y, np.ones(30), scale_targets=True)
+    f = rng.normal(size=(30, 1))
+    inside = in_standard_units(Huber(1.5), units).values(f, units.targets(y))
+    outside = Huber(1.5).values(f * units.y_scale + units.y_mean, y)
+    assert_allclose(inside * units.y_scale[0] ** 2, outside)
