@@ -106,7 +106,7 @@ def test_bad_input_is_refused_in_words():
     start = [ReLUNetwork([[1.0]], [0.0], [1.0])]
     with pytest.raises(ValueError, match="must map 1 to 2, without affine part, with at most 3 neurons; got 1 to 1"):
         train_restarts([0, 1], [[0, 1], [1, 2]], n_neurons=3, alpha=1.0, restarts=1, start=start)
-    with pytest.raises(ValueError, match="batch_size must be at least 1"):
+    with pytest.raises(ValueError, match="batch_size must be an integer of at least 1"):
         train_restarts([0, 1], [0, 1], n_neurons=3, alpha=1.0, batch_size=0)
     with pytest.raises(ValueError, match="alpha must be at least 0"):
         train_restarts([0, 1], [0, 1], n_neurons=3, alpha=-1.0)

@@ -34,10 +34,13 @@ def test_halving_stops_when_nothing_gets_sparser():
     assert [p for p, _ in tried] == [1.0, 0.5, 0.25, 0.125]
 
 
+@pytest.mark.parametrize(("m", "d"), [(1, 3), (3, 3), (2, 1)])
 @pytest.mark.parametrize("depth", [2, 3, 4])
-def test_weight_decay_on_balanced_factors_is_the_path_norm(depth):
-    module = module_of()
-    norm, X = path_norm(module, 2 / depth), torch.rand(6, 3, dtype=torch.float64)
+def test_weight_decay_on_balanced_factors_is_the_path_norm(depth, m, d):
+    module = module_of(m, d)
+    with torch.no_grad():
+        module[2].weight[:, 0] = 0.0  # a dead neuron
+    norm, X = path_norm(module, 2 / depth), torch.rand(6, d, dtype=torch.float64)
     before = module(X).detach()
     factors = factorize(module, depth)
     torch.testing.assert_close(module(X).detach(), before, rtol=1e-12, atol=1e-14)
@@ -62,6 +65,58 @@ def test_factorised_training_is_sparse_where_the_penalty_says_so():
     assert float((module(X) - y).square().mean().detach()) < 5e-3
 
 
-def test_several_outputs_are_refused():
-    with pytest.raises(ValueError, match="has 2 outputs"):
-        factorize(module_of(m=2))
+@pytest.mark.parametrize("depth", [2, 4])
+def test_no_factors_give_less_decay_than_the_path_norm(depth):
+    module = module_of(m=3)
+    factors = factorize(module, depth)
+    torch.manual_seed(0)
+    for _ in range(50):
+        with torch.no_grad():
+            for factor in module.parameters():
+                factor.mul_(torch.rand_like(factor) * 4 - 2)
+        decay = 0.5 * sum(float(factor.detach().square().sum()) for factor in factors)
+        assert decay >= depth / 2 * path_norm(module, 2 / depth) * (1 - 1e-12)
+
+
+def test_factorised_training_with_several_outputs_finds_which_neuron_feeds_which_output():
+    rng = np.random.default_rng(0)
+    X = torch.from_numpy(rng.uniform(-1, 1, (60, 2)))
+    y = torch.relu(X - 0.2)  # output o is a neuron of its own, on input o
+    module = module_of(m=2, d=2)
+    factors = factorize(module, depth=4)
+    rest = [q for q in module.parameters() if not any(q is factor for factor in factors)]
+    optimizer = torch.optim.Adam([{"params": rest}], lr=0.01)
+    optimizer.add_param_group({"params": factors})
+    for _ in range(2000):
+        optimizer.zero_grad()
+        decay = 0.5 * sum(factor.square().sum() for factor in factors)
+        ((module(X) - y).square().mean() + 1e-3 * decay).backward()
+        optimizer.step()
+    harden(module, 1e-2)
+    w, v = module[0].weight.detach(), module[2].weight.T.detach()
+    paths = (v[:, :, None] * w[:, None, :]).abs().sum(dim=0)
+    assert torch.equal(paths > 0, torch.eye(2, dtype=torch.bool))
+    assert float((module(X) - y).square().mean().detach()) < 5e-3
+
+
+def test_hardening_keeps_the_constants_of_one_input():
+    module = nn.Sequential(nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 1)).double()
+    with torch.no_grad():
+        module[0].weight.fill_(1e-6)
+        module[0].bias.fill_(2.0)
+    X = torch.rand(5, 1, dtype=torch.float64)
+    before = module(X).detach()
+    factorize(module, 4)
+    harden(module, 1e-3)
+    assert module[0].weight.item() == 0
+    torch.testing.assert_close(module(X).detach(), before, rtol=0, atol=1e-5)
+
+
+def test_hardening_leaves_other_parametrisations_alone():
+    module = nn.Sequential(module_of(), nn.utils.parametrizations.weight_norm(nn.Linear(1, 1)))
+    with pytest.raises(ValueError, match="no factorised layer"):
+        harden(module, 0.1)
+    factorize(module, 2)
+    harden(module, 0.1)
+    assert nn.utils.parametrize.is_parametrized(module[1])
+    assert not nn.utils.parametrize.is_parametrized(module[0][0])

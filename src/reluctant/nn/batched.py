@@ -14,7 +14,7 @@ from torch import Tensor
 from reluctant.network import ReLUNetwork
 from reluctant.nn.pair_step import ProximalStep
 from reluctant.objective import check_p
-from reluctant.validation import check_number, check_table
+from reluctant.validation import check_integer, check_number, check_table
 
 Array = NDArray[np.float64]
 
@@ -148,7 +148,7 @@ def train_restarts(
     X, y = check_table(X, y)
     y = y.reshape(len(y), -1)
     n_neurons, restarts, epochs = (
-        int(check_number(value, name, low=1))
+        check_integer(value, name, low=1)
         for value, name in ((n_neurons, "n_neurons"), (restarts, "restarts"), (epochs, "epochs"))
     )
     learning_rate = check_number(learning_rate, "learning_rate", strict=True)
@@ -176,7 +176,7 @@ def train_restarts(
         counts_bias,
         check_number(weight_decay, "weight_decay"),
     )
-    rows = len(X) if batch_size is None else min(len(X), int(check_number(batch_size, "batch_size", low=1)))
+    rows = len(X) if batch_size is None else min(len(X), check_integer(batch_size, "batch_size", low=1))
     every = record_every or max(1, epochs // 100)
     count_above = check_number(count_above, "count_above")
     history = []

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from reluctant.nn.penalty import layer_pairs
-from reluctant.validation import check_number
+from reluctant.nn.penalty import LayerPair, layer_pairs
+from reluctant.validation import check_integer, check_number
 
 
 class Product(nn.Module):
@@ -23,10 +23,7 @@ class Product(nn.Module):
 
     def forward(self, *factors: Tensor) -> Tensor:
         """Product of the factors."""
-        product = factors[0]
-        for factor in factors[1:]:
-            product = product * factor
-        return product
+        return torch.stack(factors).prod(dim=0)
 
     def right_inverse(self, weight: Tensor) -> tuple[Tensor, ...]:
         """Balanced factors |w|^{1/D}, the sign in the first: the cheapest ones."""
@@ -34,29 +31,45 @@ class Product(nn.Module):
         return (torch.copysign(root, weight), *(root.clone() for _ in range(self.depth - 1)))
 
 
-def factorize(module: nn.Module, depth: int = 4) -> list[nn.Parameter]:
-    """Parametrise the hidden weights of a module as products of `depth` factors.
+class NormalizedProduct(Product):
+    """V = ω_1 ⊙ … ⊙ ω_D of shape (m, K), each column v_k divided by (Σ_j ‖ω_jk‖² / D)^{D/2}.
 
-    With v_k fixed at ±1 the incoming weights are the effective weights u_k, and weight decay λ on the factors is the
-    path-norm penalty λ (D/2) Σ|u|^p, p = 2/D. So each layer pair is first rescaled to |v_k| = 1, without changing the
-    function, and its outgoing weights are frozen. The factors never reach zero: round with `harden` afterwards.
+    By the same inequality ‖v_k‖_p ≤ 1 for p = 2/D, with equality where the factors are balanced. So the smallest decay
+    of the incoming weights that gives the effective weights u is (D/2) Σ|u|^p, for several outputs as for one.
+    """
+
+    def forward(self, *factors: Tensor) -> Tensor:
+        """Product of the factors over its bound."""
+        stacked = torch.stack(factors)
+        bound = stacked.square().sum(dim=(0, 1)).div(self.depth).pow(self.depth / 2)
+        return stacked.prod(dim=0) / bound
+
+
+def factorize(module: nn.Module, depth: int = 4) -> list[nn.Parameter]:
+    """Parametrise the hidden layers of a module as products of `depth` factors.
+
+    With ‖v_k‖_p = 1, p = 2/D, the path norm Σ_k ‖v_k‖_p^p ‖w_k‖_p^p is that of the incoming weights, and weight decay λ
+    on their factors is the penalty λ (D/2) times it. So each layer pair is first rescaled to ‖v_k‖_p = 1, without
+    changing the function. With one output v_k stays at ±1, frozen; with several it gets sparser as well, as a product
+    that is normalised. The factors never reach zero: round with `harden` afterwards.
 
     Parameters
     ----------
     module : torch.nn.Module
-        Its layer pairs must have one output; biases are factorised for d ≥ 2, where they count.
+        Biases are factorised for d ≥ 2, where they count.
     depth : int
         D ≥ 2; p = 2/D.
 
     Returns
     -------
     list of torch.nn.Parameter
-        The factors. Give them to the optimiser in a group with weight decay, the rest in one without.
+        The factors of the incoming weights. Give them to the optimiser in a group with weight decay, the rest of
+        ``module.parameters()``, among it the factors of the outgoing weights, in one without.
 
     Raises
     ------
     ValueError
-        If depth < 2, or a layer pair has several outputs.
+        If depth < 2, or the module has no layer pair.
 
     Examples
     --------
@@ -67,20 +80,14 @@ def factorize(module: nn.Module, depth: int = 4) -> list[nn.Parameter]:
     >>> len(factors), module[0].weight.shape
     (6, torch.Size([8, 2]))
     """
-    depth = int(check_number(depth, "depth", low=2))
-    pairs = layer_pairs(module)
-    for pair in pairs:
-        if pair.outgoing.shape[1] > 1:
-            raise ValueError(f"{pair.name} has {pair.outgoing.shape[1]} outputs; the factorised penalty needs one")
+    depth = check_integer(depth, "depth", low=2)
     factors: list[nn.Parameter] = []
-    for pair in pairs:
-        with torch.no_grad():
-            scale = pair.outgoing.abs()
-            pair.hidden.weight *= scale
-            if pair.hidden.bias is not None:
-                pair.hidden.bias *= scale[:, 0]
-            pair.output.weight.sign_()
-        pair.output.weight.requires_grad_(False)
+    for pair in layer_pairs(module):
+        _normalize(pair, 2 / depth)
+        if pair.outgoing.shape[1] == 1:
+            pair.output.weight.requires_grad_(False)
+        else:
+            parametrize.register_parametrization(pair.output, "weight", NormalizedProduct(depth))
         for name in ("weight", "bias") if pair.counts_bias(None) else ("weight",):
             parametrize.register_parametrization(pair.hidden, name, Product(depth))
             factors += pair.hidden.parametrizations[name].parameters()
@@ -88,20 +95,55 @@ def factorize(module: nn.Module, depth: int = 4) -> list[nn.Parameter]:
 
 
 @torch.no_grad()
+def _normalize(pair: LayerPair, p: float) -> None:
+    """Rescale every neuron to ‖v_k‖_p = 1; one with v_k = 0 gets w_k = 0 and v_k = (1, …, 1) / ‖(1, …, 1)‖_p."""
+    v = pair.outgoing
+    scale = v.abs().pow(p).sum(dim=1, keepdim=True).pow(1 / p)
+    pair.incoming.mul_(scale)
+    if pair.bias is not None:
+        pair.bias.mul_(scale[:, 0])
+    v.copy_(torch.where(scale > 0, v / scale, v.shape[1] ** (-1 / p)))
+
+
+@torch.no_grad()
 def harden(module: nn.Module, threshold: float) -> None:
-    """Undo `factorize` and set effective weights up to `threshold` to exactly zero.
+    """Undo `factorize` and set to exactly zero each weight whose effective weights v_ko w_ki are all small.
 
     Parameters
     ----------
     module : torch.nn.Module
     threshold : float
-        Largest |u| that becomes zero, ≥ 0.
+        Largest |v_ko w_ki| that becomes zero, ≥ 0.
+
+    Raises
+    ------
+    ValueError
+        If the module is not factorised.
     """
     threshold = check_number(threshold, "threshold")
-    for layer in [m for m in module.modules() if isinstance(m, nn.Linear) and parametrize.is_parametrized(m)]:
-        for name in list(layer.parametrizations):
-            parametrize.remove_parametrizations(layer, name, leave_parametrized=True)
-            weight = getattr(layer, name)
-            weight[weight.abs() <= threshold] = 0.0
+    found = [(layer, name) for layer in module.modules() for name in _products(layer)]
+    if not found:
+        raise ValueError("module has no factorised layer; call factorize first")
+    for layer, name in found:
+        parametrize.remove_parametrizations(layer, name, leave_parametrized=True)
+    layers = {layer for layer, _ in found}
     for pair in layer_pairs(module):
-        pair.output.weight.requires_grad_(True)
+        if pair.hidden in layers:
+            _round(pair, threshold)
+            pair.output.weight.requires_grad_(True)
+
+
+def _products(layer: nn.Module) -> list[str]:
+    """Names of the weights of a layer that `factorize` has parametrised."""
+    if not parametrize.is_parametrized(layer):
+        return []
+    return [name for name, chain in layer.parametrizations.items() if isinstance(chain[0], Product)]
+
+
+def _round(pair: LayerPair, threshold: float) -> None:
+    counted = [pair.incoming] + ([] if pair.bias is None or not pair.counts_bias(None) else [pair.bias[:, None]])
+    everything = pair.incoming if pair.bias is None else torch.column_stack([pair.incoming, pair.bias])
+    v_size, w_size = (a.abs().amax(dim=1, keepdim=True) for a in (pair.outgoing, everything))
+    pair.outgoing[pair.outgoing.abs() * w_size <= threshold] = 0.0
+    for weight in counted:
+        weight[weight.abs() * v_size <= threshold] = 0.0

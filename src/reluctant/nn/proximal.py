@@ -14,7 +14,7 @@ from reluctant.nn.pair_step import PairStep, Step
 from reluctant.nn.penalty import LayerPair, layer_pairs, unwrapped
 from reluctant.nn.surgery import keep_neurons
 from reluctant.objective import check_p
-from reluctant.validation import check_number
+from reluctant.validation import check_integer, check_number
 
 
 class ReweightedL1(Optimizer):
@@ -105,8 +105,8 @@ class ReweightedL1(Optimizer):
     ) -> None:
         self.p = check_p(p, zero=False)
         self.alpha = check_number(alpha, "alpha")
-        self.warmup_steps = int(check_number(warmup_steps, "warmup_steps"))
-        self.ramp_steps = int(check_number(ramp_steps, "ramp_steps"))
+        self.warmup_steps = check_integer(warmup_steps, "warmup_steps", low=0)
+        self.ramp_steps = check_integer(ramp_steps, "ramp_steps", low=0)
         if step not in ("reweighted", "prox"):
             raise ValueError(f"step must be 'reweighted' or 'prox', got {step!r}")
         self.kind: Step = step

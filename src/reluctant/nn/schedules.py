@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from reluctant.nn.proximal import ReweightedL1
 from reluctant.objective import check_p
-from reluctant.validation import check_number
+from reluctant.validation import check_integer, check_number
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ class PContinuation:
     def __init__(self, optimizer: ReweightedL1, *, start: float = 1.0, end: float, n_steps: int) -> None:
         self.optimizer = optimizer
         self.start, self.end = check_p(start, zero=False), check_p(end, zero=False)
-        self.n_steps = int(check_number(n_steps, "n_steps", low=1))
+        self.n_steps = check_integer(n_steps, "n_steps", low=1)
         self.done = 0
         optimizer.p = self.start
 

@@ -26,7 +26,7 @@ from reluctant.nn.proximal import ReweightedL1
 from reluctant.nn.rows import Rows
 from reluctant.objective import check_p
 from reluctant.storage import write_atomically
-from reluctant.validation import check_number
+from reluctant.validation import check_integer, check_number
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def fit_network(
     """
     p, alpha = check_p(p, zero=False), check_number(alpha, "alpha")
     n_neurons, epochs, checkpoint_every = (
-        int(check_number(value, name, low=1))
+        check_integer(value, name, low=1)
         for value, name in ((n_neurons, "n_neurons"), (epochs, "epochs"), (checkpoint_every, "checkpoint_every"))
     )
     learning_rate = check_number(learning_rate, "learning_rate", strict=True)
@@ -171,7 +171,7 @@ def fit_network(
     rows = Rows.checked(X, y, check_loss(loss), ("X", "y"))
     held_out = None if validation is None else Rows.checked(*validation, loss, ("validation X", "validation y"))
     rows.check_fits(held_out)
-    batch_size = len(rows) if batch_size is None else int(check_number(batch_size, "batch_size", low=1))
+    batch_size = len(rows) if batch_size is None else check_integer(batch_size, "batch_size", low=1)
     n_outputs = rows.n_outputs(held_out)
 
     with torch.random.fork_rng(devices=[]):
