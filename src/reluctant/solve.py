@@ -11,7 +11,14 @@ from numpy.typing import ArrayLike
 from reluctant.network import ReLUNetwork
 from reluctant.objective import check_p
 from reluctant.solution import Solution
-from reluctant.validation import check_integer, check_nonnegative, check_number, check_table
+from reluctant.validation import (
+    check_bool,
+    check_integer,
+    check_nonnegative,
+    check_number,
+    check_random_state,
+    check_table,
+)
 
 if TYPE_CHECKING:
     from reluctant.regression.losses import Loss
@@ -294,8 +301,7 @@ def regress(
     p = check_p(p, zero=False)
     alpha = check_number(alpha, "alpha")
     X, y = check_table(X, y)
-    if not isinstance(affine, (bool, np.bool_)):
-        raise ValueError(f"affine must be True or False, got {affine!r}")
+    affine = check_bool(affine, "affine")
     options = _options("parameters", None, start, time_limit, random_state, 1, False, X, y)
     from reluctant.regression.losses import Squared, as_loss
     from reluctant.regression.problem import regress_space
@@ -308,9 +314,7 @@ def regress(
 
         return regress_line(X[:, 0], y, alpha, p, weights)
     rng = np.random.default_rng(options["random_state"])
-    return regress_space(
-        X, targets, weights, loss, alpha, p, bool(affine), options["start"], rng, options["time_limit"]
-    )
+    return regress_space(X, targets, weights, loss, alpha, p, affine, options["start"], rng, options["time_limit"])
 
 
 def critical_p(X: ArrayLike, y: ArrayLike, *, width: float = 1e-10) -> float:
@@ -394,14 +398,12 @@ def _options(
         shape = (X.shape[1], 1 if y.ndim == 1 else y.shape[1])
         if not isinstance(start, ReLUNetwork) or (start.n_inputs, start.n_outputs) != shape:
             raise ValueError(f"start must be a ReLUNetwork of {shape[0]} inputs and {shape[1]} outputs, got {start!r}")
-    if not (random_state is None or isinstance(random_state, np.random.Generator)):
-        random_state = check_integer(random_state, "random_state", low=0)
     return {
         "minimize": minimize,
         "target": target,
         "start": start,
         "time_limit": time_limit,
-        "random_state": random_state,
+        "random_state": check_random_state(random_state),
         "n_jobs": n_jobs,
         "verbose": bool(verbose),
     }

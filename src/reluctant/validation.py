@@ -121,6 +121,22 @@ def as_number(value: Any) -> float:
         return math.inf
 
 
+def check_bool(value: Any, name: str) -> bool:
+    """Return `value` as a bool."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def check_random_state(value: Any) -> int | np.random.Generator | None:
+    """Return `value` if `numpy.random.default_rng` takes it: None, an integer of at least 0 or a Generator."""
+    return (
+        value
+        if value is None or isinstance(value, np.random.Generator)
+        else check_integer(value, "random_state", low=0)
+    )
+
+
 def check_integer(value: Any, name: str, *, low: int) -> int:
     """Return `value` as an int ≥ low."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < low:

@@ -18,7 +18,14 @@ from reluctant.regression.penalties import PathPower, Penalty, Ridge
 from reluctant.regression.standardise import Standardisation
 from reluctant.regression.starts import dense, forward
 from reluctant.regression.surgeon import Stage, backward
-from reluctant.validation import check_integer, check_nonnegative, check_number, check_table
+from reluctant.validation import (
+    check_bool,
+    check_integer,
+    check_nonnegative,
+    check_number,
+    check_random_state,
+    check_table,
+)
 
 Array = NDArray[np.float64]
 
@@ -30,6 +37,8 @@ DENSE_NEURONS, DENSE_NEURONS_MANY, DENSE_STEPS = 8, 14, 60
 AFFINE_SHARE, AFFINE_SHARE_CLASSES, MANY_INPUTS = 1e-3, 0.1, 20
 """Slopes are shrunk by this share of the ridge; in classification of more inputs than that by all of it."""
 INTERCEPT = 1e-9
+LARGEST, MOST_CLASSES = 1e150, 10_000
+"""Largest |y| whose square and sums of it are floats; labels from here on are rather codes than classes."""
 EPSILON = 0.05
 """Where ℓp begins to be felt on a path, in standardised units."""
 
@@ -88,7 +97,7 @@ class SizePath:
         """Mean loss of every network on other data."""
         loss = as_loss(loss)
         X, y = check_table(X, y)
-        targets = as_targets(y, loss)
+        targets = as_targets(y, loss, self.networks[0].n_outputs)
         return np.array([mean_loss(network, X, targets, loss) for network in self.networks])
 
 
@@ -164,13 +173,15 @@ def size_path(
     """
     loss = as_loss(loss)
     X, y = check_table(X, y)
+    affine = check_bool(affine, "affine")
     targets = as_targets(y, loss)
+    _check_start(start, X.shape[1], targets.shape[1])
     weights = as_weights(sample_weight, len(X))
     ridge = check_number(ridge, "ridge", strict=True)
     p = None if p is None else check_p(p, zero=False)
     if max_neurons is not None:
         max_neurons = check_integer(max_neurons, "max_neurons", low=0)
-    rng = np.random.default_rng(random_state)
+    rng = np.random.default_rng(check_random_state(random_state))
     kept = weights > 0.0
     X, targets, weights = X[kept], targets[kept], weights[kept]
     units = Standardisation.of(X, targets, weights, scale_targets=not isinstance(loss, CLASSIFICATION), affine=affine)
@@ -223,31 +234,48 @@ def start_of(problem: Problem, rows: Rows, rng: np.random.Generator, max_neurons
     return forward(problem, rows, n_neurons if max_neurons is None else min(n_neurons, max_neurons), rng)
 
 
+def _check_start(start: object, n_inputs: int, n_outputs: int) -> None:
+    if start is None:
+        return
+    if not isinstance(start, ReLUNetwork) or (start.n_inputs, start.n_outputs) != (n_inputs, n_outputs):
+        raise ValueError(f"start must be a ReLUNetwork of {n_inputs} inputs and {n_outputs} outputs, got {start!r}")
+
+
 def in_standard_units(loss: Loss, units: Standardisation) -> Loss:
     """The loss of targets that are divided by their scale."""
     return Huber(loss.delta / float(np.mean(units.y_scale))) if isinstance(loss, Huber) else loss
 
 
-def as_targets(y: Array, loss: Loss) -> Array:
-    """Targets (N, m) as a loss wants them."""
-    if not isinstance(loss, CLASSIFICATION):
-        return y.reshape(len(y), -1)
+def as_targets(y: Array, loss: Loss, n_outputs: int | None = None) -> Array:
+    """Targets (N, m) as a loss wants them; of a network of `n_outputs` outputs where it is given."""
     if isinstance(loss, Softmax) and y.ndim == 1:
-        return one_hot(y)
-    outside = (y < 0.0) | (y > 1.0)
-    if outside.any():
-        row = int(np.argwhere(outside)[0][0])
-        raise ValueError(f"y has {y[row]!r} at row {row}; this loss wants classes 0 and 1, or shares between them")
-    return y.reshape(len(y), -1)
+        return one_hot(y, n_outputs)
+    targets = y.reshape(len(y), -1)
+    if n_outputs is not None and targets.shape[1] != n_outputs:
+        raise ValueError(f"y must have {n_outputs} columns, one for each output, got {targets.shape[1]}")
+    if not isinstance(loss, CLASSIFICATION):
+        _check(targets, np.abs(targets) > LARGEST, "its square is beyond float64, rescale y")
+        return targets
+    _check(targets, (targets < 0.0) | (targets > 1.0), "this loss wants classes 0 and 1, or shares between them")
+    if isinstance(loss, Softmax):
+        total = targets.sum(axis=1, keepdims=True)
+        _check(total, np.abs(total - 1.0) > 1e-6, "as the sum of the class shares, which must be 1")
+    return targets
 
 
-def one_hot(labels: Array) -> Array:
-    """Rows of the identity for labels 0 … m − 1."""
-    wrong = (labels < 0) | (labels != np.round(labels))
+def one_hot(labels: Array, n_classes: int | None = None) -> Array:
+    """Rows of the identity for labels 0 … n_classes − 1; by default as many as the largest label asks for."""
+    highest = MOST_CLASSES if n_classes is None else n_classes
+    wrong = (labels < 0) | (labels != np.round(labels)) | (labels >= highest)
+    _check(labels[:, None], wrong[:, None], f"softmax wants labels 0, 1, 2, … below {highest}, or rows of class shares")
+    return np.eye(int(labels.max()) + 1 if n_classes is None else n_classes)[labels.astype(np.intp)]
+
+
+def _check(values: Array, wrong: NDArray[np.bool_], remedy: str) -> None:
+    """Raise a ValueError naming the first of `values` that is wrong."""
     if wrong.any():
-        row = int(np.argmax(wrong))
-        raise ValueError(f"y has {labels[row]:g} at row {row}; softmax wants labels 0, 1, 2, … or rows of class shares")
-    return np.eye(int(labels.max()) + 1)[labels.astype(np.intp)]
+        row, column = np.argwhere(wrong)[0]
+        raise ValueError(f"y has {values[row, column]:g} at row {row}; {remedy}")
 
 
 def as_weights(sample_weight: ArrayLike | None, n_rows: int) -> Array:
