@@ -128,7 +128,9 @@ class Model:
         """The same function with ‖u_k‖ = ‖v_k‖, so that a ridge on both costs least; one output stays as it is."""
         if self.n_outputs == 1 or self.n_neurons == 0:
             return self
-        factor = np.sqrt(np.linalg.norm(self.V, axis=1) / np.linalg.norm(self.U, axis=1))[:, None]
+        incoming, outgoing = np.linalg.norm(self.U, axis=1), np.linalg.norm(self.V, axis=1)
+        alive = (incoming > 0.0) & (outgoing > 0.0)
+        factor = np.sqrt(np.where(alive, outgoing, 1.0) / np.where(alive, incoming, 1.0))[:, None]
         return Model(self.U * factor, self.V / factor, self.A)
 
     def cleaned(self, ever_on: NDArray[np.bool_], ever_off: NDArray[np.bool_], affine: bool = True) -> Model:
