@@ -21,17 +21,14 @@ def describe(
     outputs: Sequence[str] | None,
     digits: int,
 ) -> str:
-    """Write `ReLUNetwork.describe`: the affine part, then one sentence a neuron, the steepest first."""
+    """Write `ReLUNetwork.describe`: the affine part, then one sentence a neuron, in the order of its arrays."""
     names = _labels(names, network.n_inputs, "names", "x" if network.n_inputs == 1 else "x{}")
     outputs = _labels(outputs, network.n_outputs, "outputs", "f" if network.n_outputs == 1 else "f{}")
     words = _Words(names, outputs, dict(units or {}), digits)
     unknown = sorted(set(words.units) - {*names, *outputs})
     if unknown:
         raise ValueError(f"units has {unknown[0]!r}, which is neither an input nor an output; the inputs are {names}")
-    effective = np.abs(network.input_weights).max(axis=1, initial=0.0) * np.abs(network.output_weights).max(
-        axis=1, initial=0.0
-    )
-    order = [int(k) for k in np.argsort(-effective, kind="stable") if network.active[k]]
+    order = np.flatnonzero(network.active)
     constants = network.output_weights[~network.active].T @ np.maximum(network.biases[~network.active], 0.0)
     lines = [
         words.affine(outputs[c], network.slope[:, c], float(network.intercept[c] + constants[c]))

@@ -255,7 +255,7 @@ class ReLUNetwork:
         outputs: Sequence[str] | None = None,
         digits: int = 4,
     ) -> str:
-        """Write the network in sentences: the affine part, then a sentence a neuron, the steepest first.
+        """Write the network in sentences: the affine part, then a sentence for each active neuron, in order.
 
         Parameters
         ----------
@@ -282,8 +282,8 @@ class ReLUNetwork:
         >>> f = ReLUNetwork([[1.0, 0.0], [-2.0, 4.0]], [-50.0, 6.0], [0.2, -1.0], slope=[0.0, 3.0], intercept=7.0)
         >>> print(f.describe(["age", "dose"], {"age": "yr"}, ["pressure"]))
         pressure = 7 + 3 dose
-        1. Where 0.5 age - dose < 1.5, pressure falls by 4 per unit beyond.
-        2. Above age = 50 yr, pressure rises by 0.2 per yr.
+        1. Above age = 50 yr, pressure rises by 0.2 per yr.
+        2. Where 0.5 age - dose < 1.5, pressure falls by 4 per unit beyond.
         """
         from reluctant.description import describe
 

@@ -1,7 +1,8 @@
-"""Figures of solutions."""
+"""Figures of solutions, paths and networks."""
 
 from __future__ import annotations
 
 from reluctant.report.figures import plot_fit, save_figure
+from reluctant.report.networks import plot_neurons, plot_partial, plot_path
 
-__all__ = ["plot_fit", "save_figure"]
+__all__ = ["plot_fit", "plot_neurons", "plot_partial", "plot_path", "save_figure"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from reluctant.report.style import BAND, DATA, FUNCTION, GREY, KNOT, STYLE
 from reluctant.solution import Solution
 from reluctant.validation import check_table
 
@@ -19,10 +20,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-# The palette of Okabe and Ito (2008), which colour-blind readers can tell apart.
-_DATA, _FUNCTION, _KNOT, _BAND = "#56B4E9", "#000000", "#D55E00", "#009E73"
-_GREY = "#666666"
-
 _COLUMNS = 1200
 """Bins along x when many points are thinned; more than a figure has pixels to show them."""
 
@@ -31,19 +28,6 @@ _LARGEST = 1e307
 
 _FEW_KNOTS = 60
 """Up to this many knots each is drawn with a marker and a line down to the residuals."""
-
-_STYLE = {
-    "font.family": "DejaVu Sans",
-    "font.size": 10.5,
-    "axes.edgecolor": _GREY,
-    "axes.linewidth": 0.8,
-    "xtick.color": _GREY,
-    "ytick.color": _GREY,
-    "xtick.labelcolor": "black",
-    "ytick.labelcolor": "black",
-    "svg.hashsalt": "reluctant",
-    "agg.path.chunksize": 20000,
-}
 
 
 def plot_fit(
@@ -94,7 +78,7 @@ def plot_fit(
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(8, 5.4), layout="constrained")
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(2.4, 1), gridspec_kw={"hspace": 0.04})
         _draw_fit(top, solution, x, y)
@@ -132,7 +116,7 @@ def save_figure(figure: Figure, path: str | PathLike[str]) -> None:
     metadata: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(
         Path(path).suffix[1:].lower(), {}
     )
-    with rc_context(_STYLE), warnings.catch_warnings():
+    with rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(path, dpi=150, metadata=metadata)
 
@@ -146,7 +130,7 @@ def _draw_fit(axes: Axes, solution: Solution, x: Array, y: Array) -> None:
         y[kept],
         "o",
         markersize=_marker_size(len(kept)),
-        color=_DATA,
+        color=DATA,
         markeredgewidth=0,
         rasterized=True,
         label=_count(len(x), "data point"),
@@ -155,14 +139,14 @@ def _draw_fit(axes: Axes, solution: Solution, x: Array, y: Array) -> None:
     corners = np.concatenate([x[:1], inside, x[-1:]])
     values = function(corners)
     drawn = thinned(corners, values)
-    axes.plot(corners[drawn], values[drawn], color=_FUNCTION, linewidth=1.3, label="function")
+    axes.plot(corners[drawn], values[drawn], color=FUNCTION, linewidth=1.3, label="function")
     if 0 < len(function.knots) <= _FEW_KNOTS:
         axes.plot(
             function.knots,
             function.values,
             "o",
             markersize=6,
-            color=_KNOT,
+            color=KNOT,
             markerfacecolor="none",
             markeredgewidth=1.5,
             label=_count(function.n_knots, "knot"),
@@ -173,23 +157,23 @@ def _draw_fit(axes: Axes, solution: Solution, x: Array, y: Array) -> None:
 def _draw_residuals(axes: Axes, x: Array, residual: Array, band: Array | None) -> None:
     if band is not None:
         kept = thinned(x, band)
-        axes.fill_between(x[kept], -band[kept], band[kept], color=_BAND, alpha=0.15, linewidth=0)
+        axes.fill_between(x[kept], -band[kept], band[kept], color=BAND, alpha=0.15, linewidth=0)
         constant = band.min() == band.max()
         label = f"tolerance ±{band[0]:g}" if constant else "tolerance"
-        axes.plot(x[kept], band[kept], color=_BAND, linewidth=1, label=label)
-        axes.plot(x[kept], -band[kept], color=_BAND, linewidth=1)
+        axes.plot(x[kept], band[kept], color=BAND, linewidth=1, label=label)
+        axes.plot(x[kept], -band[kept], color=BAND, linewidth=1)
         axes.legend(frameon=False, loc="upper right", bbox_to_anchor=(1, 1.2), borderaxespad=0)
-    axes.axhline(0, color=_GREY, linewidth=0.8)
+    axes.axhline(0, color=GREY, linewidth=0.8)
     kept = thinned(x, residual)
     size = 0.7 * _marker_size(len(kept))
-    axes.plot(x[kept], residual[kept], "o", markersize=size, color=_DATA, markeredgewidth=0, rasterized=True)
+    axes.plot(x[kept], residual[kept], "o", markersize=size, color=DATA, markeredgewidth=0, rasterized=True)
 
 
 def _draw_knot_lines(panels: tuple[Axes, ...], knots: Array) -> None:
     if len(knots) <= _FEW_KNOTS:
         for axes in panels:
             for knot in knots:
-                axes.axvline(knot, color=_KNOT, linewidth=0.6, alpha=0.35, zorder=0)
+                axes.axvline(knot, color=KNOT, linewidth=0.6, alpha=0.35, zorder=0)
 
 
 def thinned(x: Array, y: Array, n_bins: int = _COLUMNS) -> NDArray[np.intp]:

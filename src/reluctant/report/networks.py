@@ -1,0 +1,251 @@
+"""Figures of networks for noisy tables: error against size, the neurons, the effect of one input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reluctant.network import ReLUNetwork
+from reluctant.report.style import BAND, DATA, FUNCTION, GREY, KNOT, STYLE
+from reluctant.validation import as_floats, check_integer
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Array = NDArray[np.float64]
+
+LINES = 40
+"""Rows whose own curve is drawn behind the mean in a partial plot."""
+GRID = 200
+"""Points along the input of a partial plot."""
+ROWS = 2000
+"""Rows averaged over in a partial plot."""
+
+
+def plot_path(path: Any) -> Figure:
+    """Draw loss against size: on the training rows and, where it was cross-validated, on the others.
+
+    Parameters
+    ----------
+    path : SizePath or the `path_` of a fitted estimator
+        What is to be drawn.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Bound to no window; `save_figure` writes it.
+
+    Raises
+    ------
+    ValueError
+        If `path` is None, as `path_` is where the size was not chosen along a path.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from reluctant import size_path
+    >>> x = np.linspace(-1, 1, 100)[:, None]
+    >>> figure = plot_path(size_path(x, np.abs(x[:, 0]), random_state=0))
+    >>> figure.axes[0].get_xlabel()
+    'parameters'
+    """
+    if path is None:
+        raise ValueError("path is None: this estimator was given alpha or tolerance and traced no path of sizes")
+    with _panels((8, 4.2)) as (figure, panels):
+        axes = panels[0, 0]
+        sizes, validation = np.asarray(path.sizes), getattr(path, "validation_loss", None)
+        axes.plot(sizes, path.training_loss, "o-", color=DATA, markersize=3.5, linewidth=1.2, label="training rows")
+        if validation is not None:
+            error = path.validation_error
+            axes.fill_between(sizes, validation - error, validation + error, color=BAND, alpha=0.15, linewidth=0)
+            axes.plot(sizes, validation, "o-", color=BAND, markersize=3.5, linewidth=1.2, label="validation rows")
+            chosen = sizes[path.chosen]
+            axes.axvline(chosen, color=KNOT, linewidth=1.2, label=f"chosen: {chosen} parameters")
+        axes.set_xscale("log")
+        axes.set_xlabel("parameters")
+        axes.set_ylabel("mean loss")
+        axes.legend(frameon=False)
+        _plain_ticks(axes)
+    return figure
+
+
+def plot_neurons(network: ReLUNetwork, X: ArrayLike | None = None, names: Sequence[str] | None = None) -> Figure:
+    """Draw the effective weights v_k w_k as a table: a row a neuron, a column an input, blank where a weight is zero.
+
+    Parameters
+    ----------
+    network : ReLUNetwork
+        One output.
+    X : array_like, shape (N, d), optional
+        Data; weights are then multiplied by the deviations of their inputs, which makes them comparable.
+    names : sequence of str, optional
+        Names of the inputs.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If the network has several outputs, or names or columns do not fit it.
+
+    Examples
+    --------
+    >>> figure = plot_neurons(ReLUNetwork([[1.0, 0.0], [2.0, -1.0]], [0.0, 1.0], [1.0, -1.0]))
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['1', '-2', '1']
+    """
+    _check_one_output(network)
+    labels = _names(names, network.n_inputs)
+    scale = np.ones(network.n_inputs) if X is None else _inputs(X, network).std(axis=0)
+    weights = np.vstack([network.slope[:, 0] * scale, network.output_weights * network.input_weights * scale])
+    rows = ["affine", *(f"neuron {k + 1}" for k in range(len(network.biases)))]
+    shown = np.flatnonzero(weights.any(axis=0))
+    weights, labels = weights[:, shown], [labels[j] for j in shown]
+    if not weights[0].any():
+        weights, rows = weights[1:], rows[1:]
+    height, width = 1.3 + 0.32 * len(rows), max(4.0, 2.0 + 0.75 * len(labels))
+    with _panels((width, height)) as (figure, panels):
+        axes = panels[0, 0]
+        largest = float(np.abs(weights).max(initial=0.0)) or 1.0
+        drawn = np.ma.masked_equal(weights, 0.0)
+        axes.imshow(drawn, cmap="PuOr", vmin=-largest, vmax=largest, aspect="auto")
+        for (i, j), value in np.ndenumerate(weights):
+            if value:
+                colour = "white" if abs(value) > 0.6 * largest else "black"
+                axes.text(j, i, f"{value:.2g}", ha="center", va="center", fontsize=9, color=colour)
+        axes.set_xticks(range(len(labels)), labels, rotation=40 if len(labels) > 6 else 0, parse_math=False)
+        axes.set_yticks(range(len(rows)), rows)
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        unit = "effective weight" if X is None else "effective weight times the deviation of the input"
+        axes.set_title(unit, loc="left", fontsize=11)
+    return figure
+
+
+def plot_partial(
+    network: ReLUNetwork, X: ArrayLike, inputs: Sequence[int] | None = None, names: Sequence[str] | None = None
+) -> Figure:
+    """Draw the mean prediction as one input moves and all others stay as they are in the rows of X.
+
+    Parameters
+    ----------
+    network : ReLUNetwork
+        One output.
+    X : array_like, shape (N, d)
+        Rows to average over; at most 2,000, evenly spaced ones of more, are used.
+    inputs : sequence of int, optional
+        Which inputs; all that the network uses by default.
+    names : sequence of str, optional
+        Names of the inputs.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One panel an input: the mean in black, some rows in grey, the data along the bottom.
+
+    Raises
+    ------
+    ValueError
+        If the network has several outputs or uses no input, or names, columns or inputs do not fit it.
+
+    Notes
+    -----
+    This is Friedman's partial dependence (2001); grey curves are individual conditional expectations.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.random.default_rng(0).uniform(-1, 1, (50, 2))
+    >>> figure = plot_partial(ReLUNetwork([[1.0, 0.0]], [0.0], [1.0]), X, names=["a", "b"])
+    >>> [axes.get_xlabel() for axes in figure.axes]
+    ['a']
+    """
+    _check_one_output(network)
+    labels = _names(names, network.n_inputs)
+    rows = _inputs(X, network)
+    rows = rows[:: max(1, -(-len(rows) // ROWS))]
+    used = network.input_weights[network.active].any(axis=0) | network.slope.any(axis=1)
+    chosen = np.flatnonzero(used) if inputs is None else np.array([check_integer(i, "inputs", low=0) for i in inputs])
+    if chosen.size == 0:
+        raise ValueError("the network uses no input; there is nothing to draw")
+    if chosen.max() >= network.n_inputs:
+        raise ValueError(f"inputs has {chosen.max()}, but the network has inputs 0 to {network.n_inputs - 1}")
+    columns = min(3, len(chosen))
+    n_lines = -(-len(chosen) // columns)
+    with _panels((3.1 * columns + 0.6, 2.6 * n_lines), n_lines, columns) as (figure, grid):
+        panels = grid.ravel()
+        for axes, j in zip(panels, chosen):
+            _draw_partial(axes, network, rows, int(j))
+            axes.set_xlabel(labels[j], parse_math=False)
+        for axes in panels[len(chosen) :]:
+            axes.remove()
+        low = min(axes.get_ylim()[0] for axes in panels[: len(chosen)])
+        high = max(axes.get_ylim()[1] for axes in panels[: len(chosen)])
+        for i, axes in enumerate(panels[: len(chosen)]):
+            axes.set_ylim(low, high)
+            if i % columns == 0:
+                axes.set_ylabel("prediction")
+    return figure
+
+
+def _draw_partial(axes: Axes, network: ReLUNetwork, rows: Array, j: int) -> None:
+    grid = np.linspace(rows[:, j].min(), rows[:, j].max(), GRID)
+    curves = np.empty((len(rows), GRID))
+    for i, value in enumerate(grid):
+        moved = rows.copy()
+        moved[:, j] = value
+        curves[:, i] = network(moved)
+    axes.plot(grid, curves[:: max(1, len(rows) // LINES)].T, color=GREY, linewidth=0.5, alpha=0.35)
+    axes.plot(grid, curves.mean(axis=0), color=FUNCTION, linewidth=1.8)
+    ticks = np.quantile(rows[:, j], np.linspace(0, 1, min(len(rows), 101)))
+    axes.plot(ticks, np.zeros_like(ticks), "|", color=DATA, transform=axes.get_xaxis_transform(), markersize=8)
+
+
+@contextmanager
+def _panels(size: tuple[float, float], rows: int = 1, columns: int = 1) -> Iterator[tuple[Figure, Any]]:
+    """A figure in the house style and its axes, (rows, columns) of them, without a frame on top and right."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context(STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False)
+        for one in axes.flat:
+            one.spines[["top", "right"]].set_visible(False)
+        yield figure, axes
+
+
+def _plain_ticks(axes: Axes) -> None:
+    """Sizes as 10, 20, 50, … instead of powers."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _check_one_output(network: ReLUNetwork) -> None:
+    if network.n_outputs != 1:
+        raise ValueError(f"only networks of one output are drawn; this one has {network.n_outputs}")
+
+
+def _names(names: Sequence[str] | None, n_inputs: int) -> list[str]:
+    if names is None:
+        return [f"x{j}" for j in range(n_inputs)]
+    if len(names) != n_inputs:
+        raise ValueError(f"names must hold {n_inputs} names, got {len(names)}")
+    return [str(name) for name in names]
+
+
+def _inputs(X: ArrayLike, network: ReLUNetwork) -> Array:
+    rows = as_floats(X, "X")
+    if rows.ndim != 2 or rows.shape[1] != network.n_inputs or len(rows) == 0:
+        raise ValueError(f"X must be a table of {network.n_inputs} columns, got an array of shape {rows.shape}")
+    return rows

@@ -1,0 +1,68 @@
+"""Figures of networks: what is drawn is what the network holds."""
+
+import numpy as np
+import pytest
+
+from reluctant import ReLUNetwork, size_path
+from reluctant.report import plot_neurons, plot_partial, plot_path, save_figure
+
+
+@pytest.fixture
+def network():
+    return ReLUNetwork([[1.0, 0.0, 0.0], [2.0, 0.0, -1.0]], [0.0, 1.0], [1.0, -1.0], [0.0, 0.0, 3.0], 2.0)
+
+
+def test_path_is_drawn_as_it_is():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, (100, 2))
+    path = size_path(X, np.abs(X[:, 0]), random_state=0)
+    axes = plot_path(path).axes[0]
+    np.testing.assert_array_equal(axes.lines[0].get_xdata(), path.sizes)
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), path.training_loss)
+
+
+def test_estimator_without_a_path_has_none_to_draw():
+    with pytest.raises(ValueError, match="traced no path"):
+        plot_path(None)
+
+
+def test_neurons_show_every_nonzero_weight_and_only_inputs_in_use(network):
+    axes = plot_neurons(network, names=["a", "b", "c"]).axes[0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["a", "c"]
+    assert sorted(text.get_text() for text in axes.texts) == ["-2", "1", "1", "3"]
+
+
+def test_neurons_scaled_by_data_are_multiplied_by_deviations(network):
+    X = np.random.default_rng(0).standard_normal((50, 3)) * [1.0, 1.0, 10.0]
+    drawn = plot_neurons(network, X).axes[0].images[0].get_array()
+    np.testing.assert_allclose(np.asarray(drawn)[0, 1], 3.0 * X[:, 2].std())
+
+
+def test_partial_plot_is_the_mean_over_the_rows(network):
+    X = np.random.default_rng(1).standard_normal((30, 3))
+    figure = plot_partial(network, X, names=["a", "b", "c"])
+    assert [axes.get_xlabel() for axes in figure.axes] == ["a", "c"]
+    mean = next(line for line in figure.axes[0].lines if line.get_color() == "#000000")
+    for value, drawn in zip(mean.get_xdata()[::50], mean.get_ydata()[::50]):
+        moved = np.column_stack([np.full(30, value), X[:, 1:]])
+        assert drawn == pytest.approx(network(moved).mean(), rel=1e-12)
+
+
+def test_figures_are_written(network, tmp_path):
+    X = np.random.default_rng(1).standard_normal((30, 3))
+    for figure in (plot_neurons(network, X), plot_partial(network, X)):
+        save_figure(figure, tmp_path / "figure.png")
+        save_figure(figure, tmp_path / "figure.svg")
+        assert (tmp_path / "figure.png").stat().st_size > 5000
+
+
+def test_what_cannot_be_drawn_is_refused(network):
+    X = np.zeros((3, 3))
+    with pytest.raises(ValueError, match="one output"):
+        plot_neurons(ReLUNetwork([[1.0]], [0.0], [[1.0, 1.0]]))
+    with pytest.raises(ValueError, match="X must be a table of 3 columns"):
+        plot_partial(network, np.zeros((3, 2)))
+    with pytest.raises(ValueError, match="inputs has 7"):
+        plot_partial(network, X, [7])
+    with pytest.raises(ValueError, match="uses no input"):
+        plot_partial(ReLUNetwork(np.zeros((0, 3)), np.zeros(0), np.zeros((0, 1))), X)
