@@ -122,6 +122,19 @@ def test_zeros_of_a_start_stay_zero():
     assert np.mean((runs.networks[0](X) - y) ** 2) < np.mean((start(X) - y) ** 2)
 
 
+def test_a_run_that_diverges_keeps_its_last_finite_state_and_the_others_go_on():
+    rng = np.random.default_rng(0)
+    X, y = rng.uniform(-1, 1, (9, 2)), rng.uniform(-1, 1, 9)
+    wild, tame = (ReLUNetwork([[s, s], [s, -s]], [s, s], [s, s]) for s in (1e16, 0.5))
+    settings = {"n_neurons": 4, "alpha": 0.01, "epochs": 40, "learning_rate": 0.01, "record_every": 1}
+    with pytest.warns(UserWarning, match=r"loss of runs \[0\] was not finite in epoch 1"):
+        runs = train_restarts(X, y, restarts=2, start=[wild, tame], **settings)
+    alone = train_restarts(X, y, restarts=1, start=[tame], **settings)
+    np.testing.assert_allclose(runs.networks[0].input_weights, wild.balanced().input_weights, rtol=1e-6)
+    np.testing.assert_allclose(runs.networks[1](X), alone.networks[0](X), rtol=1e-4, atol=1e-6)
+    assert runs.best(mse=1.0) == 1
+
+
 def test_weight_decay_is_that_of_adamw():
     X, y = torch.rand(8, 2, dtype=torch.float64), torch.rand(8, dtype=torch.float64)
     runs = train_restarts(

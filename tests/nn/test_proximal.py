@@ -266,6 +266,33 @@ def test_weights_that_move_in_memory_are_still_shrunk():
     assert (after < before).any()
 
 
+def test_gradient_scaling_and_autocast_leave_exact_zeros_and_a_small_loss():
+    module = one_hidden_layer(K=20, dtype=torch.float32)
+    X = torch.rand(30, 3, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    y = X[:, :1].abs()
+    optimizer = ReweightedL1(torch.optim.Adam(module.parameters(), lr=0.01), module, p=0.5, alpha=0.02)
+    scaler = torch.amp.GradScaler("cpu")
+    for step in range(300):
+        optimizer.zero_grad()
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            loss = (module(X) - y).square().mean()
+        scaler.scale(loss * (torch.inf if step == 50 else 1)).backward()  # an overflow, which skips its step
+        scaler.step(optimizer)
+        scaler.update()
+    assert optimizer.steps == 299
+    assert 0 < optimizer.remove_dead() < 20
+    assert float(loss.detach()) < 5e-3
+
+
+def test_bfloat16_weights_get_exact_zeros_and_stay_finite():
+    module = one_hidden_layer(K=20, dtype=torch.bfloat16)
+    X, y = (a.bfloat16() for a in data(N=30))
+    optimizer = ReweightedL1(torch.optim.Adam(module.parameters(), lr=0.01), module, p=0.5, alpha=0.05)
+    train(module, optimizer, X, y, 200)
+    assert optimizer.remove_dead() > 0
+    assert all(q.isfinite().all() for q in module.parameters())
+
+
 def test_hooks_run_before_and_after_the_whole_step():
     module, seen = one_hidden_layer(), []
     optimizer = ReweightedL1(torch.optim.SGD(module.parameters(), lr=0.1), module, p=1.0, alpha=1e3, warmup_steps=0)
@@ -283,6 +310,8 @@ def test_bad_input_is_refused_in_words():
         ReweightedL1(adam, module, p=0, alpha=1.0)
     with pytest.raises(ValueError, match="alpha must be at least 0"):
         ReweightedL1(adam, module, p=0.5, alpha=-1.0)
+    with pytest.raises(ValueError, match=r"p must .* in \(0, 1\]"):
+        ReweightedL1(adam, module, p=0.5, alpha=1.0).p = 0.0
     with pytest.raises(ValueError, match="LBFGS"):
         ReweightedL1(torch.optim.LBFGS(module.parameters()), module, p=0.5, alpha=1.0)
     with pytest.raises(ValueError, match="no Linear -> ReLU -> Linear"):

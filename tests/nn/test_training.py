@@ -116,6 +116,12 @@ def test_bad_input_is_refused_in_words():
         fit_network(X, y, alpha=1, loss="cubic")
     with pytest.raises(ValueError, match=r"y must be 0 or 1 for loss='logistic', got \[.*\] at row 0"):
         fit_network(X, y, alpha=1, loss="logistic")
+    with pytest.raises(ValueError, match="random_state must be an integer"):
+        fit_network(X, y, alpha=1, random_state=None)
+    with pytest.raises(ValueError, match="patience must be an integer of at least 1"):
+        fit_network(X, y, alpha=1, patience=0, validation=(X, y))
+    with pytest.raises(ValueError, match=r"validation must be a pair"):
+        fit_network(X, y, alpha=1, validation=5)
     with pytest.raises(ValueError, match="patience needs validation"):
         fit_network(X, y, alpha=1, patience=3)
     y[17] = np.nan

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -138,6 +139,11 @@ def train_restarts(
     ValueError
         If an argument is out of range, or a network to start from does not fit.
 
+    Warns
+    -----
+    UserWarning
+        If the loss of a run stops being finite. It keeps the state of the last record where it was.
+
     Examples
     --------
     >>> x, y = [-2, -1, 0, 1, 2, 3], [0, 0, 1, 1, 0, 0]
@@ -152,8 +158,16 @@ def train_restarts(
         for value, name in ((n_neurons, "n_neurons"), (restarts, "restarts"), (epochs, "epochs"))
     )
     learning_rate = check_number(learning_rate, "learning_rate", strict=True)
-    ps = [check_p(float(value), zero=False) for value in np.atleast_1d(np.asarray(p))]
-    alphas = [check_number(float(value), "alpha") for value in np.atleast_1d(np.asarray(alpha))]
+    warmup_steps, compact_every, random_state = (
+        check_integer(value, name, low=0)
+        for value, name in (
+            (warmup_steps, "warmup_steps"),
+            (compact_every, "compact_every"),
+            (random_state, "random_state"),
+        )
+    )
+    ps = [check_p(value, zero=False) for value in _listed(p, "p")]
+    alphas = [check_number(value, "alpha") for value in _listed(alpha, "alpha")]
     if 0.0 in alphas and any(alphas):
         raise ValueError("alpha = 0 must be trained on its own, without other values")
     seeds = range(random_state, random_state + restarts)
@@ -177,9 +191,9 @@ def train_restarts(
         check_number(weight_decay, "weight_decay"),
     )
     rows = len(X) if batch_size is None else min(len(X), check_integer(batch_size, "batch_size", low=1))
-    every = record_every or max(1, epochs // 100)
+    every = max(1, epochs // 100) if record_every is None else check_integer(record_every, "record_every", low=1)
     count_above = check_number(count_above, "count_above")
-    history = []
+    history: list[Record] = []
     for epoch in range(1, epochs + 1):
         for batch in _batches(len(X), rows, [random_state, epoch]):
             stack.step(batch, shrink=any(alphas) and stack.steps >= warmup_steps)
@@ -187,7 +201,22 @@ def train_restarts(
             stack.compact()
         if epoch % every == 0 or epoch & (epoch - 1) == 0 or epoch == epochs:
             history.append(stack.record(epoch, count_above, rows))
+            lost = stack.retire(history)
+            if lost:
+                warnings.warn(
+                    f"the loss of runs {lost} was not finite in epoch {epoch}; they stop with their last recorded "
+                    "state, try a smaller learning_rate",
+                    UserWarning,
+                    stacklevel=2,
+                )
     return Restarts(np.array([g[2] for g in grid]), stack.p, stack.alpha, stack.networks(), history)
+
+
+def _listed(value: float | Sequence[float], name: str) -> list[float]:
+    values = np.atleast_1d(np.asarray(value)).tolist()
+    if not values:
+        raise ValueError(f"{name} must have at least one value, got none")
+    return values
 
 
 def _batches(N: int, size: int, seed: list[int]) -> Iterator[Tensor | None]:
@@ -239,6 +268,8 @@ class Stack:
         self.inputs = torch.column_stack([X, X.new_ones(len(X))])  # X̄, shape (N, d + 1)
         self.targets = y.reshape(len(X), -1).T.contiguous()  # (m, N)
         self.p, self.alpha, self.steps = p, alpha, 0
+        self._good = theta.clone()  # the last recorded state
+        self._retired: dict[int, ReLUNetwork] = {}
         self.n_counted = X.shape[1] + int(counts_bias)
         self.theta = torch.nn.Parameter(theta.clone(), requires_grad=False)
         fused = theta.device.type in ("cpu", "cuda")
@@ -330,11 +361,36 @@ class Stack:
         return Record(epoch, mse.double().cpu().numpy(), neurons.cpu().numpy(), parameters.cpu().numpy())
 
     @torch.no_grad()
+    def retire(self, history: list[Record]) -> list[int]:
+        """Stop the runs whose error is not finite with their state of the record before; returns their numbers.
+
+        Their weights become zero, which no gradient moves, and the last record of `history` repeats the one before.
+        """
+        last = history[-1]
+        lost = [r for r in np.flatnonzero(~np.isfinite(last.mse)).tolist() if r not in self._retired]
+        for r in lost:
+            self._retired[r] = self._network(self._good[r])
+            for tensor in (self.theta.data, *self._moments()):
+                tensor[r] = 0.0
+        for r in self._retired:
+            for field_name in ("mse", "n_neurons", "n_parameters") if len(history) > 1 else ():
+                getattr(last, field_name)[r] = getattr(history[-2], field_name)[r]
+        self._good = self.theta.data.clone()
+        return lost
+
+    def _moments(self) -> list[Tensor]:
+        state = self.optimizer.state[self.theta]
+        return [state["exp_avg"], state["exp_avg_sq"]]
+
     def networks(self) -> list[ReLUNetwork]:
         """Every network, its dead neurons left out."""
-        theta, alive = self.theta.double().cpu().numpy(), self.alive().cpu().numpy()
+        return [self._retired.get(r) or self._network(theta) for r, theta in enumerate(self.theta.data)]
+
+    def _network(self, theta: Tensor) -> ReLUNetwork:
         d = self.inputs.shape[1] - 1
-        return [ReLUNetwork(t[a, :d], t[a, d], t[a, d + 1 :]) for t, a in zip(theta, alive)]
+        alive = theta[:, : d + 1].any(dim=1) & theta[:, d + 1 :].any(dim=1)
+        rows = theta[alive].double().cpu().numpy()
+        return ReLUNetwork(rows[:, :d], rows[:, d], rows[:, d + 1 :])
 
 
 def _runs_of_equal(rows: Array) -> list[tuple[int, int]]:

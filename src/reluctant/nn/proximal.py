@@ -103,8 +103,7 @@ class ReweightedL1(Optimizer):
         ramp_steps: int = 0,
         step: Step = "reweighted",
     ) -> None:
-        self.p = check_p(p, zero=False)
-        self.alpha = check_number(alpha, "alpha")
+        self.p, self.alpha = p, alpha
         self.warmup_steps = check_integer(warmup_steps, "warmup_steps", low=0)
         self.ramp_steps = check_integer(ramp_steps, "ramp_steps", low=0)
         if step not in ("reweighted", "prox"):
@@ -117,6 +116,24 @@ class ReweightedL1(Optimizer):
         self.optimizer = optimizer
         self._blocks = [(PairStep(pair, pair.counts_bias(bias)), _group_of(pair, optimizer)) for pair in pairs]
         super().__setstate__({})  # the hooks of Optimizer, but not its own groups and state
+
+    @property
+    def p(self) -> float:
+        """Exponent of the path norm."""
+        return self._p
+
+    @p.setter
+    def p(self, value: float) -> None:
+        self._p = check_p(value, zero=False)
+
+    @property
+    def alpha(self) -> float:
+        """Weight of the path norm."""
+        return self._alpha
+
+    @alpha.setter
+    def alpha(self, value: float) -> None:
+        self._alpha = check_number(value, "alpha")
 
     # What belongs to the wrapped optimiser is read and written there.
 

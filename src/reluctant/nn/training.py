@@ -164,8 +164,12 @@ def fit_network(
         for value, name in ((n_neurons, "n_neurons"), (epochs, "epochs"), (checkpoint_every, "checkpoint_every"))
     )
     learning_rate = check_number(learning_rate, "learning_rate", strict=True)
+    random_state = check_integer(random_state, "random_state", low=0)
     if patience is not None and validation is None:
         raise ValueError("patience needs validation data; give validation=(X, y)")
+    patience = None if patience is None else check_integer(patience, "patience", low=1)
+    if validation is not None and not (isinstance(validation, tuple | list) and len(validation) == 2):
+        raise ValueError(f"validation must be a pair (X, y), got {type(validation).__name__}")
     if resume and checkpoint is None:
         raise ValueError("resume needs the path of a checkpoint")
     rows = Rows.checked(X, y, check_loss(loss), ("X", "y"))
