@@ -22,7 +22,6 @@ from reluctant.regression.losses import (
 
 SMOOTH = [Squared(), Logistic(), Softmax()]
 KINKED = [Absolute(), Quantile(0.2), Huber(0.7), Hinge()]
-CLASSES = (Logistic, Softmax, Hinge)
 
 
 def rows_of(loss, seed, m=3):
@@ -93,7 +92,8 @@ def test_quadratic_model_lies_above_the_smoothed_kinked_losses(loss, seed, smoot
 def test_smoothed_values_lie_at_most_the_smoothing_below_the_loss(loss, seed):
     f, target = rows_of(loss, seed)
     gap = loss.values(f, target) - loss.values(f, target, 1e-3)
-    assert np.all(gap >= -1e-12) and np.all(gap <= 3 * 1e-3 + 1e-12)
+    assert np.all(gap >= -1e-12)
+    assert np.all(gap <= 3 * 1e-3 + 1e-12)
 
 
 def test_values_equal_those_of_scikit_learn():
@@ -137,12 +137,13 @@ def test_class_probabilities_sum_to_one(n_classes):
 
 @pytest.mark.parametrize("bad", ["mse", None, 3, Squared, object()])
 def test_unknown_losses_are_refused(bad):
-    with pytest.raises(ValueError, match="loss must be one of 'squared'.*got"):
+    with pytest.raises(ValueError, match=r"loss must be one of 'squared'.*got"):
         as_loss(bad)
 
 
 def test_names_and_objects_are_losses():
-    assert as_loss("huber") == Huber() and as_loss(Quantile(0.9)) == Quantile(0.9)
+    assert as_loss("huber") == Huber()
+    assert as_loss(Quantile(0.9)) == Quantile(0.9)
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0, -1.0, float("nan")])

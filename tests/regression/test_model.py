@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from regression.models import on_and_off, sparse_model
 
+from regression.models import on_and_off, sparse_model
 from reluctant.regression import model as model_module
 from reluctant.regression.losses import Huber
 from reluctant.regression.model import Model, Rows, Unknowns
@@ -43,7 +43,8 @@ def test_cleaned_is_the_same_function_at_the_data(shape):
     cleaned = model.cleaned(*on_and_off(model, inputs))
     assert_allclose(cleaned(inputs), model(inputs), atol=1e-12)
     on, off = on_and_off(cleaned, inputs)
-    assert on.all() and off.all()
+    assert on.all()
+    assert off.all()
     assert (cleaned.U[:, :-1] != 0).any(axis=1).all()
     without_affine = model.cleaned(*on_and_off(model, inputs), affine=False)
     assert_allclose(without_affine(inputs), model(inputs), atol=1e-12)

@@ -1,0 +1,136 @@
+"""Deletions against least squares solved again without the column."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from regression.models import sparse_model
+from reluctant.regression.gauss_newton import Problem, summed_loss
+from reluctant.regression.losses import Logistic, Softmax, Squared
+from reluctant.regression.model import Model, Rows
+from reluctant.regression.penalties import Ridge
+from reluctant.regression.starts import dense, forward
+from reluctant.regression.surgeon import _is_deletable, _Savings, _without_cheapest, backward
+
+
+def least_squares(X, y, columns, penalty):
+    """Objective and coefficients of ridge on the columns of X and a constant, the others zero."""
+    design = np.column_stack([X, np.ones(len(X))])
+    used = [*columns, X.shape[1]]
+    D = design[:, used]
+    theta = np.zeros(design.shape[1])
+    theta[used] = np.linalg.solve(D.T @ D + np.diag(penalty[used]), D.T @ y)
+    r = design @ theta - y
+    return 0.5 * r @ r + 0.5 * np.sum(penalty * theta**2), theta
+
+
+def linear_problem(seed, d=6, n_rows=30):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_rows, d)) @ rng.normal(size=(d, d))
+    y = X @ rng.normal(size=d) + rng.normal(size=n_rows)
+    penalty = np.append(np.full(d, 0.1), 0.01)
+    return X, y, penalty, Problem(Rows.of(X, y), Squared(), Ridge(1.0, 0.1, 0.01))
+
+
+def affine_model(theta):
+    return Model(np.zeros((0, len(theta))), np.zeros((0, 1)), theta[:, None])
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("n_deleted", [1, 4])
+def test_deletions_from_a_linear_model_equal_backward_elimination(seed, n_deleted):
+    X, y, penalty, problem = linear_problem(seed)
+    columns = list(range(6))
+    theta = least_squares(X, y, columns, penalty)[1]
+    for _ in range(n_deleted):
+        columns = min(
+            ([c for c in columns if c != gone] for gone in columns),
+            key=lambda left: least_squares(X, y, left, penalty)[0],
+        )
+    expected = least_squares(X, y, columns, penalty)[1]
+    shorter = _without_cheapest(affine_model(theta), problem, n_deleted)
+    assert_allclose(shorter.A[:, 0], expected, rtol=1e-6, atol=1e-8)
+    assert_array_equal(shorter.A[:, 0] == 0.0, expected == 0.0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_path_of_a_linear_model_is_backward_elimination(seed):
+    X, y, penalty, problem = linear_problem(seed)
+    columns = list(range(6))
+    stages = backward(affine_model(least_squares(X, y, columns, penalty)[1]), problem)
+    assert [stage.size for stage in stages] == [7, 6, 5, 4, 3, 2, 1]
+    for stage in stages:
+        objective, theta = least_squares(X, y, columns, penalty)
+        assert_allclose(stage.model.A[:, 0], theta, rtol=1e-4, atol=1e-6)
+        assert problem.objective(stage.model) == pytest.approx(objective)
+        if columns:
+            columns = min(
+                ([c for c in columns if c != gone] for gone in columns),
+                key=lambda left: least_squares(X, y, left, penalty)[0],
+            )
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 4), st.integers(1, 3), st.integers(1, 3), st.integers(0, 10**6))
+def test_savings_count_the_parameters_that_go(K, d, m, seed):
+    model = sparse_model(K, d, m, seed, live=True)
+    problem = Problem(Rows.of(np.zeros((1, d)), np.zeros((1, m))), Squared(), Ridge(1.0, 1.0, 1.0))
+    unknowns = problem.unknowns(model)
+    savings, free = _Savings(model, unknowns), _is_deletable(model, unknowns)
+    theta = unknowns.gather(model)
+    rng = np.random.default_rng(seed)
+    left = model.size
+    while free.any():
+        q = int(rng.choice(np.flatnonzero(free)))
+        left -= int(savings.counts[q])
+        gone = savings.delete(q)
+        theta[gone] = 0.0
+        free[gone] = False
+        shorter = unknowns.scatter(model, theta)
+        assert shorter.take(shorter.U.any(axis=1) & shorter.V.any(axis=1)).size == left
+    assert left == m
+
+
+def noisy_rows(loss, seed, n_rows=80, m=2):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_rows, 4))
+    hidden = np.maximum(X @ rng.normal(size=(4, 3)) + 0.5, 0.0)
+    y = hidden @ rng.normal(size=(3, m)) + 0.1 * rng.normal(size=(n_rows, m))
+    if isinstance(loss, Logistic):
+        y = (y > y.mean(axis=0)).astype(float)
+    if isinstance(loss, Softmax):
+        y = np.eye(m)[y.argmax(axis=1)]
+    return Rows.of(X, (y - y.mean(axis=0)) / y.std(axis=0) if isinstance(loss, Squared) else y)
+
+
+@pytest.mark.parametrize("loss", [Squared(), Logistic(), Softmax()])
+@pytest.mark.parametrize("m", [1, 3])
+@pytest.mark.parametrize("affine", [True, False])
+def test_path_falls_to_its_constants_in_sizes_its_models_have(loss, m, affine):
+    rows = noisy_rows(loss, 0, m=m)
+    problem = Problem(rows, loss, Ridge(0.1, 0.01, 1e-6), affine)
+    rng = np.random.default_rng(0)
+    start = forward(problem, rows, 4, rng) if isinstance(loss, Squared) else dense(problem, rows, 4, rng)
+    stages = backward(start, problem)
+    assert all(a.size > b.size for a, b in pairwise(stages))
+    assert stages[-1].size == m
+    for stage in stages:
+        live = stage.model.take(stage.model.U.any(axis=1))
+        assert live.size == stage.size
+        assert stage.loss == pytest.approx(summed_loss(stage.model, rows, loss))
+    if not affine:
+        assert not any(stage.model.A.any() for stage in stages)
+
+
+def test_a_useless_input_goes_first():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 3))
+    y = np.maximum(X[:, 0] + X[:, 1], 0.0)
+    rows = Rows.of(X, y)
+    model = Model(np.array([[1.0, 1.0, 1e-3, 1e-3]]), np.ones((1, 1)), np.array([[0.0], [0.0], [0.0], [1e-3]]))
+    shorter = _without_cheapest(model, Problem(rows, Squared(), Ridge(1e-6, 1e-6, 1e-6)), 1)
+    assert_array_equal(shorter.U[0] == 0.0, [False, False, True, False])
