@@ -134,7 +134,6 @@ def test_a_given_network_is_the_start():
     X, y = uniform(30, 4, 0)
     start = sparsest_interpolant(X, y, random_state=0).network
     found = sparsest_interpolant(X, y, start=start, restarts=1, random_state=1)
-    assert len(found.history) == 1
     np.testing.assert_allclose(found.network.input_weights, start.input_weights, rtol=1e-6)
 
 

@@ -18,7 +18,7 @@ from reluctant.multivariate.kicks import KickChooser
 from reluctant.multivariate.newton import solve
 from reluctant.multivariate.problem import INTERPOLATES
 from reluctant.multivariate.pruning import LOOSE, NeuronPruner, ParameterPruner, Pruner, never
-from reluctant.multivariate.starts import line_start, simple_start, solved_start
+from reluctant.multivariate.starts import line_start, simple_start, solved_start, sparsest_line_start
 from reluctant.multivariate.state import Data, Weights
 
 Minimize = Literal["parameters", "neurons"]
@@ -28,6 +28,8 @@ Ended = Literal["target", "time", "interrupted", "exhausted"]
 POLISHED = 1e-12
 #: Kicks in a row that may bring nothing before the search starts afresh.
 PATIENCE = 40
+#: A function of one input is climbed from where it has fewer parameters than so many times the generic bound.
+PROMISING = 1.5
 #: One more neuron may be kicked at once for every so many equations.
 EQUATIONS_PER_KICK = 100
 
@@ -154,13 +156,7 @@ class Search:
     def _start(self) -> Climb:
         """A first interpolant; it is offered before anything is tried with it, so that an interruption finds it."""
         data = self.data
-        if self.starts == 0:
-            simple = simple_start(data)
-            if simple is not None:
-                self.offer(simple)
-        weights = None
-        if self.first is not None and self.starts == 0:
-            weights = solve(data, self.first, tol=LOOSE).weights
+        weights = self._given_start()
         if weights is None or np.abs(weights.residuals(data)).max(initial=0.0) > LOOSE:
             weights = solved_start(data, self.rng, LOOSE, self.expired)
         if weights is None:
@@ -173,6 +169,18 @@ class Search:
         self.starts += 1
         kind = ParameterPruner if self.minimize == "parameters" else NeuronPruner
         return Climb(kind(data, self.rng, self.expired, weights.weight_limit(), self.target), weights)
+
+    def _given_start(self) -> Weights | None:
+        """What takes no search: first the caller's network, then a function of one input where that is sparse."""
+        data = self.data
+        if self.starts == 0:
+            for easy in (simple_start(data), sparsest_line_start(data, self.rng)):
+                if easy is not None:
+                    self.offer(easy)
+            return None if self.first is None else solve(data, self.first, tol=LOOSE).weights
+        line = sparsest_line_start(data, self.rng) if self.starts == 1 else None
+        promising = line is not None and line.n_parameters < PROMISING * data.generic_parameters
+        return line if promising else None
 
     def _prune(self, climb: Climb) -> None:
         climb.weights = climb.pruner.prune(climb.weights)

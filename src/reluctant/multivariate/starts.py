@@ -6,6 +6,10 @@ import numpy as np
 
 from reluctant.multivariate.newton import solve
 from reluctant.multivariate.state import Array, Data, Weights
+from reluctant.univariate.interpolation import interpolate_line, without_affine_part
+
+#: Random projections that are tried where no single input tells the data points apart.
+PROJECTIONS = 8
 
 
 def random_hinges(data: Data, n: int, rng: np.random.Generator, n_inputs: int | None = None) -> Array:
@@ -64,6 +68,33 @@ def line_start(data: Data, rng: np.random.Generator) -> Weights:
     V = np.diff(slopes.T, axis=0, prepend=0.0)
     U = np.column_stack([np.broadcast_to(direction, (z.size, direction.size)), -knots])
     return Weights.empty(data).append(U, V).normalised()
+
+
+def sparsest_line_start(data: Data, rng: np.random.Generator) -> Weights | None:
+    """The sparsest function of one input, of one random projection where no input can do it, that interpolates.
+
+    Each is the exact solution of the line. None for several outputs, or where float64 has none.
+    """
+    if data.n_outputs > 1:
+        return None
+    for directions in (np.eye(data.n_inputs), rng.standard_normal((PROJECTIONS, data.n_inputs))):
+        found = [weights for u in directions if (weights := solved_along(data, u)) is not None]
+        if found:
+            return min(found, key=lambda weights: weights.n_parameters)
+    return None
+
+
+def solved_along(data: Data, direction: Array) -> Weights | None:
+    """The sparsest interpolant of one output that is a function of z = w·x; None where there is none in float64."""
+    z = direction @ data.inputs[:-1]
+    try:
+        solution = interpolate_line(z, data.targets[0])
+    except ValueError:  # one z with several labels, or too steep
+        return None
+    network = (solution if data.affine.size else without_affine_part(solution, z)).network
+    U = np.column_stack([network.input_weights * direction, network.biases])
+    affine = np.vstack([network.slope * direction[:, None], network.intercept])
+    return Weights(U, np.array(network.output_weights), affine).normalised(data)
 
 
 def telling_direction(data: Data, rng: np.random.Generator) -> Array:
