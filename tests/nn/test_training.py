@@ -169,6 +169,25 @@ def test_polish_within_a_tolerance_is_sparser_and_stays_within():
     assert solution.n_parameters < 10
 
 
+@pytest.mark.parametrize("d", [1, 2])
+def test_polish_with_alpha_lowers_the_objective_that_was_trained(d):
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, (80, d))
+    y = np.abs(X[:, 0]) + 0.05 * rng.standard_normal(80)
+    run = fit_network(X, y, alpha=3e-3, epochs=100, batch_size=None, n_neurons=20)
+
+    def objective(f):
+        return 0.5 * np.mean((f(X) - y) ** 2) + 3e-3 * f.path_norm(0.5)
+
+    solution = polish(run.module, X, y, alpha=3e-3, time_limit=2.0)
+    assert objective(solution.network) < objective(run.network)
+    assert solution.n_parameters <= run.history[-1].n_parameters
+    assert solution.objective == pytest.approx(objective(solution.network), rel=1e-6)
+    assert solution.network.n_affine == 0
+    with pytest.raises(ValueError, match="a tolerance or alpha, not both"):
+        polish(run.module, X, y, alpha=3e-3, tolerance=0.1)
+
+
 def test_polish_on_the_line_is_the_exact_solution():
     x, y = np.arange(-2.0, 4.0), np.array([0.0, 0, 1, 1, 0, 0])
     network = ReLUNetwork([[1.0]], [0.0], [1.0])

@@ -12,6 +12,7 @@ from reluctant.nn.modules import OneHiddenLayer
 from reluctant.nn.penalty import layer_pairs, unwrapped
 from reluctant.objective import check_p
 from reluctant.solution import Certificate, Solution
+from reluctant.solve import approximate, interpolate, regress
 from reluctant.validation import Array, check_number, check_table
 
 
@@ -85,29 +86,37 @@ def polish(
     y: ArrayLike,
     *,
     tolerance: float = 0.0,
+    alpha: float | None = None,
+    loss: str = "squared",
     p: float = 0.5,
     affine: bool | None = None,
     time_limit: float | None = 10.0,
     random_state: int | np.random.Generator | None = 0,
 ) -> Solution:
-    """Turn a trained network into a sparse one that interpolates the data, or stays within a tolerance of them.
+    """Turn a trained network into a sparse one that interpolates the data, stays within a tolerance, or trades error.
 
     One input goes to the exact solver of the line, which needs no start. Else the trained network is where
     Newton-prune starts: it is moved onto the data and pruned until it has as few parameters as the generic bound, or
-    as few as the search finds.
+    as few as the search finds. With `alpha`, `reluctant.regress` goes on from the trained network: second-order steps,
+    deletions and new hinges on mean loss + α · ℓp path norm.
 
     Parameters
     ----------
     module : torch.nn.Module or ReLUNetwork
         The trained network.
     X : array_like, shape (N,) or (N, d)
-    y : array_like, shape (N,); for tolerance 0 also (N, m)
+    y : array_like, shape (N,); with a tolerance one output only, else also (N, m)
     tolerance : float
         Largest |f(x_i) − y_i| allowed; 0 interpolates.
+    alpha : float, optional
+        Weight of the path norm for noisy data, as in `fit_network`; it takes the place of a tolerance.
+    loss : str
+        As in `reluctant.regress`, used with `alpha` only.
     p : float
-        Among equally sparse networks the smaller ℓp path norm wins.
+        Among equally sparse networks the smaller ℓp path norm wins; with `alpha`, that of the objective.
     affine : bool, optional
-        Whether the solution has an affine part; by default, whether the trained network has one. On the line it does.
+        Whether the solution has an affine part; by default, whether the trained network has one. On the line it does,
+        unless `alpha` is given.
     time_limit : float, optional
         Seconds for each search: one for an interpolant, one more where there is a tolerance.
     random_state : int, Generator or None
@@ -119,7 +128,7 @@ def polish(
     Raises
     ------
     ValueError
-        If the network does not have as many inputs and outputs as the data.
+        If the network does not have as many inputs and outputs as the data, or both a tolerance and `alpha` are given.
     InfeasibleError
         If one x comes with different y.
 
@@ -138,16 +147,28 @@ def polish(
     if tolerance and y.ndim == 2:
         raise ValueError(f"tolerance needs one output, got {y.shape[1]}; polish them one by one")
     tolerance, p = check_number(tolerance, "tolerance"), check_p(p)
+    if tolerance and alpha is not None:
+        raise ValueError("give a tolerance or alpha, not both")
     m = 1 if y.ndim == 1 else y.shape[1]
     if (network.n_inputs, network.n_outputs) != (X.shape[1], m):
         raise ValueError(
             f"the network maps {network.n_inputs} to {network.n_outputs}, but the data {X.shape[1]} to {m}"
         )
-    if X.shape[1] == 1 and m == 1:
-        from reluctant.solve import approximate, interpolate
-
-        return approximate(X, y, tolerance=tolerance) if tolerance else interpolate(X, y)
     affine = network.n_affine > 0 if affine is None else affine
+    if alpha is not None:
+        return regress(
+            X,
+            y,
+            alpha=alpha,
+            p=p,
+            loss=loss,
+            affine=affine,
+            start=network,
+            time_limit=time_limit,
+            random_state=random_state,
+        )
+    if X.shape[1] == 1 and m == 1:
+        return approximate(X, y, tolerance=tolerance) if tolerance else interpolate(X, y)
     found = _interpolant(X, y, network, affine, p, time_limit, random_state)
     if tolerance:
         found = _within(X, y, network, found, tolerance, affine, p, time_limit, random_state)
