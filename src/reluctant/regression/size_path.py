@@ -132,7 +132,7 @@ def size_path(
         `reluctant.regression.losses` has their parameters.
     ridge : float, default 0.003
         λ of the mean loss + ½ λ Σ θ² over the hinge parameters θ in standardised units; slopes of the affine part are
-        shrunk less, its intercept not at all.
+        shrunk less, its intercept not at all. Where Huber's δ is below 1 in these units, it multiplies λ.
     p : float, optional
         In (0, 1]: replace θ² by the ℓp power majorised at the current θ, p (θ² + 0.05²)^{p/2 − 1} θ².
     affine : bool, default True
@@ -214,13 +214,14 @@ def stages_of(
 
 
 def penalty_for(rows: Rows, loss: Loss, ridge: float, p: float | None) -> Penalty:
-    """The small penalty of a path, on the summed loss."""
-    strength = ridge * rows.total_weight
+    """The small penalty of a path, on the summed loss; that of Huber is no steeper than δ."""
+    steepness = min(1.0, loss.delta) if isinstance(loss, Huber) else 1.0
+    strength = ridge * steepness * rows.total_weight
     if p is not None:
         return PathPower(np.full(rows.n_inputs + 1, strength / p), p, EPSILON, affine=AFFINE_SHARE * strength)
     classes = isinstance(loss, CLASSIFICATION)
     share = AFFINE_SHARE if not classes else AFFINE_SHARE_CLASSES if rows.n_inputs <= MANY_INPUTS else 1.0
-    return Ridge(strength, share * strength, INTERCEPT * rows.total_weight)
+    return Ridge(strength, share * strength, INTERCEPT * steepness * rows.total_weight)
 
 
 def start_of(problem: Problem, rows: Rows, rng: np.random.Generator, max_neurons: int | None = None) -> Model:
