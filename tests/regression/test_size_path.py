@@ -1,0 +1,256 @@
+"""The path of error against size: planted networks, units, degenerate tables, bad arguments."""
+
+import re
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from networks import bits
+from reluctant import ReLUNetwork, size_path
+from reluctant.regression.losses import Quantile
+
+
+def planted(seed, n_rows=300):
+    """Rows of a network of two neurons, three hinge weights and no slopes: six parameters."""
+    X = np.random.default_rng(seed).uniform(-1, 1, (n_rows, 3))
+    truth = ReLUNetwork([[1.3, 0, 0], [0, 0.8, 0.4]], [-0.26, 0.08], [1.0, -1.0], [0, 0, 0], 0.3)
+    return X, truth(X), truth
+
+
+def noisy(seed=0, n_rows=120):
+    X, y, _ = planted(seed, n_rows)
+    return X, y + 0.05 * np.random.default_rng(seed).standard_normal(n_rows)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_planted_network_is_found_up_to_the_orientation_of_its_neurons(seed):
+    X, y, truth = planted(seed)
+    path = size_path(X, y, ridge=1e-10, random_state=seed)
+    small = path.within(truth.size + 2)
+    assert np.abs(small(X) - y).max() < 1e-6
+    assert small.isclose(truth, 1e-5)
+    other = np.random.default_rng(99).uniform(-1, 1, (50, 3))
+    assert_allclose(small(other), truth(other), atol=1e-6)
+
+
+def test_sizes_and_losses_are_those_of_the_networks():
+    X, y = noisy()
+    weights = np.random.default_rng(1).uniform(0, 2, len(X))
+    path = size_path(X, y, sample_weight=weights, random_state=0)
+    assert [network.size for network in path] == list(path.sizes)
+    assert (np.diff(path.sizes) < 0).all()
+    expected = [0.5 * np.average((network(X) - y) ** 2, weights=weights) for network in path]
+    assert_allclose(path.training_loss, expected)
+    assert_allclose(path.losses(X, y), [0.5 * np.mean((network(X) - y) ** 2) for network in path])
+    assert_allclose(path.losses(X, y, "absolute"), [np.mean(np.abs(network(X) - y)) for network in path])
+    for size in (path.sizes[0] + 5, path.sizes[0], path.sizes[3], path.sizes[3] - 1, 1):
+        assert path.within(size).size == path.sizes[path.sizes <= size].max()
+    with pytest.raises(ValueError, match="the smallest network of this path has 1 parameters, more than 0"):
+        path.within(0)
+
+
+def test_the_affine_end_of_a_path_is_least_squares():
+    X, y = noisy()
+    path = size_path(X, y, max_neurons=0, ridge=1e-9, random_state=0)
+    design = np.column_stack([X, np.ones(len(X))])
+    assert_array_equal(path.sizes, [4, 3, 2, 1])
+    assert_allclose(path.networks[0](X), design @ np.linalg.lstsq(design, y, rcond=None)[0], atol=1e-6)
+    assert_allclose(path.networks[-1](X), y.mean(), atol=1e-6)
+
+
+def test_units_that_are_powers_of_two_change_nothing():
+    X, y = noisy()
+    plain = size_path(X, y, random_state=0)
+    for x_unit, y_unit in ((2.0**20, 2.0**-10), (2.0**-600, 2.0**400)):
+        scaled = size_path(X * x_unit, y * y_unit, random_state=0)
+        assert_array_equal(scaled.sizes, plain.sizes)
+        for a, b in zip(scaled, plain, strict=True):
+            assert_allclose(a(X * x_unit) / y_unit, b(X), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(("shift", "scale"), [(3.0, 0.1), (1e6, 1e-3), (1e9, 1.0)])
+def test_other_units_give_networks_as_good(shift, scale):
+    X, y = noisy()
+    plain = size_path(X, y, random_state=0)
+    shifted = size_path(X * scale + shift, y * 7 - 1e3, random_state=0)
+    for size in (4, 8, 16):
+        here, there = plain.within(size), shifted.within(size)
+        error = np.mean((here(X) - y) ** 2)
+        assert np.mean(((there(X * scale + shift) + 1e3) / 7 - y) ** 2) < 2 * error + 1e-3
+
+
+def test_same_seed_same_path_and_weights_zero_do_not_count():
+    X, y = noisy()
+    first = size_path(X, y, random_state=3)
+    again = size_path(X, y, random_state=np.random.default_rng(3))
+    assert [bits(a) for a in first] == [bits(b) for b in again]
+    more = np.vstack([X, 50 * X[:7]]), np.append(y, np.full(7, 1e6))
+    weighted = size_path(*more, sample_weight=np.append(np.ones(len(X)), np.zeros(7)), random_state=3)
+    assert [bits(a) for a in first] == [bits(b) for b in weighted]
+
+
+def test_constant_and_duplicate_columns_do_not_matter():
+    X, y = noisy()
+    wide = np.column_stack([np.full(len(X), 0.1), X, X[:, 0], np.zeros(len(X))])
+    path = size_path(wide, y, random_state=0)
+    for network in path:
+        assert not network.input_weights[:, [0, 5]].any()
+        assert not network.slope[[0, 5]].any()
+    assert path.losses(wide, y)[0] < 2 * size_path(X, y, random_state=0).losses(X, y)[0] + 1e-3
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 3])
+@pytest.mark.parametrize("loss", ["squared", "absolute", "logistic", "hinge", "softmax"])
+def test_a_handful_of_rows_gives_a_small_finite_path(n_rows, loss):
+    X = np.random.default_rng(0).normal(size=(n_rows, 5))
+    y = np.arange(n_rows) % 2.0
+    path = size_path(X, y, loss=loss, random_state=0)
+    assert np.isfinite(path.training_loss).all()
+    assert path.sizes[-1] == path.networks[0].n_outputs
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1e9 + 0.1])
+def test_constant_targets_are_met_by_their_constant(value):
+    X, _ = noisy()
+    path = size_path(X, np.full(len(X), value), random_state=0)
+    for network in path:
+        assert_allclose(network(X), value, rtol=1e-12, atol=1e-300)
+
+
+@pytest.mark.parametrize("label", [0.0, 1.0])
+@pytest.mark.parametrize("loss", ["logistic", "hinge"])
+def test_one_class_alone_gives_bounded_networks(label, loss):
+    X, _ = noisy()
+    path = size_path(X, np.full(len(X), label), loss=loss, random_state=0)
+    for network in path:
+        assert ((network(X) > 0) == (label > 0)).all()
+        assert np.abs(network(X)).max() < 100
+
+
+@pytest.mark.parametrize("loss", ["logistic", "hinge"])
+def test_separable_classes_do_not_run_away(loss):
+    X, _ = noisy()
+    labels = (X[:, 0] > 0.1).astype(float)
+    path = size_path(X, labels, loss=loss, random_state=0)
+    assert np.mean((path.networks[0](X) > 0) == labels) > 0.97
+    assert max(np.abs(network(X)).max() for network in path) < 1000
+
+
+def test_one_point_with_weight_is_a_constant():
+    X, y = noisy()
+    weights = np.zeros(len(X))
+    weights[17] = 0.3
+    path = size_path(X, y, sample_weight=weights, random_state=0)
+    assert_array_equal(path.sizes, [1])
+    assert path.networks[0](X[:1])[0] == pytest.approx(y[17])
+
+
+@pytest.mark.parametrize("unit", [1e-100, 1e100])
+@pytest.mark.parametrize("loss", ["squared", "absolute"])
+def test_extreme_units(unit, loss):
+    X, y = noisy()
+    path = size_path(X / unit, y * unit, loss=loss, random_state=0)
+    assert np.mean((path.within(12)(X / unit) / unit - y) ** 2) < 0.2 * np.var(y)
+
+
+@pytest.mark.parametrize("unit", [1e2, 1e4, 1e6])
+def test_huber_fits_targets_much_larger_than_its_threshold(unit):
+    X, y, _ = planted(0, 400)
+    noise = 0.05 * np.random.default_rng(0).standard_t(2, 400)
+    path = size_path(X, (y + noise) * unit, loss="huber", random_state=0)
+    assert np.mean((path.within(10)(X) / unit - y) ** 2) < 0.02 * np.var(y)
+
+
+def test_without_an_affine_part_there_is_none():
+    X, y = noisy()
+    path = size_path(X, y + 5.0, affine=False, random_state=0)
+    assert all(network.n_affine == 0 for network in path)
+    assert path.losses(X, y + 5.0)[0] < 0.5 * np.var(y)
+    assert path.sizes[-1] == 0
+
+
+@pytest.mark.parametrize("level", [0.1, 0.9])
+def test_quantiles_have_their_share_of_rows_below(level):
+    X, y = noisy(n_rows=400)
+    path = size_path(X, y, loss=Quantile(level), random_state=0)
+    assert np.mean(y < path.within(10)(X)) == pytest.approx(level, abs=0.06)
+
+
+@pytest.mark.parametrize("p", [0.3, 1.0])
+def test_lp_paths_fit_and_fall(p):
+    X, y = noisy()
+    path = size_path(X, y, p=p, random_state=0)
+    assert (np.diff(path.sizes) < 0).all()
+    assert path.losses(X, y).min() < 0.02 * np.var(y)
+
+
+def test_a_start_is_where_the_path_begins():
+    X, y, truth = planted(0)
+    path = size_path(X, y, start=truth, ridge=1e-10, random_state=0)
+    assert path.sizes[0] <= truth.size
+    assert np.abs(path.networks[0](X) - y).max() < 1e-6
+
+
+def test_several_outputs_share_their_neurons():
+    X, y, _ = planted(0)
+    path = size_path(X, np.column_stack([y, -2 * y, X[:, 2]]), random_state=0)
+    best = path.networks[0]
+    assert best.n_outputs == 3
+    assert best(X).shape == (300, 3)
+    assert np.mean((best(X)[:, 1] + 2 * y) ** 2) < 0.05 * np.var(2 * y)
+
+
+def test_softmax_losses_on_data_that_miss_a_class():
+    X, _ = noisy()
+    labels = np.digitize(X[:, 0], [-0.3, 0.3])
+    path = size_path(X, labels, loss="softmax", random_state=0)
+    some = labels == 0
+    scores = path.networks[0](X[some])
+    expected = np.mean(np.log(np.exp(scores).sum(axis=1)) - scores[:, 0])
+    assert path.losses(X[some], labels[some], "softmax")[0] == pytest.approx(expected)
+    with pytest.raises(ValueError, match=r"y has 3 at row 1; softmax wants labels 0, 1, 2, … below 3"):
+        path.losses(X[:2], [0, 3], "softmax")
+
+
+TABLE = noisy()
+BAD = [
+    ({"ridge": 0}, "ridge must be greater than 0, got 0"),
+    ({"ridge": "a"}, "ridge must be a finite number, got 'a'"),
+    ({"p": 0}, "p must be a number in (0, 1], got 0"),
+    ({"p": 2}, "p must be a number in (0, 1], got 2"),
+    ({"max_neurons": -1}, "max_neurons must be an integer of at least 0, got -1"),
+    ({"max_neurons": 1.5}, "max_neurons must be an integer of at least 0, got 1.5"),
+    ({"affine": "yes"}, "affine must be True or False, got 'yes'"),
+    ({"loss": "mse"}, "loss must be one of"),
+    ({"start": 3}, "start must be a ReLUNetwork of 3 inputs and 1 outputs, got 3"),
+    ({"start": ReLUNetwork([[1.0]], [0.0], [1.0])}, "start must be a ReLUNetwork of 3 inputs and 1 outputs"),
+    ({"random_state": "a"}, "random_state must be an integer of at least 0, got 'a'"),
+    ({"sample_weight": [1, 2]}, "sample_weight must be one number or one for each of the 120 rows"),
+    ({"sample_weight": np.zeros(120)}, "sample_weight is zero at every row; give at least one row a positive weight"),
+    ({"sample_weight": -np.ones(120)}, "sample_weight must not be negative, got -1 at row 0"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), BAD)
+def test_bad_arguments_are_refused_in_a_sentence(arguments, sentence):
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        size_path(*TABLE, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("y", "loss", "sentence"),
+    [
+        (np.full(120, np.inf), "squared", "y has an infinite value at row 0"),
+        (np.full(120, 1e200), "squared", "y has 1e+200 at row 0; its square is beyond float64, rescale y"),
+        (np.full(120, 2.0), "logistic", "y has 2 at row 0; this loss wants classes 0 and 1"),
+        (np.full(120, 0.5), "softmax", "y has 0.5 at row 0; softmax wants labels 0, 1, 2, …"),
+        (np.full(120, 1e9), "softmax", "y has 1e+09 at row 0; softmax wants labels 0, 1, 2, …"),
+        (np.ones((120, 2)), "softmax", "y has 2 at row 0; as the sum of the class shares, which must be 1"),
+        (["a"] * 120, "squared", "y has the text 'a' at row 0; convert it to a number"),
+        (np.ones(119), "squared", "X has 120 rows but y has 119; give one y for every row"),
+    ],
+)
+def test_bad_targets_are_refused_in_a_sentence(y, loss, sentence):
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        size_path(TABLE[0], y, loss=loss)
