@@ -123,7 +123,9 @@ def interpolate(
     (20, 'generic', 20)
     """
     p = check_p(p)
-    rtol = None if rtol is None else check_number(rtol, "rtol")
+    rtol = None if rtol is None else _check_rtol(rtol)
+    affine = None if affine is None else check_bool(affine, "affine")
+    halve_p = check_bool(halve_p, "halve_p")
     X, y = check_table(X, y)
     options = _options(minimize, target, start, time_limit, random_state, n_jobs, verbose, X, y)
     if halve_p and p == 0:
@@ -210,7 +212,8 @@ def approximate(
     >>> solution.n_neurons, solution.certificate.kind
     (1, 'proved')
     """
-    rtol = check_number(rtol, "rtol")
+    rtol = _check_rtol(rtol)
+    affine = None if affine is None else check_bool(affine, "affine")
     X, y = check_table(X, y)
     epsilon = check_nonnegative(tolerance, "tolerance", len(y))
     options = _options(minimize, target, start, time_limit, random_state, n_jobs, verbose, X, y)
@@ -371,7 +374,14 @@ def _sparsest_by_halving(solve: Callable[[float], Solution], p: float) -> Soluti
 
 def _has_affine_part(affine: bool | None, X: np.ndarray) -> bool:
     """As in the paper: an affine part for one input, none for more."""
-    return X.shape[1] == 1 if affine is None else bool(affine)
+    return X.shape[1] == 1 if affine is None else affine
+
+
+def _check_rtol(rtol: Any) -> float:
+    value = check_number(rtol, "rtol")
+    if value >= 1:
+        raise ValueError(f"rtol must be less than 1, as it is relative to the size of the data, got {rtol!r}")
+    return value
 
 
 def _options(
@@ -405,5 +415,5 @@ def _options(
         "time_limit": time_limit,
         "random_state": check_random_state(random_state),
         "n_jobs": n_jobs,
-        "verbose": bool(verbose),
+        "verbose": check_bool(verbose, "verbose"),
     }

@@ -89,6 +89,8 @@ def check_table(X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
 
 def check_nonnegative(values: ArrayLike, name: str, n_rows: int) -> Array:
     """Return one finite number ≥ 0 for every row, from a scalar or a column."""
+    if np.asarray(values).dtype == bool:
+        raise ValueError(f"{name} must be a number or one for each row, got {values!r}; give it in the units of y")
     a = as_floats(values, name)
     if a.ndim == 2 and a.shape[1] == 1:
         a = a[:, 0]

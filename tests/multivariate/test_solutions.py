@@ -288,7 +288,15 @@ def test_band_of_repeated_rows_is_their_intersection():
         ({"target": -1}, "target must be an integer"),
         ({"time_limit": 0}, "time_limit must be greater than"),
         ({"n_jobs": 0}, "n_jobs"),
-        ({"random_state": "seed"}, "random_state must be an integer"),
+        ({"random_state": "seed"}, "random_state must be"),
+        ({"affine": "yes"}, "affine must be True or False, got 'yes'"),
+        ({"affine": 1}, "affine must be True or False, got 1"),
+        ({"halve_p": "no"}, "halve_p must be True or False"),
+        ({"verbose": 2}, "verbose must be True or False"),
+        ({"rtol": 1.0}, "rtol must be less than 1"),
+        ({"rtol": True}, "rtol must be a finite number, got True"),
+        ({"time_limit": True}, "time_limit must be a finite number, got True"),
+        ({"target": np.True_}, "target must be an integer"),
         ({"start": ReLUNetwork(np.ones((1, 2)), [0.0], [1.0])}, "start must be a ReLUNetwork of 3 inputs"),
     ],
 )
@@ -296,6 +304,23 @@ def test_bad_arguments_are_named(arguments, message):
     X, y = uniform(5, 3)
     with pytest.raises(ValueError, match=message):
         interpolate(X, y, **arguments)
+
+
+@pytest.mark.parametrize("tolerance", [True, np.False_, [True] * 5])
+def test_truth_values_are_no_tolerance(tolerance):
+    with pytest.raises(ValueError, match="tolerance must be a number or one for each row"):
+        approximate(*uniform(5, 3), tolerance=tolerance)
+
+
+@pytest.mark.parametrize("rtol", [1, 1e9])
+def test_a_relative_tolerance_is_below_one(rtol):
+    with pytest.raises(ValueError, match="rtol must be less than 1"):
+        approximate(*uniform(5, 3), tolerance=0.1, rtol=rtol)
+
+
+def test_truth_values_of_numpy_choose_the_affine_part():
+    X, y = uniform(6, 1)
+    assert not interpolate(X, y, affine=np.False_).network.slope.any()
 
 
 def test_bad_tables_are_named():

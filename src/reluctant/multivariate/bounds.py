@@ -146,7 +146,7 @@ def certificate_for(
     outputs = labels.shape[1] if labels.ndim == 2 else 1
     generic = generic_bound(quantity, X, n_outputs=outputs, affine=affine) if tolerance == 0 else 0
     if generic > sure and (found is None or found >= generic):
-        return Certificate(quantity, generic, "generic", _generic_reason(quantity, generic, sure, why))
+        return Certificate(quantity, generic, "generic", _generic_reason(quantity, sure, why))
     if found is not None and found < generic:
         why = f"{why}; almost every choice of labels here needs {generic}, but a network with {found} was found"
     if sure == 0 and found != 0:
@@ -154,7 +154,7 @@ def certificate_for(
     return Certificate(quantity, sure, "proved", why)
 
 
-def _generic_reason(quantity: Count, generic: int, sure: int, why: str) -> str:
+def _generic_reason(quantity: Count, sure: int, why: str) -> str:
     return (
         f"fewer {quantity} miss almost every choice of labels at these inputs, that is all but a set of volume zero; "
         f"integer, repeated or network-made labels may lie in that set, and for the labels given only "

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from reluctant.multivariate.patterns import homogeneous
 from reluctant.multivariate.problem import INTERPOLATES, distinct_rows
 from reluctant.multivariate.program import hinge_network
+from reluctant.multivariate.state import Weights
 from reluctant.network import ReLUNetwork
 from reluctant.validation import check_number
 
@@ -116,16 +117,8 @@ def fewest_by_milp(
 
 
 def _count(network: ReLUNetwork, minimize: str) -> int:
-    hinges = effective_hinges(network)[0]
-    return int(np.count_nonzero(hinges) if minimize == "parameters" else len(hinges))
-
-
-def effective_hinges(network: ReLUNetwork) -> tuple[Array, Array]:
-    """|v_k| (w_k, b_k) and sign(v_k) of the neurons of a one-output network that are not zero."""
-    v = network.output_weights[:, 0]
-    U = np.abs(v)[:, None] * np.column_stack([network.input_weights, network.biases])
-    alive = U.any(axis=1)
-    return U[alive], np.sign(v)[alive]
+    weights = Weights.from_network(network)
+    return weights.n_parameters if minimize == "parameters" else weights.n_neurons
 
 
 class _Model:
@@ -215,7 +208,8 @@ class _Model:
 
     def set_start(self, network: ReLUNetwork) -> None:
         """Hand a network to the solver, in the order the slots ask for; it is ignored where it does not fit."""
-        U, signs = effective_hinges(network)
+        weights = Weights.from_network(network)
+        U, signs = weights.U, weights.V[:, 0]
         values: dict[int, float] = {v.index: 0.0 for v in self._variables()}
         for s in self.singles:
             same = (np.count_nonzero(U, axis=1) == 1) & (np.sign(U[:, s.input]) == s.direction)

@@ -60,9 +60,11 @@ def enumerate_patterns(X: ArrayLike) -> tuple[NDArray[np.bool_], Array]:
     ValueError
         If X is not a finite table.
 
-    Notes ----- A row h added to an arrangement splits exactly the cells that its hyperplane h·u = 0 meets,
-    and these are the cells of the arrangement the earlier rows induce on that hyperplane, one dimension
-    lower. The recursion runs on integers (every float64 is one, scaled), so nothing is decided by rounding.
+    Notes
+    -----
+    A row h added to an arrangement splits exactly the cells that its hyperplane h·u = 0 meets, and these are the
+    cells of the arrangement the earlier rows induce on that hyperplane, one dimension lower. The recursion runs on
+    integers (every float64 is one, scaled), so nothing is decided by rounding.
 
     Examples
     --------
