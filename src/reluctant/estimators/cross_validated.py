@@ -42,11 +42,11 @@ class ValidatedPath:
     training_loss : ndarray, shape (n,)
         Loss of these networks on the rows they were fitted to.
     validation_loss : ndarray, shape (n,)
-        Loss of networks of that size on rows they were not fitted to, with the ridge that is best for the size.
+        Loss of networks of that size on rows they were not fitted to, averaged over neighbouring sizes.
     validation_error : ndarray, shape (n,)
         Standard error of the difference between `validation_loss` and its least value, row by row.
-    ridges : ndarray, shape (n,)
-        The ridge that is best for each size.
+    ridge : float
+        The chosen ridge.
     chosen : int
         Index of the chosen size.
     """
@@ -56,7 +56,7 @@ class ValidatedPath:
     training_loss: Array
     validation_loss: Array
     validation_error: Array
-    ridges: Array
+    ridge: float
     chosen: int
 
     def __len__(self) -> int:
@@ -178,6 +178,6 @@ def _validated_path(fits: list[_Fit], choice: Choice, units: Standardisation, to
         training_loss=np.array([fit.loss for fit in best]) / total_weight,
         validation_loss=choice.mean[shown],
         validation_error=choice.error[shown],
-        ridges=choice.ridges[shown],
+        ridge=choice.ridge,
         chosen=choice.chosen,
     )

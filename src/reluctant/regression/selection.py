@@ -17,12 +17,15 @@ from reluctant.regression.surgeon import ONE_BY_ONE, SHARE, Stage
 Array = NDArray[np.float64]
 Selection = Literal["one_se", "min"]
 
-RIDGES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
+RIDGES = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
 FOLDS = 5
-FEW_ROWS, REPEATS_FEW_ROWS = 300, 3
-"""Up to so many rows the folds are drawn this often."""
-SURVIVORS = (7, 4, 2)
-"""Ridges that go on to the first, the second and all further folds: successive halving."""
+FEW_ROWS, REPEATS_FEW_ROWS = 300, 4
+"""Up to so many rows the folds are drawn this often, no ridge is dropped on the way, and the size is that of least
+loss: one standard error of so few rows is as large as most of what there is to learn."""
+SURVIVORS = (7, 5, 3)
+"""Ridges that go on to the first, the second and all further folds of more rows: successive halving."""
+BANDWIDTH = 0.15
+"""Validation losses are averaged over neighbouring sizes: a Gaussian of this width in the logarithm of the size."""
 
 
 class Config(NamedTuple):
@@ -37,13 +40,13 @@ class Config(NamedTuple):
 class Choice(NamedTuple):
     """The outcome of a cross-validation.
 
-    `sizes` (S,) is the grid of sizes; `mean` and `error` (S,) are the validation loss with the best ridge for each size
-    and the standard error of its difference to the least; `ridges` (S,) says which ridge that is. `chosen` is the
-    index of the size, `n_rows` the number of rows that were validated.
+    `sizes` (S,) is the grid of sizes; `mean` and `error` (S,) are the validation loss with the chosen ridge and the
+    standard error of its difference to the least. `chosen` is the index of the size, `n_rows` the number of rows that
+    were validated.
     """
 
+    ridge: float
     sizes: NDArray[np.intp]
-    ridges: Array
     mean: Array
     error: Array
     chosen: int
@@ -53,11 +56,6 @@ class Choice(NamedTuple):
     def size(self) -> int:
         """The size."""
         return int(self.sizes[self.chosen])
-
-    @property
-    def ridge(self) -> float:
-        """The ridge."""
-        return float(self.ridges[self.chosen])
 
 
 def check_selection(selection: object) -> Selection:
@@ -90,8 +88,9 @@ def choose(
 ) -> Choice:
     """Cross-validate paths over the ridges and choose the size by a paired rule.
 
-    The rule ``"one_se"`` takes the smallest size whose validation loss exceeds the least by no more than the standard
-    error of the difference, row by row; ``"min"`` takes the least. Ridges that do worse on the first folds are dropped.
+    The rule ``"one_se"`` takes the largest ridge, and with it the smallest size, whose validation loss exceeds the
+    least by no more than the standard error of the difference, row by row; with at most 300 rows it takes the size of
+    least loss. ``"min"`` takes ridge and size of least loss. Ridges that do worse on the first folds are dropped.
 
     Parameters
     ----------
@@ -119,7 +118,9 @@ def choose(
         for i, (train, test) in enumerate(_folds(targets, config.loss, seed)):
             if i and time_limit is not None and time.monotonic() - began > time_limit:
                 break
-            alive = alive[np.argsort(tally.best_means(alive), kind="stable")[: SURVIVORS[min(i, len(SURVIVORS) - 1)]]]
+            if len(X) > FEW_ROWS:
+                ranked = alive[np.argsort(tally.best_means(alive), kind="stable")]
+                alive = np.sort(ranked[: SURVIVORS[min(i, len(SURVIVORS) - 1)]])
             losses = parallel(
                 delayed(_validation_losses)(
                     X[train],
@@ -223,17 +224,36 @@ class _Tally:
 
 
 def _chosen(grid: NDArray, tally: _Tally, alive: NDArray, selection: Selection) -> Choice:
-    """The paired rule over the ridges that saw every fold."""
+    """The paired rule over the ridges that saw every fold, rising."""
     seen = (tally.counts[alive] > 0).all(axis=0)
     w = tally.weights[seen] / tally.weights[seen].sum()
-    losses = np.stack([tally.rows_of(int(j), seen) for j in alive])
-    means = losses @ w
-    ridge_of = np.argmin(means, axis=0)
-    each = np.arange(grid.size)
-    mean, rows = means[ridge_of, each], losses[ridge_of, each]
-    best = int(np.argmin(mean))
-    difference = rows - rows[best]
-    excess = mean - mean[best]
-    error = np.sqrt(np.sum(w**2 * (difference - excess[:, None]) ** 2, axis=1))
-    chosen = best if selection == "min" else int(np.flatnonzero(excess <= error)[0])
-    return Choice(grid, np.array(RIDGES)[alive][ridge_of], mean, error, chosen, int(seen.sum()))
+    smooth = _smoother(grid)
+    losses = np.stack([smooth @ tally.rows_of(int(j), seen) for j in alive])
+    least = (losses @ w).min(axis=1)
+    ridge = int(np.argmin(least))
+    if selection == "one_se":
+        rows = losses[np.arange(len(alive)), np.argmin(losses @ w, axis=1)]
+        ridge = int(np.flatnonzero(np.less_equal(*excess(rows, ridge, w)))[-1])
+    mean = losses[ridge] @ w
+    chosen = int(np.argmin(mean))
+    above, error = excess(losses[ridge], chosen, w)
+    if selection == "one_se" and w.size > FEW_ROWS:
+        chosen = int(np.flatnonzero(above <= error)[0])
+    return Choice(RIDGES[int(alive[ridge])], grid, mean, error, chosen, int(seen.sum()))
+
+
+def excess(losses: Array, best: int, w: Array) -> tuple[Array, Array]:
+    """By how much each row of losses (n, N) exceeds row `best` in the mean, and the standard error of that.
+
+    The error is that of the paired differences with weights w, which sum to 1: √Σ w² (δ − mean δ)².
+    """
+    difference = losses - losses[best]
+    mean = difference @ w
+    return mean, np.sqrt((difference - mean[:, None]) ** 2 @ w**2)
+
+
+def _smoother(grid: NDArray) -> Array:
+    """Weights (S, S) that average over neighbouring sizes."""
+    steps = np.log(grid)[:, None] - np.log(grid)
+    weights = np.exp(-0.5 * (steps / BANDWIDTH) ** 2)
+    return weights / weights.sum(axis=1, keepdims=True)

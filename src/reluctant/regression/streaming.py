@@ -160,5 +160,5 @@ def _compared(
     error = np.sqrt(np.maximum(second - squares * (mean - mean[best]) ** 2, 0.0)) / total
     chosen = best if selection == "min" else int(np.flatnonzero(mean - mean[best] <= error)[0])
     sizes = np.array([model.size for model in refitted])
-    table = Choice(sizes, np.full(sizes.size, choice.ridge), mean, error, chosen, n_rows)
+    table = Choice(choice.ridge, sizes, mean, error, chosen, n_rows)
     return refitted[chosen], table
