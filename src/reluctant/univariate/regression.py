@@ -26,7 +26,12 @@ Indices = NDArray[np.int64]
 _ACCURACY = 1e-10  # of the objective: where the interior-point method hands over to exact solves
 _STEPS = 80
 _EXACT_SOLVES = 400
-_STARTS = 6
+_STARTS = 20  # at most
+_START_ACCURACY = 1e-6
+_REWEIGHTINGS = 60
+_EPS = 1e-6  # smallest ε, relative to the largest slope change
+_DECREASE = 1e-10  # relative decrease of the objective that counts
+_TRIALS_TIMES_ROWS = 10**6  # kinks to be taken away times rows
 _ROUNDING = 2.0**-40  # by which share the lower bound is rounded down
 _STRAIGHT = 2.0**-44  # of max|y|: data that are closer than this to a line are on it
 _VALUE_ROUNDING = 2.0**-51  # of max|y|: by how much rounding may change y and the function's values
@@ -115,9 +120,10 @@ def regress_line(x: Array, y: Array, alpha: float, p: float, sample_weight: Arra
             "dual value of the trend filter in double-double arithmetic, less 2^-40 of itself and 2^-51 max|y| mean|r|"
         )
         return _solution(x, y, s, rows, fitted, alpha, p, _proved(rows, bound, reason))
-    fitted = _reweighted(rows, price, p)
     reason = "reweighted trend filters end in a local minimum"
-    return _solution(x, y, s, rows, fitted, alpha, p, Certificate("objective", 0.0, "none", reason))
+    return _solution(
+        x, y, s, rows, _reweighted(rows, price, p), alpha, p, Certificate("objective", 0.0, "none", reason)
+    )
 
 
 def _weighted(x: Array, y: Array, sample_weight: Array | None) -> tuple[Array, Array, Array]:
@@ -225,17 +231,20 @@ def _lower_bound(rows: Rows, bounds: Array, fitted: Filtered) -> float:
     return bound
 
 
-def _kink_signs(rows: Rows, bounds: Array, affine: Filtered) -> NDArray[np.int8]:
-    """Where the interior-point method sees kinks."""
+def _kink_signs(rows: Rows, bounds: Array, other: Filtered, accuracy: float = _ACCURACY) -> NDArray[np.int8]:
+    """Where the interior-point method sees kinks; `other` is a function not to be worse than."""
     n = len(rows.x)
     jumps = np.zeros(n)
-    jumps[1:-1] = np.diff(np.diff(rows.y) / rows.gaps)
-    scale = min(
-        _trend_filter.objective(rows.weights, rows.y, bounds, bounds, affine.f, affine.c),
-        _trend_filter.objective(rows.weights, rows.y, bounds, bounds, rows.y, jumps),
+    with np.errstate(over="ignore", invalid="ignore"):  # slopes between close points may be beyond float64
+        jumps[1:-1] = np.diff(np.diff(rows.y) / rows.gaps)
+    scale = np.nanmin(
+        [
+            _trend_filter.objective(rows.weights, rows.y, bounds, bounds, other.f, other.c),
+            _trend_filter.objective(rows.weights, rows.y, bounds, bounds, rows.y, jumps),
+        ]
     )
     return _trend_filter.interior_point(
-        rows.gaps, rows.weights, rows.y, bounds, bounds, scale / n, _ACCURACY * scale, _STEPS
+        rows.gaps, rows.weights, rows.y, bounds, bounds, scale / n, accuracy * scale, _STEPS
     )[0]
 
 
@@ -246,28 +255,66 @@ def _filter(rows: Rows, up: Array, down: Array, sign: NDArray[np.int8]) -> Filte
 
 
 def _reweighted(rows: Rows, price: float, p: float) -> Filtered:
-    """A local minimum of the mean loss + price · V_p, the lowest found from several solutions for p = 1.
+    """A local minimum of the mean loss + price · V_p.
 
-    Each is followed through trend filters with the weights p (|c_j| + ε)^(p−1) of the slopes of Σ (|c_j| + ε)^p at the
-    present slope changes, while ε falls [CWB].
+    Reweighting starts from several solutions for p = 1; from the best result kinks are taken away one by one where that
+    pays, within a budget of trials.
     """
-    fitted = _affine_fit(rows)
-    largest = float(np.max(np.abs(fitted.u)))
-    best, best_value = fitted, _penalised(rows, fitted, price, p)
+    best = _affine_fit(rows)
+    best_value = _penalised(rows, best, price, p)
+    largest = float(np.max(np.abs(best.u)))
+    fitted = best
     for k in range(1, _STARTS + 1):
-        bounds = np.full(len(rows.x), largest * 4.0**-k)
-        fitted = _filter(rows, bounds, bounds, _kink_signs(rows, bounds, fitted))
-        eps = float(np.max(np.abs(fitted.c)))
-        while True:
-            value = _penalised(rows, fitted, price, p)
-            if value < best_value:
-                best, best_value = fitted, value
-            if eps < 1e-6 * np.max(np.abs(fitted.c), initial=0.0) or not fitted.c.any():
-                break
-            up, down = _prices(fitted, price, p, eps)
-            fitted = _filter(rows, up, down, np.sign(fitted.c).astype(np.int8))
-            eps *= 0.25
+        bound = largest * 4.0**-k
+        bounds = np.full(len(rows.x), bound)
+        fitted = _filter(rows, bounds, bounds, _kink_signs(rows, bounds, fitted, _START_ACCURACY))
+        steepest = float(np.max(np.abs(fitted.c)))
+        reweighted = _descend(rows, fitted, price, p, steepest)
+        value = _penalised(rows, reweighted, price, p)
+        if value < best_value:
+            best, best_value = reweighted, value
+        if steepest > 0 and bound < price * p * steepest ** (p - 1):
+            break  # cheaper than any kink will be
+    rank = 0
+    for _ in range(_TRIALS_TIMES_ROWS // len(rows.x)):
+        smallest_first = np.argsort(np.abs(_bends(best, p).changes), kind="stable")
+        if rank >= len(smallest_first):
+            break
+        fewer = _without(rows, best, smallest_first[rank], price, p)
+        value = _penalised(rows, fewer, price, p)
+        if value < best_value * (1 - _DECREASE):
+            best, best_value = fewer, value
+        else:
+            rank += 1
     return best
+
+
+def _descend(rows: Rows, fitted: Filtered, price: float, p: float, eps: float) -> Filtered:
+    """The best of the trend filters weighted by the slopes of (|c_j| + ε)^p at the last one, while ε falls [CWB]."""
+    best, best_value = fitted, _penalised(rows, fitted, price, p)
+    least = _EPS * float(np.max(np.abs(fitted.c)))
+    for _ in range(_REWEIGHTINGS):
+        if not fitted.c.any():
+            break
+        fitted = _filter(rows, *_prices(fitted, price, p, eps), np.sign(fitted.c).astype(np.int8))
+        value = _penalised(rows, fitted, price, p)
+        if eps == least and value >= best_value * (1 - _DECREASE):
+            break
+        if value < best_value:
+            best, best_value = fitted, value
+        eps = max(0.25 * eps, least)
+    return best
+
+
+def _without(rows: Rows, fitted: Filtered, bend: int, price: float, p: float) -> Filtered:
+    """What is left when one bend is taken away."""
+    bends = _bends(fitted, p)
+    c = fitted.c.copy()
+    c[bends.first[bend]] = c[bends.last[bend]] = 0.0
+    eps = _EPS * float(np.max(np.abs(fitted.c)))
+    rest = fitted._replace(c=c)
+    left = _filter(rows, *_prices(rest, price, p, eps), np.sign(c).astype(np.int8))
+    return _descend(rows, left, price, p, eps)
 
 
 def _penalised(rows: Rows, fitted: Filtered, price: float, p: float) -> float:
