@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reluctant.experiments.page import COLOURS, Page, new_figure
+from reluctant.experiments.page import COLOURS, Page, count_ticks, legend_below, new_figure
 from reluctant.network import ReLUNetwork
 from reluctant.nn.batched import train_restarts
 
@@ -128,7 +128,7 @@ def run(out: Path, *, quick: bool = False, say: Callable[[str], None] = print) -
         page.text(f"**{name}**")
         page.table(name, ["method", *(f"≤ {k}" for k in BUDGETS)], rows)
         panel.set(title=name, xlabel="parameters", ylabel="test error / variance", xscale="log")
-        panel.set_xticks(BUDGETS, [str(k) for k in BUDGETS])
-    axes[0].legend(fontsize=7)
+        count_ticks(panel.xaxis, BUDGETS)
+    legend_below(figure, axes[0])
     page.figure("errors", figure, "Test error against the number of parameters allowed.")
     return page.write()

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from reluctant.experiments.baselines import Series, five_series
-from reluctant.experiments.page import COLOURS, Page, band, new_figure, spread
+from reluctant.experiments.page import COLOURS, Page, band, legend_below, new_figure, spread
 from reluctant.nn.polish import polish
 
 PUBLISHED = ("2100 / 50", "255 / 5", "11 / 5", "12 / 5", "the p = 0.7 run, by mistake")
@@ -68,5 +68,5 @@ def _sparsity(series: list[Series], bound: int) -> Any:
         band(axes, s.epochs, s.over_time("n_parameters"), s.label, colour)
     axes.axhline(bound, color="#666666", linestyle="--", label="generic lower bound, reached by polishing")
     axes.set(xlabel="epoch", ylabel="nonzero parameters", yscale="log", xscale="log")
-    axes.legend(fontsize=8)
+    legend_below(figure, axes)
     return figure

@@ -56,6 +56,17 @@ def new_figure(columns: int = 1, height: float = 3.6) -> tuple[Figure, Any]:
     return figure, figure.subplots(1, columns)
 
 
+def legend_below(figure: Figure, axes: Any) -> None:
+    """Put the legend of `axes` below the figure, where it hides nothing."""
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
+
+
+def count_ticks(axis: Any, counts: Sequence[int]) -> None:
+    """Label a logarithmic axis at these counts only."""
+    axis.set_ticks(counts, [str(count) for count in counts])
+    axis.set_ticks([], minor=True)
+
+
 def spread(values: NDArray, form: str = ".0f") -> str:
     """Return "median [smallest, largest]", or the one value."""
     low, middle, high = np.min(values), np.median(values), np.max(values)
