@@ -26,6 +26,8 @@ SURVIVORS = (7, 5, 3)
 """Ridges that go on to the first, the second and all further folds of more rows: successive halving."""
 BANDWIDTH = 0.15
 """Validation losses are averaged over neighbouring sizes: a Gaussian of this width in the logarithm of the size."""
+ROUNDING = 1e-9
+"""Means that differ by no larger share of themselves are equal, and the smaller size wins."""
 
 
 class Config(NamedTuple):
@@ -235,7 +237,7 @@ def _chosen(grid: NDArray, tally: _Tally, alive: NDArray, selection: Selection) 
         rows = losses[np.arange(len(alive)), np.argmin(losses @ w, axis=1)]
         ridge = int(np.flatnonzero(np.less_equal(*excess(rows, ridge, w)))[-1])
     mean = losses[ridge] @ w
-    chosen = int(np.argmin(mean))
+    chosen = int(np.flatnonzero(mean <= (1.0 + ROUNDING) * mean.min())[0])
     above, error = excess(losses[ridge], chosen, w)
     if selection == "one_se" and w.size > FEW_ROWS:
         chosen = int(np.flatnonzero(above <= error)[0])
