@@ -124,7 +124,8 @@ def sample_of(table: Table, encode: Encode, rng: np.random.Generator) -> tuple[A
     parts, start = [], 0
     for X, y, weights in table.blocks():
         here = chosen[(chosen >= start) & (chosen < start + len(X))] - start
-        parts.append((X[here], encode(y[here]), weights[here]))
+        if here.size:
+            parts.append((X[here], encode(y[here]), weights[here]))
         start += len(X)
     X, targets, weights = (np.concatenate(column) for column in zip(*parts, strict=True))
     return X, targets, weights
