@@ -1,0 +1,208 @@
+"""Mean loss plus α times the path norm: against the convex program, least squares, and its own scaling laws."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.optimize import linprog
+
+from networks import bits, random_network
+from regression.convex_oracle import least_objective
+from reluctant import ReLUNetwork, regress
+from reluctant.regression.losses import Huber, Quantile, Squared
+from reluctant.regression.problem import regress_space
+
+
+def bent(seed=0, n_rows=60, d=2):
+    rng = np.random.default_rng(seed)
+    X = rng.uniform(-1, 1, (n_rows, d))
+    y = np.maximum(X[:, 0] - 0.2, 0) - np.maximum(0.1 * X[:, 0] - X[:, 1], 0)
+    return X, y + 0.05 * rng.standard_normal(n_rows)
+
+
+def affine_values(X, y):
+    design = np.column_stack([X, np.ones(len(X))])
+    return design @ np.linalg.lstsq(design, y, rcond=None)[0]
+
+
+def objective_of(network, X, y, alpha, p):
+    """Mean ½ r² plus α Σ_k Σ_j |v_k u_kj|^p, term by term."""
+    total = 0.0
+    for w, b, v in zip(network.input_weights, network.biases, network.output_weights[:, 0], strict=True):
+        total += sum(abs(v * t) ** p for t in [*w, b] if t != 0)
+    return 0.5 * np.mean((network(X) - y) ** 2) + alpha * total
+
+
+@pytest.mark.parametrize("p", [0.3, 0.5, 1.0])
+def test_objective_is_that_of_the_network_and_below_the_affine_fit(p):
+    X, y = bent()
+    solution = regress(X, y, alpha=0.003, p=p, random_state=0)
+    assert solution.objective == pytest.approx(objective_of(solution.network, X, y, 0.003, p))
+    assert solution.objective < 0.5 * np.mean((affine_values(X, y) - y) ** 2)
+    assert solution.certificate.kind == "none"
+
+
+@pytest.mark.parametrize("p", [0.3, 1.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_objective_is_not_above_that_of_the_start(p, seed):
+    X, y = bent(seed)
+    start = random_network(np.random.default_rng(seed), 3, 2, 1)
+    start = start if seed else regress(X, y, alpha=1e-3, p=p, random_state=9).network
+    solution = regress(X, y, alpha=1e-3, p=p, start=start, random_state=0)
+    assert solution.objective <= objective_of(start, X, y, 1e-3, p) * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("alpha", [10.0, 1e6, 1e100])
+@pytest.mark.parametrize("p", [0.1, 0.5, 1.0])
+def test_a_huge_alpha_gives_least_squares(alpha, p):
+    X, y = bent()
+    solution = regress(X, y, alpha=alpha, p=p, random_state=0)
+    assert solution.n_neurons == 0
+    assert_allclose(solution.predict(X), affine_values(X, y), atol=1e-7)
+
+
+def test_without_a_penalty_the_fit_is_closer_than_with_one():
+    X, y = bent()
+    assert regress(X, y, alpha=0, random_state=0).mean_loss < regress(X, y, alpha=1e-3, random_state=0).mean_loss
+
+
+def gaps_to_the_optimum(n_rows, alpha, seeds):
+    gaps = []
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        X, y = rng.uniform(-1, 1, (n_rows, 2)), rng.uniform(-1, 1, n_rows)
+        gaps.append(regress(X, y, alpha=alpha, p=1, random_state=0).objective / least_objective(X, y, alpha) - 1)
+    return np.array(gaps)
+
+
+@pytest.mark.parametrize("n_rows", [5, 8])
+def test_convex_case_is_never_below_the_optimum_and_close_where_few_neurons_pay(n_rows):
+    gaps = gaps_to_the_optimum(n_rows, 0.03, range(6))
+    assert gaps.min() > -1e-6
+    assert np.mean(gaps < 0.02) >= 0.8
+
+
+def test_convex_case_with_a_small_penalty_is_never_below_the_optimum():
+    gaps = gaps_to_the_optimum(6, 0.003, range(5))
+    assert gaps.min() > -1e-6
+    assert np.median(gaps) < 0.15
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_input_is_never_below_the_proved_bound_of_the_line(seed):
+    rng = np.random.default_rng(seed)
+    x = np.sort(rng.uniform(0, 1, 25))
+    y = np.abs(x - 0.4) + 0.05 * rng.standard_normal(25)
+    proved = regress(x, y, alpha=0.01, p=1).certificate
+    assert proved.kind == "proved"
+    searched = regress_space(
+        x[:, None], y[:, None], np.ones(25), Squared(), 0.01, 1.0, True, None, np.random.default_rng(0), None
+    )
+    assert searched.objective >= proved.lower_bound * (1 - 1e-9)
+    assert searched.objective <= proved.lower_bound * 1.05
+
+
+def test_weights_repeated_rows_and_order_give_the_same_network():
+    X, y = bent()
+    count = np.random.default_rng(1).integers(0, 3, len(X))
+    weighted = regress(X, y, alpha=0.003, sample_weight=count, random_state=0)
+    repeated = regress(np.repeat(X, count, axis=0), np.repeat(y, count), alpha=0.003, random_state=0)
+    order = np.random.default_rng(2).permutation(len(X))
+    shuffled = regress(X[order], y[order], alpha=0.003, sample_weight=count[order], random_state=0)
+    assert bits(weighted.network) == bits(repeated.network) == bits(shuffled.network)
+    assert weighted.mean_loss == pytest.approx(repeated.mean_loss)
+
+
+def test_same_seed_same_network():
+    X, y = bent()
+    first, again = (regress(X, y, alpha=0.003, random_state=5).network for _ in range(2))
+    assert bits(first) == bits(again)
+
+
+def test_scaling_y_scales_the_function():
+    X, y = bent()
+    for p in (0.5, 1.0):
+        plain = regress(X, y, alpha=0.01, p=p, random_state=0)
+        for s in (2.0**10, 1e-3):
+            scaled = regress(X, s * y, alpha=0.01 * s ** (2 - p), p=p, random_state=0)
+            assert scaled.objective == pytest.approx(s**2 * plain.objective, rel=0.05)
+    large = regress(X, 1e3 * y, alpha=1e4, p=1, random_state=0)
+    assert_allclose(large.predict(X) / 1e3, regress(X, y, alpha=10.0, p=1, random_state=0).predict(X), atol=1e-6)
+
+
+def test_zeros_are_structural():
+    X, y = bent(d=6)
+    network = regress(X, y, alpha=0.01, random_state=0).network
+    incoming = np.column_stack([network.input_weights, network.biases])
+    assert (incoming == 0.0).any()
+    assert np.abs(incoming[incoming != 0.0]).min() > 1e-6
+    assert not network.input_weights[:, 3:].any()
+
+
+def test_without_an_affine_part_there_is_none():
+    X, y = bent()
+    start = ReLUNetwork([[1.0, 0.0]], [0.0], [1.0], slope=[1.0, 2.0], intercept=3.0)
+    for first in (None, start):
+        assert regress(X, y, alpha=1e-3, affine=False, start=first, random_state=0).network.n_affine == 0
+
+
+def line_loss(X, y, level):
+    """Least mean pinball loss of an affine function, by linear programming."""
+    N, d = X.shape
+    A = np.hstack([X, np.ones((N, 1)), np.eye(N), -np.eye(N)])
+    cost = np.concatenate([np.zeros(d + 1), np.full(N, level), np.full(N, 1 - level)]) / N
+    bounds = [(None, None)] * (d + 1) + [(0, None)] * (2 * N)
+    return linprog(cost, A_eq=A, b_eq=y, bounds=bounds).fun
+
+
+@pytest.mark.parametrize(("loss", "factor"), [("absolute", 2.0), (Quantile(0.5), 1.0), (Quantile(0.8), 1.0)])
+def test_piecewise_linear_losses_beat_the_best_affine_function(loss, factor):
+    X, y = bent()
+    level = loss.level if isinstance(loss, Quantile) else 0.5
+    best = factor * line_loss(X, y, level)
+    assert regress(X, y, alpha=1e-3, loss=loss, random_state=0).objective < 0.5 * best
+    flat = regress(X, y, alpha=1e3, loss=loss, random_state=0)
+    assert best * (1 - 1e-9) <= flat.mean_loss <= best * 1.01
+
+
+def test_huber_is_not_moved_by_an_outlier():
+    X, y = bent()
+    spoiled = y.copy()
+    spoiled[0] += 1e3
+    robust = regress(X, spoiled, alpha=1e-3, loss=Huber(0.1), random_state=0)
+    assert np.median(np.abs(robust.predict(X) - y)) < 0.1
+    assert np.median(np.abs(regress(X, spoiled, alpha=1e-3, random_state=0).predict(X) - y)) > 1.0
+
+
+@pytest.mark.parametrize("loss", ["logistic", "hinge", "softmax"])
+def test_classes_that_no_line_divides(loss):
+    X, _ = bent(n_rows=200)
+    labels = (np.abs(X[:, 0]) > 0.5).astype(float)
+    solution = regress(X, labels, alpha=1e-3, loss=loss, random_state=0)
+    scores = solution.predict(X)
+    said = scores.argmax(axis=1) if loss == "softmax" else scores > 0
+    assert np.mean(said == labels) > 0.95
+    assert np.isnan(solution.max_error)
+
+
+def test_several_outputs_share_neurons():
+    X, y = bent()
+    solution = regress(X, np.column_stack([y, -3 * y]), alpha=1e-3, random_state=0)
+    assert_allclose(solution.predict(X)[:, 1], -3 * y, atol=0.6)
+    assert solution.network.n_outputs == 2
+    assert solution.objective == pytest.approx(solution.mean_loss + 1e-3 * solution.network.path_norm(0.5))
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 3])
+def test_a_handful_of_rows_needs_no_hinge(n_rows):
+    X, y = bent()
+    solution = regress(X[:n_rows], y[:n_rows], alpha=1e-3, random_state=0)
+    assert solution.n_neurons == 0
+    assert_allclose(solution.predict(X[:n_rows]), y[:n_rows], atol=1e-6)
+
+
+def test_constant_columns_take_no_part():
+    X, y = bent()
+    wide = np.column_stack([X, np.full(len(X), 0.1)])
+    network = regress(wide, y, alpha=1e-3, random_state=0).network
+    assert not network.input_weights[:, 2].any()
+    assert network.slope[2] == 0.0

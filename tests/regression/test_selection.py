@@ -1,0 +1,200 @@
+"""The choice of size and ridge by cross-validation, on tallies made by hand and on small tables."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from reluctant.regression import selection
+from reluctant.regression.losses import Logistic, Softmax, Squared
+from reluctant.regression.selection import Choice, Config, _chosen, _folds, _Tally, choose, excess, size_grid
+from reluctant.regression.surgeon import ONE_BY_ONE
+
+
+def table(n_rows=60, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.uniform(-1, 1, (n_rows, 2))
+    return X, (np.maximum(X[:, :1], 0) + 0.1 * rng.standard_normal((n_rows, 1))), np.ones(n_rows)
+
+
+def tally_of(losses, weights):
+    """A tally of one ridge whose validation losses (S, N) are given."""
+    tally = _Tally(1, len(losses), weights)
+    tally.add(0, np.arange(len(weights)), losses)
+    return tally
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Fewer paths; nothing else changes."""
+    monkeypatch.setattr(selection, "RIDGES", (1e-3, 1e-1))
+    monkeypatch.setattr(selection, "REPEATS_FEW_ROWS", 1)
+
+
+@pytest.fixture
+def plain(monkeypatch):
+    """No averaging over sizes, and the rule for many rows."""
+    monkeypatch.setattr(selection, "BANDWIDTH", 1e-3)
+    monkeypatch.setattr(selection, "FEW_ROWS", 0)
+
+
+@pytest.mark.usefixtures("plain")
+@pytest.mark.parametrize("weighted", [False, True])
+def test_paired_rule_takes_the_smallest_size_within_one_error_of_the_difference(weighted):
+    rng = np.random.default_rng(0)
+    hard = rng.exponential(10.0, 40)  # shared by all sizes: drowns an unpaired rule
+    weights = rng.integers(1, 3, 40).astype(float) if weighted else np.ones(40)
+    small = hard + 0.5 + 0.1 * rng.standard_normal(40)
+    middle = hard + rng.standard_normal(40)
+    middle += 0.02 - np.average(middle - hard, weights=weights)
+    losses = np.stack([small, middle, hard])
+    choice = _chosen(np.array([2, 5, 9]), tally_of(losses, weights), np.array([0]), "one_se")
+    for i in range(3):
+        difference = losses[i] - hard
+        mean = np.average(difference, weights=weights)
+        error = np.sqrt(np.sum((weights * (difference - mean)) ** 2)) / weights.sum()
+        assert choice.error[i] == pytest.approx(error)
+        assert choice.mean[i] - choice.mean[2] == pytest.approx(mean)
+    assert choice.size == 5
+    assert _chosen(np.array([2, 5, 9]), tally_of(losses, weights), np.array([0]), "min").size == 9
+
+
+def test_the_error_of_equal_weights_is_the_standard_error_of_the_mean():
+    losses = np.random.default_rng(0).normal(size=(2, 50))
+    above, error = excess(losses, 0, np.full(50, 1 / 50))
+    difference = losses[1] - losses[0]
+    assert_allclose(above, [0.0, difference.mean()])
+    assert_allclose(error, [0.0, difference.std() / np.sqrt(50)])
+
+
+@pytest.mark.parametrize("rule", ["one_se", "min"])
+@pytest.mark.parametrize("value", [1.0, 0.1, 0.0])
+def test_equal_losses_choose_the_smallest_size(rule, value):
+    grid = size_grid(200, 1)
+    losses = np.full((grid.size, 10), value)
+    assert _chosen(grid, tally_of(losses, np.ones(10)), np.array([0]), rule).size == 1
+
+
+@pytest.mark.usefixtures("plain")
+def test_the_largest_ridge_within_one_error_is_taken_and_its_own_least_without_the_rule():
+    tally = _Tally(len(selection.RIDGES), 2, np.ones(4))
+    tally.add(1, np.arange(4), np.array([[1.0, 1.0, 1.0, 1.0], [5.0] * 4]))
+    tally.add(2, np.arange(4), np.array([[5.0] * 4, [0.0, 2.5, 0.0, 2.5]]))
+    tally.add(3, np.arange(4), np.array([[2.0] * 4, [3.0] * 4]))
+    alive = np.array([1, 2, 3])
+    assert _chosen(np.array([1, 2]), tally, alive, "min").ridge == selection.RIDGES[1]
+    assert _chosen(np.array([1, 2]), tally, alive, "one_se").ridge == selection.RIDGES[2]
+
+
+def test_grid_holds_every_small_size_and_ends_at_the_largest():
+    for largest, smallest in ((2000, 1), (30, 3), (5, 1), (1, 3)):
+        grid = size_grid(largest, smallest)
+        assert (np.diff(grid) > 0).all()
+        assert grid[0] == smallest
+        assert grid[-1] == max(largest, smallest)
+        assert set(range(smallest, min(largest, ONE_BY_ONE) + 1)) <= set(grid)
+
+
+@pytest.mark.parametrize("loss", [Squared(), Logistic(), Softmax()])
+@pytest.mark.parametrize("n_rows", [2, 3, 9, 40])
+def test_each_row_is_tested_once_a_repeat(loss, n_rows):
+    labels = np.arange(n_rows) % 2
+    targets = np.eye(2)[labels] if isinstance(loss, Softmax) else labels[:, None].astype(float)
+    folds = _folds(targets, loss, 0)
+    tests = np.concatenate([test for _, test in folds])
+    assert_array_equal(np.bincount(tests, minlength=n_rows), selection.REPEATS_FEW_ROWS)
+    assert all(np.intersect1d(train, test).size == 0 for train, test in folds)
+
+
+def test_classes_keep_their_shares_in_every_fold():
+    labels = (np.arange(100) < 20).astype(float)[:, None]
+    assert all(labels[test].sum() == 4 for _, test in _folds(labels, Logistic(), 0))
+
+
+def equal(a: Choice, b: Choice) -> None:
+    for x, y in zip(a, b, strict=True):
+        assert_array_equal(x, y)
+
+
+@pytest.mark.usefixtures("quick")
+def test_same_choice_for_one_process_and_two():
+    equal(choose(*table(), Config(Squared()), seed=1), choose(*table(), Config(Squared()), seed=1, n_jobs=2))
+
+
+@pytest.mark.usefixtures("quick")
+def test_verbose_changes_nothing_but_the_output(capsys):
+    quiet = choose(*table(), Config(Squared()), seed=1)
+    assert capsys.readouterr().out == ""
+    equal(quiet, choose(*table(), Config(Squared()), seed=1, verbose=True))
+    assert "fold 1: 2 ridges" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("quick")
+def test_rows_without_weight_do_not_count():
+    X, y, w = table()
+    more = np.vstack([X, X[:3] * 100]), np.vstack([y, np.full((3, 1), 1e9)]), np.append(w, np.zeros(3))
+    equal(choose(X, y, w, Config(Squared())), choose(*more, Config(Squared())))
+
+
+@pytest.mark.usefixtures("quick")
+def test_two_rows_with_weight_among_ten_are_enough():
+    X, y, w = table(10)
+    w[2:] = 0.0
+    assert choose(X, y, w, Config(Squared())).n_rows == 2
+
+
+@pytest.mark.usefixtures("quick")
+def test_weight_of_all_rows_does_not_matter():
+    X, y, w = table()
+    equal(choose(X, y, w, Config(Squared())), choose(X, y, 4 * w, Config(Squared())))
+
+
+@pytest.mark.usefixtures("quick")
+def test_time_limit_ends_after_the_first_fold(monkeypatch):
+    calls = []
+    honest = selection._validation_losses
+    monkeypatch.setattr(selection, "_validation_losses", lambda *a: calls.append(1) or honest(*a))
+    monkeypatch.setattr(
+        selection, "time", type("Clock", (), {"monotonic": staticmethod(iter(range(0, 9999, 10)).__next__)})
+    )
+    choice = choose(*table(), Config(Squared()), time_limit=1.0)
+    assert len(calls) == len(selection.RIDGES)
+    assert choice.n_rows == 12
+    assert np.isfinite(choice.mean).all()
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("n_rows", [2, 3, 7])
+def test_fewer_than_ten_rows(n_rows):
+    choice = choose(*table(n_rows), Config(Squared()))
+    assert choice.n_rows == n_rows
+    assert np.isfinite(choice.mean).all()
+    assert choice.size >= 1
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("loss", [Logistic(), Softmax()])
+def test_a_class_with_one_member(loss):
+    X, _, w = table(20)
+    labels = np.arange(20) == 7
+    targets = np.eye(2)[labels.astype(int)] if isinstance(loss, Softmax) else labels[:, None].astype(float)
+    choice = choose(X, targets, w, Config(loss))
+    assert np.isfinite(choice.mean).all()
+    assert choice.n_rows == 20
+
+
+@pytest.mark.usefixtures("quick")
+def test_validation_loss_is_in_units_of_the_deviation_of_y():
+    X, y, w = table()
+    equal(choose(X, y, w, Config(Squared())), choose(X, 1024 * y, w, Config(Squared())))
+
+
+@pytest.mark.usefixtures("quick")
+def test_pure_noise_gives_almost_nothing():
+    rng = np.random.default_rng(0)
+    choice = choose(rng.normal(size=(200, 4)), rng.normal(size=(200, 1)), np.ones(200), Config(Squared()))
+    assert choice.size <= 2
+
+
+def test_unknown_rules_are_refused():
+    with pytest.raises(ValueError, match="selection must be 'one_se' or 'min', got 'best'"):
+        selection.check_selection("best")
