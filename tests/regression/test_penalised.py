@@ -129,6 +129,14 @@ def test_scaling_y_scales_the_function():
     assert_allclose(large.predict(X) / 1e3, regress(X, y, alpha=10.0, p=1, random_state=0).predict(X), atol=1e-6)
 
 
+@pytest.mark.parametrize("unit", [2.0**-650, 2.0**650])
+def test_inputs_at_the_ends_of_float64(unit):
+    X, y = bent()
+    alpha = 1e-3 * unit if unit < 1 else 1e-3
+    solution = regress(X * unit, y, alpha=alpha, p=1, random_state=0)
+    assert solution.mean_loss <= 0.5 * np.mean((affine_values(X, y) - y) ** 2) * (1 + 1e-9)
+
+
 def test_zeros_are_structural():
     X, y = bent(d=6)
     network = regress(X, y, alpha=0.01, random_state=0).network

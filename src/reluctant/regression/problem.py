@@ -62,8 +62,7 @@ def _uncentred(X: Array, targets: Array, weights: Array, loss: Loss, affine: boo
     Only y is shifted, by what a free intercept takes up. All outputs share one scale, as they share one penalty.
     """
     centred = Standardisation.of(X, targets, weights, scale_targets=not isinstance(loss, CLASSIFICATION))
-    squares = np.average(X**2, axis=0, weights=weights)
-    x_scale = np.where(np.isfinite(centred.x_scale), np.sqrt(squares), np.inf)
+    x_scale = np.hypot(centred.x_mean, centred.x_scale)  # the root mean square; infinite for constant columns
     if isinstance(loss, CLASSIFICATION):
         return Standardisation(np.zeros_like(x_scale), x_scale, centred.y_mean, centred.y_scale)
     y_mean = centred.y_mean if affine else np.zeros_like(centred.y_mean)
