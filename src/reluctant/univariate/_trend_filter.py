@@ -152,7 +152,8 @@ def settle(h, w, y, up, down, sign, limit):
 
     Kinks of the wrong sign are dropped; when none is left, the worst multiplier of every excursion beyond the bounds
     becomes a kink. With neither left the conditions for the optimum hold. When many changes at once no longer lower the
-    objective, they are made one by one, as in non-negative least squares, which cannot cycle.
+    objective, they are made one by one, as in non-negative least squares, which cannot cycle. No kink is added after
+    `limit` solves.
     """
     n = len(y)
     P, q, g = np.empty(n), np.empty(n), np.empty(n)
@@ -162,7 +163,9 @@ def settle(h, w, y, up, down, sign, limit):
     feasible = np.zeros(n)  # slope changes of right sign, from which a careful step starts
     sign = sign.copy()
     careful = False
-    for _ in range(limit):
+    solves = 0
+    while True:
+        solves += 1
         for j in range(1, n - 1):
             sigma[j] = FREE if sign[j] != 0 else 0.0
             push[j] = FREE * up[j] if sign[j] > 0 else (-FREE * down[j] if sign[j] < 0 else 0.0)
@@ -176,6 +179,8 @@ def settle(h, w, y, up, down, sign, limit):
         elif _drop_wrong(c, sign):
             continue
         value = objective(w, y, up, down, f, c)
+        if solves >= limit and best < np.inf:
+            break
         if not careful and value >= best:
             careful = True
             feasible[:] = best_c

@@ -2,7 +2,7 @@
 
 For p = 1 the fitted values are the solution of ℓ1 trend filtering, a convex problem with one answer; its kinks lie at
 data points, and neighbours of one sign may share a knot between them without changing a fitted value or V_1 [DDUF].
-For p < 1 the penalty is majorised by weighted ones [CWB], which finds a local minimum.
+For p < 1 the penalty is majorised by weighted ones [CWB]: a local search.
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ Indices = NDArray[np.int64]
 _ACCURACY = 1e-10  # of the objective: where the interior-point method hands over to exact solves
 _STEPS = 80
 _EXACT_SOLVES = 400
-_STARTS = 20  # at most
+_FEW_SOLVES = 8  # of a trend filter whose weights will change
+_STARTS = 8  # at most
 _START_ACCURACY = 1e-6
-_REWEIGHTINGS = 60
+_REWEIGHTINGS = 30
 _EPS = 1e-6  # smallest ε, relative to the largest slope change
-_DECREASE = 1e-10  # relative decrease of the objective that counts
+_DECREASE = 1e-4  # relative decrease of the objective that counts during the search
+_LAST_DECREASE = 1e-9  # and at its end
 _TRIALS_TIMES_ROWS = 10**6  # kinks to be taken away times rows
 _ROUNDING = 2.0**-40  # by which share the lower bound is rounded down
 _STRAIGHT = 2.0**-44  # of max|y|: data that are closer than this to a line are on it
@@ -77,7 +79,7 @@ def regress_line(x: Array, y: Array, alpha: float, p: float, sample_weight: Arra
     alpha : float
         Weight α ≥ 0 of the penalty, in units of y² / (y / x)^p. α = 0 interpolates the weighted means of rows of one x.
     p : float
-        Exponent in (0, 1]. p = 1 is solved to a proven duality gap; for p < 1 a local minimum is found.
+        Exponent in (0, 1]. p = 1 is solved to a proven duality gap; for p < 1 the result is that of a local search.
     sample_weight : ndarray, shape (N,), optional
         Weights s_i ≥ 0 of the squared errors, divided by their sum. Rows without weight do not count.
 
@@ -120,7 +122,7 @@ def regress_line(x: Array, y: Array, alpha: float, p: float, sample_weight: Arra
             "dual value of the trend filter in double-double arithmetic, less 2^-40 of itself and 2^-51 max|y| mean|r|"
         )
         return _solution(x, y, s, rows, fitted, alpha, p, _proved(rows, bound, reason))
-    reason = "reweighted trend filters end in a local minimum"
+    reason = "reweighted trend filters from several starts, where others may end lower"
     return _solution(
         x, y, s, rows, _reweighted(rows, price, p), alpha, p, Certificate("objective", 0.0, "none", reason)
     )
@@ -215,7 +217,7 @@ def _trend_filter_solution(rows: Rows, price: float) -> tuple[Filtered, float]:
     largest = float(np.max(np.abs(fitted.u)))  # the price from which on the line is the solution
     bounds = np.full(len(rows.x), min(price, 2 * largest) if largest > 0 else 1.0)
     if price < largest:
-        fitted = _filter(rows, bounds, bounds, _kink_signs(rows, bounds, fitted))
+        fitted = _filter(rows, bounds, bounds, _kink_signs(rows, bounds, fitted), _EXACT_SOLVES)
     return fitted, _lower_bound(rows, bounds, fitted)
 
 
@@ -248,14 +250,14 @@ def _kink_signs(rows: Rows, bounds: Array, other: Filtered, accuracy: float = _A
     )[0]
 
 
-def _filter(rows: Rows, up: Array, down: Array, sign: NDArray[np.int8]) -> Filtered:
+def _filter(rows: Rows, up: Array, down: Array, sign: NDArray[np.int8], limit: int) -> Filtered:
     """The trend filter with these bounds, from kinks of guessed sign."""
-    f, m, c, u, *_ = _trend_filter.settle(rows.gaps, rows.weights, rows.y, up, down, sign, _EXACT_SOLVES)
+    f, m, c, u, *_ = _trend_filter.settle(rows.gaps, rows.weights, rows.y, up, down, sign, limit)
     return Filtered(f, m, c, u)
 
 
 def _reweighted(rows: Rows, price: float, p: float) -> Filtered:
-    """A local minimum of the mean loss + price · V_p.
+    """The lowest mean loss + price · V_p that the search finds.
 
     Reweighting starts from several solutions for p = 1; from the best result kinks are taken away one by one where that
     pays, within a budget of trials.
@@ -267,7 +269,7 @@ def _reweighted(rows: Rows, price: float, p: float) -> Filtered:
     for k in range(1, _STARTS + 1):
         bound = largest * 4.0**-k
         bounds = np.full(len(rows.x), bound)
-        fitted = _filter(rows, bounds, bounds, _kink_signs(rows, bounds, fitted, _START_ACCURACY))
+        fitted = _filter(rows, bounds, bounds, _kink_signs(rows, bounds, fitted, _START_ACCURACY), _FEW_SOLVES)
         steepest = float(np.max(np.abs(fitted.c)))
         reweighted = _descend(rows, fitted, price, p, steepest)
         value = _penalised(rows, reweighted, price, p)
@@ -286,23 +288,23 @@ def _reweighted(rows: Rows, price: float, p: float) -> Filtered:
             best, best_value = fewer, value
         else:
             rank += 1
-    return best
+    return _descend(rows, best, price, p, _EPS * float(np.max(np.abs(best.c))), _LAST_DECREASE)
 
 
-def _descend(rows: Rows, fitted: Filtered, price: float, p: float, eps: float) -> Filtered:
+def _descend(rows: Rows, fitted: Filtered, price: float, p: float, eps: float, decrease: float = _DECREASE) -> Filtered:
     """The best of the trend filters weighted by the slopes of (|c_j| + ε)^p at the last one, while ε falls [CWB]."""
     best, best_value = fitted, _penalised(rows, fitted, price, p)
     least = _EPS * float(np.max(np.abs(fitted.c)))
     for _ in range(_REWEIGHTINGS):
         if not fitted.c.any():
             break
-        fitted = _filter(rows, *_prices(fitted, price, p, eps), np.sign(fitted.c).astype(np.int8))
+        fitted = _filter(rows, *_prices(fitted, price, p, eps), np.sign(fitted.c).astype(np.int8), _FEW_SOLVES)
         value = _penalised(rows, fitted, price, p)
-        if eps == least and value >= best_value * (1 - _DECREASE):
+        if eps == least and value >= best_value * (1 - decrease):
             break
         if value < best_value:
             best, best_value = fitted, value
-        eps = max(0.25 * eps, least)
+        eps = max(0.1 * eps, least)
     return best
 
 
@@ -313,7 +315,7 @@ def _without(rows: Rows, fitted: Filtered, bend: int, price: float, p: float) ->
     c[bends.first[bend]] = c[bends.last[bend]] = 0.0
     eps = _EPS * float(np.max(np.abs(fitted.c)))
     rest = fitted._replace(c=c)
-    left = _filter(rows, *_prices(rest, price, p, eps), np.sign(c).astype(np.int8))
+    left = _filter(rows, *_prices(rest, price, p, eps), np.sign(c).astype(np.int8), _FEW_SOLVES)
     return _descend(rows, left, price, p, eps)
 
 

@@ -1,0 +1,104 @@
+"""Penalised regression on the line: time beside one banded solve, duality gap.
+
+    python benchmarks/line_regression.py            everything, about four minutes
+    python benchmarks/line_regression.py --quick    at most 10^5 points
+
+Times are medians of `--repeats` runs in CPU seconds of one thread, without compilation. The floor is one banded
+Cholesky solve of the size of the problem, `scipy.linalg.solveh_banded` with two superdiagonals: what one Newton step of
+a textbook interior-point method for trend filtering costs. alpha is a share of the one from which on the solution for
+p = 1 is a line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from scipy.linalg import solveh_banded
+
+from reluctant.univariate.regression import regress_line
+
+TABLE = Path(__file__).parent.parent / "examples" / "thermocouple_type_k.csv"
+
+
+def noisy_sine(n: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    x = np.sort(rng.uniform(size=n))
+    return x, np.sin(20 * x) + rng.normal(scale=0.3, size=n)
+
+
+def random_walk(n: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return np.sort(rng.uniform(size=n)), np.cumsum(rng.normal(size=n)) / np.sqrt(n)
+
+
+def uneven(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Gaps between 10^-9 and 10^3, as far as float64 can tell the points apart."""
+    rng = np.random.default_rng(0)
+    x = np.unique(np.cumsum(10 ** rng.uniform(-9, 3, n)))
+    return x, np.sin(20 * x / x[-1]) + rng.normal(scale=0.3, size=len(x))
+
+
+def noisy_thermocouple(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """The example table, interpolated at n points, with 2 degrees of noise."""
+    temperature, emf = np.loadtxt(TABLE, delimiter=",", skiprows=1, unpack=True)
+    x = np.linspace(emf[0], emf[-1], n)
+    return x, np.interp(x, emf, temperature) + np.random.default_rng(0).normal(scale=2.0, size=n)
+
+
+def largest_useful_alpha(x: np.ndarray, y: np.ndarray) -> float:
+    """The largest multiplier Σ_{i>j} r_i (x_i − x_j) of the residuals r of the least-squares line."""
+    t = x - x.mean()
+    r = (y - y.mean() - (t @ (y - y.mean())) / (t @ t) * t) / len(x)
+    return float(np.max(np.abs(np.cumsum(np.cumsum(r)[:-1] * np.diff(x)))))
+
+
+def floor(n: int) -> None:
+    bands = np.ones((3, n)) * np.array([[1.0], [-4.0], [6.1]])
+    solveh_banded(bands, np.ones(n), overwrite_ab=True, overwrite_b=True, check_finite=False)
+
+
+def timed(action: Callable[[], object], repeats: int) -> float:
+    seconds = []
+    for _ in range(repeats):
+        start = time.process_time()
+        action()
+        seconds.append(time.process_time() - start)
+    return median(seconds)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="at most 10^5 points")
+    parser.add_argument("--repeats", type=int, default=3)
+    arguments = parser.parse_args()
+    sizes = [10**3, 10**4, 10**5] + ([] if arguments.quick else [10**6])
+    for p in (0.5, 1.0):
+        regress_line(*noisy_sine(100), 1e-3, p)
+    print(f"{'data':14} {'N':>8} {'share':>6} {'p':>4} {'seconds':>8} {'floors':>7} {'neurons':>8} {'gap':>8}")
+    for n in sizes:
+        base = timed(lambda: floor(n), arguments.repeats)
+        for data in (noisy_sine, random_walk, uneven, noisy_thermocouple):
+            x, y = data(n)
+            largest = largest_useful_alpha(x, y)
+            for p, share in ((1.0, 1e-1), (1.0, 1e-3), (0.5, 1e-2)):
+                # For p = 0.5 the penalty of a slope change of the size of the data is made equal.
+                scale = 1.0 if p == 1 else (np.ptp(y) / np.ptp(x)) ** 0.5
+                action = lambda: regress_line(x, y, share * largest * scale, p)  # noqa: E731
+                seconds = timed(action, arguments.repeats if p == 1 else 1)
+                solution = action()
+                objective = solution.history[-1].objective
+                gap = f"{1 - solution.certificate.lower_bound / objective:8.0e}" if p == 1 else f"{'':8}"
+                print(
+                    f"{data.__name__:14} {len(x):8d} {share:6.0e} {p:4g} {seconds:8.4f} {seconds / base:7.1f} "
+                    f"{solution.n_neurons:8d} {gap}",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()
