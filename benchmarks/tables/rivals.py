@@ -66,6 +66,11 @@ def prediction(model: Any, classify: bool) -> Callable[[np.ndarray], np.ndarray]
     return model.predict_proba if classify else model.predict
 
 
+def inner_folds(train: Table, seed: int) -> Any:
+    """Three shuffled folds: some tables come sorted."""
+    return (StratifiedKFold if train.classify else KFold)(3, shuffle=True, random_state=seed)
+
+
 def reluctant(train: Table, settings: Settings) -> Fitted:
     from reluctant import SparseReLUClassifier, SparseReLURegressor
 
@@ -77,8 +82,8 @@ def reluctant(train: Table, settings: Settings) -> Fitted:
 def linear(train: Table, settings: Settings) -> Fitted:
     if train.classify:
         last: Any = LogisticRegressionCV(
-            Cs=np.logspace(-3, 2, 6), cv=3, l1_ratios=(0,), scoring="neg_log_loss", max_iter=1000,
-            use_legacy_attributes=False,
+            Cs=np.logspace(-3, 2, 6), cv=inner_folds(train, settings.seed), l1_ratios=(0,), max_iter=1000,
+            scoring="neg_log_loss", use_legacy_attributes=False,
         )  # fmt: skip
     else:
         last = RidgeCV(np.logspace(-2, 4, 13))
@@ -96,7 +101,7 @@ def mlp_model(train: Table, seed: int, weight_decay: float = 1.0) -> Any:
 
 def mlp(train: Table, settings: Settings) -> Fitted:
     alpha = "mlpclassifier__alpha" if train.classify else "regressor__mlpregressor__alpha"
-    folds = (StratifiedKFold if train.classify else KFold)(3, shuffle=True, random_state=settings.seed)
+    folds = inner_folds(train, settings.seed)
     search = GridSearchCV(
         mlp_model(train, settings.seed), {alpha: WEIGHT_DECAYS}, cv=folds, scoring=SCORING[train.classify]
     ).fit(train.X, train.y)
