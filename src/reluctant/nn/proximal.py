@@ -64,6 +64,10 @@ class ReweightedL1(Optimizer):
     only the direction v̂_k gets sparser, down to its largest entry. With one output this is Algorithm 1.
     In deeper networks each layer pair takes this step on its own; no theorem on sparsest networks is known there.
 
+    As in the paper, the threshold is not scaled as the optimiser scales its step on u (Adam by past gradients, any one
+    by about v_k² + ‖w_k‖²). So a point where the steps come to rest need not be stationary for the objective: around
+    Adam small gradients hold against the shrinkage, and the error left is far below what α would ask for.
+
     Where the bias does not count, a neuron that reaches w_k = 0 leaves the constant v_k (b_k)_+. It goes to the bias of
     the output layer if there is one; else the neuron stays as a constant, which is no active neuron. The balance takes
     the bias in even then: with ‖v_k‖ = ‖w_k‖ alone, v_k would vanish and b_k grow without bound as w_k → 0.
