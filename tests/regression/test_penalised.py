@@ -8,7 +8,9 @@ from scipy.optimize import linprog
 from networks import bits, random_network
 from regression.convex_oracle import least_objective
 from reluctant import ReLUNetwork, regress
+from reluctant.regression import penalised
 from reluctant.regression.losses import Huber, Quantile, Squared
+from reluctant.regression.penalised import Candidate
 from reluctant.regression.problem import regress_space
 
 
@@ -49,6 +51,17 @@ def test_objective_is_not_above_that_of_the_start(p, seed):
     start = start if seed else regress(X, y, alpha=1e-3, p=p, random_state=9).network
     solution = regress(X, y, alpha=1e-3, p=p, start=start, random_state=0)
     assert solution.objective <= objective_of(start, X, y, 1e-3, p) * (1 + 1e-9)
+
+
+def test_a_start_survives_a_search_that_finds_nothing(monkeypatch):
+    X, y = bent()
+    start = regress(X, y, alpha=1e-3, random_state=9).network
+    monkeypatch.setattr(
+        penalised, "_annealed", lambda model, problem, _: Candidate.of(penalised._without_neurons(model), problem)
+    )
+    found = regress(X, y, alpha=1e-3, start=start, random_state=0).objective
+    assert found <= objective_of(start, X, y, 1e-3, 0.5) * (1 + 1e-9)
+    assert found < 0.5 * regress(X, y, alpha=1e-3, random_state=0).objective
 
 
 @pytest.mark.parametrize("alpha", [10.0, 1e6, 1e100])
@@ -99,6 +112,14 @@ def test_one_input_is_never_below_the_proved_bound_of_the_line(seed):
     )
     assert searched.objective >= proved.lower_bound * (1 - 1e-9)
     assert searched.objective <= proved.lower_bound * 1.05
+
+
+def test_the_place_of_a_kink_on_the_line_costs_nothing():
+    X = np.linspace(-1, 1, 60)[:, None]
+    y = np.abs(X[:, 0] - 0.3)
+    here, there = (regress(X + shift, y, alpha=0.01, p=1, loss="absolute", random_state=0) for shift in (0.0, 20.0))
+    assert there.objective == pytest.approx(here.objective, rel=0.05)
+    assert here.value == pytest.approx(np.abs(here.network.output_weights * here.network.input_weights).sum())
 
 
 def test_weights_repeated_rows_and_order_give_the_same_network():
