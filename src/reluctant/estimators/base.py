@@ -67,6 +67,11 @@ class SparseReLU(BaseEstimator):
         """Fit a network to targets (N, m) and set what was learned."""
         kept = weights > 0.0
         X, targets, weights = X[kept], targets[kept], weights[kept]
+        if self.max_parameters is not None and self.max_parameters < targets.shape[1]:
+            raise ValueError(
+                f"max_parameters = {self.max_parameters} is less than the {targets.shape[1]} constants that as many "
+                "outputs have; give at least that"
+            )
         start = self._previous_network(X.shape[1], targets.shape[1])
         bounds = np.array([[-np.inf], [np.inf]]) * np.ones(X.shape[1])
         if decider in ("alpha", "tolerance"):

@@ -142,7 +142,7 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         weights = checked_weights(sample_weight, inputs)
         classes, codes = np.unique(labels[weights > 0.0], return_inverse=True)
         if classes.size < 2:
-            raise ValueError(f"y has one class only, {classes[0]!r}; give rows of at least two classes")
+            raise ValueError(f"y has one class only, {classes.tolist()[0]!r}; give rows of at least two classes")
         targets = np.zeros((len(inputs), classes.size))
         targets[np.flatnonzero(weights > 0.0), codes] = 1.0
         binary = classes.size == 2
