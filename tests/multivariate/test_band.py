@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from reluctant.multivariate.band import sparsest_within
+from reluctant.multivariate.band import Band, fewest_neurons, group_prices, reweighted_vertex, sparsest_within
 from reluctant.multivariate.path_norm import minimise_path_norm
+from reluctant.multivariate.reweighted import Equations, newton_into_band
 
 
 def evaluate(X, signs, U):
@@ -70,3 +71,58 @@ def test_the_same_seed_gives_the_same_network():
 def test_a_tolerance_of_zero_is_refused_by_name_and_row():
     with pytest.raises(ValueError, match=r"tolerance must be positive, got 0.0 at row 1"):
         sparsest_within(np.ones((3, 1)), np.ones(3), np.array([1.0, 0.0, 1.0]))
+
+
+def test_neurons_are_counted_when_asked_for():
+    rng = np.random.default_rng(65)
+    X, y = rng.uniform(-1, 1, (40, 10)), rng.uniform(-1, 1, 40)
+    few = sparsest_within(X, y, 0.3, minimize="neurons", max_rounds=2, time_limit=None, random_state=0)
+    sparse = sparsest_within(X, y, 0.3, max_rounds=2, time_limit=None, random_state=0)
+    assert few.value == len(few.signs) < len(sparse.signs)
+    assert np.abs(evaluate(X, few.signs, few.U) - y).max() <= 0.3 * (1 + 1e-12)
+
+
+def test_target_ends_the_search_within_the_band():
+    rng = np.random.default_rng(7)
+    X, y = rng.uniform(-1, 1, (30, 4)), rng.uniform(-1, 1, 30)
+    found = sparsest_within(X, y, 0.1, target=40, max_rounds=50, time_limit=None, random_state=0)
+    assert found.n_parameters <= 40
+    assert found.history[-1][0] == 1
+
+
+def test_price_of_a_neuron_is_the_least_rise_of_the_squared_error():
+    rng = np.random.default_rng(8)
+    X = rng.uniform(-1, 1, (40, 2))
+    signs, U = np.array([1.0, -1.0, 1.0]), rng.standard_normal((3, 3))
+    data = Equations.of(X, evaluate(X, signs, U))
+    A = data.design(signs, U, np.nonzero(U))
+    prices = group_prices(data, signs, U)
+    for k in range(3):
+        rest = np.delete(A, np.arange(3 * k, 3 * k + 3), axis=1)
+        left = data.y - rest @ np.linalg.lstsq(rest, data.y, rcond=None)[0]
+        assert prices[k] == pytest.approx(left @ left, rel=1e-4)
+
+
+def test_deleting_neurons_stops_at_a_solution_with_fewer():
+    rng = np.random.default_rng(9)
+    X, y = rng.uniform(-1, 1, (20, 3)), rng.uniform(-1, 1, 20)
+    start = minimise_path_norm(X, y, 0.5, max_rounds=1, time_limit=None, random_state=0)
+    data = Equations.of(X, y)
+
+    def solve(signs, U):
+        moved = newton_into_band(data, np.full(20, 0.4), signs, U, np.zeros(4))
+        return None if moved is None else moved[0]
+
+    signs, U = fewest_neurons(data, start.signs, start.U, solve, lambda: False)
+    assert len(U) < len(start.U)
+    assert np.abs(evaluate(X, signs, U) - y).max() <= 0.4
+
+
+def test_vertex_of_the_linear_program_stays_within_the_band_and_its_patterns():
+    rng = np.random.default_rng(10)
+    X, y = rng.uniform(-1, 1, (25, 4)), rng.uniform(-1, 1, 25)
+    start = minimise_path_norm(X, y, 0.5, max_rounds=1, time_limit=None, random_state=0)
+    tolerance = rng.uniform(0.05, 0.3, 25)
+    signs, U = reweighted_vertex(Band(Equations.of(X, y), tolerance), start.signs, start.U)
+    assert (np.abs(evaluate(X, signs, U) - y) <= tolerance + 1e-7).all()
+    assert np.count_nonzero(U) <= start.n_parameters

@@ -1,7 +1,8 @@
-"""Networks of few parameters within a tolerance band |f(x_i) − y_i| ≤ ε_i.
+"""Networks of few parameters, or neurons, within a tolerance band |f(x_i) − y_i| ≤ ε_i.
 
 The search for planted networks with the labels free in their band: ½ dist²(f(X), band) = min over z in the band of
 ½‖f(X) − z‖², so the penalised objective is lowered by turns in the weights, at labels z, and in z, by clipping.
+Every network kept is tried in the linear program over its patterns, whose reweighted ℓ1 may need fewer parameters.
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ from functools import partial
 
 import numpy as np
 
-from reluctant.multivariate.hops import EPS, annealed_start, hop, penalty_unit
+from reluctant.errors import InfeasibleError
+from reluctant.multivariate.bounds import Count
+from reluctant.multivariate.hops import EPS, annealed_start, fill, hop, penalty_unit
 from reluctant.multivariate.path_norm import Interpolant
-from reluctant.multivariate.planted import simplest
+from reluctant.multivariate.planted import Solve, prune_below, simplest
+from reluctant.multivariate.program import PatternProgram
 from reluctant.multivariate.reweighted import (
     Array,
     Clock,
@@ -23,8 +27,8 @@ from reluctant.multivariate.reweighted import (
     data_scale,
     drop_small,
     majorised_descent,
+    newton_into_band,
     one_blas_thread,
-    weighted_ridge,
 )
 from reluctant.objective import lp_power
 
@@ -33,9 +37,9 @@ _PATIENCE = (10, 15, 15, 15)
 _REHEATED = 0.5
 _LAST = 1e-1  # of the smallest λ: where the support is read off
 _WORTH_TRYING = 1.5  # times the best size
-_MARGIN = 1e-3  # share of the tolerance kept free when aiming into the band
-_GUARD = 0.9  # points beyond this share of their tolerance are held where they are
-_FREE = 1e3  # metric of the free affine part
+_NEURON_TRIES = 6
+_DELTAS = (1e-1, 1e-1, 1e-2, 1e-2, 1e-3, 1e-3)  # of max|u|
+_NO_WEIGHT = 1e-9  # of max|u|: below this a level of the linear program is zero
 
 
 @dataclass(frozen=True)
@@ -80,87 +84,21 @@ def penalised_within(band: Band, signs: Array, U: Array, lam: float, p: float) -
     return 0.5 * float(np.sum((f - z) ** 2)) + lam / p * float(lp_power(U, p))
 
 
-def newton_into_band(band: Band, signs: Array, U: Array, affine: Array, steps: int = 30) -> tuple[Array, Array] | None:
-    """Move the nonzeros of U, and a free affine part, into the band; (U, affine), or None where that fails.
-
-    Each step is the damped weighted least-squares step on the points outside a slightly narrower band, the points
-    close to its border being held; it is halved until the sum of squared excesses falls.
-    """
-    data, free = band.data, band.data.complement is not None
-    support = np.nonzero(U)
-    x = np.concatenate([U[support], affine]) if free else U[support]
-    n = len(support[0])
-    aim = (1 - _MARGIN) * band.tolerance
-    hinge_slopes = signs[support[0]]
-
-    def state(x: Array) -> tuple[Array, Array, Array]:
-        trial = np.zeros_like(U)
-        trial[support] = x[:n]
-        a = x[n:] if free else affine
-        r = data.y - np.maximum(data.Xbar @ trial.T, 0.0) @ signs - data.Xbar @ a
-        return trial, a, r
-
-    U, affine, r = state(x)
-    damping = 1e-9
-    energies = [float(np.sum((r - np.clip(r, -aim, aim)) ** 2))]
-    for _ in range(steps):
-        if (np.abs(r) <= band.tolerance).all():
-            return U, affine
-        if not len(x):
-            return None
-        rows = np.abs(r) > _GUARD * band.tolerance
-        excess = (r - np.clip(r, -aim, aim))[rows]
-        Xbar = data.Xbar[rows]
-        A = (Xbar @ U.T > 0.0)[:, support[0]] * hinge_slopes * Xbar[:, support[1]]
-        size = np.abs(x[:n])
-        v = size + 1e-3 * (size.mean() if n else 1.0)
-        if free:
-            A, v = np.column_stack([A, Xbar]), np.concatenate([v, np.full(len(affine), _FREE)])
-        scale = float(np.mean((A * A) @ v))
-        for _ in range(3):
-            step = weighted_ridge(A, v, excess, max(damping * scale, 1e-300))
-            if step is not None:
-                accepted = _shortened(state, x, step, aim, energies[-1])
-                if accepted is not None:
-                    break
-            damping = max(100 * damping, 1e-14)
-        else:
-            return None
-        x, U, affine, r = accepted
-        energies.append(float(np.sum((r - np.clip(r, -aim, aim)) ** 2)))
-        damping = max(damping / 10, 1e-14)
-        if len(energies) > 6 and energies[-1] > 0.5 * energies[-6]:
-            break
-    return (U, affine) if (np.abs(r) <= band.tolerance).all() else None
-
-
-def _shortened(
-    state: Callable[[Array], tuple[Array, Array, Array]], x: Array, step: Array, aim: Array, energy: float
-) -> tuple[Array, Array, Array, Array] | None:
-    """First of the steps 1, ½, … 1/16 that lowers the squared excess enough, as (x, U, affine, r)."""
-    length = 1.0
-    for _ in range(5):
-        trial = x + length * step
-        U, affine, r = state(trial)
-        if np.sum((r - np.clip(r, -aim, aim)) ** 2) < (1 - 0.1 * length) * energy:
-            return trial, U, affine, r
-        length *= 0.5
-    return None
-
-
 def sparsest_within(
     X: Array,
     y: Array,
     tolerance: float | Array,
     *,
     affine: bool = False,
+    minimize: Count = "parameters",
+    target: int = 0,
     start: Hinges | None = None,
     p: float = 0.5,
     time_limit: float | None = 10.0,
     max_rounds: int | None = None,
     random_state: int | np.random.Generator | None = None,
 ) -> Interpolant | None:
-    """Look for a network of few hinge parameters with |f(x_i) − y_i| ≤ ε_i.
+    """Look for a network of few hinge parameters, or neurons, with |f(x_i) − y_i| ≤ ε_i.
 
     Parameters
     ----------
@@ -170,6 +108,10 @@ def sparsest_within(
         ε_i > 0.
     affine : bool
         Whether a free affine part is added, which is not counted.
+    minimize : {"parameters", "neurons"}
+        What is counted; with "neurons", their parameters come second.
+    target : int
+        Count at which to stop.
     start : (signs, U), optional
         A network within the band, an interpolant for example; it is pruned first.
     p : float
@@ -181,8 +123,8 @@ def sparsest_within(
     Returns
     -------
     Interpolant or None
-        The fewest parameters found, `value` being their number; nothing is claimed about the minimum. None where no
-        network within the band was reached in time.
+        The sparsest found, `value` being its count; nothing is claimed about the minimum. None where no network
+        within the band was reached in time.
 
     Raises
     ------
@@ -208,34 +150,139 @@ def sparsest_within(
     rng = np.random.default_rng(random_state)
     scale = data_scale(y)
     band = Band(Equations.of(X, y / scale, affine), tolerance / scale)
-    width = band.data.Xbar.shape[1]
-    best: Interpolant | None = _checked(band, np.zeros(0), np.zeros((0, width)), 0, ())
-    if best is None and start is not None:
-        best = _pruned(band, start[0], start[1] / scale, 0, (), clock.expired)
-    rounds = 0
+    search = _Search(band, minimize, rng, clock.expired)
+    search.offer(np.zeros(0), np.zeros((0, band.data.Xbar.shape[1])))
     try:
         with one_blas_thread():
-            while rounds != max_rounds and not clock.expired() and (best is None or best.n_parameters):
-                rounds += 1
+            if search.best is None and start is not None:
+                search.prune(start[0], start[1] / scale)
+            while search.round != max_rounds and not clock.expired() and search.count > target:
+                search.round += 1
+                best = search.best
                 heated = (best.signs, best.U) if best is not None and rng.random() < _REHEATED else None
-                history = () if best is None else best.history
                 for signs, U in search_round(band, rng, heated, p, clock.expired):
-                    if best is not None and np.count_nonzero(U) > _WORTH_TRYING * best.n_parameters:
-                        continue
-                    found = _pruned(band, signs, U, rounds, history, clock.expired)
-                    if found is not None and (best is None or _order(found) < _order(best)):
-                        best, history = found, found.history
+                    if best is None or np.count_nonzero(U) <= _WORTH_TRYING * best.n_parameters:
+                        search.prune(signs, U)
+                    if search.count <= target:
+                        break
     except KeyboardInterrupt:
-        if best is None:
+        if search.best is None:
             raise
-    if best is None:
+    if search.best is None:
         return None
-    return replace(best, U=best.U * scale, affine=best.affine * scale)
+    return replace(search.best, U=search.best.U * scale, affine=search.best.affine * scale)
 
 
-def _order(network: Interpolant) -> tuple[int, float]:
-    """Fewest parameters first, then the smaller ℓp norm (p = ½)."""
-    return network.n_parameters, float(lp_power(network.U, 0.5))
+@dataclass
+class _Search:
+    """The sparsest network within the band so far."""
+
+    band: Band
+    minimize: Count
+    rng: np.random.Generator
+    stop: Callable[[], bool]
+    best: Interpolant | None = None
+    round: int = 0
+
+    @property
+    def count(self) -> float:
+        """Parameters or neurons of the best; infinite where there is none."""
+        return np.inf if self.best is None else self.key(self.best.U)[0]
+
+    def key(self, U: Array) -> tuple[float, ...]:
+        """The count asked for, then parameters, then the ℓp norm (p = ½)."""
+        n_parameters, norm = int(np.count_nonzero(U)), float(lp_power(U, 0.5))
+        return (n_parameters, norm) if self.minimize == "parameters" else (len(U), n_parameters, norm)
+
+    def solve(self, signs: Array, U: Array) -> Array | None:
+        """The hinges moved into the band, or None."""
+        moved = newton_into_band(self.band.data, self.band.tolerance, signs, U, self.band.data.affine_part(signs, U))
+        return None if moved is None else moved[0]
+
+    def prune(self, signs: Array, U: Array) -> None:
+        """Move into the band, prune there, and try the linear program over the patterns of what is left."""
+        data = self.band.data
+        solved = None
+        if self.minimize == "neurons":  # dense neurons leave the most freedom for deleting whole ones
+            dense_signs, dense = fill(self.rng, data, signs, U)
+            solved = self.solve(dense_signs, dense)
+        if solved is None:
+            solved = self.solve(signs, U)
+        if solved is None:
+            return
+        if self.minimize == "neurons":
+            signs, solved = fewest_neurons(data, signs, solved, self.solve, self.stop)
+        signs, U = simplest(data, *drop_small(signs, solved, 0.0), self.solve, self.stop)
+        if self.offer(signs, U) and not self.stop():
+            vertex = reweighted_vertex(self.band, signs, U)
+            if vertex is not None:
+                solved = self.solve(*vertex)
+                if solved is not None:
+                    self.offer(*prune_below(data, vertex[0], solved, self.solve, self.stop))
+
+    def offer(self, signs: Array, U: Array) -> bool:
+        """Keep the network with its affine part, if it lies within the band and is sparser than the best."""
+        data = self.band.data
+        moved = newton_into_band(data, self.band.tolerance, signs, U, data.affine_part(signs, U))
+        if moved is None or (self.best is not None and self.key(moved[0]) >= self.key(self.best.U)):
+            return False
+        history = () if self.best is None else self.best.history
+        count, size = self.key(moved[0])[0], int(np.count_nonzero(moved[0]))
+        self.best = Interpolant(signs, *moved, float(count), (*history, (self.round, float(count), size)))
+        return True
+
+
+def fewest_neurons(data: Equations, signs: Array, U: Array, solve: Solve, stop: Callable[[], bool]) -> Hinges:
+    """Delete whole neurons of a solution, among the cheapest, while a re-solve succeeds.
+
+    The price of a group g is that of the surgeon, u_gᵀ ((H⁻¹)_gg)⁻¹ u_g, H = AᵀA in the metric |u|.
+    """
+    while len(U) and not stop():
+        signs, U = drop_small(signs, U, 0.0)
+        for k in np.argsort(group_prices(data, signs, U))[:_NEURON_TRIES]:
+            kept = np.arange(len(U)) != k
+            solved = solve(signs[kept], U[kept])
+            if solved is not None:
+                signs, U = signs[kept], solved
+                break
+        else:
+            break
+    return signs, U
+
+
+def group_prices(data: Equations, signs: Array, U: Array) -> Array:
+    """What the deletion of each neuron costs, a ridge standing in for directions the data leave free."""
+    support = np.nonzero(U)
+    size = np.abs(U[support])
+    root = np.sqrt(size + 1e-3 * size.mean())
+    B = data.design(signs, U, support) * root
+    H = B.T @ B
+    H.flat[:: len(H) + 1] += 1e-10 * np.trace(H) / len(H)
+    inverse, x = np.linalg.inv(H), U[support] / root
+    prices = np.empty(len(U))
+    for k in range(len(U)):
+        group = np.flatnonzero(support[0] == k)
+        prices[k] = x[group] @ np.linalg.solve(inverse[np.ix_(group, group)], x[group])
+    return prices
+
+
+def reweighted_vertex(band: Band, signs: Array, U: Array) -> Hinges | None:
+    """A vertex of few nonzeros over the patterns of the network, by linear programs with weights 1/(|u| + δ) [CWB].
+
+    All coordinates are free to enter, not the support alone; None where HiGHS gives the patterns up.
+    """
+    data = band.data
+    program = PatternProgram(data.Xbar[:, :-1], data.y, tolerance=band.tolerance, affine=data.complement is not None)
+    program.add_neurons((data.Xbar @ U.T > 0.0).T, signs)
+    hinges = U
+    try:
+        for delta in _DELTAS:
+            program.set_costs(1.0 / (np.abs(hinges) + delta * np.abs(U).max()))
+            program.solve()
+            hinges = program.hinges
+    except (InfeasibleError, RuntimeError):
+        return None
+    return drop_small(signs, hinges, _NO_WEIGHT)
 
 
 def search_round(
@@ -266,35 +313,3 @@ def search_round(
         yield state
         yield vanishing(*state)
         above = lam
-
-
-def _pruned(
-    band: Band,
-    signs: Array,
-    U: Array,
-    round_: int,
-    history: tuple[tuple[int, float, int], ...],
-    stop: Callable[[], bool],
-) -> Interpolant | None:
-    """The network moved into the band and pruned there, or None."""
-
-    def solve(signs: Array, U: Array) -> Array | None:
-        moved = newton_into_band(band, signs, U, band.data.affine_part(signs, U))
-        return None if moved is None else moved[0]
-
-    solved = solve(signs, U)
-    if solved is None:
-        return None
-    signs, U = simplest(band.data, *drop_small(signs, solved, 0.0), solve, stop)
-    return _checked(band, signs, U, round_, history)
-
-
-def _checked(
-    band: Band, signs: Array, U: Array, round_: int, history: tuple[tuple[int, float, int], ...]
-) -> Interpolant | None:
-    """The network with its affine part, if it lies within the band."""
-    moved = newton_into_band(band, signs, U, band.data.affine_part(signs, U))
-    if moved is None:
-        return None
-    size = int(np.count_nonzero(moved[0]))
-    return Interpolant(signs, *moved, float(size), (*history, (round_, float(size), size)))

@@ -98,7 +98,7 @@ def minimise_l1(
         value = model.optimise()
         pi = model.duals
         price, rays = pricer.price(pi, max(deadline - monotonic(), 0.1))
-        bound = max(bound, (float(pi @ model.y) - model.tolerance * float(np.abs(pi).sum())) / max(price, 1.0))
+        bound = max(bound, float(pi @ model.y - np.abs(pi) @ model.tolerance) / max(price, 1.0))
         improving = value - bound > pricer.gap * value and len(rays) > 0 and monotonic() < deadline
         if improving:
             columns.add(rays)

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from reluctant.errors import InfeasibleError
 from reluctant.multivariate.patterns import homogeneous
 from reluctant.network import ReLUNetwork
-from reluctant.validation import as_floats, check_number
+from reluctant.validation import as_floats, check_nonnegative
 
 Array = NDArray[np.float64]
 Loss = Literal["equality", "absolute", "maximum", "hinge"]
@@ -37,7 +37,7 @@ class _DataRows:
     shared: bool = False
 
 
-def _data_rows(y: Array, loss: Loss, tolerance: float) -> _DataRows:
+def _data_rows(y: Array, loss: Loss, tolerance: Array) -> _DataRows:
     if loss == "hinge":
         if not np.all(np.abs(y) == 1):
             row = int(np.argmax(np.abs(y) != 1))
@@ -66,7 +66,7 @@ class DataModel:
         ``equality``: every residual within `tolerance`. ``absolute``: mean of max(|r_i| − tolerance, 0), the
         ε-insensitive loss when `tolerance` is positive. ``maximum``: the largest of them. ``hinge``: mean of
         max(1 − y_i f_i, 0).
-    tolerance : float
+    tolerance : float or array_like, shape (N,)
         Half-width of the band in which a residual costs nothing.
     affine : bool
         Whether a free affine part is among the columns.
@@ -83,14 +83,14 @@ class DataModel:
         y: ArrayLike,
         *,
         loss: Loss = "equality",
-        tolerance: float = 0.0,
+        tolerance: ArrayLike = 0.0,
         affine: bool = False,
     ) -> None:
         self.Xbar = homogeneous(X)
         self.y = as_floats(y, "y")
         if self.y.shape != (len(self.Xbar),):
             raise ValueError(f"y must have shape ({len(self.Xbar)},), got {self.y.shape}")
-        self.tolerance = check_number(tolerance, "tolerance")
+        self.tolerance = check_nonnegative(tolerance, "tolerance", len(self.y))
         rows = _data_rows(self.y, loss, self.tolerance)
         self._highs = highspy.Highs()
         self._highs.silent()
@@ -211,7 +211,7 @@ class PatternProgram(DataModel):
         y: ArrayLike,
         *,
         loss: Loss = "equality",
-        tolerance: float = 0.0,
+        tolerance: ArrayLike = 0.0,
         affine: bool = False,
     ) -> None:
         super().__init__(X, y, loss=loss, tolerance=tolerance, affine=affine)

@@ -312,6 +312,8 @@ def approximate_space(X: Array, y: Array, tolerance: Array, slack: float, affine
                 labels,
                 half_width,
                 affine=affine,
+                minimize=effort.minimize,
+                target=0 if effort.target is None else effort.target,
                 start=None if network is None else _hinges(network),
                 time_limit=max(seconds - (time.monotonic() - began), 0.0),
                 random_state=effort.random_state,
