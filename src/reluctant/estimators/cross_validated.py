@@ -11,9 +11,9 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from reluctant.network import ReLUNetwork
-from reluctant.regression.losses import CLASSIFICATION, Loss
+from reluctant.regression.losses import Loss
 from reluctant.regression.model import Model, Rows
-from reluctant.regression.selection import Choice, Config, Selection, choose
+from reluctant.regression.selection import Choice, Config, Selection, choose, units_of
 from reluctant.regression.size_path import in_standard_units, penalty_for, stages_of
 from reluctant.regression.standardise import Standardisation
 
@@ -100,17 +100,19 @@ def fit_cross_validated(
     caps: Caps,
     effort: Effort,
     start: ReLUNetwork | None = None,
+    screen: int | None = None,
 ) -> ValidatedPath:
     """Choose size and ridge by cross-validation, then fit paths to all rows.
 
     After the time limit no fold is begun, and one path is fitted instead of `STARTS`.
     """
     deadline = np.inf if effort.time_limit is None else time.monotonic() + effort.time_limit
+    config = Config(loss, affine, max_neurons=caps.neurons, screen=screen)
     choice = choose(
         X,
         targets,
         weights,
-        Config(loss, affine, max_neurons=caps.neurons),
+        config,
         selection=selection,
         largest=MOST_PARAMETERS if caps.parameters is None else caps.parameters,
         seed=effort.seed,
@@ -118,7 +120,7 @@ def fit_cross_validated(
         time_limit=effort.time_limit,
         verbose=effort.verbose,
     )
-    units = Standardisation.of(X, targets, weights, scale_targets=not isinstance(loss, CLASSIFICATION), affine=affine)
+    units = units_of(X, targets, weights, config)
     rows = units.rows(X, targets, weights)
     fits = _fits(
         rows,

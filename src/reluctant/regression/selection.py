@@ -10,6 +10,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from reluctant.regression.losses import CLASSIFICATION, Loss
+from reluctant.regression.screening import most_explaining
 from reluctant.regression.size_path import in_standard_units, stages_of
 from reluctant.regression.standardise import Standardisation
 from reluctant.regression.surgeon import ONE_BY_ONE, SHARE, Stage
@@ -37,6 +38,7 @@ class Config(NamedTuple):
     affine: bool = True
     p: float | None = None
     max_neurons: int | None = None
+    screen: int | None = None
 
 
 class Choice(NamedTuple):
@@ -191,13 +193,21 @@ def standard_path(
     """The path of some rows in their own standardised units."""
     kept = weights > 0.0
     X, targets, weights = X[kept], targets[kept], weights[kept]
-    units = Standardisation.of(
-        X, targets, weights, scale_targets=not isinstance(config.loss, CLASSIFICATION), affine=config.affine
-    )
+    units = units_of(X, targets, weights, config)
     rows = units.rows(X, targets, weights)
     rng = np.random.default_rng(seed)
     loss = in_standard_units(config.loss, units)
     return units, stages_of(rows, loss, ridge, config.p, config.affine, rng, config.max_neurons)
+
+
+def units_of(X: Array, targets: Array, weights: Array, config: Config) -> Standardisation:
+    """Standardised units of some rows, in which inputs that are screened out count as constant."""
+    units = Standardisation.of(
+        X, targets, weights, scale_targets=not isinstance(config.loss, CLASSIFICATION), affine=config.affine
+    )
+    if config.screen is None or X.shape[1] <= config.screen:
+        return units
+    return units.only(most_explaining(units.rows(X, targets, weights), config.screen))
 
 
 class _Tally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,12 @@ class Standardisation:
         y_mean, y_scale = _moments(targets, weights)
         shift = y_mean if affine else np.zeros(m)
         return cls(x_mean, x_scale, shift, np.where(_is_constant(targets, y_scale), 1.0, y_scale))
+
+    def only(self, columns: NDArray) -> Standardisation:
+        """The same units for some inputs; the others count as constant."""
+        x_scale = np.full_like(self.x_scale, np.inf)
+        x_scale[columns] = self.x_scale[columns]
+        return replace(self, x_scale=x_scale)
 
     def inputs(self, X: Array) -> Array:
         """X̄ (N, d + 1) in standardised units, ones last."""
