@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from reluctant.regression.gauss_newton import Problem, minimise
+from reluctant.regression.gauss_newton import Problem, minimise, summed_loss
 from reluctant.regression.model import Block, Model, Rows
 from reluctant.regression.selection import Choice, Config, Selection, choose, standard_path
 from reluctant.regression.size_path import in_standard_units, penalty_for
@@ -31,11 +31,17 @@ Encode = Callable[[NDArray], Array]
 
 
 class Streamed(NamedTuple):
-    """A fit on all rows of a table, and how its size was chosen."""
+    """A fit on all rows of a table, and how its size was chosen.
+
+    `compared` has a network for every size of the choice and `losses` its mean loss on all rows, in standardised units;
+    the chosen one is `model`, the others were refitted on four fifths of the rows. Both are empty for a given size.
+    """
 
     units: Standardisation
     model: Model
     choice: Choice
+    compared: tuple[Model, ...]
+    losses: Array
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,7 @@ def fit_streamed(
     seed: int = 0,
     n_jobs: int | None = 1,
     time_limit: float | None = None,
+    verbose: bool = False,
 ) -> Streamed:
     """Choose a size and fit it on all rows; no more than a block and a sample are in memory at a time.
 
@@ -99,7 +106,14 @@ def fit_streamed(
     """
     sample = sample_of(table, encode, np.random.default_rng(seed))
     choice = choose(
-        *sample, config, selection=selection, largest=largest, seed=seed, n_jobs=n_jobs, time_limit=time_limit
+        *sample,
+        config,
+        selection=selection,
+        largest=largest,
+        seed=seed,
+        n_jobs=n_jobs,
+        time_limit=time_limit,
+        verbose=verbose,
     )
     units, stages = standard_path(*sample, config, choice.ridge, seed)
     total = sum(float(block.weights.sum()) for block in table.blocks())
@@ -110,11 +124,14 @@ def fit_streamed(
     fitting = [stage.model for stage in stages if stage.size <= (largest if size is None else size)]
     with threadpool_limits(limits=1, user_api="blas"):
         if size is None:
-            model, choice = _compared(_candidates(fitting, choice), problem, rows, choice, selection)
+            compared, choice = _compared(_candidates(fitting, choice), problem, rows, choice, selection)
+            compared[choice.chosen], _ = minimise(compared[choice.chosen], problem, REFIT_STEPS)
+            model = compared[choice.chosen]
         else:
-            model = fitting[0]
-        model, _ = minimise(model, problem, REFIT_STEPS)
-    return Streamed(units, model, choice)
+            model, _ = minimise(fitting[0], problem, REFIT_STEPS)
+            compared = []
+        losses = np.array([summed_loss(each, rows, loss) for each in compared]) / total
+    return Streamed(units, model, choice, tuple(compared), losses)
 
 
 def sample_of(table: Table, encode: Encode, rng: np.random.Generator) -> tuple[Array, Array, Array]:
@@ -142,7 +159,7 @@ def _candidates(models: list[Model], choice: Choice) -> list[Model]:
 
 def _compared(
     candidates: list[Model], problem: Problem, rows: StreamedRows, choice: Choice, selection: Selection
-) -> tuple[Model, Choice]:
+) -> tuple[list[Model], Choice]:
     """Refit the candidates on the training part, compare them on the validation part."""
     training, validation = replace(rows, part="training"), replace(rows, part="validation")
     refitted = [minimise(model, problem._replace(data=training), REFIT_STEPS)[0] for model in candidates][::-1]
@@ -162,4 +179,4 @@ def _compared(
     chosen = best if selection == "min" else int(np.flatnonzero(mean - mean[best] <= error)[0])
     sizes = np.array([model.size for model in refitted])
     table = Choice(choice.ridge, sizes, mean, error, chosen, n_rows)
-    return refitted[chosen], table
+    return refitted, table
