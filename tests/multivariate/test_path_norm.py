@@ -29,6 +29,15 @@ def test_reaches_known_values_on_twenty_points(p, known, rounds):
     assert found.value <= 1.02 * known
 
 
+@pytest.mark.parametrize(("unit", "known"), [(1e3, 12.38), (1e-3, 18.95)])
+def test_columns_of_very_different_size_are_no_hindrance(unit, known):
+    rng = np.random.default_rng(0)
+    X, y = rng.uniform(-1, 1, (20, 5)), rng.uniform(-1, 1, 20)
+    found = minimise_path_norm(X * [unit, 1, 1, 1, 1], y, 0.3, max_rounds=4, time_limit=None, random_state=0)
+    assert found.value <= 1.1 * known
+    assert found.value == pytest.approx(np.sum(np.abs(found.U[found.U != 0]) ** 0.3), rel=1e-12)
+
+
 def test_one_point_costs_its_cheapest_single_weight():
     X, y = np.array([[4.0, -2.0]]), np.array([-6.0])
     found = minimise_path_norm(X, y, 0.5, max_rounds=5, time_limit=None, random_state=0)

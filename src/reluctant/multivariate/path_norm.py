@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 
 from reluctant.multivariate.hops import EPS, annealed_start, hop, penalty_unit, relax
+from reluctant.multivariate.problem import power_of_two
 from reluctant.multivariate.reweighted import (
     Array,
     Clock,
@@ -96,13 +97,14 @@ def minimise_path_norm(
     clock = Clock(time_limit)
     rng = np.random.default_rng(random_state)
     scale = data_scale(y)
-    data = Equations.of(X, y / scale, affine)
+    units = np.append(power_of_two(np.abs(X).max(axis=0)), 1.0)
+    data = Equations.of(X, y / scale, affine, units)
     tol = _EXACT * float(np.abs(data.y).max(initial=0.0))
     if not data.n_equations or np.abs(data.targets).max() <= tol:
         return _interpolant(data, np.zeros(0), np.zeros((0, data.Xbar.shape[1])), p, scale, ())
 
     value = partial(exact_value, data, p=p, tol=tol)
-    best = None if start is None else (start[0], start[1] / scale)
+    best = None if start is None else (start[0], start[1] * units / scale)
     lowest = np.inf if best is None else value(*best)
     history: list[tuple[int, float, int]] = []
     rounds = 0
@@ -127,12 +129,13 @@ def _interpolant(
     data: Equations, signs: Array, U: Array, p: float, scale: float, history: tuple[tuple[int, float, int], ...]
 ) -> Interpolant:
     affine = data.affine_part(signs, U)
-    return Interpolant(signs, U * scale, affine * scale, float(lp_power(U * scale, p)), history)
+    U, affine = U * scale / data.units, affine * scale / data.units
+    return Interpolant(signs, U, affine, float(lp_power(U, p)), history)
 
 
 def exact_value(data: Equations, signs: Array, U: Array, p: float, tol: float) -> float:
     """Σ|u|^p of an interpolant, infinite for anything else."""
-    return float(lp_power(U, p)) if np.abs(data.residual(signs, U)).max() <= tol else np.inf
+    return float(lp_power(U / data.units, p)) if np.abs(data.residual(signs, U)).max() <= tol else np.inf
 
 
 def search_round(

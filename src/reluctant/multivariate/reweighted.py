@@ -57,18 +57,20 @@ class Equations:
     """Inputs with a column of ones, labels, and the rows that project a free affine part out of label space.
 
     `complement` (N − r, N) has orthonormal rows orthogonal to the columns of X̄, whose rank is r; None without an
-    affine part.
+    affine part. `units` (d + 1,) are the sizes by which columns of X̄ were divided, so that Σ|u/units|^p is penalised.
     """
 
     Xbar: Array
     y: Array
+    units: Array
     complement: Array | None = None
 
     @classmethod
-    def of(cls, X: Array, y: Array, affine: bool = False) -> Equations:
-        """Lay out X (N, d) and y (N,)."""
-        Xbar = np.column_stack([X, np.ones(len(X))])
-        return cls(Xbar, np.asarray(y, dtype=np.float64), orthogonal_complement(Xbar) if affine else None)
+    def of(cls, X: Array, y: Array, affine: bool = False, units: Array | None = None) -> Equations:
+        """Lay out X (N, d) and y (N,), columns in the given units."""
+        units = np.ones(X.shape[1] + 1) if units is None else units
+        Xbar = np.column_stack([X, np.ones(len(X))]) / units
+        return cls(Xbar, np.asarray(y, dtype=np.float64), units, orthogonal_complement(Xbar) if affine else None)
 
     @cached_property
     def targets(self) -> Array:
@@ -159,17 +161,18 @@ def majorised_descent(data: Equations, signs: Array, U: Array, lam: float, eps: 
     """Lower ½‖r‖² + (λ/p) Σ (u² + ε²)^{p/2} over the nonzeros of U; the activation pattern may flip on the way."""
     support = np.nonzero(U)
     u = U[support]
+    prices = data.units[support[1]] ** -p
 
     def objective(u: Array) -> tuple[float, Array]:
         trial = np.zeros_like(U)
         trial[support] = u
         r = data.residual(signs, trial)
-        return 0.5 * float(r @ r) + lam / p * float(((u * u + eps * eps) ** (p / 2)).sum()), trial
+        return 0.5 * float(r @ r) + lam / p * float(prices @ (u * u + eps * eps) ** (p / 2)), trial
 
     value, U = objective(u)
     for _ in range(steps if len(u) else 0):
         A = data.design(signs, U, support)
-        target = weighted_ridge(A, (u * u + eps * eps) ** (1 - p / 2), data.targets, lam)
+        target = weighted_ridge(A, (u * u + eps * eps) ** (1 - p / 2) / prices, data.targets, lam)
         if target is None:
             break
         step = target - u
@@ -213,9 +216,9 @@ def anneal(
 
 
 def penalised_value(data: Equations, signs: Array, U: Array, lam: float, p: float) -> float:
-    """½‖r‖² + (λ/p) Σ|u|^p."""
+    """½‖r‖² + (λ/p) Σ|u|^p, u in the units of the data."""
     r = data.residual(signs, U)
-    return 0.5 * float(r @ r) + lam / p * float(lp_power(U, p))
+    return 0.5 * float(r @ r) + lam / p * float(lp_power(U / data.units, p))
 
 
 def newton_on_support(
@@ -241,7 +244,7 @@ def newton_on_support(
             break
         A = data.design(signs, U, support)
         size = np.abs(u)
-        v = (size + 1e-3 * size.mean()) ** (2 - p)
+        v = (size + 1e-3 * size.mean()) ** (2 - p) * data.units[support[1]] ** p
         scale = float(np.mean((A * A) @ v))
         for _ in range(4):
             step = weighted_ridge(A, v, r, max(damping * scale, 1e-300))
