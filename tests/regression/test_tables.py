@@ -186,7 +186,7 @@ def test_streamed_choice_compares_sizes_on_held_out_rows(monkeypatch):
     monkeypatch.setattr(selection, "REPEATS_FEW_ROWS", 1)
     table = Recorded(4_000, 500)
     fitted = {rule: fit_streamed(table, as_column, Config(Squared()), largest=40, selection=rule) for rule in RULES}
-    for rule, (units, model, choice) in fitted.items():
+    for rule, (units, model, choice, _, _) in fitted.items():
         assert 600 < choice.n_rows < 1000
         assert (np.diff(choice.sizes) > 0).all()
         assert model.size <= choice.sizes[choice.chosen] <= 40
