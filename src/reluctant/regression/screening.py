@@ -11,6 +11,10 @@ Array = NDArray[np.float64]
 
 KNOTS = (0.25, 0.5, 0.75)
 """Quantiles of an input at which its own function may bend."""
+AT_A_TIME = 50
+"""Inputs scored at a time."""
+REGULAR = 1e-9
+"""Relative ridge that settles inputs of few values, whose features are dependent."""
 
 
 def most_explaining(rows: Rows, n_kept: int) -> NDArray:
@@ -19,17 +23,24 @@ def most_explaining(rows: Rows, n_kept: int) -> NDArray:
     Each input x_j is scored by the share of a target's variance that 1, x_j and (x_j − q)_+ at its quartiles q explain
     by weighted least squares, the greatest over the targets. What acts only together with others is missed.
     """
-    scores = np.array([_explained(rows.inputs[:, j], rows) for j in range(rows.n_inputs)])
+    d = rows.n_inputs
+    scores = np.concatenate(
+        [_explained(rows.inputs[:, start : min(start + AT_A_TIME, d)], rows) for start in range(0, d, AT_A_TIME)]
+    )
     return np.sort(np.argsort(-scores, kind="stable")[:n_kept])
 
 
-def _explained(x: Array, rows: Rows) -> float:
-    """Largest share of a target's variance explained by a piecewise-linear function of x."""
-    root = np.sqrt(rows.weights)[:, None]
-    features = np.column_stack([np.ones_like(x), x, *(np.maximum(x - q, 0.0) for q in np.quantile(x, KNOTS))])
-    centred = (rows.targets - np.average(rows.targets, axis=0, weights=rows.weights)) * root
-    basis, triangle = np.linalg.qr(features * root)
-    basis = basis[:, np.abs(np.diag(triangle)) > 1e-9 * np.abs(triangle).max(initial=1e-300)]
-    total = np.sum(centred**2, axis=0)
-    explained = np.sum((basis.T @ centred) ** 2, axis=0)
-    return float(np.max(np.divide(explained, total, out=np.zeros_like(total), where=total > 0.0)))
+def _explained(columns: Array, rows: Rows) -> Array:
+    """Largest share of a target's variance explained by a piecewise-linear function of each of some columns."""
+    w = rows.weights / rows.total_weight
+    features = np.stack([columns, *(np.maximum(columns - q, 0.0) for q in np.quantile(columns, KNOTS, axis=0))])
+    features = (features - (features.transpose(0, 2, 1) @ w)[:, None, :]) * np.sqrt(w)[:, None]
+    targets = (rows.targets - w @ rows.targets) * np.sqrt(w)[:, None]
+    features = features.transpose(2, 0, 1)
+    gram = features @ features.transpose(0, 2, 1)
+    size = np.trace(gram, axis1=1, axis2=2)[:, None, None]
+    pull = features @ targets
+    regular = gram + (REGULAR * size + (size == 0.0)) * np.eye(gram.shape[1])
+    explained = np.sum(pull * np.linalg.solve(regular, pull), axis=1)
+    total = np.sum(targets**2, axis=0)
+    return np.max(np.divide(explained, total, out=np.zeros_like(explained), where=total > 0.0), axis=1)

@@ -201,7 +201,7 @@ def standard_path(
 
 
 def units_of(X: Array, targets: Array, weights: Array, config: Config) -> Standardisation:
-    """Standardised units of some rows, in which inputs that are screened out count as constant."""
+    """Standardised units of some rows, for the inputs that are not screened out."""
     units = Standardisation.of(
         X, targets, weights, scale_targets=not isinstance(config.loss, CLASSIFICATION), affine=config.affine
     )

@@ -18,12 +18,17 @@ CONSTANT = 1e-12
 
 @dataclass(frozen=True)
 class Standardisation:
-    """x ↦ (x − x_mean) / x_scale, y ↦ (y − y_mean) / y_scale; x_scale is infinite for constant columns."""
+    """x ↦ (x − x_mean) / x_scale, y ↦ (y − y_mean) / y_scale; x_scale is infinite for constant columns.
+
+    Where `columns` of d = `width` are named, only these are inputs of the models.
+    """
 
     x_mean: Array
     x_scale: Array
     y_mean: Array
     y_scale: Array
+    columns: NDArray | None = None
+    width: int = 0
 
     @classmethod
     def of(cls, X: Array, targets: Array, weights: Array, scale_targets: bool, affine: bool = True) -> Standardisation:
@@ -41,15 +46,20 @@ class Standardisation:
         return cls(x_mean, x_scale, shift, np.where(_is_constant(targets, y_scale), 1.0, y_scale))
 
     def only(self, columns: NDArray) -> Standardisation:
-        """The same units for some inputs; the others count as constant."""
-        x_scale = np.full_like(self.x_scale, np.inf)
-        x_scale[columns] = self.x_scale[columns]
-        return replace(self, x_scale=x_scale)
+        """The same units for models of some inputs only."""
+        return replace(
+            self, x_mean=self.x_mean[columns], x_scale=self.x_scale[columns], columns=columns, width=len(self.x_mean)
+        )
+
+    @property
+    def n_inputs(self) -> int:
+        """Inputs of the models."""
+        return len(self.x_mean)
 
     def inputs(self, X: Array) -> Array:
-        """X̄ (N, d + 1) in standardised units, ones last."""
-        standard = np.empty((len(X), X.shape[1] + 1))
-        standard[:, :-1] = (X - self.x_mean) / self.x_scale
+        """Inputs X̄ (N, d + 1) in standardised units, ones last."""
+        standard = np.empty((len(X), self.n_inputs + 1))
+        standard[:, :-1] = ((X if self.columns is None else X[:, self.columns]) - self.x_mean) / self.x_scale
         standard[:, -1] = 1.0
         return standard
 
@@ -66,10 +76,15 @@ class Standardisation:
         w, slope = model.U[:, :-1] / self.x_scale, model.A[:-1] * self.y_scale / self.x_scale[:, None]
         biases = model.U[:, -1] - w @ self.x_mean
         intercept = model.A[-1] * self.y_scale + self.y_mean - self.x_mean @ slope
+        if self.columns is not None:
+            w, slope = self._widened(w.T).T, self._widened(slope)
         return ReLUNetwork(w, biases, model.V * self.y_scale, slope, intercept)
 
     def model(self, network: ReLUNetwork) -> Model:
-        """The model in standardised units that stands for a network in the user's units."""
+        """The model in standardised units that stands for a network in the user's units, other inputs left out."""
+        if self.columns is not None:
+            w, slope = network.input_weights[:, self.columns], network.slope[self.columns]
+            network = ReLUNetwork(w, network.biases, network.output_weights, slope, network.intercept)
         scale = np.where(np.isfinite(self.x_scale), self.x_scale, 0.0)
         biases = network.biases + network.input_weights @ self.x_mean
         slope = network.slope * scale[:, None] / self.y_scale
@@ -78,6 +93,12 @@ class Standardisation:
             network.input_weights * scale, biases, network.output_weights / self.y_scale, slope, intercept
         )
         return Model.from_network(standard)
+
+    def _widened(self, rows: Array) -> Array:
+        """Rows of zeros where an input takes no part."""
+        wide = np.zeros((self.width, rows.shape[1]))
+        wide[self.columns] = rows
+        return wide
 
 
 def _moments(a: Array, weights: Array) -> tuple[Array, Array]:

@@ -59,7 +59,7 @@ class StreamedRows:
     @property
     def n_inputs(self) -> int:
         """Number of inputs d."""
-        return self.table.n_inputs
+        return self.units.n_inputs
 
     def blocks(self) -> Iterator[Block]:
         """Yield the rows in blocks."""
@@ -119,7 +119,7 @@ def fit_streamed(
     total = sum(float(block.weights.sum()) for block in table.blocks())
     rows = StreamedRows(table, units, encode, sample[1].shape[1], total, seed)
     loss = in_standard_units(config.loss, units)
-    like = Rows(np.empty((0, table.n_inputs + 1)), np.empty((0, rows.n_outputs)), np.full(1, total))
+    like = Rows(np.empty((0, rows.n_inputs + 1)), np.empty((0, rows.n_outputs)), np.full(1, total))
     problem = Problem(rows, loss, penalty_for(like, loss, choice.ridge, config.p), config.affine)
     fitting = [stage.model for stage in stages if stage.size <= (largest if size is None else size)]
     with threadpool_limits(limits=1, user_api="blas"):
