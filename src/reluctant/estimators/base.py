@@ -10,12 +10,12 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from reluctant.estimators.checks import as_seed, check_decider, check_steering, checked_inputs
-from reluctant.estimators.cross_validated import Caps, Effort, ValidatedPath, fit_cross_validated
+from reluctant.estimators.cross_validated import Effort, ValidatedPath, fit_cross_validated
 from reluctant.estimators.importance import importances, inputs_used
 from reluctant.network import ReLUNetwork
 from reluctant.objective import check_p
 from reluctant.regression.losses import Loss, Squared
-from reluctant.regression.selection import check_selection
+from reluctant.regression.selection import Config, check_selection
 from reluctant.regression.standardise import Standardisation
 from reluctant.solution import Certificate
 from reluctant.validation import check_integer, check_number
@@ -25,9 +25,8 @@ Array = NDArray[np.float64]
 CLIP = 8.0
 """Inputs farther than this many standard deviations from their mean are moved there."""
 DEFAULT_P = 0.5
-UNPROVED = Certificate(
-    "parameters", 0.0, "none", "size and ridge were chosen by cross-validation, the network by deletions that pay"
-)
+VALIDATED = "size and ridge were chosen by their loss on held-out rows, the network by deletions that cost least"
+SCREENED = "the {} of {} inputs that alone explain most were kept, "
 
 
 class Fitted(NamedTuple):
@@ -51,7 +50,7 @@ class SparseReLU(BaseEstimator):
         decider = check_decider(params)
         check_steering(params)
         check_selection(self.selection)
-        for name, least in (("max_parameters", 1), ("max_neurons", 0)):
+        for name, least in (("max_parameters", 1), ("max_neurons", 0), ("screen", 1)):
             if params[name] is not None:
                 check_integer(params[name], name, low=least)
         for name in ("alpha", "tolerance"):
@@ -66,7 +65,8 @@ class SparseReLU(BaseEstimator):
     def _learn(self, X: Array, targets: Array, weights: Array, loss: Loss, decider: str | None) -> None:
         """Fit a network to targets (N, m) and set what was learned."""
         kept = weights > 0.0
-        X, targets, weights = X[kept], targets[kept], weights[kept]
+        if not kept.all():
+            X, targets, weights = X[kept], targets[kept], weights[kept]
         if self.max_parameters is not None and self.max_parameters < targets.shape[1]:
             raise ValueError(
                 f"max_parameters = {self.max_parameters} is less than the {targets.shape[1]} constants that as many "
@@ -100,14 +100,16 @@ class SparseReLU(BaseEstimator):
             X,
             targets,
             weights,
-            loss,
-            bool(self.affine),
+            Config(loss, bool(self.affine), max_neurons=self.max_neurons, screen=self.screen),
             "min" if capped else self.selection,
-            Caps(self.max_parameters, self.max_neurons),
+            self.max_parameters,
             Effort(as_seed(self.random_state), self.n_jobs, self.time_limit, bool(self.verbose)),
             start,
         )
-        return Fitted(path.networks[path.chosen], "Gauss-Newton path", UNPROVED, path)
+        screened = self.screen is not None and X.shape[1] > self.screen
+        reason = SCREENED.format(self.screen, X.shape[1]) + VALIDATED if screened else VALIDATED
+        certificate = Certificate("parameters", 0.0, "none", reason)
+        return Fitted(path.networks[path.chosen], "Gauss-Newton path", certificate, path)
 
     def _solve(self, X: Array, targets: Array, weights: Array, loss: Loss, start: ReLUNetwork | None) -> Fitted:
         """The problem that `tolerance` or `alpha` and p pose."""

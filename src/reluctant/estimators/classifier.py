@@ -33,6 +33,9 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
     selection : {"one_se", "min"}, default "one_se"
         With the automatic size: the smallest whose validation loss exceeds the least by no more than the standard error
         of the difference, taken row by row, or the one of least validation loss.
+    screen : int, optional
+        Of more inputs than that, 200 by default, only those whose own piecewise-linear functions explain most of the
+        targets enter a path, and what acts only together with others may be missed; None keeps all.
     affine : bool, default True
         Whether the network has an affine part slopeᵀ x + intercept, which is lightly penalised.
     random_state : int, Generator, RandomState or None
@@ -42,7 +45,8 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
     time_limit : float, optional
         Seconds after which the cross-validation begins no further fold, and searches return the best so far.
     warm_start : bool, default False
-        Begin also with the network of the previous fit; it is kept only where it is better.
+        Begin also with the network of the previous fit; it is kept only where it is better. Of no effect with the
+        automatic size and caps on more than 10,000 rows.
     verbose : bool, default False
         Print what the cross-validation finds.
 
@@ -95,6 +99,7 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         max_parameters: int | None = None,
         max_neurons: int | None = None,
         selection: Selection = "one_se",
+        screen: int | None = 200,
         affine: bool = True,
         random_state: int | np.random.Generator | np.random.RandomState | None = None,
         n_jobs: int | None = None,
@@ -107,6 +112,7 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         self.max_parameters = max_parameters
         self.max_neurons = max_neurons
         self.selection = selection
+        self.screen = screen
         self.affine = affine
         self.random_state = random_state
         self.n_jobs = n_jobs

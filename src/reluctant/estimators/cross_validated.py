@@ -11,11 +11,12 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from reluctant.network import ReLUNetwork
-from reluctant.regression.losses import Loss
 from reluctant.regression.model import Model, Rows
 from reluctant.regression.selection import Choice, Config, Selection, choose, units_of
 from reluctant.regression.size_path import in_standard_units, penalty_for, stages_of
 from reluctant.regression.standardise import Standardisation
+from reluctant.regression.streaming import Streamed, fit_streamed
+from reluctant.regression.tables import ArrayTable
 
 Array = NDArray[np.float64]
 
@@ -23,14 +24,18 @@ STARTS = 3
 """Paths on all rows, from as many random starts; for every size the best of them stays."""
 MOST_PARAMETERS = 2000
 """Sizes beyond this are not considered."""
+MANY_ROWS = 10_000
+"""More rows than that are not cross-validated whole: their path is traced on a sample."""
 
 
 @dataclass(frozen=True)
 class ValidatedPath:
     """Training and validation loss for every size considered, and the networks.
 
-    Losses are means over the rows; in regression targets count in units of their standard deviation, so that a squared
-    loss of ½ is that of the mean.
+    Up to 10,000 rows, sizes are compared by cross-validation. Of more rows a sample tells the ridge and the sizes
+    worth comparing, whose networks are refitted to four fifths of all rows and compared on the rest. Losses are
+    means over the rows; in regression targets count in units of their standard deviation, so that a squared loss of
+    ½ is that of the mean.
 
     Attributes
     ----------
@@ -66,13 +71,6 @@ class ValidatedPath:
         return f"<ValidatedPath of {len(self)} sizes, {self.sizes[self.chosen]} chosen>"
 
 
-class Caps(NamedTuple):
-    """The most parameters and neurons a network may have; None is no limit."""
-
-    parameters: int | None = None
-    neurons: int | None = None
-
-
 class Effort(NamedTuple):
     """Randomness, workers, seconds and reports."""
 
@@ -94,75 +92,56 @@ def fit_cross_validated(
     X: Array,
     targets: Array,
     weights: Array,
-    loss: Loss,
-    affine: bool,
+    config: Config,
     selection: Selection,
-    caps: Caps,
+    most_parameters: int | None,
     effort: Effort,
     start: ReLUNetwork | None = None,
-    screen: int | None = None,
 ) -> ValidatedPath:
     """Choose size and ridge by cross-validation, then fit paths to all rows.
 
-    After the time limit no fold is begun, and one path is fitted instead of `STARTS`.
+    After the time limit no fold is begun, and one path is fitted instead of `STARTS`. More than `MANY_ROWS` rows are
+    handled by `fit_streamed`, which knows no start.
     """
+    largest = MOST_PARAMETERS if most_parameters is None else most_parameters
+    if len(X) > MANY_ROWS:
+        table = ArrayTable(X, targets, weights)
+        streamed = fit_streamed(table, _as_is, config, selection=selection, largest=largest, **effort._asdict())
+        return _compared_path(streamed)
     deadline = np.inf if effort.time_limit is None else time.monotonic() + effort.time_limit
-    config = Config(loss, affine, max_neurons=caps.neurons, screen=screen)
-    choice = choose(
-        X,
-        targets,
-        weights,
-        config,
-        selection=selection,
-        largest=MOST_PARAMETERS if caps.parameters is None else caps.parameters,
-        seed=effort.seed,
-        n_jobs=effort.n_jobs,
-        time_limit=effort.time_limit,
-        verbose=effort.verbose,
-    )
+    choice = choose(X, targets, weights, config, selection=selection, largest=largest, **effort._asdict())
     units = units_of(X, targets, weights, config)
     rows = units.rows(X, targets, weights)
-    fits = _fits(
-        rows,
-        in_standard_units(loss, units),
-        affine,
-        choice.ridge,
-        caps.neurons,
-        effort.seed,
-        STARTS if time.monotonic() < deadline else 1,
-        effort.n_jobs,
-        None if start is None else units.model(start),
-    )
-    return _validated_path(fits, choice, units, rows.total_weight)
+    starts: list[tuple[int, Model | None]] = [
+        (effort.seed + i, None) for i in range(STARTS if time.monotonic() < deadline else 1)
+    ]
+    if start is not None:
+        starts.append((effort.seed, units.model(start)))
+    config = config._replace(loss=in_standard_units(config.loss, units))
+    return _validated_path(_fits(rows, config, choice.ridge, starts, effort.n_jobs), choice, units, rows.total_weight)
+
+
+def _as_is(targets: Array) -> Array:
+    return targets
 
 
 def _fits(
-    rows: Rows,
-    loss: Loss,
-    affine: bool,
-    ridge: float,
-    max_neurons: int | None,
-    seed: int,
-    n_starts: int,
-    n_jobs: int | None,
-    start: Model | None,
+    rows: Rows, config: Config, ridge: float, starts: list[tuple[int, Model | None]], n_jobs: int | None
 ) -> list[_Fit]:
-    """All networks of the paths from several random starts and perhaps a given one."""
-    starts: list[tuple[np.random.Generator, Model | None]] = [
-        (np.random.default_rng(seed + i), None) for i in range(n_starts)
-    ]
-    if start is not None:
-        starts.append((np.random.default_rng(seed), start))
+    """All networks of the paths from several starts, each a seed and perhaps a network."""
     paths = Parallel(n_jobs=n_jobs)(
-        delayed(stages_of)(rows, loss, ridge, None, affine, rng, max_neurons, first) for rng, first in starts
+        delayed(stages_of)(
+            rows, config.loss, ridge, None, config.affine, np.random.default_rng(seed), config.max_neurons, start
+        )
+        for seed, start in starts
     )
-    penalty = penalty_for(rows, loss, ridge, None)
-    within = np.inf if max_neurons is None else max_neurons
+    penalty = penalty_for(rows, config.loss, ridge, None)
+    most_neurons = np.inf if config.max_neurons is None else config.max_neurons
     return [
         _Fit(stage.model, stage.loss, stage.loss + penalty.value(stage.model))
         for path in paths
         for stage in path
-        if stage.model.n_neurons <= within
+        if stage.model.n_neurons <= most_neurons
     ]
 
 
@@ -180,6 +159,20 @@ def _validated_path(fits: list[_Fit], choice: Choice, units: Standardisation, to
         training_loss=np.array([fit.loss for fit in best]) / total_weight,
         validation_loss=choice.mean[shown],
         validation_error=choice.error[shown],
+        ridge=choice.ridge,
+        chosen=choice.chosen,
+    )
+
+
+def _compared_path(streamed: Streamed) -> ValidatedPath:
+    """What the comparison on all rows says about a few sizes."""
+    choice = streamed.choice
+    return ValidatedPath(
+        sizes=choice.sizes,
+        networks=tuple(streamed.units.network(model) for model in streamed.compared),
+        training_loss=streamed.losses,
+        validation_loss=choice.mean,
+        validation_error=choice.error,
         ridge=choice.ridge,
         chosen=choice.chosen,
     )

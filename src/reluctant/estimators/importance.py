@@ -9,6 +9,8 @@ from reluctant.network import ReLUNetwork
 
 Array = NDArray[np.float64]
 
+ROWS = 10_000
+
 
 def inputs_used(network: ReLUNetwork) -> NDArray[np.intp]:
     """Indices of the inputs with a nonzero weight into an active neuron, or a nonzero slope."""
@@ -19,8 +21,11 @@ def inputs_used(network: ReLUNetwork) -> NDArray[np.intp]:
 def importances(network: ReLUNetwork, X: Array, weights: Array) -> Array:
     """Mean |change of f| when an input is set to its mean, as shares (d,) that sum to 1.
 
-    Outputs are measured in units of their own deviation over the rows. A network that is constant has zeros.
+    At most `ROWS` rows are looked at, in even steps. Outputs are measured in units of their own deviation over
+    these rows. A network that is constant has zeros.
     """
+    step = -(-len(X) // ROWS)
+    X, weights = X[::step], weights[::step]
     f = network(X).reshape(len(X), -1)
     deviation = np.sqrt(np.average((f - np.average(f, axis=0, weights=weights)) ** 2, axis=0, weights=weights))
     scale = np.where(deviation > 0.0, deviation, np.inf)
