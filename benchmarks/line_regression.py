@@ -91,7 +91,7 @@ def main() -> None:
                 action = lambda: regress_line(x, y, share * largest * scale, p)  # noqa: E731
                 seconds = timed(action, arguments.repeats if p == 1 else 1)
                 solution = action()
-                objective = solution.history[-1].objective
+                objective = solution.objective
                 gap = f"{1 - solution.certificate.lower_bound / objective:8.0e}" if p == 1 else f"{'':8}"
                 print(
                     f"{data.__name__:14} {len(x):8d} {share:6.0e} {p:4g} {seconds:8.4f} {seconds / base:7.1f} "

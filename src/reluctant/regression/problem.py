@@ -87,7 +87,7 @@ def solution_of(
         p=p,
         value=network.path_norm(p),
         max_error=np.nan if isinstance(loss, CLASSIFICATION) else float(errors.max()),
-        certificate=Certificate("value", 0.0, "none", LOCAL),
+        certificate=Certificate("objective", 0.0, "none", LOCAL),
         alpha=alpha,
         mean_loss=mean_loss(network, X, targets, loss, weights),
     )

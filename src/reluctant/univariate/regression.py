@@ -39,13 +39,6 @@ _STRAIGHT = 2.0**-44  # of max|y|: data that are closer than this to a line are 
 _VALUE_ROUNDING = 2.0**-51  # of max|y|: by how much rounding may change y and the function's values
 
 
-class Progress(NamedTuple):
-    """One record of a `Solution.history`: mean loss + α V_p, and the mean loss."""
-
-    objective: float
-    loss: float
-
-
 class Rows(NamedTuple):
     """Data as the solvers take them: sorted, every x once, y centred, all in units that are powers of two."""
 
@@ -86,7 +79,7 @@ def regress_line(x: Array, y: Array, alpha: float, p: float, sample_weight: Arra
     Returns
     -------
     Solution
-        `value` is V_p and `history[-1]` holds the objective and the mean loss Σ s_i ½ (f(x_i) − y_i)² / Σ s_i.
+        `value` is V_p, `mean_loss` Σ s_i ½ (f(x_i) − y_i)² / Σ s_i, and `objective` what is minimised.
 
     Raises
     ------
@@ -195,7 +188,8 @@ def _interpolant(x: Array, y: Array, s: Array, rows: Rows, alpha: float, p: floa
     return solution.replace(
         max_error=residual,
         certificate=_proved(rows, (1.0 - _ROUNDING) * rows.within, reason),
-        history=[Progress(loss + alpha * solution.value, loss)],
+        alpha=alpha,
+        mean_loss=loss,
     )
 
 
@@ -398,8 +392,9 @@ def _solution(
         value=value,
         max_error=max_error,
         certificate=certificate,
-        history=[Progress(loss + alpha * value, loss)],
         function=function,
+        alpha=alpha,
+        mean_loss=loss,
     )
 
 
