@@ -68,7 +68,7 @@ def interpolate(
     minimize : {"parameters", "neurons"}
         In R^d with p = 0: what is counted. On the line both are the number of knots.
     target : int, optional
-        In R^d with p = 0: stop as soon as the count is this low.
+        In R^d with p = 0, and within a tolerance: stop as soon as the count is this low.
     start : ReLUNetwork, optional
         In R^d: a network near an interpolant to begin with.
     rtol : float, optional
