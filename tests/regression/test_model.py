@@ -92,6 +92,19 @@ def test_networks_there_and_back(shape):
         assert set(np.abs(again.V).ravel()) <= {1.0}
 
 
+@settings(deadline=None, max_examples=30)
+@given(shapes)
+def test_flipping_a_neuron_changes_its_direction_but_not_the_function(shape):
+    K, d, m, seed = shape
+    model = sparse_model(K, d, m, seed)
+    inputs = Rows.of(np.random.default_rng(seed).normal(size=(9, d)), np.zeros((9, m))).inputs
+    for k in range(K):
+        flipped = model.flipped(k)
+        assert_allclose(flipped(inputs), model(inputs), atol=1e-12)
+        assert_array_equal(flipped.U[k], -model.U[k])
+        assert_array_equal(np.delete(flipped.U, k, axis=0), np.delete(model.U, k, axis=0))
+
+
 def test_balanced_neurons_cost_least_ridge():
     model = sparse_model(4, 3, 2, 0, live=True)
     balanced = model.balanced()

@@ -24,10 +24,10 @@ def noisy(seed=0, n_rows=120):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_a_planted_network_is_found_up_to_the_orientation_of_its_neurons(seed):
+def test_a_planted_network_is_found_at_its_size(seed):
     X, y, truth = planted(seed)
     path = size_path(X, y, ridge=1e-10, random_state=seed)
-    small = path.within(truth.size + 2)
+    small = path.within(truth.size)
     assert np.abs(small(X) - y).max() < 1e-6
     assert small.isclose(truth, 1e-5)
     other = np.random.default_rng(99).uniform(-1, 1, (50, 3))

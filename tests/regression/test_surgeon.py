@@ -134,3 +134,14 @@ def test_a_useless_input_goes_first():
     model = Model(np.array([[1.0, 1.0, 1e-3, 1e-3]]), np.ones((1, 1)), np.array([[0.0], [0.0], [0.0], [1e-3]]))
     shorter = _without_cheapest(model, Problem(rows, Squared(), Ridge(1e-6, 1e-6, 1e-6)), 1)
     assert_array_equal(shorter.U[0] == 0.0, [False, False, True, False])
+
+
+def test_a_neuron_that_points_the_wrong_way_is_turned_around():
+    X = np.random.default_rng(0).normal(size=(200, 2))
+    rows = Rows.of(X, np.maximum(X[:, 0] + X[:, 1], 0.0))
+    turned = Model(np.array([[-1.0, -1.0, 0.0]]), np.ones((1, 1)), np.array([[1.0], [1.0], [0.0]]))
+    problem = Problem(rows, Squared(), Ridge(1e-9, 1e-9, 1e-9))
+    small = next(stage for stage in backward(turned, problem) if stage.size <= 4)
+    assert small.loss < 1e-9
+    assert_allclose(small.model.U, [[1.0, 1.0, 0.0]], atol=1e-5)
+    assert not small.model.A[:-1].any()

@@ -124,6 +124,12 @@ class Model:
         """Add neurons."""
         return Model(np.vstack([self.U, U]), np.vstack([self.V, V]), self.A)
 
+    def flipped(self, k: int) -> Model:
+        """The same function with neuron k turned around, (t)_+ = t + (−t)_+, and its line in the affine part."""
+        U = self.U.copy()
+        U[k] *= -1.0
+        return Model(U, self.V, self.A + np.outer(self.U[k], self.V[k]))
+
     def balanced(self) -> Model:
         """The same function with ‖u_k‖ = ‖v_k‖, so that a ridge on both costs least; one output stays as it is."""
         if self.n_outputs == 1 or self.n_neurons == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -31,7 +32,8 @@ class Stage(NamedTuple):
 def backward(model: Model, problem: Problem) -> list[Stage]:
     """The path from a fitted model down to its constants: one stage for every size met, big to small.
 
-    Sizes fall strictly; of several networks of one size the one with the smaller objective stays.
+    Sizes fall strictly; of several networks of one size the one with the smaller objective stays. Small networks may
+    turn a neuron around before they lose a parameter: slopes that only undo its line then cost nothing.
     """
     stages: dict[int, tuple[float, Model]] = {}
     while True:
@@ -40,12 +42,23 @@ def backward(model: Model, problem: Problem) -> list[Stage]:
         if model.size not in stages or value < stages[model.size][0]:
             stages[model.size] = value, model
         n_deleted = 1 if small else max(1, int(SHARE * model.size))
-        shorter = _without_cheapest(model, problem, n_deleted)
-        if shorter is None:
+        same_function = [model, *_flips(model)] if small and problem.affine else [model]
+        shorter = [_without_cheapest(m, problem, m.size - model.size + n_deleted) for m in same_function]
+        best = min((m for m in shorter if m is not None), key=problem.objective, default=None)
+        if best is None:
             break
-        model = shorter
-    best = [(size, stages[size][1]) for size in sorted(stages, reverse=True)]
-    return [Stage(size, model, summed_loss(model, problem.data, problem.loss)) for size, model in best]
+        model = best
+    path = [(size, stages[size][1]) for size in sorted(stages, reverse=True)]
+    return [Stage(size, model, summed_loss(model, problem.data, problem.loss)) for size, model in path]
+
+
+def _flips(model: Model) -> Iterator[Model]:
+    """The same function with one neuron turned around, for each that thereby brings an affine slope closer to zero."""
+    A = model.A[:-1]
+    for k in range(model.n_neurons):
+        flipped = model.flipped(k)
+        if np.any((A != 0.0) & (np.abs(flipped.A[:-1]) < np.abs(A))):
+            yield flipped
 
 
 def _without_cheapest(model: Model, problem: Problem, n_deleted: int) -> Model | None:
