@@ -56,6 +56,7 @@ def checked_inputs(estimator: BaseEstimator, X: Any, y: Any = "no_validation", *
             y if y is None else "no_validation",
             reset=reset,
             dtype=np.float64,
+            order="C",
             ensure_all_finite=False,
             ensure_min_samples=2 if reset else 1,
         )
@@ -80,6 +81,8 @@ def checked_targets(X: Array, y: ArrayLike) -> Array:
 def checked_labels(X: Array, y: ArrayLike) -> NDArray:
     """Return y as class labels (N,)."""
     labels = column_or_1d(y, warn=True)
+    if labels.dtype.kind == "f":
+        check_finite(labels, "y")
     check_classification_targets(labels)
     check_consistent_length(X, labels)
     return labels

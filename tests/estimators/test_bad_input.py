@@ -1,0 +1,81 @@
+"""Errors that name the argument, the row and the remedy."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reluctant import SparseReLUClassifier, SparseReLURegressor
+
+GOOD = np.random.default_rng(0).standard_normal((20, 2)), np.arange(20.0)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"alpha": 1.0, "tolerance": 1.0}, "tolerance and alpha both decide the size"),
+        ({"max_parameters": 3, "max_neurons": 3}, "max_parameters and max_neurons both decide"),
+        ({"p": 0.5}, "give alpha too"),
+        ({"alpha": -1.0}, "alpha must be at least 0"),
+        ({"alpha": 1.0, "p": 2.0}, "p must"),
+        ({"tolerance": -1.0}, "tolerance must be at least 0"),
+        ({"tolerance": 1.0, "loss": "huber"}, "takes no loss, got loss = 'huber'"),
+        ({"loss": "logistic"}, "use SparseReLUClassifier"),
+        ({"loss": "squard"}, "loss must be one of"),
+        ({"max_parameters": 0}, "max_parameters must be an integer of at least 1"),
+        ({"max_neurons": 1.5}, "max_neurons must be an integer of at least 0"),
+        ({"selection": "best"}, "selection must be 'one_se' or 'min'"),
+        ({"affine": "no"}, "affine must be True or False"),
+        ({"n_jobs": 0}, "n_jobs must not be 0"),
+        ({"screen": 0}, "screen must be an integer of at least 1"),
+        ({"time_limit": 0}, "time_limit must be greater than 0"),
+        ({"random_state": "seed"}, "random_state must be an integer"),
+    ],
+)
+def test_parameters_out_of_range_are_named(params, message):
+    with pytest.raises(ValueError, match=message):
+        SparseReLURegressor(**params).fit(*GOOD)
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "weights", "message"),
+    [
+        (np.where(np.arange(20)[:, None] == 7, np.nan, GOOD[0]), GOOD[1], None, "X has NaN at row 7, column 0"),
+        (GOOD[0], np.where(np.arange(20) == 3, np.inf, GOOD[1]), None, "y has an infinite value at row 3"),
+        (GOOD[0], np.array(["a"] * 20), None, "y has the text 'a' at row 0"),
+        (
+            pd.DataFrame({"size": np.arange(20), "city": ["Ulm"] * 20}),
+            GOOD[1],
+            None,
+            "X has the text 'Ulm' at row 0, column 'city'; encode it",
+        ),
+        (GOOD[0][:1], GOOD[1][:1], None, "1 sample"),
+        (*GOOD, np.zeros(20), "sample_weight is zero at 20 of 20 rows"),
+        (*GOOD, -np.ones(20), "sample_weight must not be negative, got -1 at row 0"),
+        (*GOOD, np.ones(19), "sample_weight"),
+        (GOOD[0], GOOD[1][:19], None, "inconsistent numbers of samples"),
+    ],
+)
+def test_bad_tables_are_refused_with_row_and_remedy(X, y, weights, message):
+    with pytest.raises(ValueError, match=message):
+        SparseReLURegressor().fit(X, y, sample_weight=weights)
+
+
+def test_columns_must_be_those_of_the_fit(fitted, hinge_table):
+    with pytest.raises(ValueError, match="X has 5 features, but SparseReLURegressor is expecting 4"):
+        fitted.predict(np.ones((3, 5)))
+    with pytest.raises(ValueError, match="X has 3 features"):
+        fitted.predict(np.ones((3, 3)))
+    with pytest.raises(ValueError, match="X has NaN at row 1, column 2"):
+        fitted.predict(np.where(np.arange(8).reshape(2, 4) == 6, np.nan, 1.0))
+
+
+def test_labels_that_are_no_classes_are_refused(class_table):
+    X = class_table[0]
+    with pytest.raises(ValueError, match="y has one class only, 'a'"):
+        SparseReLUClassifier().fit(X, np.full(400, "a"))
+    with pytest.raises(ValueError, match="one class only, 1"):
+        SparseReLUClassifier().fit(X, np.arange(400) % 2, sample_weight=np.arange(400) % 2)
+    with pytest.raises(ValueError, match="Unknown label type"):
+        SparseReLUClassifier().fit(X, X[:, 0])
+    with pytest.raises(ValueError, match="max_parameters = 2 is less than the 3 constants"):
+        SparseReLUClassifier(max_parameters=2).fit(X, np.arange(400) % 3)
