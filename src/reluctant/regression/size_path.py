@@ -16,7 +16,7 @@ from reluctant.regression.losses import CLASSIFICATION, Huber, Loss, Softmax, as
 from reluctant.regression.model import Model, Rows
 from reluctant.regression.penalties import PathPower, Penalty, Ridge
 from reluctant.regression.standardise import Standardisation
-from reluctant.regression.starts import dense, forward
+from reluctant.regression.starts import affine_fit, dense, forward, varying
 from reluctant.regression.surgeon import Stage, backward
 from reluctant.validation import (
     check_bool,
@@ -207,10 +207,14 @@ def stages_of(
     max_neurons: int | None = None,
     start: Model | None = None,
 ) -> list[Stage]:
-    """The path of rows in standardised units."""
+    """The path of rows in standardised units; where the affine part alone does better at a size, it is that.
+
+    A model to begin with may be given; else one is grown or made of dense neurons.
+    """
     problem = Problem(rows, loss, penalty_for(rows, loss, ridge, p), affine)
     with threadpool_limits(limits=1, user_api="blas"):
-        return backward(start_of(problem, rows, rng, max_neurons) if start is None else start, problem)
+        first = start_of(problem, rows, rng, max_neurons) if start is None else start
+        return backward([first, affine_fit(problem, varying(rows))] if affine else [first], problem)
 
 
 def penalty_for(rows: Rows, loss: Loss, ridge: float, p: float | None) -> Penalty:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,13 +29,24 @@ class Stage(NamedTuple):
     loss: float
 
 
-def backward(model: Model, problem: Problem) -> list[Stage]:
-    """The path from a fitted model down to its constants: one stage for every size met, big to small.
+def backward(starts: Sequence[Model], problem: Problem) -> list[Stage]:
+    """The path from fitted models down to their constants: one stage for every size met, big to small.
 
-    Sizes fall strictly; of several networks of one size the one with the smaller objective stays. Small networks may
-    turn a neuron around before they lose a parameter: slopes that only undo its line then cost nothing.
+    Sizes fall strictly; of several networks of one size the one with the smaller objective stays.
     """
     stages: dict[int, tuple[float, Model]] = {}
+    for model in starts:
+        _descend(model, problem, stages)
+    path = [(size, stages[size][1]) for size in sorted(stages, reverse=True)]
+    return [Stage(size, model, summed_loss(model, problem.data, problem.loss)) for size, model in path]
+
+
+def _descend(model: Model, problem: Problem, stages: dict[int, tuple[float, Model]]) -> None:
+    """Delete and refit, and keep the objective and the model of every size in `stages` where it is less than before.
+
+    Small networks may turn a neuron around before they lose a parameter: slopes that only undo its line then cost
+    nothing.
+    """
     while True:
         small = model.size <= ONE_BY_ONE
         model, value = minimise(model, problem, SMALL_REFIT_STEPS if small else REFIT_STEPS)
@@ -46,10 +57,8 @@ def backward(model: Model, problem: Problem) -> list[Stage]:
         shorter = [_without_cheapest(m, problem, m.size - model.size + n_deleted) for m in same_function]
         best = min((m for m in shorter if m is not None), key=problem.objective, default=None)
         if best is None:
-            break
+            return
         model = best
-    path = [(size, stages[size][1]) for size in sorted(stages, reverse=True)]
-    return [Stage(size, model, summed_loss(model, problem.data, problem.loss)) for size, model in path]
 
 
 def _flips(model: Model) -> Iterator[Model]:
