@@ -30,19 +30,25 @@ class Stage(NamedTuple):
 
 
 def backward(starts: Sequence[Model], problem: Problem) -> list[Stage]:
-    """The path from fitted models down to their constants: one stage for every size met, big to small.
+    """The path from fitted models down to their constants, big to small: sizes fall and objectives rise.
 
-    Sizes fall strictly; of several networks of one size the one with the smaller objective stays.
+    Of several networks of one size the one with the least objective stays, and none stays that a smaller one beats.
     """
-    stages: dict[int, tuple[float, Model]] = {}
+    found: dict[int, tuple[float, Model]] = {}
     for model in starts:
-        _descend(model, problem, stages)
-    path = [(size, stages[size][1]) for size in sorted(stages, reverse=True)]
-    return [Stage(size, model, summed_loss(model, problem.data, problem.loss)) for size, model in path]
+        _descend(model, problem, found)
+    path: list[Stage] = []
+    least = np.inf
+    for size in sorted(found):
+        value, model = found[size]
+        if value < least:
+            least = value
+            path.append(Stage(size, model, summed_loss(model, problem.data, problem.loss)))
+    return path[::-1]
 
 
-def _descend(model: Model, problem: Problem, stages: dict[int, tuple[float, Model]]) -> None:
-    """Delete and refit, and keep the objective and the model of every size in `stages` where it is less than before.
+def _descend(model: Model, problem: Problem, found: dict[int, tuple[float, Model]]) -> None:
+    """Delete and refit, and note every size with its objective and model in `found` where that is less than before.
 
     Small networks may turn a neuron around before they lose a parameter: slopes that only undo its line then cost
     nothing.
@@ -50,8 +56,8 @@ def _descend(model: Model, problem: Problem, stages: dict[int, tuple[float, Mode
     while True:
         small = model.size <= ONE_BY_ONE
         model, value = minimise(model, problem, SMALL_REFIT_STEPS if small else REFIT_STEPS)
-        if model.size not in stages or value < stages[model.size][0]:
-            stages[model.size] = value, model
+        if model.size not in found or value < found[model.size][0]:
+            found[model.size] = value, model
         n_deleted = 1 if small else max(1, int(SHARE * model.size))
         same_function = [model, *_flips(model)] if small and problem.affine else [model]
         shorter = [_without_cheapest(m, problem, m.size - model.size + n_deleted) for m in same_function]
