@@ -1,5 +1,7 @@
 """Mean loss plus α times the path norm: against the convex program, least squares, and its own scaling laws."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -11,7 +13,7 @@ from reluctant import ReLUNetwork, regress
 from reluctant.regression import penalised
 from reluctant.regression.losses import Huber, Quantile, Squared
 from reluctant.regression.penalised import Candidate
-from reluctant.regression.problem import regress_space
+from reluctant.regression.problem import _Units, regress_space
 
 
 def bent(seed=0, n_rows=60, d=2):
@@ -71,6 +73,43 @@ def test_a_huge_alpha_gives_least_squares(alpha, p):
     solution = regress(X, y, alpha=alpha, p=p, random_state=0)
     assert solution.n_neurons == 0
     assert_allclose(solution.predict(X), affine_values(X, y), atol=1e-7)
+
+
+@pytest.mark.parametrize("offset", [1e2, 1e4, 1e6, 1e8])
+def test_the_affine_part_is_least_squares_at_any_offset_of_the_inputs(offset):
+    X, y = bent()
+    X = X + offset
+    solution = regress(X, y, alpha=1e3, random_state=0)
+    assert solution.n_neurons == 0
+    assert_allclose(solution.predict(X), affine_values(X - offset, y), atol=1e-14 * offset**2 + 1e-7)
+
+
+def test_an_offset_of_the_inputs_does_not_move_the_affine_part_of_a_classifier():
+    X, y = bent()
+    here, there = (
+        regress(X + shift, (y > 0) * 1.0, alpha=1e3, loss="logistic", random_state=0) for shift in (0.0, 1e5)
+    )
+    assert here.n_neurons == there.n_neurons == 0
+    assert_allclose(there.predict(X + 1e5), here.predict(X), atol=1e-5)
+
+
+@pytest.mark.parametrize("d", [1, 3])
+@pytest.mark.parametrize("loss", [Squared(), Quantile(0.3)])
+def test_units_of_a_fit_there_and_back(d, loss):
+    rng = np.random.default_rng(d)
+    X, y = rng.normal(4.0, 2.0, (20, d)), rng.normal(5.0, 0.3, (20, 2))
+    network = random_network(rng, 4, d, 2)
+    units = _Units.of(X, y, np.ones(20), loss, affine=True)
+    model = units.model(network)
+    assert_allclose(units.network(model)(X), network(X), rtol=1e-9, atol=1e-9)
+    rows = units.rows(X, y, np.ones(20))
+    assert_allclose(model(rows.inputs) * units.hinges.y_scale + units.hinges.y_mean, network(X), rtol=1e-9, atol=1e-9)
+    always = np.ones(4, dtype=bool)
+    line = replace(model, U=np.abs(model.U) + np.append(np.zeros(2 * d), 50.0))
+    folded = line.cleaned(always, ~always, lines=units.lines())
+    assert folded.n_neurons == 0
+    assert not folded.A[:d].any()
+    assert_allclose(folded(rows.inputs), line(rows.inputs), rtol=1e-9, atol=1e-9)
 
 
 def test_without_a_penalty_the_fit_is_closer_than_with_one():

@@ -40,13 +40,18 @@ class Data(Protocol):
 
 
 class Problem(NamedTuple):
-    """Σ_i weight_i loss_i + penalty over the unknowns of a model."""
+    """Σ_i weight_i loss_i + penalty over the unknowns of a model.
+
+    `lines` takes the coefficients of a line on the inputs of hinges to those on the inputs of the affine part, where
+    that has inputs of its own.
+    """
 
     data: Data
     loss: Loss
     penalty: Penalty
     affine: bool = True
     constants: bool = True
+    lines: Array | None = None
 
     def unknowns(self, model: Model) -> Unknowns:
         """What may move."""
@@ -106,7 +111,7 @@ def minimise(model: Model, problem: Problem, max_steps: int, rtol: float = 1e-4)
         if unknowns.size == 0:
             break
         local = quadratic_model(model, unknowns, problem)
-        model = model.cleaned(local.ever_on, local.ever_off, problem.affine)
+        model = model.cleaned(local.ever_on, local.ever_off, problem.affine, problem.lines)
         if model.n_neurons < local.ever_on.size:
             value = problem.objective(model)
             unknowns = problem.unknowns(model)

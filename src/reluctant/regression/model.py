@@ -27,11 +27,15 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows in memory. Solvers ask for `blocks`, `n_inputs`, `n_outputs` and `total_weight` only."""
+    """Rows in memory. Solvers ask for `blocks`, `n_inputs`, `n_outputs` and `total_weight` only.
+
+    The last `n_slopes` inputs are for the affine part alone and the others for hinges; none: all are for both.
+    """
 
     inputs: Array
     targets: Array
     weights: Array
+    n_slopes: int = 0
 
     @classmethod
     def of(cls, X: Array, targets: Array, weights: Array | None = None) -> Rows:
@@ -65,7 +69,7 @@ class Rows:
 
     def take(self, rows: NDArray) -> Rows:
         """Some of the rows."""
-        return Rows(self.inputs[rows], self.targets[rows], self.weights[rows])
+        return Rows(self.inputs[rows], self.targets[rows], self.weights[rows], self.n_slopes)
 
 
 @dataclass(frozen=True)
@@ -139,17 +143,21 @@ class Model:
         factor = np.sqrt(np.where(alive, outgoing, 1.0) / np.where(alive, incoming, 1.0))[:, None]
         return Model(self.U * factor, self.V / factor, self.A)
 
-    def cleaned(self, ever_on: NDArray[np.bool_], ever_off: NDArray[np.bool_], affine: bool = True) -> Model:
+    def cleaned(
+        self, ever_on: NDArray[np.bool_], ever_off: NDArray[np.bool_], affine: bool = True, lines: Array | None = None
+    ) -> Model:
         """The same function at the data with fewer neurons.
 
         Neurons that are nowhere on, or lead nowhere, are dropped; those that are nowhere off, or that have a bias only,
-        are linear and go into the affine part where there is one.
+        are linear and go into the affine part where there is one, on its own inputs through `lines` if it has some.
         """
         leads = np.any(self.V != 0.0, axis=1)
         linear = leads & ever_on & (~ever_off | ~np.any(self.U[:, :-1] != 0.0, axis=1)) & affine
-        A = self.A + self.U[linear].T @ self.V[linear] if linear.any() else self.A
         keep = leads & ever_on & ~linear
-        return Model(self.U[keep], self.V[keep], A)
+        if not linear.any():
+            return self.take(keep)
+        line = self.U[linear].T @ self.V[linear]
+        return Model(self.U[keep], self.V[keep], self.A + (line if lines is None else lines @ line))
 
 
 @dataclass(frozen=True)

@@ -33,13 +33,17 @@ classes would have no minimiser."""
 
 
 class Penalised(NamedTuple):
-    """The problem Σ_i weight_i loss_i + Σ_k ‖v_k‖_p^p Σ_j a_j |u_kj|^p, biases last and counted by a_{d+1}."""
+    """The problem Σ_i weight_i loss_i + Σ_k ‖v_k‖_p^p Σ_j a_j |u_kj|^p, biases last and counted by a_{d+1}.
+
+    `lines` is that of `Problem`.
+    """
 
     rows: Rows
     loss: Loss
     coefficients: Array
     p: float
     affine: bool
+    lines: Array | None = None
 
     def objective(self, model: Model) -> float:
         """The objective, not smoothed."""
@@ -55,7 +59,7 @@ class Penalised(NamedTuple):
     def smoothed(self, epsilon: float) -> Problem:
         """The problem whose steps are Gauss-Newton's; zeros stay zero in it."""
         penalty = PathPower(self.coefficients, self.p, epsilon, affine=self.slight)
-        return Problem(self.rows, self.loss, penalty, self.affine, constants=False)
+        return Problem(self.rows, self.loss, penalty, self.affine, constants=False, lines=self.lines)
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,8 @@ def minimise_penalised(
 def _wide(problem: Penalised, rng: np.random.Generator) -> Model:
     """A network grown under a small ridge, with more neurons than the penalty will leave."""
     strength = START_RIDGE * problem.rows.total_weight
-    ridge = Problem(problem.rows, problem.loss, Ridge(strength, problem.slight, problem.slight), problem.affine)
+    penalty = Ridge(strength, problem.slight, problem.slight)
+    ridge = Problem(problem.rows, problem.loss, penalty, problem.affine, lines=problem.lines)
     n_neurons = min(MOST_NEURONS, max(1, len(problem.rows) // ROWS_PER_NEURON))
     return forward(ridge, problem.rows, n_neurons, rng)
 

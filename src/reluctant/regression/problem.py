@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from reluctant.network import ReLUNetwork
 from reluctant.regression.losses import CLASSIFICATION, Huber, Loss, Squared
+from reluctant.regression.model import Model, Rows
 from reluctant.regression.penalised import Penalised, minimise_penalised
 from reluctant.regression.size_path import in_standard_units, mean_loss
 from reluctant.regression.standardise import Standardisation
@@ -44,32 +48,75 @@ def regress_space(
 ) -> Solution:
     """Minimise mean loss + α Σ ‖v_k‖_p^p ‖u_k‖_p^p in the user's units; biases count for two inputs or more."""
     rows, labels, weight = distinct_weighted_rows(X, targets, weights)
-    units = _uncentred(rows, labels, weight, loss, affine)
-    scale = float(units.y_scale[0])
-    per_input = np.where(np.isfinite(units.x_scale), units.x_scale, 1.0) ** -p
-    bias = 1.0 if X.shape[1] > 1 else 0.0
-    coefficients = alpha * weight.sum() * scale ** (p - _degree(loss)) * np.append(per_input, bias)
-    problem = Penalised(units.rows(rows, labels, weight), in_standard_units(loss, units), coefficients, p, affine)
+    units = _Units.of(rows, labels, weight, loss, affine)
+    strength = alpha * weight.sum() * float(units.hinges.y_scale[0]) ** (p - _degree(loss))
+    coefficients = strength * units.norm_coefficients(p)
+    loss_inside = in_standard_units(loss, units.hinges)
+    problem = Penalised(units.rows(rows, labels, weight), loss_inside, coefficients, p, affine, units.lines())
     first = None if start is None else units.model(start)
     with threadpool_limits(limits=1, user_api="blas"):
         network = units.network(minimise_penalised(problem, rng, first, time_limit))
     return solution_of(network, X, targets, weights, loss, alpha, p)
 
 
-def _uncentred(X: Array, targets: Array, weights: Array, loss: Loss, affine: bool) -> Standardisation:
-    """Units in which zero weights and biases are those of the user: columns are scaled, not shifted.
+class _Units(NamedTuple):
+    """Units of hinges and those of the affine part: inputs of a model are the columns of the one, then of the other.
 
-    Only y is shifted, by what a free intercept takes up. All outputs share one scale, as they share one penalty.
+    Where biases are penalised, zero weights and biases must be those of the user, and columns are scaled but not
+    shifted. The affine part is free, so it has centred columns, on which every offset of X gives the same equations.
     """
-    centred = Standardisation.of(X, targets, weights, scale_targets=not isinstance(loss, CLASSIFICATION))
-    x_scale = np.hypot(centred.x_mean, centred.x_scale)  # the root mean square; infinite for constant columns
-    if isinstance(loss, CLASSIFICATION):
-        return Standardisation(np.zeros_like(x_scale), x_scale, centred.y_mean, centred.y_scale)
-    y_mean = centred.y_mean if affine else np.zeros_like(centred.y_mean)
-    spread = float(np.sqrt(np.mean(np.average((targets - y_mean) ** 2, axis=0, weights=weights))))
-    return Standardisation(
-        np.zeros_like(x_scale), x_scale, y_mean, np.full_like(y_mean, spread if spread > 0.0 else 1.0)
-    )
+
+    hinges: Standardisation
+    slopes: Standardisation
+
+    @classmethod
+    def of(cls, X: Array, targets: Array, weights: Array, loss: Loss, affine: bool) -> _Units:
+        """All outputs share one scale, as they share one penalty; only a free intercept takes up a shift of y."""
+        centred = Standardisation.of(X, targets, weights, scale_targets=not isinstance(loss, CLASSIFICATION))
+        if not isinstance(loss, CLASSIFICATION):
+            y_mean = centred.y_mean if affine else np.zeros_like(centred.y_mean)
+            spread = float(np.sqrt(np.mean(np.average((targets - y_mean) ** 2, axis=0, weights=weights))))
+            centred = replace(centred, y_mean=y_mean, y_scale=np.full_like(y_mean, spread if spread > 0.0 else 1.0))
+        if X.shape[1] == 1:  # biases are free
+            return cls(centred, centred)
+        root_mean_square = np.hypot(centred.x_mean, centred.x_scale)  # infinite for constant columns
+        return cls(replace(centred, x_mean=np.zeros_like(centred.x_mean), x_scale=root_mean_square), centred)
+
+    def norm_coefficients(self, p: float) -> Array:
+        """What |u_j|^p of a hinge in these units counts in the path norm of the user's; the bias comes last."""
+        scale = self.hinges.x_scale
+        per_input = np.where(np.isfinite(scale), scale, 1.0) ** -p
+        return np.concatenate([per_input, np.zeros_like(per_input), [float(per_input.size > 1)]])
+
+    def rows(self, X: Array, targets: Array, weights: Array) -> Rows:
+        """All rows in these units."""
+        inputs = np.hstack([self.hinges.inputs(X)[:, :-1], self.slopes.inputs(X)])
+        return Rows(inputs, self.hinges.targets(targets), weights, n_slopes=X.shape[1])
+
+    def model(self, network: ReLUNetwork) -> Model:
+        """The model that stands for a network in the user's units."""
+        hinges, A = self.hinges.model(network), self.slopes.model(network).A
+        unused = np.zeros((hinges.n_neurons, network.n_inputs))
+        U = np.hstack([hinges.U[:, :-1], unused, hinges.U[:, -1:]])
+        return Model(U, hinges.V, np.vstack([np.zeros_like(A[:-1]), A]))
+
+    def lines(self) -> Array:
+        """Matrix that takes the coefficients of a line on the columns of hinges to those on centred columns."""
+        d = self.hinges.n_inputs
+        ratio = np.zeros(d)
+        np.divide(self.slopes.x_scale, self.hinges.x_scale, out=ratio, where=np.isfinite(self.hinges.x_scale))
+        lines = np.zeros((2 * d + 1, 2 * d + 1))
+        lines[d : 2 * d, :d] = np.diag(ratio)
+        lines[-1, :d] = (self.slopes.x_mean - self.hinges.x_mean) / self.hinges.x_scale
+        lines[-1, -1] = 1.0
+        return lines
+
+    def network(self, model: Model) -> ReLUNetwork:
+        """The network in the user's units that a model stands for."""
+        d, m = self.hinges.n_inputs, model.n_outputs
+        hinges = Model(model.U[:, np.r_[:d, 2 * d]], model.V, np.zeros((d + 1, m)))
+        affine = self.slopes.network(replace(Model.zero(d, m), A=model.A[d:]))
+        return replace(self.hinges.network(hinges), slope=affine.slope, intercept=affine.intercept)
 
 
 def _degree(loss: Loss) -> int:

@@ -41,8 +41,8 @@ def forward(problem: Problem, rows: Rows, n_neurons: int, rng: np.random.Generat
     A hinge is as good as the part of the gradient it explains when all unknowns so far may follow: |cᵀ r|² / cᵀ M c
     with the candidate c, the residual r of the step and M the projector off the tangent space.
     """
-    columns = varying(rows)
-    model = affine_fit(problem, columns)
+    columns, slopes = _columns(rows)
+    model = affine_fit(problem, slopes)
     if columns.size == 0:
         return model
     sample = rows if len(rows) <= SCORING_ROWS else rows.take(rng.choice(len(rows), SCORING_ROWS, replace=False))
@@ -61,14 +61,14 @@ def forward(problem: Problem, rows: Rows, n_neurons: int, rng: np.random.Generat
 
 def grown(model: Model, problem: Problem, rows: Rows, rng: np.random.Generator) -> Model | None:
     """The model with the best two of many random hinges added; None where no hinge changes anything."""
-    columns = varying(rows)
+    columns, _ = _columns(rows)
     return None if columns.size == 0 else _with_best_hinges(model, problem, rows, columns, rng)
 
 
 def dense(problem: Problem, rows: Rows, n_neurons: int, rng: np.random.Generator) -> Model:
     """The affine fit and a few neurons on all inputs, their hinges through data points."""
-    columns = varying(rows)
-    model = affine_fit(problem, columns)
+    columns, slopes = _columns(rows)
+    model = affine_fit(problem, slopes)
     if columns.size == 0:
         return model
     d, m = rows.n_inputs, rows.n_outputs
@@ -81,6 +81,15 @@ def dense(problem: Problem, rows: Rows, n_neurons: int, rng: np.random.Generator
     if m > 1:
         V = rng.standard_normal((n_neurons, m)) / np.sqrt(m)
     return model.append(0.3 * U, V if m == 1 else 0.3 * V).balanced()
+
+
+def _columns(rows: Rows) -> tuple[NDArray, NDArray]:
+    """Varying inputs of hinges and of the affine part."""
+    columns = varying(rows)
+    if rows.n_slopes == 0:
+        return columns, columns
+    hinged = columns < rows.n_inputs - rows.n_slopes
+    return columns[hinged], columns[~hinged]
 
 
 def random_hinges(rows: Rows, n_hinges: int, columns: NDArray, rng: np.random.Generator) -> Array:
