@@ -267,7 +267,8 @@ def regress(
         Whether the network has an affine part, which is free; for classes it has a ridge of 1e-4 in units of the
         deviations of X, without which separable classes would have no minimiser.
     start : ReLUNetwork, optional
-        A network to begin with besides the grown one, for example a trained one.
+        A network to begin with besides the grown one, for example a trained one; on the line it is only compared. The
+        result's objective is never above its own. Without an affine part that of the start is left out.
     sample_weight : array_like, shape (N,), optional
         Weights of the rows, ≥ 0 and not all zero.
     time_limit : float, optional
@@ -307,17 +308,20 @@ def regress(
     affine = check_bool(affine, "affine")
     options = _options("parameters", None, start, time_limit, random_state, 1, False, X, y)
     from reluctant.regression.losses import Squared, as_loss
-    from reluctant.regression.problem import regress_space
+    from reluctant.regression.problem import KEPT, better_of, regress_space, solution_of, without_affine_part
     from reluctant.regression.size_path import as_targets, as_weights
 
     loss = as_loss(loss)
     targets, weights = as_targets(y, loss), as_weights(sample_weight, len(X))
+    first = options["start"] if affine or start is None else without_affine_part(options["start"])
     if X.shape[1] == 1 and y.ndim == 1 and isinstance(loss, Squared) and affine:
         from reluctant.univariate.regression import regress_line
 
-        return regress_line(X[:, 0], y, alpha, p, weights)
-    rng = np.random.default_rng(options["random_state"])
-    return regress_space(X, targets, weights, loss, alpha, p, affine, options["start"], rng, options["time_limit"])
+        found = regress_line(X[:, 0], y, alpha, p, weights)
+    else:
+        rng = np.random.default_rng(options["random_state"])
+        found = regress_space(X, targets, weights, loss, alpha, p, affine, first, rng, options["time_limit"])
+    return found if first is None else better_of(found, solution_of(first, X, targets, weights, loss, alpha, p, KEPT))
 
 
 def critical_p(X: ArrayLike, y: ArrayLike, *, width: float = 1e-10) -> float:

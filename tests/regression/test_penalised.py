@@ -55,6 +55,27 @@ def test_objective_is_not_above_that_of_the_start(p, seed):
     assert solution.objective <= objective_of(start, X, y, 1e-3, p) * (1 + 1e-9)
 
 
+def test_a_start_without_the_ridge_on_the_affine_part_of_classes_is_kept_where_it_is_better():
+    X, _ = bent()
+    labels = (X[:, 0] > 0.1).astype(float)
+    start = ReLUNetwork(np.zeros((0, 2)), [], np.zeros((0, 1)), slope=[1e4, 0.0], intercept=-1e3)
+    solution = regress(X, labels, alpha=1e-3, loss="logistic", start=start, random_state=0)
+    assert solution.objective <= np.mean(np.logaddexp(0.0, start(X)) - labels * start(X))
+    assert "start" in solution.certificate.reason
+
+
+@pytest.mark.parametrize(("seed", "alpha"), [(6, 1e-3), (20, 1e-3), (26, 1e-2)])
+def test_objective_on_the_line_is_not_above_that_of_the_start(seed, alpha):
+    rng = np.random.default_rng(seed)
+    x = np.linspace(0, 1, 40)
+    y = np.abs(x - 0.4) - np.maximum(x - 0.7, 0) * rng.normal() + 0.05 * rng.standard_normal(40)
+    start = regress(x, y, alpha=alpha, p=0.5).network
+    norm = np.sum(np.abs(start.output_weights * start.input_weights) ** 0.2)
+    of_start = 0.5 * np.mean((start(x) - y) ** 2) + alpha * norm
+    assert regress(x, y, alpha=alpha, p=0.2, start=start).objective <= of_start * (1 + 1e-12)
+    assert regress(x, y, alpha=alpha, p=1, start=start).certificate.kind == "proved"
+
+
 def test_a_start_survives_a_search_that_finds_nothing(monkeypatch):
     X, y = bent()
     start = regress(X, y, alpha=1e-3, random_state=9).network
@@ -209,7 +230,7 @@ def test_zeros_are_structural():
 def test_without_an_affine_part_there_is_none():
     X, y = bent()
     start = ReLUNetwork([[1.0, 0.0]], [0.0], [1.0], slope=[1.0, 2.0], intercept=3.0)
-    for first in (None, start):
+    for first in (None, start, regress(X, y, alpha=1e-3, random_state=0).network):
         assert regress(X, y, alpha=1e-3, affine=False, start=first, random_state=0).network.n_affine == 0
 
 

@@ -20,6 +20,7 @@ from reluctant.solution import Certificate, Solution
 Array = NDArray[np.float64]
 
 LOCAL = "a local minimiser that no single deletion improves; nothing is known about the least objective"
+KEPT = "the given start, on which the search did not improve; nothing is known about the least objective"
 
 
 def distinct_weighted_rows(X: Array, targets: Array, weights: Array) -> tuple[Array, Array, Array]:
@@ -57,6 +58,17 @@ def regress_space(
     with threadpool_limits(limits=1, user_api="blas"):
         network = units.network(minimise_penalised(problem, rng, first, time_limit))
     return solution_of(network, X, targets, weights, loss, alpha, p)
+
+
+def without_affine_part(network: ReLUNetwork) -> ReLUNetwork:
+    """The hinges alone."""
+    return ReLUNetwork(network.input_weights, network.biases, network.output_weights)
+
+
+def better_of(found: Solution, given: Solution) -> Solution:
+    """What was found, unless the start that was given has a smaller objective and nothing was proved; both have one."""
+    proved = found.certificate.kind == "proved"
+    return found if proved or found.objective <= given.objective else given  # type: ignore[operator]
 
 
 class _Units(NamedTuple):
@@ -125,7 +137,14 @@ def _degree(loss: Loss) -> int:
 
 
 def solution_of(
-    network: ReLUNetwork, X: Array, targets: Array, weights: Array, loss: Loss, alpha: float, p: float
+    network: ReLUNetwork,
+    X: Array,
+    targets: Array,
+    weights: Array,
+    loss: Loss,
+    alpha: float,
+    p: float,
+    reason: str = LOCAL,
 ) -> Solution:
     """The solution a network is, with its figures measured on it."""
     errors = np.abs(network(X).reshape(targets.shape) - targets)
@@ -134,7 +153,7 @@ def solution_of(
         p=p,
         value=network.path_norm(p),
         max_error=np.nan if isinstance(loss, CLASSIFICATION) else float(errors.max()),
-        certificate=Certificate("objective", 0.0, "none", LOCAL),
+        certificate=Certificate("objective", 0.0, "none", reason),
         alpha=alpha,
         mean_loss=mean_loss(network, X, targets, loss, weights),
     )
