@@ -1,5 +1,6 @@
 """Mean loss plus α times the path norm: against the convex program, least squares, and its own scaling laws."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -10,9 +11,12 @@ from scipy.optimize import linprog
 from networks import bits, random_network
 from regression.convex_oracle import least_objective
 from reluctant import ReLUNetwork, regress
-from reluctant.regression import penalised
+from reluctant.regression import penalised, starts
+from reluctant.regression.gauss_newton import Problem
 from reluctant.regression.losses import Huber, Quantile, Squared
+from reluctant.regression.model import Model, Rows
 from reluctant.regression.penalised import Candidate
+from reluctant.regression.penalties import Ridge
 from reluctant.regression.problem import _Units, regress_space
 
 
@@ -191,6 +195,19 @@ def test_weights_repeated_rows_and_order_give_the_same_network():
     shuffled = regress(X[order], y[order], alpha=0.003, sample_weight=count[order], random_state=0)
     assert bits(weighted.network) == bits(repeated.network) == bits(shuffled.network)
     assert weighted.mean_loss == pytest.approx(repeated.mean_loss)
+
+
+def test_hinges_are_scored_on_a_sample_of_many_rows():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, (30_000, 2))
+    rows = Rows.of(X, np.maximum(X[:, 0], 0.0))
+    problem = Problem(rows, Squared(), Ridge(1.0, 1.0, 1.0))
+    tracemalloc.start()
+    larger = starts.grown(Model.zero(2, 1), problem, rows, rng)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert larger.n_neurons == starts.ADDED
+    assert peak < 8 * len(rows) * starts.CANDIDATES / 2  # the hinges of all rows, one array of them
 
 
 def test_same_seed_same_network():

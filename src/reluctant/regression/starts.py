@@ -45,7 +45,7 @@ def forward(problem: Problem, rows: Rows, n_neurons: int, rng: np.random.Generat
     model = affine_fit(problem, slopes)
     if columns.size == 0:
         return model
-    sample = rows if len(rows) <= SCORING_ROWS else rows.take(rng.choice(len(rows), SCORING_ROWS, replace=False))
+    sample = _scoring_rows(rows, rng)
     value = problem.objective(model)
     idle = 0
     while model.n_neurons < n_neurons and idle < PATIENCE:
@@ -62,7 +62,9 @@ def forward(problem: Problem, rows: Rows, n_neurons: int, rng: np.random.Generat
 def grown(model: Model, problem: Problem, rows: Rows, rng: np.random.Generator) -> Model | None:
     """The model with the best two of many random hinges added; None where no hinge changes anything."""
     columns, _ = _columns(rows)
-    return None if columns.size == 0 else _with_best_hinges(model, problem, rows, columns, rng)
+    if columns.size == 0:
+        return None
+    return _with_best_hinges(model, problem, _scoring_rows(rows, rng), columns, rng)
 
 
 def dense(problem: Problem, rows: Rows, n_neurons: int, rng: np.random.Generator) -> Model:
@@ -81,6 +83,11 @@ def dense(problem: Problem, rows: Rows, n_neurons: int, rng: np.random.Generator
     if m > 1:
         V = rng.standard_normal((n_neurons, m)) / np.sqrt(m)
     return model.append(0.3 * U, V if m == 1 else 0.3 * V).balanced()
+
+
+def _scoring_rows(rows: Rows, rng: np.random.Generator) -> Rows:
+    """The rows, or a sample of them where they are many."""
+    return rows if len(rows) <= SCORING_ROWS else rows.take(rng.choice(len(rows), SCORING_ROWS, replace=False))
 
 
 def _columns(rows: Rows) -> tuple[NDArray, NDArray]:
