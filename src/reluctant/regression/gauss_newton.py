@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg.lapack import dposv
 
 from reluctant.regression.losses import SMOOTHING, Derivatives, Loss
 from reluctant.regression.model import Block, Model, Unknowns
@@ -94,7 +94,7 @@ def quadratic_model(model: Model, unknowns: Unknowns, problem: Problem) -> Quadr
         hessian += h
         gradient += g
     w = problem.penalty.weights(model, unknowns)
-    hessian[np.diag_indices(P)] += w
+    hessian.flat[:: P + 1] += w
     return Quadratic(hessian, gradient + w * unknowns.gather(model), ever_on, ever_off)
 
 
@@ -156,11 +156,9 @@ def regular(hessian: Array, share: float) -> Array:
 def _solve(hessian: Array, damping: Array, right: Array) -> Array | None:
     """(H + diag(damping))⁻¹ right, or None where that matrix is not positive definite in float64."""
     damped = hessian.copy()
-    damped[np.diag_indices(len(damped))] += damping
-    try:
-        return cho_solve(cho_factor(damped, overwrite_a=True, check_finite=False), right, check_finite=False)
-    except LinAlgError:
-        return None
+    damped.flat[:: len(damped) + 1] += damping
+    _, solution, failed = dposv(damped, right, lower=1, overwrite_a=1)
+    return None if failed else solution
 
 
 def _gram_of_one_output(

@@ -33,9 +33,10 @@ class Ridge:
 
     def value(self, model: Model) -> float:
         """The penalty."""
-        outgoing = np.sum(model.V**2) if model.n_outputs > 1 else 0.0
-        hinges = self.hinges * (np.sum(model.U**2) + outgoing)
-        affine = self.slopes * np.sum(model.A[:-1] ** 2) + self.intercept * np.sum(model.A[-1] ** 2)
+        outgoing = np.vdot(model.V, model.V) if model.n_outputs > 1 else 0.0
+        hinges = self.hinges * (np.vdot(model.U, model.U) + outgoing)
+        slopes, intercept = model.A[:-1], model.A[-1]
+        affine = self.slopes * np.vdot(slopes, slopes) + self.intercept * np.vdot(intercept, intercept)
         return float(0.5 * (hinges + affine))
 
     def weights(self, model: Model, unknowns: Unknowns) -> Array:

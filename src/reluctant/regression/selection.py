@@ -21,10 +21,10 @@ Selection = Literal["one_se", "min"]
 RIDGES = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
 FOLDS = 5
 FEW_ROWS, REPEATS_FEW_ROWS = 300, 4
-"""Up to so many rows the folds are drawn this often, no ridge is dropped on the way, and the size is that of least
-loss: one standard error of so few rows is as large as most of what there is to learn."""
-SURVIVORS = (7, 5, 3)
-"""Ridges that go on to the first, the second and all further folds of more rows: successive halving."""
+"""Up to so many rows the folds are drawn this often, and the size is that of least loss: one standard error of so few
+rows is as large as most of what there is to learn."""
+SURVIVORS, SURVIVORS_FEW_ROWS = (7, 5, 3), (7,) * FOLDS + (4,)
+"""Ridges that go on to the first, the second and all further folds: successive halving."""
 BANDWIDTH = 0.15
 """Validation losses are averaged over neighbouring sizes: a Gaussian of this width in the logarithm of the size."""
 ROUNDING = 1e-9
@@ -118,13 +118,13 @@ def choose(
     scale = Standardisation.of(X, targets, weights, scale_targets=not isinstance(config.loss, CLASSIFICATION)).y_scale
     tally = _Tally(len(RIDGES), grid.size, weights)
     alive = np.arange(len(RIDGES))
+    survivors = SURVIVORS if len(X) > FEW_ROWS else SURVIVORS_FEW_ROWS
     with Parallel(n_jobs=n_jobs) as parallel:
         for i, (train, test) in enumerate(_folds(targets, config.loss, seed)):
             if i and time_limit is not None and time.monotonic() - began > time_limit:
                 break
-            if len(X) > FEW_ROWS:
-                ranked = alive[np.argsort(tally.best_means(alive), kind="stable")]
-                alive = np.sort(ranked[: SURVIVORS[min(i, len(SURVIVORS) - 1)]])
+            ranked = alive[np.argsort(tally.best_means(alive), kind="stable")]
+            alive = np.sort(ranked[: survivors[min(i, len(survivors) - 1)]])
             losses = parallel(
                 delayed(_validation_losses)(
                     X[train],
