@@ -61,6 +61,8 @@ def test_size_is_that_of_the_network_in_the_units_of_the_user(shape, regression)
     model = sparse_model(K, d, m, seed, live=True)
     network = units.network(model)
     assert network.size == model.size
+    bare = Model(model.U, model.V, np.zeros_like(model.A))
+    assert Standardisation.of(X, y, np.ones(20), regression, affine=False).network(bare).size == bare.size
     f = model(units.inputs(X)) * units.y_scale + units.y_mean
     assert_allclose(network(X).reshape(20, m), f, rtol=1e-9, atol=1e-9)
 

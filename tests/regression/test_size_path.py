@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from networks import bits
-from reluctant import ReLUNetwork, size_path
+from reluctant import ReLUNetwork, regress, size_path
 from reluctant.regression.losses import Quantile
 
 
@@ -48,6 +48,9 @@ def test_sizes_and_losses_are_those_of_the_networks():
         assert path.within(size).size == path.sizes[path.sizes <= size].max()
     with pytest.raises(ValueError, match="the smallest network of this path has 1 parameters, more than 0"):
         path.within(0)
+    for wrong in ("a", 2.5, -1, None):
+        with pytest.raises(ValueError, match=re.escape(f"size must be an integer of at least 0, got {wrong!r}")):
+            path.within(wrong)
 
 
 def test_the_affine_end_of_a_path_is_least_squares():
@@ -107,15 +110,24 @@ def test_a_handful_of_rows_gives_a_small_finite_path(n_rows, loss):
     y = np.arange(n_rows) % 2.0
     path = size_path(X, y, loss=loss, random_state=0)
     assert np.isfinite(path.training_loss).all()
-    assert path.sizes[-1] == path.networks[0].n_outputs
+    assert path.sizes[-1] <= path.networks[0].n_outputs
 
 
-@pytest.mark.parametrize("value", [0.0, 0.1, 1e9 + 0.1])
-def test_constant_targets_are_met_by_their_constant(value):
+@pytest.mark.parametrize("value", [0.0, 0.1, 1e9 + 0.1, 1 / 3, -1e-300])
+def test_constant_targets_are_met_by_their_constant_alone(value):
+    X = np.random.default_rng(0).normal(size=(77, 3))
+    y = np.full(77, value)
+    for network in (*size_path(X, y, random_state=0), regress(X, y, alpha=1e-3, random_state=0).network):
+        assert network.n_parameters == 0
+        assert not network.slope.any()
+        assert network.intercept == value
+
+
+def test_of_two_outputs_the_constant_one_has_no_slopes():
     X, _ = noisy()
-    path = size_path(X, np.full(len(X), value), random_state=0)
-    for network in path:
-        assert_allclose(network(X), value, rtol=1e-12, atol=1e-300)
+    targets = np.column_stack([np.full(len(X), 7.3), X[:, 0]])
+    for network in (*size_path(X, targets, random_state=0), regress(X, targets, alpha=1e-3, random_state=0).network):
+        assert not network.slope[:, 0].any()
 
 
 @pytest.mark.parametrize("label", [0.0, 1.0])

@@ -13,6 +13,8 @@ from reluctant.network import ReLUNetwork
 
 Array = NDArray[np.float64]
 
+NOTHING = 1e-300
+"""An entry of the affine part up to this, in standardised units, was let move and did not."""
 BLOCK = 1 << 16
 """Rows handled at a time: a million rows of a hundred unknowns then need some fifty megabytes."""
 
@@ -99,10 +101,12 @@ class Model:
     def size(self) -> int:
         """Nonzeros of hinges and affine part; of each neuron one is fixed by rescaling, but its bias always counts.
 
-        Biases and intercepts count even where they are zero: in the user's units, with another origin, they are not.
+        Biases, and the intercepts of an affine part, count even where they are zero: in the user's units, with another
+        origin, they are not.
         """
         hinges = np.count_nonzero(self.U[:, :-1]) + np.count_nonzero(self.V)
-        return int(hinges + np.count_nonzero(self.A[:-1])) + self.n_outputs
+        affine = np.count_nonzero(self.A[:-1]) + self.n_outputs if self.A.any() else 0
+        return int(hinges + affine)
 
     def __call__(self, inputs: Array) -> Array:
         """Predictions (N, m) for X̄ (N, d + 1)."""
@@ -133,6 +137,10 @@ class Model:
         U = self.U.copy()
         U[k] *= -1.0
         return Model(U, self.V, self.A + np.outer(self.U[k], self.V[k]))
+
+    def trimmed(self) -> Model:
+        """Exact zeros in the affine part where nothing pulled at an entry."""
+        return Model(self.U, self.V, np.where(np.abs(self.A) <= NOTHING, 0.0, self.A))
 
     def balanced(self) -> Model:
         """The same function with ‖u_k‖ = ‖v_k‖, so that a ridge on both costs least; one output stays as it is."""

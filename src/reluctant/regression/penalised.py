@@ -98,7 +98,7 @@ def minimise_penalised(
         trial = _shortened(_annealed(larger, problem, EPSILONS[len(EPSILONS) // 3 :]), problem)
         if trial.objective < best.objective:
             best = trial
-    return best.model
+    return best.model.trimmed()
 
 
 def _wide(problem: Penalised, rng: np.random.Generator) -> Model:

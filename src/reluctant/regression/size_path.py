@@ -86,8 +86,9 @@ class SizePath:
         Raises
         ------
         ValueError
-            If the smallest network is larger.
+            If the smallest network is larger, or `size` is not a whole number.
         """
+        size = check_integer(size, "size", low=0)
         fitting = np.flatnonzero(self.sizes <= size)
         if fitting.size == 0:
             raise ValueError(f"the smallest network of this path has {self.sizes[-1]} parameters, more than {size}")

@@ -42,8 +42,9 @@ class Standardisation:
         if not scale_targets:
             return cls(x_mean, x_scale, np.zeros(m), np.ones(m))
         y_mean, y_scale = _moments(targets, weights)
-        shift = y_mean if affine else np.zeros(m)
-        return cls(x_mean, x_scale, shift, np.where(_is_constant(targets, y_scale), 1.0, y_scale))
+        constant = _is_constant(targets, y_scale)
+        shift = np.where(constant, targets[0], y_mean) if affine else np.zeros(m)  # a mean of equal numbers is rounded
+        return cls(x_mean, x_scale, shift, np.where(constant, 1.0, y_scale))
 
     def only(self, columns: NDArray) -> Standardisation:
         """The same units for models of some inputs only."""

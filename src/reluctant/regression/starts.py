@@ -31,7 +31,7 @@ def affine_fit(problem: Problem, columns: NDArray) -> Model:
     """The best affine function of some inputs; zero where the network has no affine part."""
     model = Model.zero(problem.data.n_inputs, problem.data.n_outputs)
     if problem.affine:
-        model.A[columns] = model.A[-1] = np.finfo(float).tiny  # free, and as good as zero
+        model.A[columns] = model.A[-1] = np.finfo(float).tiny  # free, and `trimmed` later where they stay
     return minimise(model, problem, max_steps=20, rtol=1e-8)[0]
 
 

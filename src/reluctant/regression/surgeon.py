@@ -36,7 +36,7 @@ def backward(starts: Sequence[Model], problem: Problem) -> list[Stage]:
     """
     found: dict[int, tuple[float, Model]] = {}
     for model in starts:
-        _descend(model, problem, found)
+        _descend(model.trimmed(), problem, found)
     path: list[Stage] = []
     least = np.inf
     for size in sorted(found):
