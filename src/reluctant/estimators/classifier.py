@@ -31,8 +31,9 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
     max_neurons : int, optional
         Most neurons, likewise.
     selection : {"one_se", "min"}, default "one_se"
-        With the automatic size: the smallest whose validation loss exceeds the least by no more than the standard error
-        of the difference, taken row by row, or the one of least validation loss.
+        With the automatic size: ``"one_se"`` takes the largest ridge and then the smallest size whose validation loss
+        exceeds the least by no more than the standard error of the difference, taken row by row (up to 300 rows the
+        size of least loss with that ridge); ``"min"`` the ridge and size of least loss.
     screen : int, optional
         Of more inputs than that, 200 by default, only those whose own piecewise-linear functions explain most of the
         targets enter a path, and what acts only together with others may be missed; None keeps all.
@@ -76,6 +77,11 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         Number of inputs d.
     feature_names_in_ : ndarray, shape (d,)
         Names of the inputs, where X had names.
+
+    Notes
+    -----
+    A row of weight two counts as two equal rows wherever `alpha` decides. Cross-validation may part the two, so that
+    the automatic size and caps can then lead to another network.
 
     Examples
     --------
