@@ -161,11 +161,16 @@ def test_targets_are_not_shifted_without_an_affine_part():
     assert_array_equal(units.y_mean, 0.0)
 
 
-def test_huber_in_standard_units_is_the_loss_in_units_of_y():
+@pytest.mark.parametrize("delta", [1.5, (0.3, 1.5, 20.0)])
+def test_huber_in_standard_units_is_that_of_each_output_in_its_own_units(delta):
     rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(30, 2)), 7.0 + 3.0 * rng.standard_t(2, (30, 1))
+    X, y = rng.normal(size=(30, 2)), 7.0 + np.array([3.0, 0.1, 100.0]) * rng.standard_t(2, (30, 3))
     units = Standardisation.of(X, y, np.ones(30), scale_targets=True)
-    f = rng.normal(size=(30, 1))
-    inside = in_standard_units(Huber(1.5), units).values(f, units.targets(y))
-    outside = Huber(1.5).values(f * units.y_scale + units.y_mean, y)
-    assert_allclose(inside * units.y_scale[0] ** 2, outside)
+    f = rng.normal(size=(30, 3))
+    loss = in_standard_units(Huber(delta), units)
+    for c, each in enumerate(np.broadcast_to(delta, 3)):
+        inside = Huber(loss.delta[c]).values(f[:, [c]], units.targets(y)[:, [c]])
+        outside = Huber(float(each)).values((f * units.y_scale + units.y_mean)[:, [c]], y[:, [c]])
+        assert_allclose(inside * units.y_scale[c] ** 2, outside)
+    alone = sum(Huber(loss.delta[c]).values(f[:, [c]], units.targets(y)[:, [c]]) for c in range(3))
+    assert_allclose(loss.values(f, units.targets(y)), alone)

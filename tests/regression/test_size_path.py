@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from networks import bits
 from reluctant import ReLUNetwork, regress, size_path
-from reluctant.regression.losses import Quantile
+from reluctant.regression.losses import Huber, Quantile
 
 
 def planted(seed, n_rows=300):
@@ -174,6 +174,15 @@ def test_huber_fits_targets_much_larger_than_its_threshold(unit):
     assert np.mean((path.within(10)(X) / unit - y) ** 2) < 0.02 * np.var(y)
 
 
+def test_huber_has_the_threshold_of_each_output():
+    X, y, _ = planted(0, 400)
+    noise = 0.05 * np.random.default_rng(0).standard_t(1.5, 400)
+    both = size_path(X, np.column_stack([1e4 * (y + noise), y + noise]), loss=Huber((500.0, 0.05)), random_state=0)
+    f = both.within(20)(X)
+    assert np.mean((f[:, 0] / 1e4 - y) ** 2) < 0.05 * np.var(y)
+    assert np.mean((f[:, 1] - y) ** 2) < 0.05 * np.var(y)
+
+
 def test_without_an_affine_part_there_is_none():
     X, y = noisy()
     path = size_path(X, y + 5.0, affine=False, random_state=0)
@@ -260,6 +269,7 @@ def test_bad_arguments_are_refused_in_a_sentence(arguments, sentence):
         (np.full(120, 1e9), "softmax", "y has 1e+09 at row 0; softmax wants labels 0, 1, 2, …"),
         (np.ones((120, 2)), "softmax", "y has 2 at row 0; as the sum of the class shares, which must be 1"),
         (["a"] * 120, "squared", "y has the text 'a' at row 0; convert it to a number"),
+        (np.ones((120, 2)), Huber((1.0, 2.0, 3.0)), "delta must be one number or one for each of the 2 outputs"),
         (np.ones(119), "squared", "X has 120 rows but y has 119; give one y for every row"),
     ],
 )

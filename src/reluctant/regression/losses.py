@@ -96,13 +96,13 @@ class Absolute:
 
 @dataclass(frozen=True)
 class Huber:
-    """½ r² up to |r| = δ, then δ |r| − ½ δ²; δ in the units of y."""
+    """½ r² up to |r| = δ, then δ |r| − ½ δ², summed over outputs; δ in the units of y, one or one for each output."""
 
-    delta: float = 1.0
+    delta: float | tuple[float, ...] = 1.0
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.delta < np.inf:
-            raise ValueError(f"delta must be a positive number, got {self.delta!r}")
+        if not np.all((np.asarray(self.delta) > 0.0) & (np.asarray(self.delta) < np.inf)):
+            raise ValueError(f"delta must be a positive number, or one for each output, got {self.delta!r}")
 
     def values(self, f: Array, target: Array, smoothing: float = 0.0) -> Array:
         """Loss of each row."""
@@ -112,8 +112,8 @@ class Huber:
 
     def derivatives(self, f: Array, target: Array, smoothing: float = SMOOTHING) -> Derivatives:
         """Clipped residuals, and the majoriser δ / |r| beyond δ."""
-        r = f - target
-        return Derivatives(np.clip(r, -self.delta, self.delta), self.delta / np.maximum(np.abs(r), self.delta))
+        r, delta = f - target, np.asarray(self.delta)
+        return Derivatives(np.clip(r, -delta, delta), delta / np.maximum(np.abs(r), delta))
 
 
 @dataclass(frozen=True)

@@ -220,7 +220,7 @@ def stages_of(
 
 def penalty_for(rows: Rows, loss: Loss, ridge: float, p: float | None) -> Penalty:
     """The small penalty of a path, on the summed loss; that of Huber is no steeper than δ."""
-    steepness = min(1.0, loss.delta) if isinstance(loss, Huber) else 1.0
+    steepness = float(np.mean(np.minimum(1.0, loss.delta))) if isinstance(loss, Huber) else 1.0
     strength = ridge * steepness * rows.total_weight
     if p is not None:
         return PathPower(np.full(rows.n_inputs + 1, strength / p), p, EPSILON, affine=AFFINE_SHARE * strength)
@@ -249,7 +249,7 @@ def _check_start(start: object, n_inputs: int, n_outputs: int) -> None:
 
 def in_standard_units(loss: Loss, units: Standardisation) -> Loss:
     """The loss of targets that are divided by their scale."""
-    return Huber(loss.delta / float(np.mean(units.y_scale))) if isinstance(loss, Huber) else loss
+    return Huber(tuple(loss.delta / units.y_scale)) if isinstance(loss, Huber) else loss
 
 
 def as_targets(y: Array, loss: Loss, n_outputs: int | None = None) -> Array:
@@ -259,6 +259,10 @@ def as_targets(y: Array, loss: Loss, n_outputs: int | None = None) -> Array:
     targets = y.reshape(len(y), -1)
     if n_outputs is not None and targets.shape[1] != n_outputs:
         raise ValueError(f"y must have {n_outputs} columns, one for each output, got {targets.shape[1]}")
+    if isinstance(loss, Huber) and np.size(loss.delta) not in (1, targets.shape[1]):
+        raise ValueError(
+            f"delta must be one number or one for each of the {targets.shape[1]} outputs, got {loss.delta!r}"
+        )
     if not isinstance(loss, CLASSIFICATION):
         _check(targets, np.abs(targets) > LARGEST, "its square is beyond float64, rescale y")
         return targets
