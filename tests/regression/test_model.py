@@ -43,9 +43,11 @@ def test_cleaned_is_the_same_function_at_the_data(shape):
     cleaned = model.cleaned(*on_and_off(model, inputs))
     assert_allclose(cleaned(inputs), model(inputs), atol=1e-12)
     on, off = on_and_off(cleaned, inputs)
+    assert cleaned.size <= model.size + m * (not model.A.any())
     assert on.all()
-    assert off.all()
     assert (cleaned.U[:, :-1] != 0).any(axis=1).all()
+    if m == 1:
+        assert off.all()
     without_affine = model.cleaned(*on_and_off(model, inputs), affine=False)
     assert_allclose(without_affine(inputs), model(inputs), atol=1e-12)
     assert_array_equal(without_affine.A, model.A)
@@ -105,6 +107,17 @@ def test_flipping_a_neuron_changes_its_direction_but_not_the_function(shape):
         assert_allclose(flipped(inputs), model(inputs), atol=1e-12)
         assert_array_equal(flipped.U[k], -model.U[k])
         assert_array_equal(np.delete(flipped.U, k, axis=0), np.delete(model.U, k, axis=0))
+
+
+@pytest.mark.parametrize(("taken", "folds"), [(0, False), (4, False), (5, True), (12, True)])
+def test_a_linear_neuron_of_seven_parameters_folds_where_it_leaves_no_more_new_slopes(taken, folds):
+    A = np.zeros((5, 3))
+    A[:-1].flat[:taken] = 1.0
+    model = Model(np.array([[0.1, 0.2, 0.3, 0.4, 9.0]]), np.ones((1, 3)), A)
+    cleaned = model.cleaned(np.array([True]), np.array([False]))
+    assert cleaned.n_neurons == (0 if folds else 1)
+    inputs = Rows.of(np.random.default_rng(0).uniform(-1, 1, (9, 4)), np.zeros((9, 3))).inputs
+    assert_allclose(cleaned(inputs), model(inputs), atol=1e-12)
 
 
 def test_balanced_neurons_cost_least_ridge():

@@ -157,15 +157,20 @@ class Model:
         """The same function at the data with fewer neurons.
 
         Neurons that are nowhere on, or lead nowhere, are dropped; those that are nowhere off, or that have a bias only,
-        are linear and go into the affine part where there is one, on its own inputs through `lines` if it has some.
+        are linear and go into the affine part where there is one, on its own inputs through `lines` if it has some. One
+        of several outputs stays where it has fewer parameters than the slopes that it would leave.
         """
         leads = np.any(self.V != 0.0, axis=1)
-        linear = leads & ever_on & (~ever_off | ~np.any(self.U[:, :-1] != 0.0, axis=1)) & affine
-        keep = leads & ever_on & ~linear
-        if not linear.any():
-            return self.take(keep)
-        line = self.U[linear].T @ self.V[linear]
-        return Model(self.U[keep], self.V[keep], self.A + (line if lines is None else lines @ line))
+        keep = leads & ever_on
+        linear = keep & (~ever_off | ~np.any(self.U[:, :-1] != 0.0, axis=1)) & affine
+        A = self.A
+        for k in np.flatnonzero(linear):
+            line = np.outer(self.U[k], self.V[k])
+            folded = A + (line if lines is None else lines @ line)
+            own = np.count_nonzero(self.U[k, :-1]) + np.count_nonzero(self.V[k])
+            if np.count_nonzero(folded[:-1]) <= np.count_nonzero(A[:-1]) + own:
+                A, keep[k] = folded, False
+        return Model(self.U[keep], self.V[keep], A)
 
 
 @dataclass(frozen=True)
