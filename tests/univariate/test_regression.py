@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.optimize import lsq_linear, minimize_scalar
 
 from reluctant import interpolate
+from reluctant.univariate._trend_filter import dual_value
 from reluctant.univariate.regression import regress_line
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "thermocouple_type_k.csv"
@@ -81,6 +82,59 @@ def test_conditions_for_the_optimum_hold_in_exact_arithmetic(spacing, share):
     for knot, change in zip(solution.function.knots, changes):
         neighbours = [i for i in range(1, len(x) - 1) if x[i - 1] < knot < x[i + 1]]
         assert max(u[i] * np.sign(change) for i in neighbours) == pytest.approx(1, abs=1e-8)
+
+
+@pytest.mark.parametrize("n", [2**17, pytest.param(3 * 2**20, marks=pytest.mark.slow)])
+def test_bound_is_below_the_optimum_where_a_plain_sum_of_squares_would_lose_digits(n):
+    v = 0.7150368571167021  # the running sum of 2^17 times v² / n ends 4 · 2^-40 of itself too low
+    y = np.tile([v, -v, -v, v], n // 4)  # orthogonal to lines: f = 0 is optimal for every large α
+    bound = regress_line(np.arange(float(n)), y, 1e7, 1.0).certificate.lower_bound
+    optimum = Fraction(v) ** 2 / 2
+    assert optimum * (1 - Fraction(1, 10**11)) <= Fraction(bound) <= optimum
+
+
+def exact_dual_value(x, w, y, r, up):
+    """The highest Σ r y − Σ r² / (2 w) over multiples of r, made orthogonal to lines, within the bounds."""
+    x, w, y, r = ([Fraction(float(v)) for v in column] for column in (x, w, y, r))
+    total = sum(w)
+    t = [xi - sum(wj * xj for wj, xj in zip(w, x)) / total for xi in x]
+    level = sum(r) / total
+    tilt = sum(ri * ti for ri, ti in zip(r, t)) / sum(wi * ti**2 for wi, ti in zip(w, t))
+    r = [ri - wi * (level + tilt * ti) for ri, wi, ti in zip(r, w, t)]
+    u = [sum(ri * (xj - xi) for ri, xi in zip(r[:j], x)) for j, xj in enumerate(x)]
+    linear = sum(ri * yi for ri, yi in zip(r, y))
+    square = sum(ri**2 / wi for ri, wi in zip(r, w))
+    scale = min(1, up / max(map(abs, u)), max(0, linear / square))
+    return scale * linear - scale**2 * square / 2
+
+
+@pytest.mark.parametrize("spacing", SPACINGS)
+def test_dual_value_of_any_numbers_is_below_the_exact_one(spacing):
+    rng = np.random.default_rng(11)
+    close = 0
+    for up in 10.0 ** rng.uniform(-7, 1, 60):
+        x = SPACINGS[spacing](rng, 12)
+        x = 1e3 + x / (x[-1] - x[0])
+        y = rng.uniform(-1, 1, 12)
+        w = rng.uniform(0.1, 1, 12)
+        w /= w.sum()
+        r = w * (y + rng.normal(size=12) * 10.0 ** rng.uniform(-8, 0))
+        exact = exact_dual_value(x, w, y, r, up)
+        found = dual_value(x, w, y, 0.0, r, np.full(12, up), np.full(12, up))
+        assert Fraction(float(found)) <= exact
+        close += found >= float(exact) * (1 - 1e-9)
+    assert close >= 10
+
+
+def test_bound_of_rows_of_one_x_is_below_their_exact_loss():
+    ulp = 2.0**-52
+    x, y = np.array([0.0, 0, 1]), np.array([1 + ulp, 1 + 2 * ulp, -1])
+    exact = Fraction(ulp) ** 2 / 12  # mean of ½ (± ulp / 2)² over two of three rows
+    for alpha in (0.0, 1e-3):
+        bound = regress_line(x, y, alpha, 1.0).certificate.lower_bound
+        assert Fraction(bound) <= exact
+    y = np.array([1.0, 2, -1])
+    assert regress_line(x, y, 0.0, 1.0).certificate.lower_bound == pytest.approx(1 / 12, rel=1e-11)
 
 
 @pytest.mark.parametrize("spacing", SPACINGS)

@@ -9,6 +9,8 @@ equations lose digits with the fourth power of the ratio of gaps.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import njit
 
@@ -17,6 +19,7 @@ from reluctant.univariate._predicates import add, two_product, two_sum
 FREE = 2.0**400
 """σ of a slope change that costs nothing quadratic."""
 
+_ULP = 2.0**-52
 _SLACK = 1e-9  # a multiplier beyond its bound by less than this share counts as on it
 
 
@@ -247,17 +250,22 @@ def _add_kinks(u, up, down, sign, one):
 
 
 @njit(cache=True)
-def dual_value(x, w, y, r, up, down):
-    """A lower bound of the objective from residual-like numbers r_i, and the Σ|r_i| used, in double-double arithmetic.
+def dual_value(x, w, y, y_error, r, up, down):
+    """A lower bound of the objective from residual-like numbers r_i, rounded down; |y_i| ≤ 1 is known to ± `y_error`.
 
     For r with Σ r = Σ r x = 0 and u_j = Σ_{i<j} r_i (x_j − x_i) within the bounds, Σ r y − r² / (2 w) is at most the
-    objective of any function. The given r is made orthogonal to lines, then shrunk until u is within the bounds. At the
-    optimum r = w (y − f).
+    objective of any function. The given r is projected along w and w x, then shrunk until u is within the bounds. At
+    the optimum r = w (y − f).
+
+    Each of the n additions in double-double arithmetic errs by 2^-104 of Σ|terms|, each term by less than 2^-101 of
+    itself: together less than n 2^-100 Σ|terms|. What is left of Σ r and Σ r x is projected away in thought: that moves
+    r by at most `shift` in Σ|r|, and does not increase Σ r² / w.
     """
     n = len(y)
     r, low, t = r.copy(), np.zeros(n), x - x[0]
-    total = np.sum(w)
+    length, total = t[n - 1], np.sum(w)
     centre = np.sum(w * t) / total
+    centre += np.sum(w * (t - centre)) / total
     spread = np.sum(w * (t - centre) ** 2)
     for _ in range(2):
         zeroth, first = (0.0, 0.0), (0.0, 0.0)
@@ -267,8 +275,8 @@ def dual_value(x, w, y, r, up, down):
         tilt = (first[0] - centre * zeroth[0]) / spread
         for i in range(n):
             r[i], low[i] = add(r[i], low[i], -w[i] * (level + tilt * (t[i] - centre)), 0.0)
-    zeroth, first = (0.0, 0.0), (0.0, 0.0)
-    linear, square, size, over = (0.0, 0.0), 0.0, 0.0, 1.0
+    zeroth, first, linear, square = (0.0, 0.0), (0.0, 0.0), (0.0, 0.0), (0.0, 0.0)
+    size, over = 0.0, 0.0
     for i in range(n):
         if 0 < i < n - 1:
             dx = two_sum(x[i], -x[0])
@@ -278,9 +286,20 @@ def dual_value(x, w, y, r, up, down):
         zeroth, first = _moments(zeroth, first, x[0], x[i], r[i], low[i])
         product = two_product(r[i], y[i])
         linear = add(linear[0], linear[1], product[0], product[1] + low[i] * y[i])
-        square += r[i] * r[i] / w[i]
+        square = add(square[0], square[1], r[i] * (r[i] / w[i]), 0.0)
         size += abs(r[i])
-    return linear[0] / over - 0.5 * square / (over * over), size / over
+    size *= 1.0 + n * _ULP
+    error = n * 2.0**-99 * size
+    width = 0.9 * math.sqrt(spread) - 2 * _ULP * length  # below the standard deviation of x
+    if not width > 0.0:
+        return 0.0
+    shift = 2.0 * (abs(zeroth[0]) + error + (abs(first[0] - centre * zeroth[0]) + error * length) / width)
+    over += length * (shift + error) / min(up.min(), down.min())
+    over = max(1.0, over * (1.0 + 8 * _ULP))
+    size = size / over + shift
+    value = linear[0] / over - 0.5 * (1.0 + 8 * _ULP) * square[0] / (over * over)
+    value -= shift + (y_error + 4 * _ULP) * size
+    return value if value > 0.0 else 0.0
 
 
 @njit(cache=True, inline="always")
@@ -291,3 +310,22 @@ def _moments(zeroth, first, origin, x, r, low):
     zeroth = add(zeroth[0], zeroth[1], r, low)
     first = add(first[0], first[1], product[0], product[1] + dx[0] * low + dx[1] * r)
     return zeroth, first
+
+
+@njit(cache=True)
+def merge_ties(y, s, starts):
+    """Σ s, the mean of y weighted by s, and Σ s (y − mean)² of every group of rows, summed as double-doubles."""
+    n = len(starts)
+    weights, means, squares = np.empty(n), np.empty(n), np.empty(n)
+    for k in range(n):
+        begin, end = starts[k], starts[k + 1] if k + 1 < n else len(y)
+        zeroth, first, square = (0.0, 0.0), (0.0, 0.0), (0.0, 0.0)
+        for i in range(begin, end):
+            product = two_product(s[i], y[i] - y[begin])
+            zeroth = add(zeroth[0], zeroth[1], s[i], 0.0)
+            first = add(first[0], first[1], product[0], product[1])
+        weights[k], means[k] = zeroth[0], y[begin] + first[0] / zeroth[0]
+        for i in range(begin, end):
+            square = add(square[0], square[1], s[i] * (y[i] - means[k]) ** 2, 0.0)
+        squares[k] = square[0]
+    return weights, means, squares

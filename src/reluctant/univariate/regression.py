@@ -34,9 +34,10 @@ _EPS = 1e-6  # smallest ε, relative to the largest slope change
 _DECREASE = 1e-4  # relative decrease of the objective that counts during the search
 _LAST_DECREASE = 1e-9  # and at its end
 _TRIALS_TIMES_ROWS = 10**6  # kinks to be taken away times rows
-_ROUNDING = 2.0**-40  # by which share the lower bound is rounded down
+_ROUNDING = 2.0**-40  # by which share the lower bound is rounded down, for the weights have errors of at most 2^-46
 _STRAIGHT = 2.0**-44  # of max|y|: data that are closer than this to a line are on it
-_VALUE_ROUNDING = 2.0**-51  # of max|y|: by how much rounding may change y and the function's values
+_Y_ERROR = 2.0**-49  # of max|y|: by how much rounding may change y and the means of rows of one x
+_TINY = 2.0**-900  # in the units of `Rows`: below it products may underflow
 
 
 class Rows(NamedTuple):
@@ -50,7 +51,7 @@ class Rows(NamedTuple):
     largest_y: float  # a bound of max|y|, not centred
     x_exponent: int
     y_exponent: int
-    within: float  # mean loss within rows of one x, which no function can avoid
+    within: float  # a lower bound of the mean loss within rows of one x, which no function can avoid
 
 
 class Filtered(NamedTuple):
@@ -112,7 +113,7 @@ def regress_line(x: Array, y: Array, alpha: float, p: float, sample_weight: Arra
     if p == 1:
         fitted, bound = _trend_filter_solution(rows, price)
         reason = (
-            "dual value of the trend filter in double-double arithmetic, less 2^-40 of itself and 2^-51 max|y| mean|r|"
+            "dual value of the trend filter in double-double arithmetic, less 2^-40 of itself and 2^-48 max|y| mean|r|"
         )
         return _solution(x, y, s, rows, fitted, alpha, p, _proved(rows, bound, reason))
     reason = "reweighted trend filters from several starts, where others may end lower"
@@ -151,17 +152,13 @@ def _rows(x: Array, y: Array, s: Array) -> Rows:
     y_exponent = _exponent(float(np.max(np.abs(y))))
     y = np.ldexp(y, -y_exponent)
     starts = np.flatnonzero(np.concatenate([[True], x[1:] > x[:-1]]))
-    weights = np.add.reduceat(s, starts)
-    means = y[starts]
-    within = 0.0
-    if len(starts) < len(x):
-        times = np.diff(np.concatenate([starts, [len(x)]]))
-        means = means + np.add.reduceat(s * (y - np.repeat(means, times)), starts) / weights
-        within = float(0.5 * np.sum(s * (y - np.repeat(means, times)) ** 2))
+    weights, means, squares = _trend_filter.merge_ties(y, s, starts)
+    largest_y = 1.0 + abs(float(np.ldexp(centre, -y_exponent)))
+    # The deviations from the means are a projection of y: rounding errors of y change their norm by no more.
+    within = 0.5 * max(0.0, math.sqrt(float(np.sum(squares))) - _Y_ERROR * largest_y) ** 2
     distinct = x[starts]
     x_exponent = _exponent(float(distinct[-1] - distinct[0]))
     gaps = np.ldexp(np.diff(distinct), -x_exponent)
-    largest_y = 1.0 + abs(float(np.ldexp(centre, -y_exponent)))
     return Rows(distinct, gaps, means, weights, centre, largest_y, x_exponent, y_exponent, within)
 
 
@@ -219,12 +216,11 @@ def _lower_bound(rows: Rows, bounds: Array, fitted: Filtered) -> float:
     """The better of the dual values of the residuals and of the multipliers, which for small α lose fewer digits."""
     x = np.ldexp(rows.x, -rows.x_exponent)
     u_slopes = np.diff(fitted.u) / rows.gaps
-    bound = 0.0
-    for r in (rows.weights * (rows.y - fitted.f), np.diff(u_slopes, prepend=0.0, append=0.0)):
-        dual, size = _trend_filter.dual_value(x, rows.weights, rows.y, r, bounds, bounds)
-        least = max(dual, 0.0) + rows.within
-        bound = max(bound, least - _ROUNDING * least - _VALUE_ROUNDING * rows.largest_y * size)
-    return bound
+    dual = max(
+        _trend_filter.dual_value(x, rows.weights, rows.y, _Y_ERROR * rows.largest_y, r, bounds, bounds)
+        for r in (rows.weights * (rows.y - fitted.f), np.diff(u_slopes, prepend=0.0, append=0.0))
+    )
+    return (1.0 - _ROUNDING) * (dual + rows.within)
 
 
 def _kink_signs(rows: Rows, bounds: Array, other: Filtered, accuracy: float = _ACCURACY) -> NDArray[np.int8]:
@@ -399,6 +395,8 @@ def _solution(
 
 
 def _proved(rows: Rows, bound: float, reason: str) -> Certificate:
-    """A lower bound of the objective, given in the units of `rows`."""
+    """A lower bound of the objective, given in the units of `rows`; zero where float64 would round it up."""
     with np.errstate(over="ignore"):  # then the loss is beyond float64 too, and `_residuals` refuses it
-        return Certificate("objective", float(np.ldexp(bound, 2 * rows.y_exponent)), "proved", reason)
+        lower = float(np.ldexp(bound, 2 * rows.y_exponent))
+    representable = bound > _TINY and lower > np.finfo(np.float64).tiny
+    return Certificate("objective", lower if representable else 0.0, "proved", reason)
