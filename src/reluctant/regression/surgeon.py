@@ -48,16 +48,21 @@ def backward(starts: Sequence[Model], problem: Problem) -> list[Stage]:
 
 
 def _descend(model: Model, problem: Problem, found: dict[int, tuple[float, Model]]) -> None:
-    """Delete and refit, and note every size with its objective and model in `found` where that is less than before.
+    """Delete, join and refit, and note every size with its objective and model in `found`, the least of each.
 
     Small networks may turn a neuron around before they lose a parameter: slopes that only undo its line then cost
     nothing.
     """
     while True:
         small = model.size <= ONE_BY_ONE
-        model, value = minimise(model, problem, SMALL_REFIT_STEPS if small else REFIT_STEPS)
-        if model.size not in found or value < found[model.size][0]:
-            found[model.size] = value, model
+        n_steps = SMALL_REFIT_STEPS if small else REFIT_STEPS
+        model, value = minimise(model, problem, n_steps)
+        _note(model, value, found)
+        joined = _joined(model, problem)
+        if joined.n_neurons < model.n_neurons:
+            model, value = minimise(joined, problem, n_steps)
+            _note(model, value, found)
+            small = model.size <= ONE_BY_ONE
         n_deleted = 1 if small else max(1, int(SHARE * model.size))
         same_function = [model, *_flips(model)] if small and problem.affine else [model]
         shorter = [_without_cheapest(m, problem, m.size - model.size + n_deleted) for m in same_function]
@@ -65,6 +70,27 @@ def _descend(model: Model, problem: Problem, found: dict[int, tuple[float, Model
         if best is None:
             return
         model = best
+
+
+def _note(model: Model, value: float, found: dict[int, tuple[float, Model]]) -> None:
+    if model.size not in found or value < found[model.size][0]:
+        found[model.size] = value, model
+
+
+def _joined(model: Model, problem: Problem) -> Model:
+    """The same function at the data with neurons of one output added where they are on at the same rows.
+
+    A ridge is least for many equal neurons, and so a path that is not joined fills with copies.
+    """
+    if model.n_outputs > 1 or model.n_neurons < 2:
+        return model
+    patterns = np.vstack([block.inputs @ model.U.T > 0.0 for block in problem.data.blocks()])
+    keys = np.vstack([np.packbits(patterns, axis=0), model.V[:, 0] > 0.0])
+    _, first, group = np.unique(keys, axis=1, return_index=True, return_inverse=True)
+    U = np.zeros((first.size, model.U.shape[1]))
+    np.add.at(U, group.ravel(), model.U)
+    order = np.argsort(first)
+    return Model(U[order], model.V[first[order]], model.A)
 
 
 def _flips(model: Model) -> Iterator[Model]:
