@@ -17,6 +17,7 @@ from reluctant.validation import (
     check_nonnegative,
     check_number,
     check_table,
+    check_weights,
 )
 
 
@@ -137,3 +138,18 @@ def test_limits_of_a_number_are_inclusive_unless_strict():
     for value, strict in ((0, True), (-1e-300, False)):
         with pytest.raises(ValueError, match="width must be"):
             check_number(value, "width", strict=strict)
+
+
+@pytest.mark.parametrize(
+    ("least", "weights", "message"),
+    [
+        (1, [0, 0, 0], "sample_weight is zero at every row; give at least one row a positive weight"),
+        (2, [0, 5, 0], "sample_weight is zero at 2 of 3 rows; give at least 2 rows a positive weight"),
+        (2, [0, 0, 0], "sample_weight is zero at every row; give at least 2 rows a positive weight"),
+    ],
+)
+def test_too_few_positive_weights_are_refused_with_their_number(least, weights, message):
+    with pytest.raises(ValueError, match=message):
+        check_weights(weights, 3, least=least)
+    assert check_weights([0, 5, 1], 3, least=least).tolist() == [0, 5, 1]
+    assert check_weights(None, 3, least=least).tolist() == [1, 1, 1]

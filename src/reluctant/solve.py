@@ -18,6 +18,7 @@ from reluctant.validation import (
     check_number,
     check_random_state,
     check_table,
+    check_weights,
 )
 
 if TYPE_CHECKING:
@@ -244,9 +245,9 @@ def regress(
 ) -> Solution:
     """Minimise mean loss + α · ℓp path norm: the trade of error against sparsity for noisy data.
 
-    One input with one output, the squared loss and an affine part goes to the line, where p = 1 is solved exactly.
-    Everything else is a search: a grown network, majorised steps while |t|^p is smoothed less and less, then
-    deletions and new hinges while the objective falls. It proves nothing.
+    One input with one output, the squared loss and an affine part goes to the line, where p = 1 is solved to a
+    proved duality gap. Everything else is a search: a grown network, majorised steps while |t|^p is smoothed less and
+    less, then deletions and new hinges while the objective falls. It proves nothing.
 
     Parameters
     ----------
@@ -309,10 +310,10 @@ def regress(
     options = _options("parameters", None, start, time_limit, random_state, 1, False, X, y)
     from reluctant.regression.losses import Squared, as_loss
     from reluctant.regression.problem import KEPT, better_of, regress_space, solution_of, without_affine_part
-    from reluctant.regression.size_path import as_targets, as_weights
+    from reluctant.regression.size_path import as_targets
 
     loss = as_loss(loss)
-    targets, weights = as_targets(y, loss), as_weights(sample_weight, len(X))
+    targets, weights = as_targets(y, loss), check_weights(sample_weight, len(X))
     first = options["start"] if affine or start is None else without_affine_part(options["start"])
     if X.shape[1] == 1 and y.ndim == 1 and isinstance(loss, Squared) and affine:
         from reluctant.univariate.regression import regress_line

@@ -103,6 +103,19 @@ def check_nonnegative(values: ArrayLike, name: str, n_rows: int) -> Array:
     return np.broadcast_to(a, (n_rows,))
 
 
+def check_weights(sample_weight: ArrayLike | None, n_rows: int, *, least: int = 1) -> Array:
+    """Return weights of the rows (ones by default), of which at least `least` are positive."""
+    if sample_weight is None:
+        return np.ones(n_rows)
+    weights = check_nonnegative(sample_weight, "sample_weight", n_rows)
+    n_zero = n_rows - int(np.count_nonzero(weights))
+    if n_rows - n_zero < least:
+        where = "every row" if n_zero == n_rows else f"{n_zero} of {n_rows} rows"
+        rows = "one row" if least == 1 else f"{least} rows"
+        raise ValueError(f"sample_weight is zero at {where}; give at least {rows} a positive weight")
+    return weights
+
+
 def check_number(value: Any, name: str, *, low: float = 0.0, strict: bool = False) -> float:
     """Return `value` as a float that is finite and ≥ low (> low when strict)."""
     number = as_number(value)

@@ -49,7 +49,7 @@ def test_parameters_out_of_range_are_named(params, message):
             "X has the text 'Ulm' at row 0, column 'city'; encode it",
         ),
         (GOOD[0][:1], GOOD[1][:1], None, "1 sample"),
-        (*GOOD, np.zeros(20), "sample_weight is zero at 20 of 20 rows"),
+        (*GOOD, np.zeros(20), "sample_weight is zero at every row; give at least 2 rows a positive weight"),
         (*GOOD, -np.ones(20), "sample_weight must not be negative, got -1 at row 0"),
         (*GOOD, np.ones(19), "sample_weight"),
         (GOOD[0], GOOD[1][:19], None, "inconsistent numbers of samples"),

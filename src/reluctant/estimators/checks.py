@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
 
-from reluctant.validation import as_floats, check_finite, check_integer, check_nonnegative, check_number
+from reluctant.validation import as_floats, check_finite, check_integer, check_number
 
 Array = NDArray[np.float64]
 
@@ -86,19 +86,6 @@ def checked_labels(X: Array, y: ArrayLike) -> NDArray:
     check_classification_targets(labels)
     check_consistent_length(X, labels)
     return labels
-
-
-def checked_weights(sample_weight: ArrayLike | None, X: Array) -> Array:
-    """Return weights (N,), of which at least two are positive."""
-    if sample_weight is None:
-        return np.ones(len(X))
-    weights = check_nonnegative(sample_weight, "sample_weight", len(X))
-    n_positive = int(np.count_nonzero(weights))
-    if n_positive < 2:
-        raise ValueError(
-            f"sample_weight is zero at {len(X) - n_positive} of {len(X)} rows; give at least two rows a positive weight"
-        )
-    return weights
 
 
 def _first_text(X: Any) -> str | None:

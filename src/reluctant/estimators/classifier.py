@@ -7,9 +7,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 
 from reluctant.estimators.base import Array, SparseReLU
-from reluctant.estimators.checks import checked_inputs, checked_labels, checked_weights
+from reluctant.estimators.checks import checked_inputs, checked_labels
 from reluctant.regression.losses import Logistic, Softmax, class_probabilities
 from reluctant.regression.selection import Selection
+from reluctant.validation import check_weights
 
 
 class SparseReLUClassifier(ClassifierMixin, SparseReLU):
@@ -151,7 +152,7 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         decider = self._checked()
         inputs = checked_inputs(self, X, y)
         labels = checked_labels(inputs, y)
-        weights = checked_weights(sample_weight, inputs)
+        weights = check_weights(sample_weight, len(inputs), least=2)
         classes, codes = np.unique(labels[weights > 0.0], return_inverse=True)
         if classes.size < 2:
             raise ValueError(f"y has one class only, {classes.tolist()[0]!r}; give rows of at least two classes")

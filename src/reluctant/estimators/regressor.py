@@ -9,9 +9,10 @@ from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 
 from reluctant.estimators.base import Array, SparseReLU
-from reluctant.estimators.checks import checked_inputs, checked_targets, checked_weights
+from reluctant.estimators.checks import checked_inputs, checked_targets
 from reluctant.regression.losses import CLASSIFICATION, Loss, Squared, as_loss
 from reluctant.regression.selection import Selection
+from reluctant.validation import check_weights
 
 
 class SparseReLURegressor(RegressorMixin, SparseReLU):
@@ -173,7 +174,7 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
             )
         inputs = checked_inputs(self, X, y)
         targets = checked_targets(inputs, y)
-        weights = checked_weights(sample_weight, inputs)
+        weights = check_weights(sample_weight, len(inputs), least=2)
         self._learn(inputs, targets.reshape(len(inputs), -1), weights, loss, decider)
         self._one_column = targets.ndim == 2 and targets.shape[1] == 1
         return self

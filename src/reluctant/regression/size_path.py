@@ -21,10 +21,10 @@ from reluctant.regression.surgeon import Stage, backward
 from reluctant.validation import (
     check_bool,
     check_integer,
-    check_nonnegative,
     check_number,
     check_random_state,
     check_table,
+    check_weights,
 )
 
 Array = NDArray[np.float64]
@@ -177,7 +177,7 @@ def size_path(
     affine = check_bool(affine, "affine")
     targets = as_targets(y, loss)
     _check_start(start, X.shape[1], targets.shape[1])
-    weights = as_weights(sample_weight, len(X))
+    weights = check_weights(sample_weight, len(X))
     ridge = check_number(ridge, "ridge", strict=True)
     p = None if p is None else check_p(p, zero=False)
     if max_neurons is not None:
@@ -286,16 +286,6 @@ def _check(values: Array, wrong: NDArray[np.bool_], remedy: str) -> None:
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
         raise ValueError(f"y has {values[row, column]:g} at row {row}; {remedy}")
-
-
-def as_weights(sample_weight: ArrayLike | None, n_rows: int) -> Array:
-    """Weights of the rows, ones by default."""
-    if sample_weight is None:
-        return np.ones(n_rows)
-    weights = check_nonnegative(sample_weight, "sample_weight", n_rows)
-    if not weights.any():
-        raise ValueError("sample_weight is zero at every row; give at least one row a positive weight")
-    return weights
 
 
 def mean_loss(network: ReLUNetwork, X: Array, targets: Array, loss: Loss, weights: Array | None = None) -> float:
