@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.optimize import lsq_linear, minimize_scalar
 
 from reluctant import interpolate
+from reluctant.univariate import filtering
 from reluctant.univariate._trend_filter import dual_value
 from reluctant.univariate.regression import regress_line
 
@@ -151,6 +152,17 @@ def test_duality_gap_is_small_and_the_bound_is_below(spacing, n):
         assert objective * (1 - 1e-8) <= solution.certificate.lower_bound <= objective
 
 
+def test_certificate_says_when_the_kinks_were_not_settled(monkeypatch):
+    x, y = noisy(np.random.default_rng(12), 300)
+    alpha = 1e-4 * largest_useful_alpha(x, y)
+    assert "not hold yet" not in regress_line(x, y, alpha, 1.0).certificate.reason
+    monkeypatch.setattr(filtering, "_STEPS", 1)
+    monkeypatch.setattr(filtering, "EXACT_SOLVES", 1)
+    stopped = regress_line(x, y, alpha, 1.0)
+    assert stopped.certificate.lower_bound < (1 - 1e-6) * stopped.objective
+    assert stopped.certificate.reason.endswith("do not hold yet")
+
+
 def test_gaps_over_twelve_orders_of_magnitude_leave_a_small_duality_gap():
     rng = np.random.default_rng(4)
     x = np.cumsum(10.0 ** rng.uniform(-9, 3, 2000))
@@ -172,6 +184,14 @@ def test_solution_is_the_least_squares_line_exactly_from_the_largest_useful_alph
         assert line.value == 0
         assert line.predict(x) == pytest.approx(np.polyval(np.polyfit(x, y, 1), x), abs=1e-12)
     assert regress_line(x, y, 0.999 * largest, 1.0).n_neurons > 0
+
+
+def test_bound_of_nearly_straight_data_is_below_what_an_interpolant_costs():
+    x = np.arange(64.0)
+    y = 1 + 2.0**-45 * np.tile([1.0, -1, -1, 1], 16)
+    alpha = 1e-20
+    cost = Fraction(alpha) * sum(abs(Fraction(2) ** -45 * int(c)) for c in np.diff(np.tile([1, -1, -1, 1], 16), 2))
+    assert Fraction(regress_line(x, y, alpha, 1.0).certificate.lower_bound) <= cost
 
 
 @pytest.mark.parametrize("p", [0.4, 1.0])
