@@ -99,6 +99,19 @@ def test_factorised_training_with_several_outputs_finds_which_neuron_feeds_which
     assert float((module(X) - y).square().mean().detach()) < 5e-3
 
 
+@pytest.mark.parametrize("m", [1, 2])
+@pytest.mark.parametrize("frozen", [(), ("2.weight",), ("0.weight", "0.bias"), ("0.bias", "2.weight", "2.bias")])
+def test_hardening_leaves_every_parameter_trained_or_frozen_as_it_was(m, frozen):
+    module = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, m))
+    for name, parameter in module.named_parameters():
+        parameter.requires_grad_(name not in frozen)
+    before = {name: parameter.requires_grad for name, parameter in module.named_parameters()}
+    factorize(module, 3)
+    harden(module, 1e-3)
+    assert {name: parameter.requires_grad for name, parameter in module.named_parameters()} == before
+    assert not list(module.buffers())
+
+
 def test_hardening_keeps_the_constants_of_one_input():
     module = nn.Sequential(nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 1)).double()
     with torch.no_grad():

@@ -14,12 +14,14 @@ class Product(nn.Module):
     """w = ω_1 ⊙ … ⊙ ω_D, all of one shape.
 
     The smallest ½ Σ_j ‖ω_j‖² with product w is (D/2) Σ |w|^{2/D} (arithmetic and geometric means), so D = 2 gives ℓ1
-    (Ziyin and Wang 2023), D = 3 gives ℓ_{2/3} and D = 4 gives ℓ_{1/2} (Kolb et al. 2025).
+    (Ziyin and Wang 2023), D = 3 gives ℓ_{2/3} and D = 4 gives ℓ_{1/2} (Kolb et al. 2025). On an incoming weight,
+    `output_trained` remembers whether the outgoing one had a gradient before it was frozen.
     """
 
-    def __init__(self, depth: int) -> None:
+    def __init__(self, depth: int, output_trained: bool = True) -> None:
         super().__init__()
         self.depth = depth
+        self.output_trained = output_trained
 
     def forward(self, *factors: Tensor) -> Tensor:
         """Product of the factors."""
@@ -84,12 +86,13 @@ def factorize(module: nn.Module, depth: int = 4) -> list[nn.Parameter]:
     factors: list[nn.Parameter] = []
     for pair in layer_pairs(module):
         _normalize(pair, 2 / depth)
+        output_trained = pair.output.weight.requires_grad
         if pair.outgoing.shape[1] == 1:
             pair.output.weight.requires_grad_(False)
         else:
             parametrize.register_parametrization(pair.output, "weight", NormalizedProduct(depth))
         for name in ("weight", "bias") if pair.counts_bias(None) else ("weight",):
-            parametrize.register_parametrization(pair.hidden, name, Product(depth))
+            parametrize.register_parametrization(pair.hidden, name, Product(depth, output_trained))
             factors += pair.hidden.parametrizations[name].parameters()
     return factors
 
@@ -109,6 +112,8 @@ def _normalize(pair: LayerPair, p: float) -> None:
 def harden(module: nn.Module, threshold: float) -> None:
     """Undo `factorize` and set to exactly zero each weight whose effective weights v_ko w_ki are all small.
 
+    The weights are parameters again, trained or frozen as before. Give them to a new optimiser.
+
     Parameters
     ----------
     module : torch.nn.Module
@@ -124,13 +129,13 @@ def harden(module: nn.Module, threshold: float) -> None:
     found = [(layer, name) for layer in module.modules() for name in _products(layer)]
     if not found:
         raise ValueError("module has no factorised layer; call factorize first")
+    output_trained = {layer: layer.parametrizations[name][0].output_trained for layer, name in found}
     for layer, name in found:
-        parametrize.remove_parametrizations(layer, name, leave_parametrized=True)
-    layers = {layer for layer, _ in found}
+        _multiply_out(layer, name)
     for pair in layer_pairs(module):
-        if pair.hidden in layers:
+        if pair.hidden in output_trained:
             _round(pair, threshold)
-            pair.output.weight.requires_grad_(True)
+            pair.output.weight.requires_grad_(output_trained[pair.hidden])
 
 
 def _products(layer: nn.Module) -> list[str]:
@@ -138,6 +143,15 @@ def _products(layer: nn.Module) -> list[str]:
     if not parametrize.is_parametrized(layer):
         return []
     return [name for name, chain in layer.parametrizations.items() if isinstance(chain[0], Product)]
+
+
+def _multiply_out(layer: nn.Module, name: str) -> None:
+    """Put the product in the place of its factors, as a parameter that is trained if one of them was."""
+    trained = any(factor.requires_grad for factor in layer.parametrizations[name].parameters())
+    parametrize.remove_parametrizations(layer, name, leave_parametrized=True)
+    weight = getattr(layer, name).detach()
+    delattr(layer, name)  # a buffer where it had no gradient
+    layer.register_parameter(name, nn.Parameter(weight, requires_grad=trained))
 
 
 def _round(pair: LayerPair, threshold: float) -> None:
