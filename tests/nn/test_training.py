@@ -84,15 +84,15 @@ def test_every_loss_learns_and_equals_its_formula(loss):
     X = rng.uniform(-1, 1, (300, 2))
     score = X[:, 0] + np.maximum(X[:, 1], 0)
     classes = (score > 0.2).astype(float)
-    y = {"hinge": 2 * classes - 1, "logistic": classes, "cross_entropy": classes}.get(loss, score)
+    y = classes if loss in ("hinge", "logistic", "softmax") else score
     run = fit_network(X, y, alpha=1e-4, loss=loss, epochs=60, batch_size=50, affine=True, dtype=torch.float64)
     f = run.network(X)
     values = {
         "squared": lambda: 0.5 * (f - y) ** 2,
         "absolute": lambda: np.abs(f - y),
-        "hinge": lambda: np.maximum(0, 1 - y * f),
+        "hinge": lambda: np.maximum(0, 1 - (2 * y - 1) * f),
         "logistic": lambda: np.log1p(np.exp(-(2 * y - 1) * f)),
-        "cross_entropy": lambda: np.log(np.exp(f).sum(axis=1)) - f[np.arange(300), y.astype(int)],
+        "softmax": lambda: np.log(np.exp(f).sum(axis=1)) - f[np.arange(300), y.astype(int)],
     }[loss]()
     ours = LOSSES[loss](torch.from_numpy(f.reshape(300, -1)), torch.from_numpy(y[:, None]))
     assert float(ours) == pytest.approx(values.mean(), rel=1e-12)
@@ -186,6 +186,23 @@ def test_polish_with_alpha_lowers_the_objective_that_was_trained(d):
     assert solution.network.n_affine == 0
     with pytest.raises(ValueError, match="a tolerance or alpha, not both"):
         polish(run.module, X, y, alpha=3e-3, tolerance=0.1)
+
+
+@pytest.mark.parametrize("loss", list(LOSSES))
+def test_polish_takes_the_loss_and_the_labels_of_the_training_and_lowers_their_objective(loss):
+    rng = np.random.default_rng(1)
+    X = rng.uniform(-1, 1, (60, 2))
+    score = X[:, 0] + np.maximum(X[:, 1], 0) + 0.1 * rng.standard_normal(60)
+    y = (score > 0.2).astype(int) if loss in ("hinge", "logistic", "softmax") else score
+    run = fit_network(X, y, alpha=1e-2, loss=loss, epochs=30, batch_size=None, n_neurons=10)
+
+    def objective(f):
+        targets = torch.from_numpy(y[:, None].astype(float))
+        return float(LOSSES[loss](torch.from_numpy(f(X).reshape(60, -1)), targets)) + 1e-2 * f.path_norm(0.5)
+
+    solution = polish(run.module, X, y, alpha=1e-2, loss=loss, time_limit=0.5)
+    assert solution.objective == pytest.approx(objective(solution.network), rel=1e-6)
+    assert solution.objective < objective(run.network)
 
 
 def test_polish_on_the_line_is_the_exact_solution():

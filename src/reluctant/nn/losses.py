@@ -1,4 +1,4 @@
-"""The losses of the trainer: mean over rows, and what their targets must be."""
+"""The losses of the trainer, named as those of `regress`: means over rows, and what their targets must be."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-Loss = Literal["squared", "absolute", "hinge", "logistic", "cross_entropy"]
+Loss = Literal["squared", "absolute", "hinge", "logistic", "softmax"]
 
 
 def _hinge(f: Tensor, y: Tensor) -> Tensor:
-    return (1 - y * f).clamp(min=0).sum(dim=1).mean()
+    return (1 - (2 * y - 1) * f).clamp(min=0).sum(dim=1).mean()
 
 
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -22,10 +22,8 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "absolute": lambda f, y: (f - y).abs().sum(dim=1).mean(),
     "hinge": _hinge,
     "logistic": lambda f, y: F.binary_cross_entropy_with_logits(f, y, reduction="none").sum(dim=1).mean(),
-    "cross_entropy": lambda f, y: F.cross_entropy(f, y[:, 0].long()),
+    "softmax": lambda f, y: F.cross_entropy(f, y[:, 0].long()),
 }
-
-_LABELS = {"hinge": (-1.0, 1.0), "logistic": (0.0, 1.0)}
 
 
 def check_loss(loss: str) -> str:
@@ -37,11 +35,10 @@ def check_loss(loss: str) -> str:
 
 def check_targets(y: NDArray, loss: str, first_row: int = 0) -> None:
     """Raise a ValueError naming the first row of `y` (N, m) that this loss cannot take."""
-    if loss in _LABELS:
-        low, high = _LABELS[loss]
-        good = np.isin(y, _LABELS[loss]).all(axis=1)
-        wanted = f"{low:g} or {high:g}"
-    elif loss == "cross_entropy":
+    if loss in ("hinge", "logistic"):
+        good = np.isin(y, (0.0, 1.0)).all(axis=1)
+        wanted = "0 or 1"
+    elif loss == "softmax":
         good = ((y >= 0) & (y == np.floor(y))).all(axis=1)
         wanted = "a class number 0, 1, 2, ..."
     else:

@@ -11,6 +11,8 @@ from reluctant.network import ReLUNetwork
 from reluctant.nn.modules import OneHiddenLayer
 from reluctant.nn.penalty import layer_pairs, unwrapped
 from reluctant.objective import check_p
+from reluctant.regression.losses import Softmax, as_loss
+from reluctant.regression.size_path import one_hot
 from reluctant.solution import Certificate, Solution
 from reluctant.solve import approximate, interpolate, regress
 from reluctant.validation import Array, check_number, check_table
@@ -106,12 +108,13 @@ def polish(
         The trained network.
     X : array_like, shape (N,) or (N, d)
     y : array_like, shape (N,); with a tolerance one output only, else also (N, m)
+        With `alpha`, as `fit_network` and `reluctant.regress` take it: classes 0 and 1, or class numbers for softmax.
     tolerance : float
         Largest |f(x_i) − y_i| allowed; 0 interpolates.
     alpha : float, optional
         Weight of the path norm for noisy data, as in `fit_network`; it takes the place of a tolerance.
     loss : str
-        As in `reluctant.regress`, used with `alpha` only.
+        As in `fit_network` and `reluctant.regress`, used with `alpha` only.
     p : float
         Among equally sparse networks the smaller ℓp path norm wins; with `alpha`, that of the objective.
     affine : bool, optional
@@ -149,6 +152,8 @@ def polish(
     tolerance, p = check_number(tolerance, "tolerance"), check_p(p)
     if tolerance and alpha is not None:
         raise ValueError("give a tolerance or alpha, not both")
+    if alpha is not None and y.ndim == 1 and isinstance(as_loss(loss), Softmax):
+        y = one_hot(y, network.n_outputs)
     m = 1 if y.ndim == 1 else y.shape[1]
     if (network.n_inputs, network.n_outputs) != (X.shape[1], m):
         raise ValueError(

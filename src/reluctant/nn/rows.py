@@ -43,8 +43,8 @@ class Rows:
                 if not np.isfinite(a[block]).all():
                     check_finite(np.asarray(a, dtype=np.float64), name)
             check_targets(rows.y[block], loss, start)
-        if loss == "cross_entropy" and rows.y.shape[1] > 1:
-            raise ValueError(f"y must be one column of class numbers for loss='cross_entropy', got {rows.y.shape[1]}")
+        if loss == "softmax" and rows.y.shape[1] > 1:
+            raise ValueError(f"y must be one column of class numbers for loss='softmax', got {rows.y.shape[1]}")
         return rows
 
     def __len__(self) -> int:
@@ -57,7 +57,7 @@ class Rows:
 
     def n_outputs(self, held_out: Rows | None) -> int:
         """Number of outputs m; for class labels, the largest in either table plus one."""
-        if self.loss != "cross_entropy":
+        if self.loss != "softmax":
             return self.y.shape[1]
         return 1 + int(max(rows.y.max() for rows in (self, held_out) if rows is not None))
 

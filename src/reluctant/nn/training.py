@@ -100,12 +100,12 @@ def fit_network(
     X : array_like, shape (N,) or (N, d)
         Any real dtype, ``np.memmap`` included; inputs of size about one train best.
     y : array_like, shape (N,) or (N, m)
-        Labels ±1 for the hinge loss, 0 and 1 for the logistic, class numbers for the cross-entropy.
+        Classes 0 and 1 for ``"hinge"`` and ``"logistic"``, class numbers 0, 1, … for ``"softmax"``.
     alpha : float
         Weight of the path norm, the paper's λ; its mean squared error is twice the squared loss here.
     p : float
         In (0, 1].
-    loss : {"squared", "absolute", "hinge", "logistic", "cross_entropy"}
+    loss : {"squared", "absolute", "hinge", "logistic", "softmax"}
         ``squared`` is ½ (f − y)².
     n_neurons : int
         Hidden neurons at the start.
