@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from reluctant.multivariate.canonical import canonical_hinges, sparsest_orientation
+from reluctant.multivariate.exchange import exchange, sized_error, unpaid
 from reluctant.multivariate.planted import recover
+from reluctant.multivariate.pursuit import best_in_planes, some_pairs, with_pair_neuron
+from reluctant.multivariate.reweighted import Equations
 
 
 def evaluate(X, signs, U):
@@ -24,9 +27,11 @@ def teacher(seed, d, points_per_parameter, n_neurons=4):
     return X, rng.choice([-1.0, 1.0], n_neurons), U
 
 
-@pytest.mark.parametrize(("seed", "d"), [(0, 5), (1, 5), (2, 10), (3, 20)])
-def test_recovers_the_teacher(seed, d):
-    X, signs, U = teacher(seed, d, points_per_parameter=5)
+@pytest.mark.parametrize(
+    ("seed", "d", "points_per_parameter"), [(0, 5, 5), (1, 5, 5), (2, 10, 5), (3, 20, 5), (0, 20, 3), (1, 20, 3)]
+)
+def test_recovers_the_teacher(seed, d, points_per_parameter):
+    X, signs, U = teacher(seed, d, points_per_parameter)
     y = evaluate(X, signs, U)
     found = recover(X, y, max_restarts=12, time_limit=None, random_state=0)
     elsewhere = np.random.default_rng(99).standard_normal((1000, d))
@@ -125,3 +130,90 @@ def test_sparsest_orientation_equals_plain_enumeration():
         turned, remainder = sparsest_orientation(jumps, linear)
         assert np.count_nonzero(remainder) == fewest
         np.testing.assert_array_equal(remainder, linear + jumps[turned].sum(axis=0))
+
+
+def disturbed(seed, affine=False):
+    """A teacher's equations, and weights near it with one coordinate missing and one too many."""
+    X, signs, U = teacher(seed, 6, points_per_parameter=8)
+    near = U * np.random.default_rng(seed).uniform(0.9, 1.1, U.shape)
+    near[0, np.nonzero(U[0])[0][0]] = 0.0
+    near[1, np.nonzero(U[1] == 0.0)[0][0]] = 0.1
+    return Equations.of(X, evaluate(X, signs, U), affine), signs, U, near
+
+
+@pytest.mark.parametrize("affine", [False, True])
+def test_exchange_finds_the_missing_weight_and_deletes_the_spurious_one(affine):
+    data, signs, U, near = disturbed(11, affine)
+    found_signs, found = exchange(data, signs, near)
+    np.testing.assert_array_equal(found_signs, signs)
+    np.testing.assert_array_equal(found != 0.0, U != 0.0)
+    np.testing.assert_allclose(found, U, atol=1e-6)
+
+
+def test_more_unknowns_than_can_be_told_apart_have_no_finite_value():
+    data, signs, U, _ = disturbed(11)
+    assert np.isfinite(sized_error(data, signs, U))
+    assert sized_error(data, np.ones(20), np.ones((20, 7))) == np.inf
+    assert np.count_nonzero(exchange(data, np.ones(20), np.ones((20, 7)))[1]) <= 0.6 * data.n_equations
+
+
+def test_deletions_are_those_of_plain_backward_elimination():
+    rng = np.random.default_rng(12)
+    data, signs, U, _ = disturbed(12)
+    U[U == 0.0] = 0.02 * rng.standard_normal(np.count_nonzero(U == 0.0))
+    A = data.design(signs, U, np.nonzero(U))
+    noise = rng.standard_normal(len(A))
+    noise -= A @ np.linalg.lstsq(A, noise, rcond=None)[0]
+    y = A @ U[np.nonzero(U)] + 0.1 * noise  # U is the least-squares fit on its own pattern
+
+    def error(columns):
+        return float(np.sum((y - A[:, columns] @ np.linalg.lstsq(A[:, columns], y, rcond=None)[0]) ** 2))
+
+    left, expected = list(range(A.shape[1])), []
+    while True:
+        cheapest = min(left, key=lambda q: error([j for j in left if j != q]))
+        rest = [j for j in left if j != cheapest]
+        if error(rest) >= error(left) * (len(y) * U.shape[1] ** 2) ** (1 / len(y)):
+            break
+        expected.append(cheapest)
+        left = rest
+    assert len(expected) > 3
+    assert unpaid(Equations(data.Xbar, y, data.units), signs, U) == expected
+
+
+@pytest.mark.parametrize("n_explained", [0, 4])
+def test_best_hinge_of_a_pair_equals_plain_enumeration(n_explained):
+    rng = np.random.default_rng(13)
+    Xbar = np.column_stack([rng.standard_normal((15, 3)), np.ones(15)])
+    basis = np.linalg.qr(rng.standard_normal((15, n_explained))).Q
+    r = rng.standard_normal(15)
+    r -= basis @ (basis.T @ r)
+    pairs = some_pairs(rng, 4, 100)
+    gains, weights = best_in_planes(np.ascontiguousarray(Xbar.T), pairs, r, np.ascontiguousarray(basis))
+    assert len(pairs) == 6
+    for pair, gain, (sign, *u) in zip(pairs, gains, weights):
+        P = Xbar[:, pair]
+        hinges = [np.maximum(side * (P[:, 1] * a - P[:, 0] * b), 0.0) for a, b in P for side in (-1.0, 1.0)]
+        fits = [np.linalg.lstsq(np.column_stack([basis, h]), r, rcond=None)[0] for h in hinges if h.any()]
+        lowest = min(
+            float(np.sum((r - np.column_stack([basis, h]) @ fit) ** 2))
+            for h, fit in zip((h for h in hinges if h.any()), fits)
+        )
+        assert r @ r - gain == pytest.approx(lowest)
+        h = sign * np.maximum(P @ u, 0.0)
+        own = h - basis @ (basis.T @ h)
+        assert np.sum((r - own) ** 2) == pytest.approx(lowest)
+
+
+@pytest.mark.parametrize("affine", [False, True])
+def test_a_missing_neuron_of_two_inputs_is_found_from_the_residual(affine):
+    rng = np.random.default_rng(14)
+    X = rng.standard_normal((60, 8))
+    U = np.zeros((3, 9))
+    U[0, [0, 1, 8]], U[1, [2, 3]], U[2, [4, 5]] = [1.0, -1.0, 0.3], [1.0, 0.5], [-0.7, 0.9]
+    signs = np.array([1.0, -1.0, 1.0])
+    data = Equations.of(X, evaluate(X, signs, U), affine)
+    found = [with_pair_neuron(np.random.default_rng(seed), data, signs[:2], U[:2]) for seed in range(20)]
+    assert any(
+        s[2] == 1.0 and set(np.nonzero(V[2])[0]) == {4, 5} and np.allclose(V[2], U[2], atol=0.1) for s, V in found
+    )

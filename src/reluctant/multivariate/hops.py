@@ -94,12 +94,14 @@ def hop(
     value: Callable[[Array, Array], float],
     patience: int,
     stop: Callable[[], bool],
+    kicks: tuple[Kick, ...] = KICKS,
+    enough: float = -np.inf,
 ) -> Hinges:
-    """Kick, relax and keep what has a lower value, until `patience` hops in a row gained nothing."""
+    """Kick, relax and keep what has a lower value, until it is `enough` or `patience` hops in a row gained nothing."""
     best = value(*state)
     idle = 0
-    while idle < patience and len(state[0]) and not stop():
-        kick = KICKS[rng.integers(len(KICKS))]
+    while idle < patience and best > enough and len(state[0]) and not stop():
+        kick = kicks[rng.integers(len(kicks))]
         trial = relax(*kick(rng, data, *state))
         trial_value = value(*trial)
         idle = 0 if trial_value < best * (1 - _GAIN) else idle + 1

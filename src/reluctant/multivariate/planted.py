@@ -1,9 +1,9 @@
 """Networks with fewer parameters than equations, found where the labels come from one.
 
-The search hops between local minima of ½‖r‖² + (λ/p) Σ|u|^p at a few decreasing λ: at a moderate λ the planted
-network is nearly the global minimum and its large neurons are found first, at small λ the weak ones follow. Every
-basin kept is tried for an exact fit on its support, which is grown by single coordinates, pruned by surgeon
-deletions and brought to canonical form.
+Each restart anneals ½‖r‖² + (λ/p) Σ|u|^p from random neurons down to a moderate λ, where the large neurons of the
+planted network show, and goes on without λ: kicks that drop weak neurons and fit new ones to the residual, and
+exchanges of single coordinates, judged by error and size together. An exact fit is pruned by surgeon deletions and
+brought to canonical form.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from functools import partial
 import numpy as np
 
 from reluctant.multivariate.canonical import canonical_hinges, kinks
-from reluctant.multivariate.hops import EPS, annealed_start, hop, penalty_unit, relax
+from reluctant.multivariate.exchange import EXACT, exchange, sized_error
+from reluctant.multivariate.hops import KICKS, annealed_start, hop, penalty_unit, relax
+from reluctant.multivariate.pursuit import pursue
 from reluctant.multivariate.reweighted import (
     Array,
     Clock,
@@ -23,27 +25,18 @@ from reluctant.multivariate.reweighted import (
     Hinges,
     HingeSum,
     Support,
-    anneal,
     data_scale,
     drop_small,
     newton_on_support,
     one_blas_thread,
-    penalised_value,
 )
 
 Solve = Callable[[Array, Array], Array | None]  # (signs, U) to the U of a solution on that support
-Ladder = tuple[tuple[float, ...], tuple[int, ...]]  # decreasing λ, and hops without gain allowed at each
 
-#: Restarts go round these: none is best on all data.
-_LADDERS: tuple[Ladder, ...] = (
-    ((1e-2, 1e-3, 1e-4), (15, 25, 25)),
-    ((3e-3, 1e-3), (15, 30)),
-    ((3e-2, 3e-3, 3e-4, 3e-5), (10, 20, 20, 20)),  # the last rung finds weak weights
-)
+_LEVELS = (1e-2, 3e-3, 3e-2)  # λ of the start, in units of the labels per neuron; restarts go round them
+_PATIENCE = 30  # hops without gain after which a restart ends
 _EXACT = 1e-10  # of max|y|: a residual that counts as exact
-_MOST_UNKNOWNS = 0.6  # of the equations: a basin with more is not tried
 _AGREEMENTS = 2
-_LAST = 1e-6  # λ from which the support is read off
 
 
 @dataclass(frozen=True)
@@ -121,9 +114,9 @@ def recover(
     agreements, restarts, found_at = 0, 0, 0
     with one_blas_thread():
         while not clock.expired() and restarts != max_restarts:
-            ladder = _LADDERS[restarts % len(_LADDERS)]
+            level = _LEVELS[restarts % len(_LEVELS)]
             restarts += 1
-            found = descend(data, rng, ladder, p, clock.expired)
+            found = descend(data, rng, level, p, clock.expired)
             if found is not None:
                 size = np.count_nonzero(found[1])
                 if best is None or size < np.count_nonzero(best[1]):
@@ -141,44 +134,35 @@ def _recovery(data: Equations, signs: Array, U: Array, scale: float, agreements:
 
 
 def descend(
-    data: Equations, rng: np.random.Generator, ladder: Ladder, p: float, stop: Callable[[], bool]
+    data: Equations, rng: np.random.Generator, level: float, p: float, stop: Callable[[], bool]
 ) -> Hinges | None:
-    """One restart: hop at each λ of the ladder in turn; the first exact sparse network, or None."""
-    levels, patience = ladder
-    unit = penalty_unit(data)
-    lams = unit * np.asarray(levels)
-    state = annealed_start(data, rng, lams[0], p, stop)
-    above = lams[0]
-    for lam, hops in zip(lams, patience):
-        state = anneal(data, *state, np.geomspace(above, lam, 4), np.full(4, EPS), p, stop=stop)
-        if stop():
-            return None
-        found = exact_network(data, *state, lams[-1], unit * _LAST, p, stop)
-        if found is not None:
-            return found
-        value = partial(penalised_value, data, lam=lam, p=p)
-        state = hop(rng, data, state, partial(relax, data, lam=lam, p=p), value, hops, stop)
-        above = lam
-    return exact_network(data, *state, lams[-1], unit * _LAST, p, stop)
+    """One restart: anneal to λ, hop over supports; an exact sparse network, or None."""
+    lam = level * penalty_unit(data)
+
+    def shake(rng: np.random.Generator, data: Equations, signs: Array, U: Array) -> Hinges:
+        """Any kick, relaxed under a random share of λ."""
+        kick = KICKS[rng.integers(len(KICKS))]
+        return relax(data, *kick(rng, data, signs, U), lam * 10 ** rng.uniform(-1, 0), p)
+
+    state = exchange(data, *annealed_start(data, rng, lam, p, stop))
+    kicks = (pursue, pursue, pursue, shake)
+    value = partial(sized_error, data)
+    state = hop(rng, data, state, partial(exchange, data), value, _PATIENCE, stop, kicks=kicks, enough=EXACT)
+    return exact_network(data, *state, stop)
 
 
-def exact_network(
-    data: Equations, signs: Array, U: Array, first: float, last: float, p: float, stop: Callable[[], bool]
-) -> Hinges | None:
-    """Sparse exact network near a penalised minimum, or None: λ → 0, grow, prune, canonical form, prune."""
-    signs, U = anneal(data, signs, U, np.geomspace(first, last, 6), np.full(6, EPS), p)
-    if not 0 < np.count_nonzero(U) < _MOST_UNKNOWNS * data.n_equations:
-        return None
+def exact_network(data: Equations, signs: Array, U: Array, stop: Callable[[], bool]) -> Hinges | None:
+    """Sparse exact network on this support or less of it, or None: Newton, prune, canonical form, prune."""
     tol = _EXACT * float(np.abs(data.y).max())
-    U, error = grow(data, signs, U, tol)
-    if error > tol:
-        return None
 
     def solve(signs: Array, U: Array) -> Array | None:
         U, error = newton_on_support(data, signs, U, tol / 10)
         return U if error <= tol else None
 
-    signs, U = simplest(data, signs, U, solve, stop)
+    solved = solve(signs, U)
+    if solved is None:
+        return None
+    signs, U = simplest(data, signs, solved, solve, stop)
     return signs, newton_on_support(data, signs, U, 0.0, steps=3)[0]
 
 
@@ -191,30 +175,6 @@ def simplest(data: Equations, signs: Array, U: Array, solve: Solve, stop: Callab
         return signs, U
     other = prune_below(data, turned_signs, solved, solve, stop)
     return other if np.count_nonzero(other[1]) <= np.count_nonzero(U) else (signs, U)
-
-
-def grow(data: Equations, signs: Array, U: Array, tol: float, most: int = 4) -> tuple[Array, float]:
-    """Fit on the support; while a residual is left, add the zero coordinate that explains most of it."""
-    U, error = newton_on_support(data, signs, U, tol / 10)
-    for _ in range(most):
-        zeros = np.nonzero(U == 0.0)
-        if error <= tol or not len(zeros[0]):
-            break
-        basis = np.linalg.qr(data.design(signs, U, np.nonzero(U))).Q
-        r = data.residual(signs, U)
-        C = data.design(signs, U, zeros)
-        C -= basis @ (basis.T @ C)
-        r -= basis @ (basis.T @ r)
-        sizes = np.einsum("ij,ij->j", C, C)
-        fitted = C.T @ r / np.maximum(sizes, 1e-8)
-        best = int(np.argmax(fitted**2 * sizes))
-        trial = U.copy()
-        trial[zeros[0][best], zeros[1][best]] = fitted[best]
-        trial, trial_error = newton_on_support(data, signs, trial, tol / 10)
-        if trial_error >= error:
-            break
-        U, error = trial, trial_error
-    return U, error
 
 
 def prune_below(
