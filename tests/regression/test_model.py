@@ -11,7 +11,7 @@ from reluctant.regression import model as model_module
 from reluctant.regression.losses import Huber
 from reluctant.regression.model import Model, Rows, Unknowns
 from reluctant.regression.size_path import in_standard_units
-from reluctant.regression.standardise import Standardisation
+from reluctant.regression.standardise import Moments, Standardisation
 
 shapes = st.tuples(st.integers(0, 5), st.integers(1, 4), st.integers(1, 3), st.integers(0, 10**6))
 
@@ -166,6 +166,36 @@ def test_rounding_of_constant_targets_is_not_blown_up(value):
     y = np.full((77, 1), value)
     units = Standardisation.of(np.zeros((77, 1)), y, np.ones(77), scale_targets=True)
     assert_array_equal(units.y_scale, 1.0)
+
+
+def test_time_stamps_are_refused_where_float64_has_too_few_digits_for_them():
+    index = np.arange(2000.0)
+    weights, y = np.ones(2000), np.zeros((2000, 1))
+    with pytest.raises(ValueError, match=r"column 1 of X varies by .* around 1.7e\+18.* subtract an offset"):
+        Standardisation.of(np.column_stack([index, 1.7e18 + 256.0 * index]), y, weights, True)
+    for column in (256.0 * index, 1.7e18 + 1e9 * index):
+        assert np.isfinite(Standardisation.of(column[:, None], y, weights, True).x_scale).all()
+
+
+@pytest.mark.parametrize("value", [0.1, 1.7e18, 3e-310])
+def test_equal_entries_and_their_roundings_are_constant_in_tables_of_any_length(value):
+    X = np.full((300_000, 1), value)
+    assert np.isinf(Standardisation.of(X, X, np.full(len(X), 0.7), True).x_scale[0])
+    X[::2] = np.nextafter(value, np.inf) if value > 1e-300 else value
+    assert np.isinf(Standardisation.of(X, X, np.full(len(X), 0.7), True).x_scale[0])
+
+
+@pytest.mark.parametrize("unit", [1.0, 2.0**1000])
+def test_joined_moments_are_those_of_all_rows(unit):
+    rng = np.random.default_rng(0)
+    X, w = unit * (rng.normal(size=(100, 3)) + np.array([0.0, 5.0, 1e3])), rng.uniform(0, 2, 100)
+    parts = [Moments.of(X[rows], w[rows]) for rows in (slice(0, 30), slice(30, 37), slice(37, 100))]
+    joined = parts[0].joined(parts[1]).joined(parts[2])
+    mean = np.average(X / unit, axis=0, weights=w)
+    assert_allclose(joined.mean / unit, mean, rtol=1e-12, atol=1e-14)
+    assert_allclose(joined.deviation / unit, np.sqrt(np.average((X / unit - mean) ** 2, axis=0, weights=w)), rtol=1e-9)
+    assert_array_equal(joined.largest, np.abs(X).max(axis=0))
+    assert joined.weight == pytest.approx(w.sum())
 
 
 def test_targets_are_not_shifted_without_an_affine_part():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,64 @@ from reluctant.regression.model import Model, Rows
 
 Array = NDArray[np.float64]
 
-CONSTANT = 1e-12
-"""A column whose deviation is below this share of its largest entry is constant and takes no part."""
+EQUAL, RESOLVED = 2.0**-50, 1e-12
+"""Deviations as shares of the largest entry: up to the first a column is constant but for rounding and takes no part,
+and from the second on float64 has digits enough for its hinges in the units of the data."""
+
+
+class Moments(NamedTuple):
+    """Sum of weights, weighted mean and deviation, and largest |entry| of the columns of a table; the latter (d,)."""
+
+    weight: float
+    mean: Array
+    deviation: Array
+    largest: Array
+
+    @classmethod
+    def of(cls, a: Array, weights: Array) -> Moments:
+        """Moments of the columns of a (N, d).
+
+        Powers of two bring the columns to size one first, so that no square overflows or vanishes; the first row is
+        taken off, so that equal entries have themselves as mean and digits stay where the mean is large.
+        """
+        largest = np.abs(a).max(axis=0)
+        unit = np.ldexp(1.0, np.frexp(largest)[1] - 1)
+        first = a[0] / unit
+        a = a / unit - first
+        mean = np.average(a, axis=0, weights=weights)
+        deviation = np.sqrt(np.average((a - mean) ** 2, axis=0, weights=weights))
+        return cls(float(weights.sum()), (first + mean) * unit, deviation * unit, largest)
+
+    def joined(self, other: Moments) -> Moments:
+        """Moments of the rows of both tables (Chan, Golub and LeVeque, 1979)."""
+        weight = self.weight + other.weight
+        mine, theirs = self.weight / weight, other.weight / weight
+        step = other.mean - self.mean
+        within = np.hypot(np.sqrt(mine) * self.deviation, np.sqrt(theirs) * other.deviation)
+        return Moments(
+            weight,
+            self.mean + theirs * step,
+            np.hypot(within, np.sqrt(mine * theirs) * step),
+            np.maximum(self.largest, other.largest),
+        )
+
+    def input_scale(self) -> Array:
+        """Deviations, infinite for constant columns.
+
+        Raises
+        ------
+        ValueError
+            If a column varies, but by so little of its size that float64 cannot hold a hinge on it.
+        """
+        constant = self.deviation <= EQUAL * self.largest
+        faint = ~constant & (self.deviation <= RESOLVED * self.largest)
+        if faint.any():
+            j = int(np.argmax(faint))
+            raise ValueError(
+                f"column {j} of X varies by {self.deviation[j]:.2g} around {self.mean[j]:.6g}, which float64 cannot "
+                "resolve; subtract an offset from it, or leave it out"
+            )
+        return np.where(constant, np.inf, self.deviation)
 
 
 @dataclass(frozen=True)
@@ -34,17 +91,16 @@ class Standardisation:
     def of(cls, X: Array, targets: Array, weights: Array, scale_targets: bool, affine: bool = True) -> Standardisation:
         """Weighted means and deviations of the columns of X (N, d) and targets (N, m).
 
-        Without an affine part targets are not shifted: no intercept would take that up.
+        Without an affine part targets are not shifted: no intercept would take that up. A column that varies by less
+        of its size than float64 can resolve is a ValueError.
         """
-        x_mean, x_scale = _moments(X, weights)
-        x_scale = np.where(_is_constant(X, x_scale), np.inf, x_scale)
-        m = targets.shape[1]
+        inputs, m = Moments.of(X, weights), targets.shape[1]
         if not scale_targets:
-            return cls(x_mean, x_scale, np.zeros(m), np.ones(m))
-        y_mean, y_scale = _moments(targets, weights)
-        constant = _is_constant(targets, y_scale)
-        shift = np.where(constant, targets[0], y_mean) if affine else np.zeros(m)  # a mean of equal numbers is rounded
-        return cls(x_mean, x_scale, shift, np.where(constant, 1.0, y_scale))
+            return cls(inputs.mean, inputs.input_scale(), np.zeros(m), np.ones(m))
+        outputs = Moments.of(targets, weights)
+        constant = outputs.deviation <= RESOLVED * outputs.largest
+        shift = outputs.mean if affine else np.zeros(m)
+        return cls(inputs.mean, inputs.input_scale(), shift, np.where(constant, 1.0, outputs.deviation))
 
     def only(self, columns: NDArray) -> Standardisation:
         """The same units for models of some inputs only."""
@@ -100,19 +156,3 @@ class Standardisation:
         wide = np.zeros((self.width, rows.shape[1]))
         wide[self.columns] = rows
         return wide
-
-
-def _moments(a: Array, weights: Array) -> tuple[Array, Array]:
-    """Weighted mean and deviation of the columns; the second pass keeps digits where the mean is large.
-
-    Powers of two bring the columns to size one first, so that no square overflows or vanishes.
-    """
-    unit = np.ldexp(1.0, np.frexp(np.abs(a).max(axis=0))[1] - 1)
-    a = a / unit
-    mean = np.average(a, axis=0, weights=weights)
-    return mean * unit, np.sqrt(np.average((a - mean) ** 2, axis=0, weights=weights)) * unit
-
-
-def _is_constant(a: Array, scale: Array) -> NDArray[np.bool_]:
-    """Whether the deviation of a column is no more than the rounding of its mean."""
-    return scale <= CONSTANT * np.abs(a).max(axis=0)
