@@ -204,3 +204,65 @@ def test_streamed_classes(monkeypatch):
     names = np.array(["no", "yes"])[labels]
     fitted = fit_streamed(ArrayTable(X, names, w), lambda y: as_column(y == "yes"), Config(Logistic()), size=5)
     assert np.mean((fitted.model(fitted.units.inputs(X))[:, 0] > 0) == labels) > 0.97
+
+
+def test_a_size_below_the_constants_of_the_outputs_is_refused():
+    X, y, w = arrays(60)
+    table = ArrayTable(X, np.column_stack([y, -y, X[:, 0]]), w)
+    with pytest.raises(ValueError, match="size = 2 is less than the 3 constants"):
+        fit_streamed(table, as_column, Config(Squared()), size=2)
+
+
+def test_rows_without_weight_are_as_if_they_were_not_in_the_table(monkeypatch):
+    monkeypatch.setattr(selection, "RIDGES", (1e-3,))
+    monkeypatch.setattr(selection, "REPEATS_FEW_ROWS", 1)
+    monkeypatch.setattr(tables, "BLOCK", 1000)
+    X, y, _ = arrays(9000)
+    weights = np.zeros(9000)
+    weights[[5, 17, 2000, 2001, 2002, 4100, 8999]] = 2.0
+    kept = weights > 0.0
+    sparse, full = (
+        fit_streamed(table, as_column, Config(Squared()))
+        for table in (ArrayTable(X, y, weights), ArrayTable(X[kept], y[kept], weights[kept]))
+    )
+    for got, expected in zip(sparse.units.network(sparse.model)(X), full.units.network(full.model)(X), strict=True):
+        assert got == pytest.approx(expected, rel=1e-9)
+    with pytest.raises(ValueError, match="1 rows of positive weight"):
+        fit_streamed(ArrayTable(X, y, np.eye(9000)[3]), as_column, Config(Squared()))
+
+
+def test_compared_sizes_rise_where_refits_remove_neurons(monkeypatch):
+    monkeypatch.setattr(streaming, "SAMPLE", 300)
+    monkeypatch.setattr(selection, "RIDGES", (1e-3,))
+    monkeypatch.setattr(selection, "REPEATS_FEW_ROWS", 1)
+    plain = streaming.minimise
+
+    def shrinking(model, problem, steps):
+        return plain(model.take(np.arange(min(model.n_neurons, 2))), problem, steps)
+
+    monkeypatch.setattr(streaming, "minimise", shrinking)
+    fitted = fit_streamed(Recorded(4_000, 500), as_column, Config(Squared()), largest=40)
+    assert (np.diff(fitted.choice.sizes) > 0).all()
+    assert len(fitted.compared) == len(fitted.losses) == fitted.choice.sizes.size
+    assert all(model.size <= size for model, size in zip(fitted.compared, fitted.choice.sizes, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "weights", "sentence"),
+    [
+        (np.zeros(3), np.zeros(3), None, "X must have rows and columns"),
+        (np.zeros((3, 1)), np.zeros(2), None, "X has 3 rows but y has 2"),
+        (np.zeros((3, 1)), np.zeros(3), np.ones(4), "X has 3 rows but weights has 4"),
+    ],
+)
+def test_shapes_of_arrays_must_fit(X, y, weights, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        ArrayTable(X, y, weights)
+
+
+def test_errors_name_the_row_of_the_array(monkeypatch):
+    monkeypatch.setattr(tables, "BLOCK", 4)
+    X, y, w = arrays(9)
+    X[6, 2] = np.nan
+    with pytest.raises(ValueError, match="X has nan at row 6, column 2"):
+        joined(ArrayTable(X, y, w))

@@ -33,8 +33,9 @@ Encode = Callable[[NDArray], Array]
 class Streamed(NamedTuple):
     """A fit on all rows of a table, and how its size was chosen.
 
-    `compared` has a network for every size of the choice and `losses` its mean loss on all rows, in standardised units;
-    the chosen one is `model`, the others were refitted on four fifths of the rows. Both are empty for a given size.
+    `compared` has a network of at most every size of the choice and `losses` its mean loss on all rows, in standardised
+    units; the chosen one is `model`, the others were refitted on four fifths of the rows. Both are empty where nothing
+    was compared: for a given size, and where the sample holds all rows.
     """
 
     units: Standardisation
@@ -91,20 +92,57 @@ def fit_streamed(
     """Choose a size and fit it on all rows; no more than a block and a sample are in memory at a time.
 
     Ridge and range of sizes come from a cross-validation on the sample. The candidates around its choice are refitted
-    on four fifths of all rows and compared on the rest, by the paired rule; the winner is refitted on all rows.
+    on four fifths of all rows and compared on the rest, by the paired rule; the winner is refitted on all rows. Where
+    the sample holds all rows the choice of the cross-validation stands.
 
     Parameters
     ----------
     table : Table
-        The rows.
+        The rows; those of weight zero are left out.
     encode : callable
         From stored targets to (n, m) arrays.
     config : Config
         Loss, affine part, p, most neurons.
+    selection : {"one_se", "min"}
+        The rule, as in `choose`.
+    largest : int
+        Sizes above this are not considered.
     size : int, optional
         Take the largest network up to this size instead of choosing.
+    seed : int
+        Decides sample, folds, starts and the rows held out.
+    n_jobs, time_limit, verbose
+        As in `choose`; the refits read block after block and are not limited.
+
+    Returns
+    -------
+    Streamed
+
+    Raises
+    ------
+    ValueError
+        If fewer than two rows have a positive weight, an input varies by less than float64 can resolve, or `size` or
+        `largest` is less than the number of outputs.
+
+    Examples
+    --------
+    >>> from reluctant.regression.losses import Squared
+    >>> from reluctant.regression.tables import ArrayTable
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.uniform(-1, 1, (400, 2))
+    >>> table = ArrayTable(X, np.maximum(X[:, 0], 0) + 0.01 * rng.standard_normal(400))
+    >>> fitted = fit_streamed(table, lambda y: y[:, None], Config(Squared()), size=4)
+    >>> fitted.units.network(fitted.model).size <= 4
+    True
     """
+    n_rows, total = counted(table)
+    if n_rows < 2:
+        raise ValueError(f"the table has {n_rows} rows of positive weight; give at least two")
     sample = sample_of(table, encode, np.random.default_rng(seed))
+    n_outputs = sample[1].shape[1]
+    cap, name = (largest, "largest") if size is None else (size, "size")
+    if cap < n_outputs:
+        raise ValueError(f"{name} = {cap} is less than the {n_outputs} constants that as many outputs have")
     choice = choose(
         *sample,
         config,
@@ -115,35 +153,59 @@ def fit_streamed(
         time_limit=time_limit,
         verbose=verbose,
     )
+    if size is None and len(sample[0]) == n_rows:
+        cap = size = choice.size
     units, stages = standard_path(*sample, config, choice.ridge, seed)
-    total = sum(float(block.weights.sum()) for block in table.blocks())
-    rows = StreamedRows(table, units, encode, sample[1].shape[1], total, seed)
+    rows = StreamedRows(table, units, encode, n_outputs, total, seed)
     loss = in_standard_units(config.loss, units)
-    like = Rows(np.empty((0, rows.n_inputs + 1)), np.empty((0, rows.n_outputs)), np.full(1, total))
+    like = Rows(np.empty((0, rows.n_inputs + 1)), np.empty((0, n_outputs)), np.full(1, total))
     problem = Problem(rows, loss, penalty_for(like, loss, choice.ridge, config.p), config.affine)
-    fitting = [stage.model for stage in stages if stage.size <= (largest if size is None else size)]
+    fitting = [stage.model for stage in stages if stage.size <= cap]
     with threadpool_limits(limits=1, user_api="blas"):
-        if size is None:
-            compared, choice = _compared(_candidates(fitting, choice), problem, rows, choice, selection)
-            compared[choice.chosen], _ = minimise(compared[choice.chosen], problem, REFIT_STEPS)
-            model = compared[choice.chosen]
-        else:
+        if size is not None:
             model, _ = minimise(fitting[0], problem, REFIT_STEPS)
-            compared = []
+            return Streamed(units, model, choice, (), np.empty(0))
+        compared, choice = _compared(_candidates(fitting, choice), problem, rows, choice, selection)
+        model, _ = minimise(compared[choice.chosen], problem, REFIT_STEPS)
+        compared[choice.chosen] = model
         losses = np.array([summed_loss(each, rows, loss) for each in compared]) / total
     return Streamed(units, model, choice, tuple(compared), losses)
 
 
+def counted(table: Table) -> tuple[int, float]:
+    """Number of rows of positive weight, and the sum of weights."""
+    n_rows, total = 0, 0.0
+    for block in table.blocks():
+        n_rows += int(np.count_nonzero(block.weights > 0.0))
+        total += float(block.weights.sum())
+    return n_rows, total
+
+
 def sample_of(table: Table, encode: Encode, rng: np.random.Generator) -> tuple[Array, Array, Array]:
-    """X, targets and weights of `SAMPLE` random rows, or of all where there are fewer."""
-    n_rows = table.n_rows
-    chosen = np.sort(rng.choice(n_rows, min(SAMPLE, n_rows), replace=False))
+    """X (n, d), targets (n, m) and weights (n,) of `SAMPLE` random rows of positive weight, or of all of them.
+
+    Parameters
+    ----------
+    table : Table
+        The rows, in at least one of which the weight is positive.
+    encode : callable
+        From stored targets to (n, m) arrays.
+    rng : Generator
+        Source of randomness.
+    """
+    n_rows, _ = counted(table)
+    return _rows_at(np.sort(rng.choice(n_rows, min(SAMPLE, n_rows), replace=False)), table, encode)
+
+
+def _rows_at(chosen: NDArray, table: Table, encode: Encode) -> tuple[Array, Array, Array]:
+    """Rows of rising numbers, counted among those of positive weight."""
     parts, start = [], 0
     for X, y, weights in table.blocks():
-        here = chosen[(chosen >= start) & (chosen < start + len(X))] - start
+        kept = np.flatnonzero(weights > 0.0)
+        here = kept[chosen[(chosen >= start) & (chosen < start + kept.size)] - start]
         if here.size:
             parts.append((X[here], encode(y[here]), weights[here]))
-        start += len(X)
+        start += kept.size
     X, targets, weights = (np.concatenate(column) for column in zip(*parts, strict=True))
     return X, targets, weights
 
@@ -160,9 +222,14 @@ def _candidates(models: list[Model], choice: Choice) -> list[Model]:
 def _compared(
     candidates: list[Model], problem: Problem, rows: StreamedRows, choice: Choice, selection: Selection
 ) -> tuple[list[Model], Choice]:
-    """Refit the candidates on the training part, compare them on the validation part."""
+    """Refit the candidates on the training part, compare them on the validation part; small to big, each size once."""
     training, validation = replace(rows, part="training"), replace(rows, part="validation")
-    refitted = [minimise(model, problem._replace(data=training), REFIT_STEPS)[0] for model in candidates][::-1]
+    by_size: dict[int, tuple[float, Model]] = {}
+    for candidate in candidates:
+        model, value = minimise(candidate, problem._replace(data=training), REFIT_STEPS)
+        if model.size not in by_size or value < by_size[model.size][0]:
+            by_size[model.size] = value, model
+    refitted = [by_size[size][1] for size in sorted(by_size)]
     n_rows, total, squares = 0, 0.0, 0.0
     sums, products = np.zeros(len(refitted)), np.zeros((len(refitted), len(refitted)))
     for block in validation.blocks():

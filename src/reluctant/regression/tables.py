@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ class RawBlock(NamedTuple):
     weights: Array
 
 
+@runtime_checkable
 class Table(Protocol):
     """Rows that need not fit in memory; `blocks` may be read any number of times and gives the same each time."""
 
@@ -48,11 +49,29 @@ class ArrayTable:
     X : array, shape (N, d)
     y : array, shape (N,) or (N, m)
     weights : array, shape (N,), optional
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or, while blocks are read, at the first number that is not finite.
+
+    Examples
+    --------
+    >>> table = ArrayTable(np.zeros((3, 2)), np.arange(3.0))
+    >>> table.n_rows, table.n_inputs, next(table.blocks()).weights.tolist()
+    (3, 2, [1.0, 1.0, 1.0])
     """
 
     X: NDArray
     y: NDArray
     weights: NDArray | None = None
+
+    def __post_init__(self) -> None:
+        if self.X.ndim != 2:
+            raise ValueError(f"X must have rows and columns, got shape {self.X.shape}")
+        for name, column in (("y", self.y), ("weights", self.weights)):
+            if column is not None and len(column) != len(self.X):
+                raise ValueError(f"X has {len(self.X)} rows but {name} has {len(column)}; give one for every row")
 
     @property
     def n_rows(self) -> int:
@@ -68,9 +87,10 @@ class ArrayTable:
         """Yield all rows in order."""
         for start in range(0, self.n_rows, BLOCK):
             part = slice(start, start + BLOCK)
-            X = np.asarray(self.X[part], dtype=np.float64)
+            X = _finite(np.asarray(self.X[part], dtype=np.float64), "X", start)
+            y = np.asarray(self.y[part])
             weights = np.ones(len(X)) if self.weights is None else np.asarray(self.weights[part], dtype=np.float64)
-            yield RawBlock(X, np.asarray(self.y[part]), weights)
+            yield RawBlock(X, _finite(y, "y", start) if y.dtype.kind == "f" else y, _finite(weights, "weights", start))
 
 
 @dataclass(frozen=True)
@@ -143,19 +163,52 @@ class ParquetTable:
             X = np.column_stack([_numbers(frame[name], start) for name in self.x])
             y = frame[self.y]
             weights = np.ones(len(X)) if self.weight is None else _numbers(frame[self.weight], start)
-            yield RawBlock(X, _numbers(y, start) if y.dtype.is_numeric() else y.to_numpy(), weights)
+            yield RawBlock(X, _numbers(y, start) if y.dtype.is_numeric() else _values(y, start), weights)
+
+
+@dataclass(frozen=True)
+class ClippedTable:
+    """A table whose inputs are moved to bounds (2, d) where they lie beyond."""
+
+    table: Table
+    bounds: Array
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows N."""
+        return self.table.n_rows
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of inputs d."""
+        return self.table.n_inputs
+
+    def blocks(self) -> Iterator[RawBlock]:
+        """Yield all rows in order."""
+        for X, y, weights in self.table.blocks():
+            yield RawBlock(np.clip(X, *self.bounds), y, weights)
 
 
 def _numbers(column, start: int) -> Array:  # type: ignore[no-untyped-def]
     """A column of a block as floats; the row in messages is that of the file."""
-    values = column.to_numpy()
-    if column.dtype.is_numeric() and column.null_count() == 0:
-        floats = values.astype(np.float64)
-        if np.isfinite(floats).all():
-            return floats
-        row = int(np.argmin(np.isfinite(floats)))
-        raise ValueError(f"column {column.name!r} has {floats[row]} at row {start + row}; remove or replace it")
+    name = f"column {column.name!r}"
+    values = _values(column, start)
+    return _finite(values if column.dtype.is_numeric() else as_floats(values, name), name, start)
+
+
+def _values(column, start: int) -> NDArray:  # type: ignore[no-untyped-def]
+    """A column of a block without missing values, numbers as floats."""
     if column.null_count():
         row = int(np.argmax(column.is_null().to_numpy()))
         raise ValueError(f"column {column.name!r} has a missing value at row {start + row}; remove or replace it")
-    return as_floats(values, f"column {column.name!r}")
+    values = column.to_numpy()
+    return values.astype(np.float64) if column.dtype.is_numeric() else values
+
+
+def _finite(a: NDArray, name: str, start: int) -> NDArray:
+    """Return `a` if it is finite; the row in messages is that of the table."""
+    if np.isfinite(a).all():
+        return a
+    row, *column = (int(i) for i in np.argwhere(~np.isfinite(a))[0])
+    where = f", column {column[0]}" if column else ""
+    raise ValueError(f"{name} has {a[(row, *column)]} at row {start + row}{where}; remove or replace it")
