@@ -6,7 +6,11 @@ class InfeasibleError(ValueError):
 
 
 class TooSteepError(ValueError):
-    """No float64 network is an interpolant of these data; the message names the rows that ask for most."""
+    """The data are too steep: no network that meets them in float64 was found; the message says where."""
+
+
+class SolverError(RuntimeError):
+    """The linear-programming solver gave up on these numbers; the message says with which status."""
 
 
 class FileFormatError(ValueError):

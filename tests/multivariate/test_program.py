@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from reluctant import InfeasibleError
+from reluctant.errors import InfeasibleError, SolverError
 from reluctant.multivariate.patterns import enumerate_patterns, homogeneous
 from reluctant.multivariate.program import PatternProgram
 
@@ -172,3 +172,11 @@ def test_bad_options_are_refused():
         PatternProgram([[0.0]], [1.0], tolerance=-1.0)
     with pytest.raises(ValueError, match="shape"):
         PatternProgram([[0.0], [1.0]], [1.0])
+
+
+def test_a_solve_that_is_cut_short_raises_a_solver_error():
+    program = PatternProgram([[0.0], [1.0], [2.0]], [0.0, 0.0, 1.0])
+    program.add_neurons([[False, False, True]], [1.0])
+    program._highs.setOptionValue("simplex_iteration_limit", 0)
+    with pytest.raises(SolverError, match="HiGHS stopped with status"):
+        program.solve()

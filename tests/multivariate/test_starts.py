@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from reluctant import interpolate
+from reluctant.multivariate import starts
 from reluctant.multivariate.interpolant import sparsest_interpolant
 from reluctant.multivariate.starts import solved_along, sparsest_line_start
 from reluctant.multivariate.state import Data
@@ -45,6 +46,24 @@ def test_random_projections_serve_where_no_input_tells_the_points_apart():
     start = sparsest_line_start(data, np.random.default_rng(0))
     assert start.U[:, :-1].all()
     assert np.abs(start.residuals(data)).max() <= 1e-9
+
+
+@pytest.mark.parametrize("affine", [False, True])
+def test_inputs_too_close_for_float64_give_no_start(affine):
+    X = np.column_stack([[1e-320, 0.0, -0.7, 0.3], [0.1, 0.9, -0.4, 0.2]])
+    data = Data.from_arrays(X, np.array([0.5, 0.5, 1.0, -1.0]), affine)
+    assert solved_along(data, np.array([1.0, 0.0])) is None
+    assert solved_along(data, np.array([0.0, 1.0])) is not None
+
+
+def test_an_error_that_is_no_property_of_the_data_is_not_swallowed(monkeypatch):
+    def broken(*_):
+        raise ValueError("a mistake")
+
+    monkeypatch.setattr(starts, "interpolate_line", broken)
+    data = Data.from_arrays(*along_one_input(20, 4))
+    with pytest.raises(ValueError, match="a mistake"):
+        solved_along(data, np.eye(4)[1])
 
 
 def test_labels_of_one_input_are_found_with_fewer_parameters_than_points():

@@ -14,7 +14,7 @@ import highspy
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reluctant.errors import InfeasibleError
+from reluctant.errors import InfeasibleError, SolverError
 from reluctant.multivariate.patterns import homogeneous
 from reluctant.network import ReLUNetwork
 from reluctant.validation import as_floats, check_nonnegative
@@ -130,7 +130,7 @@ class DataModel:
         ------
         InfeasibleError
             If no combination of the columns meets the constraints.
-        RuntimeError
+        SolverError
             If HiGHS ends in any other way.
         """
         self._highs.run()
@@ -138,7 +138,7 @@ class DataModel:
         if status in (highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible):
             raise InfeasibleError("these signed patterns cannot meet the labels; add neurons or widen the tolerance")
         if status != highspy.HighsModelStatus.kOptimal:
-            raise RuntimeError(f"HiGHS stopped with status {self._highs.modelStatusToString(status)}")
+            raise SolverError(f"HiGHS stopped with status {self._highs.modelStatusToString(status)}")
         return float(self._highs.getInfo().objective_function_value)
 
     @property

@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from reluctant.errors import SolverError
 from reluctant.multivariate.cells import Cell
 from reluctant.multivariate.problem import Problem
 from reluctant.multivariate.program import PatternProgram
@@ -113,7 +114,7 @@ class Examiner:
             program.add_neurons([pattern] * len(both), both, costs)
         try:
             violation = program.solve()
-        except RuntimeError:  # HiGHS gave up on these numbers
+        except SolverError:
             self.undecided += 1
             return None
         if violation > _CLEARLY:

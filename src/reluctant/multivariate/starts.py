@@ -4,12 +4,15 @@ from collections.abc import Callable
 
 import numpy as np
 
+from reluctant.errors import InfeasibleError, TooSteepError
 from reluctant.multivariate.newton import solve
 from reluctant.multivariate.state import Array, Data, Weights
 from reluctant.univariate.interpolation import interpolate_line, without_affine_part
 
 #: Random projections that are tried where no single input tells the data points apart.
 PROJECTIONS = 8
+#: Distances in scaled data below which products and quotients of slopes and data may leave float64.
+CLOSEST = 1e-100
 
 
 def random_hinges(data: Data, n: int, rng: np.random.Generator, n_inputs: int | None = None) -> Array:
@@ -87,14 +90,22 @@ def sparsest_line_start(data: Data, rng: np.random.Generator) -> Weights | None:
 def solved_along(data: Data, direction: Array) -> Weights | None:
     """The sparsest interpolant of one output that is a function of z = w·x; None where there is none in float64."""
     z = direction @ data.inputs[:-1]
+    if _closest(z) < CLOSEST or _closest(data.targets[0]) < CLOSEST:
+        return None
     try:
         solution = interpolate_line(z, data.targets[0])
-    except ValueError:  # one z with several labels, or too steep
+    except (InfeasibleError, TooSteepError):  # one z with several labels, or slopes beyond float64
         return None
     network = (solution if data.affine.size else without_affine_part(solution, z)).network
     U = np.column_stack([network.input_weights * direction, network.biases])
     affine = np.vstack([network.slope * direction[:, None], network.intercept])
     return Weights(U, np.array(network.output_weights), affine).normalised(data)
+
+
+def _closest(values: Array) -> float:
+    """The smallest positive distance of two values, or of one to zero."""
+    gaps = np.diff(np.sort(np.append(values, 0.0)))
+    return float(np.min(gaps, where=gaps > 0, initial=np.inf))
 
 
 def telling_direction(data: Data, rng: np.random.Generator) -> Array:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reluctant.errors import TooSteepError
 from reluctant.solution import Certificate, Solution
 from reluctant.univariate import _kernels
 from reluctant.univariate.assembly import network_without_affine_part
@@ -96,7 +97,7 @@ def solution_of_matching(x: Array, y: Array, corners: Corners, merged: NDArray[n
 
     Raises
     ------
-    ValueError
+    TooSteepError
         If its slopes are beyond float64.
     """
     if len(x) == 1:
@@ -107,7 +108,7 @@ def solution_of_matching(x: Array, y: Array, corners: Corners, merged: NDArray[n
     max_error = _kernels.largest_residual(x, y, function.knots, function.anchors, function.slopes)
     if not max_error <= INTERPOLATES * np.max(np.abs(y)):
         steepest = np.max(np.abs(slopes))
-        raise ValueError(
+        raise TooSteepError(
             f"the slopes of the data (up to {steepest:.3g}) are beyond float64: the interpolant would miss y by "
             f"{max_error:.3g}; rescale x or y"
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from reluctant.errors import TooSteepError
 from reluctant.solution import Certificate, Solution
 from reluctant.univariate import _kernels, _sweep
 from reluctant.univariate.interpolation import RTOL, interpolate_line
@@ -38,7 +39,7 @@ def approximate_line(x: Array, y: Array, tolerance: Array, slack: float) -> Solu
         excess = _excess(band, 0.5 * slack, rounding, function)
         if not excess <= 4 * rounding:
             steepest = np.max(np.abs(function.slopes))
-            raise ValueError(
+            raise TooSteepError(
                 f"the slopes of the data (up to {steepest:.3g}) are beyond float64: the function would leave the "
                 f"tolerance by {excess:.3g}; rescale x or y"
             )
