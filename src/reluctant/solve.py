@@ -225,9 +225,9 @@ def approximate(
         x = X[:, 0]
         solution = approximate_line(x, y, epsilon, rtol)
         return interpolation.without_affine_part(solution, x) if affine is False else solution
-    from reluctant.multivariate import solutions
+    from reluctant.multivariate.approximation import Effort, approximate_space
 
-    return solutions.approximate_space(X, y, epsilon, rtol, _has_affine_part(affine, X), solutions.Effort(**options))
+    return approximate_space(X, y, epsilon, rtol, _has_affine_part(affine, X), Effort(**options))
 
 
 def regress(

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from reluctant.multivariate.band import Band, fewest_neurons, group_prices, reweighted_vertex, sparsest_within
+from reluctant.errors import InfeasibleError, SolverError
+from reluctant.multivariate.band import Band, group_prices, prune_neurons, reweighted_vertex, sparsest_within
 from reluctant.multivariate.path_norm import minimise_path_norm
+from reluctant.multivariate.program import PatternProgram
 from reluctant.multivariate.reweighted import Equations, newton_into_band
 
 
@@ -78,7 +80,7 @@ def test_neurons_are_counted_when_asked_for():
     X, y = rng.uniform(-1, 1, (40, 10)), rng.uniform(-1, 1, 40)
     few = sparsest_within(X, y, 0.3, minimize="neurons", max_rounds=2, time_limit=None, random_state=0)
     sparse = sparsest_within(X, y, 0.3, max_rounds=2, time_limit=None, random_state=0)
-    assert few.value == len(few.signs) < len(sparse.signs)
+    assert few.history[-1][1] == len(few.signs) < len(sparse.signs)
     assert np.abs(evaluate(X, few.signs, few.U) - y).max() <= 0.3 * (1 + 1e-12)
 
 
@@ -113,7 +115,7 @@ def test_deleting_neurons_stops_at_a_solution_with_fewer():
         moved = newton_into_band(data, np.full(20, 0.4), signs, U, np.zeros(4))
         return None if moved is None else moved[0]
 
-    signs, U = fewest_neurons(data, start.signs, start.U, solve, lambda: False)
+    signs, U = prune_neurons(data, start.signs, start.U, solve, lambda: False)
     assert len(U) < len(start.U)
     assert np.abs(evaluate(X, signs, U) - y).max() <= 0.4
 
@@ -126,3 +128,21 @@ def test_vertex_of_the_linear_program_stays_within_the_band_and_its_patterns():
     signs, U = reweighted_vertex(Band(Equations.of(X, y), tolerance), start.signs, start.U)
     assert (np.abs(evaluate(X, signs, U) - y) <= tolerance + 1e-7).all()
     assert np.count_nonzero(U) <= start.n_parameters
+
+
+def test_the_linear_program_gives_up_by_a_named_error_and_others_come_through(monkeypatch):
+    X, y = np.random.default_rng(11).uniform(-1, 1, (2, 20))
+    band = Band(Equations.of(X[:, None], y), np.full(20, 0.1))
+    start = np.ones(1), np.array([[1.0, 0.3]])
+
+    def ends_with(error):
+        def solve(self):
+            raise error
+
+        monkeypatch.setattr(PatternProgram, "solve", solve)
+        return reweighted_vertex(band, *start)
+
+    assert ends_with(SolverError("status unknown")) is None
+    assert ends_with(InfeasibleError("no")) is None
+    with pytest.raises(RuntimeError, match="a mistake"):
+        ends_with(RuntimeError("a mistake"))

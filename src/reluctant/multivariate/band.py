@@ -13,10 +13,9 @@ from functools import partial
 
 import numpy as np
 
-from reluctant.errors import InfeasibleError
+from reluctant.errors import InfeasibleError, SolverError
 from reluctant.multivariate.bounds import Count
 from reluctant.multivariate.hops import EPS, annealed_start, fill, hop, penalty_unit
-from reluctant.multivariate.path_norm import Interpolant
 from reluctant.multivariate.planted import Solve, prune_below, simplest
 from reluctant.multivariate.program import PatternProgram
 from reluctant.multivariate.reweighted import (
@@ -24,6 +23,7 @@ from reluctant.multivariate.reweighted import (
     Clock,
     Equations,
     Hinges,
+    HingeSum,
     data_scale,
     drop_small,
     majorised_descent,
@@ -40,6 +40,13 @@ _WORTH_TRYING = 1.5  # times the best size
 _NEURON_TRIES = 6
 _DELTAS = (1e-1, 1e-1, 1e-2, 1e-2, 1e-3, 1e-3)  # of max|u|
 _NO_WEIGHT = 1e-9  # of max|u|: below this a level of the linear program is zero
+
+
+@dataclass(frozen=True)
+class BandNetwork(HingeSum):
+    """A network within the band; `history` lists (round, count, parameters) of every improvement."""
+
+    history: tuple[tuple[int, int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,7 @@ def sparsest_within(
     time_limit: float | None = 10.0,
     max_rounds: int | None = None,
     random_state: int | np.random.Generator | None = None,
-) -> Interpolant | None:
+) -> BandNetwork | None:
     """Look for a network of few hinge parameters, or neurons, with |f(x_i) − y_i| ≤ ε_i.
 
     Parameters
@@ -122,8 +129,8 @@ def sparsest_within(
 
     Returns
     -------
-    Interpolant or None
-        The sparsest found, `value` being its count; nothing is claimed about the minimum. None where no network
+    BandNetwork or None
+        The sparsest found; nothing is claimed about the minimum. None where no network
         within the band was reached in time.
 
     Raises
@@ -181,7 +188,7 @@ class _Search:
     minimize: Count
     rng: np.random.Generator
     stop: Callable[[], bool]
-    best: Interpolant | None = None
+    best: BandNetwork | None = None
     round: int = 0
 
     @property
@@ -211,7 +218,7 @@ class _Search:
         if solved is None:
             return
         if self.minimize == "neurons":
-            signs, solved = fewest_neurons(data, signs, solved, self.solve, self.stop)
+            signs, solved = prune_neurons(data, signs, solved, self.solve, self.stop)
         signs, U = simplest(data, *drop_small(signs, solved, 0.0), self.solve, self.stop)
         if self.offer(signs, U) and not self.stop():
             vertex = reweighted_vertex(self.band, signs, U)
@@ -228,11 +235,11 @@ class _Search:
             return False
         history = () if self.best is None else self.best.history
         count, size = self.key(moved[0])[0], int(np.count_nonzero(moved[0]))
-        self.best = Interpolant(signs, *moved, float(count), (*history, (self.round, float(count), size)))
+        self.best = BandNetwork(signs, *moved, (*history, (self.round, int(count), size)))
         return True
 
 
-def fewest_neurons(data: Equations, signs: Array, U: Array, solve: Solve, stop: Callable[[], bool]) -> Hinges:
+def prune_neurons(data: Equations, signs: Array, U: Array, solve: Solve, stop: Callable[[], bool]) -> Hinges:
     """Delete whole neurons of a solution, among the cheapest, while a re-solve succeeds.
 
     The price of a group g is that of the surgeon, u_gᵀ ((H⁻¹)_gg)⁻¹ u_g, H = AᵀA in the metric |u|.
@@ -280,7 +287,7 @@ def reweighted_vertex(band: Band, signs: Array, U: Array) -> Hinges | None:
             program.set_costs(1.0 / (np.abs(hinges) + delta * np.abs(U).max()))
             program.solve()
             hinges = program.hinges
-    except (InfeasibleError, RuntimeError):
+    except (InfeasibleError, SolverError):
         return None
     return drop_small(signs, hinges, _NO_WEIGHT)
 

@@ -11,15 +11,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reluctant.errors import InfeasibleError, TooSteepError
-from reluctant.multivariate.band import sparsest_within
-from reluctant.multivariate.bounds import Count, certificate_for, elementary_bound, value_certificate
+from reluctant.errors import InfeasibleError, SolverError, TooSteepError
+from reluctant.multivariate.bounds import Count, certificate_for, value_certificate
 from reluctant.multivariate.column_generation import minimise_l1
 from reluctant.multivariate.exact import Proof, enumeration_size, fewest_neurons, fewest_parameters
 from reluctant.multivariate.interpolant import PREFERRED_P, Found, sparsest_interpolant
 from reluctant.multivariate.path_norm import minimise_path_norm
 from reluctant.multivariate.planted import recover
-from reluctant.multivariate.problem import INTERPOLATES, MOST_ROWS, Units, distinct_bands, distinct_rows
+from reluctant.multivariate.problem import INTERPOLATES, MOST_ROWS, Units, distinct_rows
 from reluctant.multivariate.reweighted import HingeSum
 from reluctant.multivariate.search import Improvement
 from reluctant.multivariate.state import Weights
@@ -74,7 +73,7 @@ def _print_improvement(step: Improvement) -> None:
 
 def interpolate_space(X: Array, y: Array, p: float, affine: bool, effort: Effort) -> Solution:
     """Solve `reluctant.interpolate` for checked data in R^d."""
-    _check_range(X, y)
+    check_range(X, y)
     if p == 0:
         return sparsest(X, y, affine, effort)
     if y.ndim > 1:
@@ -82,7 +81,8 @@ def interpolate_space(X: Array, y: Array, p: float, affine: bool, effort: Effort
     return smallest_path_norm(X, y, p, affine, effort)
 
 
-def _check_range(X: Array, y: Array) -> None:
+def check_range(X: Array, y: Array) -> None:
+    """Raise a ValueError naming the argument whose sizes would leave float64 in products."""
     for name, a in (("X", X), ("y", y)):
         largest = np.abs(a).max(axis=0)
         if ((largest > WIDEST) | ((largest > 0) & (largest < 1 / WIDEST))).any():
@@ -133,7 +133,7 @@ def _sparsest_of_mixed_outputs(X: Array, Y: Array, affine: bool, effort: Effort)
         network=network,
         p=0.0,
         value=float(network.path_norm(0.0)),
-        max_error=_max_error(network, X, Y),
+        max_error=max_error_of(network, X, Y),
         certificate=certificate,
         history=few.history,
     )
@@ -161,7 +161,7 @@ def sparsest_or_interrupted(X: Array, y: Array, affine: bool, effort: Effort) ->
     network, proof = found.network, None
     elapsed = time.monotonic() - began
     left = np.inf if effort.time_limit is None else effort.time_limit - elapsed
-    wanted = effort.target is None or _count(network, effort.minimize) > effort.target
+    wanted = effort.target is None or count_of(network, effort.minimize) > effort.target
     if wanted and left > 0 and labels.ndim == 1 and found.ended != "interrupted":
         try:
             network, proof = _enumerated(rows, labels, affine, network, effort.minimize, min(left, PROVING_SECONDS))
@@ -174,7 +174,7 @@ def sparsest_or_interrupted(X: Array, y: Array, affine: bool, effort: Effort) ->
                     )
         except KeyboardInterrupt:  # the network at hand is the best so far
             proof = None
-    count = _count(network, effort.minimize)
+    count = count_of(network, effort.minimize)
     certificate = certificate_for(
         effort.minimize,
         rows,
@@ -190,7 +190,7 @@ def sparsest_or_interrupted(X: Array, y: Array, affine: bool, effort: Effort) ->
         network=network,
         p=0.0,
         value=float(network.path_norm(0.0)),
-        max_error=_max_error(network, X, y),
+        max_error=max_error_of(network, X, y),
         certificate=certificate,
         history=found.history,
     )
@@ -208,11 +208,11 @@ def smallest_path_norm(X: Array, y: Array, p: float, affine: bool, effort: Effor
         network, certificate = exact
     else:
         certificate = Certificate("value", 0.0, "none", "a local search, whose results from other starts may be lower")
-        start = None if effort.start is None else _hinges(effort.start)
+        start = None if effort.start is None else hinges_of(effort.start)
         if start is None and len(rows) > HOPPED_ROWS:
             effort = effort._replace(target=None, time_limit=0.5 * seconds)
             pruned = _newton_prune(X, y, affine, effort)
-            start = _hinges(pruned.network)
+            start = hinges_of(pruned.network)
             if pruned.ended == "interrupted":
                 seconds = 0.0
         found = minimise_path_norm(
@@ -224,15 +224,15 @@ def smallest_path_norm(X: Array, y: Array, p: float, affine: bool, effort: Effor
             time_limit=max(seconds - (time.monotonic() - began), 0.0),
             random_state=effort.random_state,
         )
-        if found is not None and _interpolates(_network(found), rows, labels):
-            network, history = _network(found), found.history
+        if found is not None and _interpolates(network_of(found), rows, labels):
+            network, history = network_of(found), found.history
         else:  # no interpolant in time
             network = _newton_prune(X, y, affine, effort).network
     return Solution(
         network=network,
         p=p,
         value=network.path_norm(p, bias=True),
-        max_error=_max_error(network, X, y),
+        max_error=max_error_of(network, X, y),
         certificate=certificate,
         history=history,
     )
@@ -266,7 +266,7 @@ def _exact_path_norm(
     elif p == 1 and len(rows) <= CONVEX_ROWS:
         try:
             best = minimise_l1(rows, labels, affine=affine, time_limit=seconds, random_state=random_state)
-        except (InfeasibleError, RuntimeError):  # distinct rows have an interpolant: HiGHS gave up on these numbers
+        except (InfeasibleError, SolverError):  # distinct rows have an interpolant: HiGHS gave up on these numbers
             return None
         network = best.network
         certificate = value_certificate(1.0, best.lower_bound, f"dual of the convex program, priced by {best.pricing}")
@@ -282,95 +282,14 @@ def _closest_rows(rows: Array) -> float:
     return float(np.min(gaps + np.where(np.eye(len(rows)) > 0, np.inf, 0.0), initial=np.inf))
 
 
-def approximate_space(X: Array, y: Array, tolerance: Array, slack: float, affine: bool, effort: Effort) -> Solution:
-    """Solve `reluctant.approximate` for checked data in R^d: an interpolant of the band's middle, pruned within it."""
-    if y.ndim > 1:
-        raise ValueError(f"a tolerance is solved for one output, y has {y.shape[1]}; take one output at a time")
-    _check_range(X, y)
-    if not tolerance.any():
-        return sparsest(X, y, affine, effort).replace(p=None)
-    began = time.monotonic()
-    # Points without tolerance are met as closely as an interpolant meets them; half of the slack is left for rounding.
-    closest = INTERPOLATES * np.max(np.abs(y))
-    allowed = np.maximum(tolerance * (1 + slack), closest)
-    aimed = np.maximum(tolerance * (1 + 0.5 * slack), 0.1 * closest)
-    rows, labels, half_width = distinct_bands(X, y, aimed)
-    seconds = DEFAULT_SECONDS if effort.time_limit is None else effort.time_limit
-    try:
-        first, interrupted = sparsest_or_interrupted(rows, labels, affine, effort._replace(time_limit=0.3 * seconds))
-        if interrupted:
-            seconds = 0.0
-    except TooSteepError:  # for the middle of the band, which need not be met
-        first = None
-    network = None if first is None else first.network
-    widest = float(half_width.max() + np.max(allowed - aimed))
-    found = None
-    if network is None or not _is_settled(network, rows, labels, affine, widest, effort):
-        try:
-            found = sparsest_within(
-                rows,
-                labels,
-                half_width,
-                affine=affine,
-                minimize=effort.minimize,
-                target=0 if effort.target is None else effort.target,
-                start=None if network is None else _hinges(network),
-                time_limit=max(seconds - (time.monotonic() - began), 0.0),
-                random_state=effort.random_state,
-            )
-        except KeyboardInterrupt:
-            if network is None:
-                raise
-    if found is not None:
-        within = _network(found)
-        if (np.abs(within(X) - y) <= allowed).all():
-            network = within if network is None else _better(network, within, effort.minimize)
-    if network is None:
-        raise ValueError(
-            f"no network within the tolerance was found in {seconds:g} seconds; raise time_limit or widen the tolerance"
-        )
-    certificate = certificate_for(
-        effort.minimize,
-        rows,
-        labels,
-        affine=affine,
-        found=_count(network, effort.minimize),
-        tolerance=widest,
-    )
-    reason = f"{certificate.reason}; {_band_in_words(tolerance, slack)}"
-    return Solution(
-        network=network,
-        p=None,
-        value=float(network.path_norm(0.0)),
-        max_error=_max_error(network, X, y),
-        certificate=replace(certificate, reason=reason),
-        history=() if first is None else first.history,
-    )
-
-
-def _is_settled(
-    network: ReLUNetwork, rows: Array, labels: Array, affine: bool, tolerance: float, effort: Effort
-) -> bool:
-    """Whether the count is at the caller's target, or at a bound that holds within the tolerance too."""
-    count = _count(network, effort.minimize)
-    bound, _ = elementary_bound(effort.minimize, rows, labels, affine=affine, tolerance=tolerance)
-    return count <= max(bound, -1 if effort.target is None else effort.target)
-
-
-def _band_in_words(tolerance: Array, slack: float) -> str:
-    low, high = tolerance.min(), tolerance.max()
-    asked = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-    widened = f"widened by a relative {slack:g}" if slack else "as given"
-    return f"tolerance {asked} {widened}, nowhere below {INTERPOLATES:g} max|y|"
-
-
-def _hinges(network: ReLUNetwork) -> tuple[Array, Array]:
+def hinges_of(network: ReLUNetwork) -> tuple[Array, Array]:
     """Signs (K,) and effective weights (K, d + 1)."""
     weights = Weights.from_network(network)
     return weights.V[:, 0], weights.U
 
 
-def _network(found: HingeSum) -> ReLUNetwork:
+def network_of(found: HingeSum) -> ReLUNetwork:
+    """The network of signs and effective weights."""
     return Weights(found.U, found.signs[:, None], found.affine[:, None]).to_network()
 
 
@@ -403,13 +322,13 @@ def _enumerated(
     rows: Array, labels: Array, affine: bool, network: ReLUNetwork, minimize: Count, seconds: float
 ) -> tuple[ReLUNetwork, Proof | None]:
     """The network, or a sparser one, and the proof, where enumeration is a matter of seconds; else None."""
-    count = _count(network, minimize)
+    count = count_of(network, minimize)
     n_cells, n_sets = enumeration_size(minimize, rows, count)
     if len(rows) > MOST_ROWS or n_cells > ENUMERATED_CELLS or n_sets > ENUMERATED_SETS:
         return network, None
     fewest = fewest_parameters if minimize == "parameters" else fewest_neurons
     proof = fewest(rows, labels, affine=affine, known=count, time_limit=seconds)
-    return _better(network, proof.network, minimize), proof
+    return better_of(network, proof.network, minimize), proof
 
 
 def _planted(rows: Array, labels: Array, affine: bool, seconds: float, rng: np.random.Generator) -> ReLUNetwork | None:
@@ -425,23 +344,25 @@ def _planted(rows: Array, labels: Array, affine: bool, seconds: float, rng: np.r
     )
     if recovery is None:
         return None
-    network = units.network(Weights.from_network(_network(recovery)))
+    network = units.network(Weights.from_network(network_of(recovery)))
     return network if _interpolates(network, rows, labels) else None
 
 
-def _better(network: ReLUNetwork, other: ReLUNetwork | None, minimize: Count) -> ReLUNetwork:
+def better_of(network: ReLUNetwork, other: ReLUNetwork | None, minimize: Count) -> ReLUNetwork:
     """The one with the smaller count, then the smaller ℓp path norm."""
     candidates = [network] if other is None else [network, other]
-    return min(candidates, key=lambda n: (_count(n, minimize), n.n_parameters, n.path_norm(PREFERRED_P)))
+    return min(candidates, key=lambda n: (count_of(n, minimize), n.n_parameters, n.path_norm(PREFERRED_P)))
 
 
-def _count(network: ReLUNetwork, minimize: Count) -> int:
+def count_of(network: ReLUNetwork, minimize: Count) -> int:
+    """Parameters or neurons."""
     return network.n_parameters if minimize == "parameters" else network.n_neurons
 
 
-def _max_error(network: ReLUNetwork, X: Array, y: Array) -> float:
+def max_error_of(network: ReLUNetwork, X: Array, y: Array) -> float:
+    """max|f(x_i) − y_i|."""
     return float(np.max(np.abs(network(X) - y)))
 
 
 def _interpolates(network: ReLUNetwork, X: Array, y: Array) -> bool:
-    return _max_error(network, X, y) <= INTERPOLATES * float(np.max(np.abs(y)))
+    return max_error_of(network, X, y) <= INTERPOLATES * float(np.max(np.abs(y)))
