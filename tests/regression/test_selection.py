@@ -60,7 +60,7 @@ def test_paired_rule_takes_the_smallest_size_within_one_error_of_the_difference(
 
 def test_the_error_of_equal_weights_is_the_standard_error_of_the_mean():
     losses = np.random.default_rng(0).normal(size=(2, 50))
-    above, error = excess(losses, 0, np.full(50, 1 / 50))
+    above, error = excess(losses, losses[0], np.full(50, 1 / 50))
     difference = losses[1] - losses[0]
     assert_allclose(above, [0.0, difference.mean()])
     assert_allclose(error, [0.0, difference.std() / np.sqrt(50)])
@@ -75,14 +75,24 @@ def test_equal_losses_choose_the_smallest_size(rule, value):
 
 
 @pytest.mark.usefixtures("plain")
-def test_the_largest_ridge_within_one_error_is_taken_and_its_own_least_without_the_rule():
+def test_the_size_may_come_with_any_ridge_and_takes_the_best_for_it():
     tally = _Tally(len(selection.RIDGES), 2, np.ones(4))
-    tally.add(1, np.arange(4), np.array([[1.0, 1.0, 1.0, 1.0], [5.0] * 4]))
-    tally.add(2, np.arange(4), np.array([[5.0] * 4, [0.0, 2.5, 0.0, 2.5]]))
-    tally.add(3, np.arange(4), np.array([[2.0] * 4, [3.0] * 4]))
-    alive = np.array([1, 2, 3])
-    assert _chosen(np.array([1, 2]), tally, alive, "min").ridge == selection.RIDGES[1]
-    assert _chosen(np.array([1, 2]), tally, alive, "one_se").ridge == selection.RIDGES[2]
+    tally.add(1, np.arange(4), np.array([[9.0] * 4, [1.0] * 4]))
+    tally.add(2, np.arange(4), np.array([[0.0, 2.5, 0.0, 2.5], [5.0] * 4]))
+    tally.add(3, np.arange(4), np.array([[0.5, 2.0, 0.5, 2.0], [5.0] * 4]))
+    alive, grid = np.array([1, 2, 3]), np.array([1, 2])
+    smallest = _chosen(grid, tally, alive, "one_se")
+    assert (smallest.size, smallest.ridge) in {(1, selection.RIDGES[2]), (1, selection.RIDGES[3])}
+    least = _chosen(grid, tally, alive, "min")
+    assert (least.size, least.ridge) == (2, selection.RIDGES[1])
+
+
+def test_a_sharp_fall_of_the_loss_is_not_averaged_away():
+    grid = size_grid(60, 1)
+    losses = np.where(grid < 3, 100.0, 1.0)[:, None] * np.ones(20)
+    choice = _chosen(grid, tally_of(losses, np.ones(20)), np.array([0]), "one_se")
+    assert choice.size == 3
+    assert choice.mean[2] == pytest.approx(1.0)
 
 
 def test_grid_holds_every_small_size_and_ends_at_the_largest():

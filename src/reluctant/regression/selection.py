@@ -25,8 +25,11 @@ FEW_ROWS, REPEATS_FEW_ROWS = 300, 4
 rows is as large as most of what there is to learn."""
 SURVIVORS, SURVIVORS_FEW_ROWS = (7, 5, 3), (7,) * FOLDS + (4,)
 """Ridges that go on to the first, the second and all further folds: successive halving."""
-BANDWIDTH = 0.15
-"""Validation losses are averaged over neighbouring sizes: a Gaussian of this width in the logarithm of the size."""
+BANDWIDTH = 0.3
+"""Validation losses are averaged with those of larger sizes, by half a Gaussian of this width in the logarithm of the
+size. Smaller sizes do not enter, so that a sharp fall of the loss at one size stays one."""
+ROUNDING = 2.0**-45
+"""Relative difference up to which means of losses are equal."""
 ROUNDING = 1e-9
 """Means that differ by no larger share of themselves are equal, and the smaller size wins."""
 
@@ -92,9 +95,9 @@ def choose(
 ) -> Choice:
     """Cross-validate paths over the ridges and choose the size by a paired rule.
 
-    The rule ``"one_se"`` takes the largest ridge, and with it the smallest size, whose validation loss exceeds the
-    least by no more than the standard error of the difference, row by row; with at most 300 rows it takes the size of
-    least loss. ``"min"`` takes ridge and size of least loss. Ridges that do worse on the first folds are dropped.
+    The rule ``"one_se"`` takes the smallest size that, with some ridge, has a validation loss above the least of all by
+    no more than the standard error of the difference, row by row; with at most 300 rows it takes the size of least
+    loss, as ``"min"`` does always. Ridges that do worse on the first folds are dropped.
 
     Parameters
     ----------
@@ -236,36 +239,33 @@ class _Tally:
 
 
 def _chosen(grid: NDArray, tally: _Tally, alive: NDArray, selection: Selection) -> Choice:
-    """The paired rule over the ridges that saw every fold, rising."""
+    """The paired rule over all pairs of a size and a ridge that saw every fold; of equal sizes the least loss."""
     seen = (tally.counts[alive] > 0).all(axis=0)
     w = tally.weights[seen] / tally.weights[seen].sum()
     smooth = _smoother(grid)
     losses = np.stack([smooth @ tally.rows_of(int(j), seen) for j in alive])
-    least = (losses @ w).min(axis=1)
-    ridge = int(np.argmin(least))
-    if selection == "one_se":
-        rows = losses[np.arange(len(alive)), np.argmin(losses @ w, axis=1)]
-        ridge = int(np.flatnonzero(np.less_equal(*excess(rows, ridge, w)))[-1])
-    mean = losses[ridge] @ w
-    chosen = int(np.flatnonzero(mean <= (1.0 + ROUNDING) * mean.min())[0])
-    above, error = excess(losses[ridge], chosen, w)
-    if selection == "one_se" and w.size > FEW_ROWS:
-        chosen = int(np.flatnonzero(above <= error)[0])
-    return Choice(RIDGES[int(alive[ridge])], grid, mean, error, chosen, int(seen.sum()))
+    mean = losses @ w
+    best = np.unravel_index(np.argmin(mean), mean.shape)
+    above, error = excess(losses, losses[best], w)
+    allowed = error if selection == "one_se" and tally.weights.size > FEW_ROWS else 0.0
+    close = above <= allowed + ROUNDING * np.abs(mean)
+    chosen = int(np.flatnonzero(close.any(axis=0))[0])
+    ridge = int(np.argmin(np.where(close[:, chosen], mean[:, chosen], np.inf)))
+    return Choice(RIDGES[int(alive[ridge])], grid, mean[ridge], error[ridge], chosen, int(seen.sum()))
 
 
-def excess(losses: Array, best: int, w: Array) -> tuple[Array, Array]:
-    """By how much each row of losses (n, N) exceeds row `best` in the mean, and the standard error of that.
+def excess(losses: Array, best: Array, w: Array) -> tuple[Array, Array]:
+    """By how much losses (…, N) exceed those of `best` (N,) in the mean, and the standard error of that.
 
     The error is that of the paired differences with weights w, which sum to 1: √Σ w² (δ − mean δ)².
     """
-    difference = losses - losses[best]
+    difference = losses - best
     mean = difference @ w
-    return mean, np.sqrt((difference - mean[:, None]) ** 2 @ w**2)
+    return mean, np.sqrt((difference - mean[..., None]) ** 2 @ w**2)
 
 
 def _smoother(grid: NDArray) -> Array:
-    """Weights (S, S) that average over neighbouring sizes."""
-    steps = np.log(grid)[:, None] - np.log(grid)
-    weights = np.exp(-0.5 * (steps / BANDWIDTH) ** 2)
+    """Weights (S, S) that average each size with somewhat larger ones."""
+    steps = np.log(grid) - np.log(grid)[:, None]
+    weights = np.where(steps >= 0.0, np.exp(-0.5 * (steps / BANDWIDTH) ** 2), 0.0)
     return weights / weights.sum(axis=1, keepdims=True)
