@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 
 from reluctant.estimators.base import Array, SparseReLU
-from reluctant.estimators.checks import checked_inputs, checked_labels
-from reluctant.regression.losses import Logistic, Softmax, class_probabilities
+from reluctant.estimators.checks import checked_inputs, checked_labels, checked_table, class_shares, classes_of
+from reluctant.regression.losses import Logistic, Loss, Softmax, class_probabilities
 from reluctant.regression.selection import Selection
+from reluctant.regression.tables import Table
 from reluctant.validation import check_weights
 
 
@@ -32,9 +35,9 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
     max_neurons : int, optional
         Most neurons, likewise.
     selection : {"one_se", "min"}, default "one_se"
-        With the automatic size: ``"one_se"`` takes the largest ridge and then the smallest size whose validation loss
-        exceeds the least by no more than the standard error of the difference, taken row by row (up to 300 rows the
-        size of least loss with that ridge); ``"min"`` the ridge and size of least loss.
+        With the automatic size: ``"one_se"`` takes the smallest size whose validation loss, with some ridge, exceeds the
+        least by no more than the standard error of the difference, taken row by row (up to 300 rows the size of least
+        loss); ``"min"`` takes the size of least loss.
     screen : int, optional
         Of more inputs than that, 200 by default, only those whose own piecewise-linear functions explain most of the
         targets enter a path, and what acts only together with others may be missed; None keeps all.
@@ -127,15 +130,18 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         self.warm_start = warm_start
         self.verbose = verbose
 
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> SparseReLUClassifier:
+    def fit(
+        self, X: ArrayLike | Table, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> SparseReLUClassifier:
         """Fit a network.
 
         Parameters
         ----------
-        X : array_like or frame, shape (N, d)
-            Inputs.
+        X : array_like or frame, shape (N, d), or a table of `reluctant.regression.tables`
+            Inputs. A table, which holds labels and weights too, is read in blocks and never held whole where it has
+            more than 10,000 rows; `alpha` takes none.
         y : array_like, shape (N,)
-            Class labels, numbers or text.
+            Class labels, numbers or text. None with a table.
         sample_weight : array_like, shape (N,), optional
             Weights of the rows, ≥ 0; those of weight zero are left out.
 
@@ -150,18 +156,16 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
             range, or two decide the size.
         """
         decider = self._checked()
-        inputs = checked_inputs(self, X, y)
-        labels = checked_labels(inputs, y)
-        weights = check_weights(sample_weight, len(inputs), least=2)
-        classes, codes = np.unique(labels[weights > 0.0], return_inverse=True)
-        if classes.size < 2:
-            raise ValueError(f"y has one class only, {classes.tolist()[0]!r}; give rows of at least two classes")
-        targets = np.zeros((len(inputs), classes.size))
-        targets[np.flatnonzero(weights > 0.0), codes] = 1.0
-        binary = classes.size == 2
-        self._learn(
-            inputs, targets[:, 1:] if binary else targets, weights, Logistic() if binary else Softmax(), decider
-        )
+        if isinstance(X, Table):
+            table = checked_table(self, X, y, sample_weight, decider)
+            classes = _at_least_two(classes_of(table))
+            self._learn_table(table, partial(class_shares, classes=classes), _loss(classes))
+        else:
+            inputs = checked_inputs(self, X, y)
+            labels = checked_labels(inputs, y)
+            weights = check_weights(sample_weight, len(inputs), least=2)
+            classes = _at_least_two(np.unique(labels[weights > 0.0]))
+            self._learn(inputs, class_shares(labels, classes), weights, _loss(classes), decider)
         self.classes_ = classes
         return self
 
@@ -209,3 +213,13 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         """
         f = self._evaluate(X)
         return self.classes_[(f[:, 0] > 0.0).astype(np.intp) if f.shape[1] == 1 else np.argmax(f, axis=1)]
+
+
+def _loss(classes: NDArray) -> Loss:
+    return Logistic() if classes.size == 2 else Softmax()
+
+
+def _at_least_two(classes: NDArray) -> NDArray:
+    if classes.size < 2:
+        raise ValueError(f"y has one class only, {classes.tolist()[0]!r}; give rows of at least two classes")
+    return classes

@@ -9,9 +9,10 @@ from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 
 from reluctant.estimators.base import Array, SparseReLU
-from reluctant.estimators.checks import checked_inputs, checked_targets
+from reluctant.estimators.checks import as_columns, checked_inputs, checked_table, checked_targets
 from reluctant.regression.losses import CLASSIFICATION, Loss, Squared, as_loss
 from reluctant.regression.selection import Selection
+from reluctant.regression.tables import Table
 from reluctant.validation import check_weights
 
 
@@ -37,9 +38,9 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
     tolerance : float, optional
         Largest |f(x_i) − y_i| at any row; decides the size through `reluctant.approximate`. One output only.
     selection : {"one_se", "min"}, default "one_se"
-        With the automatic size: ``"one_se"`` takes the largest ridge and then the smallest size whose validation loss
-        exceeds the least by no more than the standard error of the difference, taken row by row (up to 300 rows the
-        size of least loss with that ridge); ``"min"`` the ridge and size of least loss.
+        With the automatic size: ``"one_se"`` takes the smallest size whose validation loss, with some ridge, exceeds the
+        least by no more than the standard error of the difference, taken row by row (up to 300 rows the size of least
+        loss); ``"min"`` takes the size of least loss.
     screen : int, optional
         Of more inputs than that, 200 by default, only those whose own piecewise-linear functions explain most of the
         targets enter a path, and what acts only together with others may be missed; None keeps all.
@@ -141,15 +142,18 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         tags.target_tags.multi_output = True
         return tags
 
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> SparseReLURegressor:
+    def fit(
+        self, X: ArrayLike | Table, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> SparseReLURegressor:
         """Fit a network.
 
         Parameters
         ----------
-        X : array_like or frame, shape (N, d)
-            Inputs.
+        X : array_like or frame, shape (N, d), or a table of `reluctant.regression.tables`
+            Inputs. A table, which holds targets and weights too, is read in blocks and never held whole where it has
+            more than 10,000 rows; `alpha` and `tolerance` take none.
         y : array_like, shape (N,) or (N, m)
-            Targets; several outputs share the neurons.
+            Targets; several outputs share the neurons. None with a table.
         sample_weight : array_like, shape (N,), optional
             Weights of the rows, ≥ 0; those of weight zero are left out. A `tolerance` holds for all others alike.
 
@@ -172,11 +176,16 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
             raise ValueError(
                 f"tolerance bounds every residual and takes no loss, got loss = {self.loss!r}; leave it out"
             )
+        if isinstance(X, Table):
+            table = checked_table(self, X, y, sample_weight, decider)
+            self._learn_table(table, as_columns, loss)
+            self._one_column = next(iter(table.blocks())).y.shape[1:] == (1,)
+            return self
         inputs = checked_inputs(self, X, y)
         targets = checked_targets(inputs, y)
         weights = check_weights(sample_weight, len(inputs), least=2)
         self._learn(inputs, targets.reshape(len(inputs), -1), weights, loss, decider)
-        self._one_column = targets.ndim == 2 and targets.shape[1] == 1
+        self._one_column = targets.shape[1:] == (1,)
         return self
 
     def predict(self, X: ArrayLike) -> Array:
