@@ -112,6 +112,14 @@ def test_hardening_leaves_every_parameter_trained_or_frozen_as_it_was(m, frozen)
     assert not list(module.buffers())
 
 
+def test_a_layer_between_two_relus_is_refused_before_anything_changes():
+    module = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+    before = [parameter.detach().clone() for parameter in module.parameters()]
+    with pytest.raises(ValueError, match="in_features=3, out_features=4, bias=True\\) lies between two ReLUs"):
+        factorize(module, 3)
+    assert all(torch.equal(a, b) for a, b in zip(before, module.parameters(), strict=True))
+
+
 def test_hardening_keeps_the_constants_of_one_input():
     module = nn.Sequential(nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 1)).double()
     with torch.no_grad():

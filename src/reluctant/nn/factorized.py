@@ -71,7 +71,7 @@ def factorize(module: nn.Module, depth: int = 4) -> list[nn.Parameter]:
     Raises
     ------
     ValueError
-        If depth < 2, or the module has no layer pair.
+        If depth < 2, the module has no layer pair, or a layer belongs to two.
 
     Examples
     --------
@@ -84,7 +84,11 @@ def factorize(module: nn.Module, depth: int = 4) -> list[nn.Parameter]:
     """
     depth = check_integer(depth, "depth", low=2)
     factors: list[nn.Parameter] = []
-    for pair in layer_pairs(module):
+    pairs = layer_pairs(module)
+    between = {pair.hidden for pair in pairs} & {pair.output for pair in pairs}
+    if between:
+        raise ValueError(f"{between.pop()} lies between two ReLUs; factorize takes layers of one pair only")
+    for pair in pairs:
         _normalize(pair, 2 / depth)
         output_trained = pair.output.weight.requires_grad
         if pair.outgoing.shape[1] == 1:
