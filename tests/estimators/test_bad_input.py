@@ -25,6 +25,8 @@ GOOD = np.random.default_rng(0).standard_normal((20, 2)), np.arange(20.0)
         ({"max_neurons": 1.5}, "max_neurons must be an integer of at least 0"),
         ({"selection": "best"}, "selection must be 'one_se' or 'min'"),
         ({"affine": "no"}, "affine must be True or False"),
+        ({"warm_start": 1}, "warm_start must be True or False"),
+        ({"verbose": "no"}, "verbose must be True or False"),
         ({"n_jobs": 0}, "n_jobs must not be 0"),
         ({"screen": 0}, "screen must be an integer of at least 1"),
         ({"time_limit": 0}, "time_limit must be greater than 0"),

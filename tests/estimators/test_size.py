@@ -67,6 +67,12 @@ def test_a_tolerance_in_the_plane_holds_at_every_row_of_positive_weight():
     assert np.abs(model.predict(X) - y).max() <= 0.1 * (1 + 1e-9)
 
 
+def test_a_tolerance_takes_any_number_of_workers():
+    X = np.random.default_rng(0).uniform(-1, 1, (12, 2))
+    model = SparseReLURegressor(tolerance=0.1, time_limit=0.5, n_jobs=-2, random_state=0).fit(X, X[:, 0])
+    assert np.abs(model.predict(X) - X[:, 0]).max() <= 0.1 * (1 + 1e-9)
+
+
 def test_alpha_is_the_objective_of_regress(hinge_table):
     X, y = hinge_table
     model = SparseReLURegressor(alpha=0.01, random_state=0).fit(X, y)

@@ -1,11 +1,13 @@
 """Tables that are small, flat, big or wide."""
 
 import numpy as np
+import polars
 import pytest
 
 from reluctant import SparseReLUClassifier, SparseReLURegressor
-from reluctant.estimators import cross_validated
-from reluctant.regression import streaming
+from reluctant.estimators import base
+from reluctant.regression import streaming, tables
+from reluctant.regression.tables import ArrayTable, ParquetTable
 
 
 @pytest.mark.parametrize("n_rows", [2, 3, 5, 9])
@@ -51,7 +53,7 @@ def test_without_an_affine_part_the_network_has_none(hinge_table):
 
 
 def test_many_rows_are_compared_on_rows_held_out_of_all(monkeypatch, hinge):
-    monkeypatch.setattr(cross_validated, "MANY_ROWS", 1000)
+    monkeypatch.setattr(base, "MANY_ROWS", 1000)
     monkeypatch.setattr(streaming, "SAMPLE", 400)
     rng = np.random.default_rng(8)
     X = rng.uniform(-1, 1, (3000, 4))
@@ -78,3 +80,77 @@ def test_wide_tables_are_screened_and_say_so():
     assert model.features_used_.size <= 3
     assert "the 3 of 30 inputs" in model.certificate_.reason
     assert "inputs" not in SparseReLURegressor(screen=None, max_parameters=3).fit(X, y).certificate_.reason
+
+
+def parquet_and_arrays(path, n_rows, classes=False):
+    """A Parquet file of three inputs, a target and a weight, and the same rows as arrays."""
+    rng = np.random.default_rng(3)
+    X, weights = rng.uniform(-1, 1, (n_rows, 3)), rng.integers(0, 3, n_rows)
+    y = np.abs(X[:, 0]) - 0.5 * X[:, 1]
+    if classes:
+        y = np.array(["low", "middle", "top"])[np.digitize(y, [0.0, 0.5])]
+    columns = {"flow": X[:, 0], "heat": X[:, 1], "age": X[:, 2], "target": y, "weight": weights}
+    polars.DataFrame(columns).write_parquet(path, row_group_size=100)
+    return ParquetTable(path, ["flow", "heat", "age"], "target", "weight"), X, y, weights
+
+
+@pytest.mark.parametrize("many_rows", [100, 10_000])
+@pytest.mark.parametrize("classes", [False, True])
+def test_a_parquet_file_gives_the_model_of_its_rows_as_arrays(tmp_path, monkeypatch, many_rows, classes):
+    monkeypatch.setattr(base, "MANY_ROWS", many_rows)
+    monkeypatch.setattr(streaming, "SAMPLE", 150)
+    monkeypatch.setattr(tables, "BLOCK", 90)
+    table, X, y, weights = parquet_and_arrays(tmp_path / "table.parquet", 400, classes)
+    estimator = SparseReLUClassifier if classes else SparseReLURegressor
+    params = {"max_parameters": 14, "random_state": 0}
+    streamed = estimator(**params).fit(table)
+    assert streamed.feature_names_in_.tolist() == ["flow", "heat", "age"]
+    assert streamed.n_features_in_ == 3
+    assert streamed.n_parameters_ <= 14
+    assert streamed.score(polars.DataFrame(X, schema=["flow", "heat", "age"]), y) > 0.85
+    if many_rows > len(X):
+        held = estimator(**params).fit(X, y, sample_weight=weights)
+        assert np.array_equal(held.predict(X), estimator(**params).fit(ArrayTable(X, y, weights)).predict(X))
+        np.testing.assert_allclose(streamed.network_(X), held.network_(X))
+        np.testing.assert_allclose(streamed.feature_importances_, held.feature_importances_)
+
+
+def test_no_more_than_a_block_and_a_sample_of_a_big_table_are_held(tmp_path, monkeypatch):
+    monkeypatch.setattr(base, "MANY_ROWS", 100)
+    monkeypatch.setattr(streaming, "SAMPLE", 150)
+    monkeypatch.setattr(tables, "BLOCK", 90)
+    table, *_ = parquet_and_arrays(tmp_path / "table.parquet", 700)
+    lengths = []
+    plain = np.clip
+    monkeypatch.setattr(tables.np, "clip", lambda a, *bounds: (lengths.append(len(a)), plain(a, *bounds))[1])
+    model = SparseReLURegressor(max_parameters=5, random_state=0).fit(table)
+    assert sum(lengths) > 3 * 700
+    assert max(lengths) == 90
+    assert model.path_.networks[model.path_.chosen] is model.network_
+
+
+def test_a_table_takes_neither_targets_of_its_own_nor_what_needs_all_rows(tmp_path):
+    table, _, y, weights = parquet_and_arrays(tmp_path / "table.parquet", 50)
+    with pytest.raises(ValueError, match="put y into it"):
+        SparseReLURegressor().fit(table, y)
+    with pytest.raises(ValueError, match="put sample_weight into it"):
+        SparseReLURegressor().fit(table, sample_weight=weights)
+    for name in ("alpha", "tolerance"):
+        with pytest.raises(ValueError, match=f"{name} needs all rows at once"):
+            SparseReLURegressor(**{name: 0.1}).fit(table)
+    with pytest.raises(ValueError, match="y has one class only, 'a'"):
+        SparseReLUClassifier().fit(ArrayTable(np.zeros((4, 1)), np.array(list("aaba")), np.array([1, 1, 0, 1])))
+    with pytest.raises(ValueError, match="Unknown label type"):
+        SparseReLUClassifier().fit(table)
+    with pytest.raises(ValueError, match="weight of row 2 must not be negative, got -1"):
+        SparseReLURegressor().fit(ArrayTable(np.eye(3), np.zeros(3), np.array([1, 1, -1])))
+
+
+def test_classes_of_a_table_keep_their_kind_and_targets_their_shape(tmp_path):
+    X = np.random.default_rng(0).uniform(-1, 1, (60, 2))
+    polars.DataFrame({"a": X[:, 0], "b": X[:, 1], "y": (X[:, 0] > 0).astype(int)}).write_parquet(tmp_path / "t.parquet")
+    classifier = SparseReLUClassifier(max_parameters=3, random_state=0)
+    assert classifier.fit(ParquetTable(tmp_path / "t.parquet", ["a", "b"], "y")).classes_.dtype.kind == "i"
+    for y in (X[:, 0], X[:, :1], X):
+        model = SparseReLURegressor(max_parameters=3, random_state=0).fit(ArrayTable(X, y))
+        assert model.predict(X).shape == y.shape

@@ -5,25 +5,30 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from reluctant.estimators.checks import as_seed, check_decider, check_steering, checked_inputs
-from reluctant.estimators.cross_validated import Effort, ValidatedPath, fit_cross_validated
+from reluctant.estimators.checks import as_columns, as_seed, check_decider, check_steering, checked_inputs
+from reluctant.estimators.cross_validated import Effort, ValidatedPath, fit_cross_validated, fit_in_blocks
 from reluctant.estimators.importance import importances, inputs_used
 from reluctant.network import ReLUNetwork
 from reluctant.objective import check_p
 from reluctant.regression.losses import Loss, Squared
-from reluctant.regression.selection import Config, check_selection
-from reluctant.regression.standardise import Standardisation
+from reluctant.regression.selection import Config, Selection, check_selection
+from reluctant.regression.standardise import Moments
+from reluctant.regression.streaming import Encode, moments_of, rows_at, sample_of
+from reluctant.regression.tables import ArrayTable, ClippedTable, Table
 from reluctant.solution import Certificate
-from reluctant.validation import check_integer, check_number
+from reluctant.validation import check_bool, check_integer, check_number
 
 Array = NDArray[np.float64]
 
 CLIP = 8.0
 """Inputs farther than this many standard deviations from their mean are moved there."""
+MANY_ROWS = 10_000
+"""More rows than that are not cross-validated whole: their path is traced on a sample, and they are read in blocks."""
 DEFAULT_P = 0.5
 VALIDATED = "size and ridge were chosen by their loss on held-out rows, the network by deletions that cost least"
 SCREENED = "the {} of {} inputs that alone explain most were kept, "
@@ -58,8 +63,8 @@ class SparseReLU(BaseEstimator):
                 check_number(params[name], name)
         if self.p is not None:
             check_p(self.p, zero=False)
-        if not isinstance(self.affine, (bool, np.bool_)):
-            raise ValueError(f"affine must be True or False, got {self.affine!r}")
+        for name in ("affine", "warm_start", "verbose"):
+            check_bool(params[name], name)
         return decider
 
     def _learn(self, X: Array, targets: Array, weights: Array, loss: Loss, decider: str | None) -> None:
@@ -67,19 +72,33 @@ class SparseReLU(BaseEstimator):
         kept = weights > 0.0
         if not kept.all():
             X, targets, weights = X[kept], targets[kept], weights[kept]
-        if self.max_parameters is not None and self.max_parameters < targets.shape[1]:
-            raise ValueError(
-                f"max_parameters = {self.max_parameters} is less than the {targets.shape[1]} constants that as many "
-                "outputs have; give at least that"
-            )
-        start = self._previous_network(X.shape[1], targets.shape[1])
-        bounds = np.array([[-np.inf], [np.inf]]) * np.ones(X.shape[1])
+        start = self._checked_start(X.shape[1], targets.shape[1])
         if decider in ("alpha", "tolerance"):
-            fitted = self._solve(X, targets, weights, loss, start)
+            everywhere = np.array([[-np.inf], [np.inf]]) * np.ones(X.shape[1])
+            self._set_learned(self._solve(X, targets, weights, loss, start), everywhere, X, weights)
+        elif len(X) > MANY_ROWS:
+            self._learn_table(ArrayTable(X, targets, weights), as_columns, loss)
         else:
-            bounds = _bounds(X, weights)
+            bounds = _bounds(Moments.of(X, weights))
             X = np.clip(X, *bounds)
-            fitted = self._cross_validate(X, targets, weights, loss, start)
+            path = fit_cross_validated(X, targets, weights, *self._choice(loss), self._effort(), start)
+            self._set_learned(self._chosen(path, X.shape[1]), bounds, X, weights)
+
+    def _learn_table(self, table: Table, encode: Encode, loss: Loss) -> None:
+        """Fit a network to the rows of a table, a block at a time where they are many."""
+        n_rows, moments = moments_of(table)
+        if n_rows <= MANY_ROWS:
+            self._learn(*rows_at(np.arange(n_rows), table, encode), loss, None)
+            return
+        bounds, effort = _bounds(moments), self._effort()
+        clipped = ClippedTable(table, bounds)
+        X, targets, weights = sample_of(clipped, encode, np.random.default_rng(effort.seed))
+        self._checked_start(X.shape[1], targets.shape[1])
+        path = fit_in_blocks(clipped, encode, *self._choice(loss), effort)
+        self._set_learned(self._chosen(path, X.shape[1]), bounds, X, weights)
+
+    def _set_learned(self, fitted: Fitted, bounds: Array, X: Array, weights: Array) -> None:
+        """Set what was learned; importances are those on the rows given, which lie within the bounds."""
         self.input_bounds_ = bounds
         self.network_ = fitted.network
         self.solver_used_ = fitted.solver
@@ -91,23 +110,19 @@ class SparseReLU(BaseEstimator):
         self.features_used_ = getattr(self, "feature_names_in_", np.arange(X.shape[1]))[used]
         self.feature_importances_ = importances(fitted.network, X, weights)
 
-    def _cross_validate(
-        self, X: Array, targets: Array, weights: Array, loss: Loss, start: ReLUNetwork | None
-    ) -> Fitted:
-        """Size and ridge by cross-validation; under a cap, the size of least validation loss."""
+    def _choice(self, loss: Loss) -> tuple[Config, Selection, int | None]:
+        """What cross-validation chooses among, and its rule; under a cap the size of least validation loss."""
         capped = self.max_parameters is not None or self.max_neurons is not None
-        path = fit_cross_validated(
-            X,
-            targets,
-            weights,
-            Config(loss, bool(self.affine), max_neurons=self.max_neurons, screen=self.screen),
-            "min" if capped else self.selection,
-            self.max_parameters,
-            Effort(as_seed(self.random_state), self.n_jobs, self.time_limit, bool(self.verbose)),
-            start,
-        )
-        screened = self.screen is not None and X.shape[1] > self.screen
-        reason = SCREENED.format(self.screen, X.shape[1]) + VALIDATED if screened else VALIDATED
+        config = Config(loss, bool(self.affine), max_neurons=self.max_neurons, screen=self.screen)
+        return config, "min" if capped else self.selection, self.max_parameters
+
+    def _effort(self) -> Effort:
+        return Effort(as_seed(self.random_state), self.n_jobs, self.time_limit, bool(self.verbose))
+
+    def _chosen(self, path: ValidatedPath, n_inputs: int) -> Fitted:
+        """The network of the chosen size."""
+        screened = self.screen is not None and n_inputs > self.screen
+        reason = SCREENED.format(self.screen, n_inputs) + VALIDATED if screened else VALIDATED
         certificate = Certificate("parameters", 0.0, "none", reason)
         return Fitted(path.networks[path.chosen], "Gauss-Newton path", certificate, path)
 
@@ -125,7 +140,7 @@ class SparseReLU(BaseEstimator):
                 y,
                 tolerance=self.tolerance,
                 affine=bool(self.affine),
-                n_jobs=1 if self.n_jobs is None else self.n_jobs,
+                n_jobs=effective_n_jobs(self.n_jobs),
                 verbose=bool(self.verbose),
                 **steering,
             )
@@ -143,8 +158,13 @@ class SparseReLU(BaseEstimator):
         exact = on_line and isinstance(loss, Squared) and self.affine
         return Fitted(solution.network, "line" if exact else "Gauss-Newton", solution.certificate)
 
-    def _previous_network(self, n_inputs: int, n_outputs: int) -> ReLUNetwork | None:
-        """The network to begin with where a warm start is wanted and there is one."""
+    def _checked_start(self, n_inputs: int, n_outputs: int) -> ReLUNetwork | None:
+        """The network to begin with where a warm start is wanted and there is one; it, and a cap, must fit the data."""
+        if self.max_parameters is not None and self.max_parameters < n_outputs:
+            raise ValueError(
+                f"max_parameters = {self.max_parameters} is less than the {n_outputs} constants that as many outputs "
+                "have; give at least that"
+            )
         previous: ReLUNetwork | None = getattr(self, "network_", None)
         if not self.warm_start or previous is None:
             return None
@@ -162,7 +182,6 @@ class SparseReLU(BaseEstimator):
         return self.network_(np.clip(inputs, *self.input_bounds_)).reshape(len(inputs), -1)
 
 
-def _bounds(X: Array, weights: Array) -> Array:
+def _bounds(moments: Moments) -> Array:
     """Mean − 8 and mean + 8 deviations of every column, (2, d); infinite for constant columns."""
-    units = Standardisation.of(X, np.zeros((len(X), 1)), weights, scale_targets=False)
-    return units.x_mean + np.array([[-CLIP], [CLIP]]) * units.x_scale
+    return moments.mean + np.array([[-CLIP], [CLIP]]) * moments.input_scale()

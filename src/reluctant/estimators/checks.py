@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
 
+from reluctant.regression.tables import ParquetTable, Table
 from reluctant.validation import as_floats, check_finite, check_integer, check_number
 
 Array = NDArray[np.float64]
@@ -69,7 +70,45 @@ def checked_inputs(estimator: BaseEstimator, X: Any, y: Any = "no_validation", *
     return floats
 
 
-def checked_targets(X: Array, y: ArrayLike) -> Array:
+def checked_table(estimator: BaseEstimator, table: Table, y: Any, sample_weight: Any, decider: str | None) -> Table:
+    """Return the table if rows may be read from it alone; the estimator remembers its inputs and their names."""
+    for name, column in (("y", y), ("sample_weight", sample_weight)):
+        if column is not None:
+            raise ValueError(f"a table has its own targets and weights; put {name} into it, or give X as an array")
+    if decider in ("alpha", "tolerance"):
+        raise ValueError(f"{decider} needs all rows at once; give X and y as arrays, or leave {decider} out")
+    estimator.n_features_in_ = table.n_inputs
+    if isinstance(table, ParquetTable):
+        estimator.feature_names_in_ = np.array(table.x, dtype=object)
+    elif hasattr(estimator, "feature_names_in_"):
+        del estimator.feature_names_in_
+    return table
+
+
+def as_columns(targets: ArrayLike) -> Array:
+    """Targets (N, m) as finite floats."""
+    return as_floats(targets, "y").reshape(len(targets), -1)  # type: ignore[arg-type]
+
+
+def classes_of(table: Table) -> NDArray:
+    """The labels of rows of positive weight, sorted, from one pass over a table."""
+    found = [np.unique(_labels(block.y)[block.weights > 0.0]) for block in table.blocks()]
+    return np.unique(np.concatenate(found))
+
+
+def _labels(y: NDArray) -> NDArray:
+    labels = column_or_1d(y)
+    check_classification_targets(labels)
+    return labels
+
+
+def class_shares(labels: ArrayLike, classes: NDArray) -> Array:
+    """Rows of the identity for labels, of which two classes have the last column alone."""
+    shares = np.equal(np.asarray(labels).reshape(-1, 1), classes).astype(np.float64)
+    return shares[:, 1:] if classes.size == 2 else shares
+
+
+def checked_targets(X: Array, y: Any) -> Array:
     """Return y as finite floats, (N,) or (N, m)."""
     targets = as_floats(y, "y")
     if targets.ndim == 0:
@@ -78,7 +117,7 @@ def checked_targets(X: Array, y: ArrayLike) -> Array:
     return targets
 
 
-def checked_labels(X: Array, y: ArrayLike) -> NDArray:
+def checked_labels(X: Array, y: Any) -> NDArray:
     """Return y as class labels (N,)."""
     labels = column_or_1d(y, warn=True)
     if labels.dtype.kind == "f":

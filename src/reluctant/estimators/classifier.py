@@ -35,9 +35,9 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
     max_neurons : int, optional
         Most neurons, likewise.
     selection : {"one_se", "min"}, default "one_se"
-        With the automatic size: ``"one_se"`` takes the smallest size whose validation loss, with some ridge, exceeds the
-        least by no more than the standard error of the difference, taken row by row (up to 300 rows the size of least
-        loss); ``"min"`` takes the size of least loss.
+        With the automatic size: ``"one_se"`` takes the smallest size whose validation loss, with some ridge, exceeds
+        the least by no more than the standard error of the difference, taken row by row (up to 300 rows the size of
+        least loss); ``"min"`` takes the size of least loss.
     screen : int, optional
         Of more inputs than that, 200 by default, only those whose own piecewise-linear functions explain most of the
         targets enter a path, and what acts only together with others may be missed; None keeps all.
@@ -51,7 +51,7 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         Seconds after which the cross-validation begins no further fold, and searches return the best so far.
     warm_start : bool, default False
         Begin also with the network of the previous fit; it is kept only where it is better. Of no effect with the
-        automatic size and caps on more than 10,000 rows.
+        automatic size and caps on more than 10,000 rows, which are read in blocks.
     verbose : bool, default False
         Print what the cross-validation finds.
 

@@ -15,8 +15,8 @@ from reluctant.regression.model import Model, Rows
 from reluctant.regression.selection import Choice, Config, Selection, choose, units_of
 from reluctant.regression.size_path import in_standard_units, penalty_for, stages_of
 from reluctant.regression.standardise import Standardisation
-from reluctant.regression.streaming import Streamed, fit_streamed
-from reluctant.regression.tables import ArrayTable
+from reluctant.regression.streaming import Encode, Streamed, fit_streamed
+from reluctant.regression.tables import Table
 
 Array = NDArray[np.float64]
 
@@ -24,8 +24,6 @@ STARTS = 3
 """Paths on all rows, from as many random starts; for every size the best of them stays."""
 MOST_PARAMETERS = 2000
 """Sizes beyond this are not considered."""
-MANY_ROWS = 10_000
-"""More rows than that are not cross-validated whole: their path is traced on a sample."""
 
 
 @dataclass(frozen=True)
@@ -100,14 +98,9 @@ def fit_cross_validated(
 ) -> ValidatedPath:
     """Choose size and ridge by cross-validation, then fit paths to all rows.
 
-    After the time limit no fold is begun, and one path is fitted instead of `STARTS`. More than `MANY_ROWS` rows are
-    handled by `fit_streamed`, which knows no start.
+    After the time limit no fold is begun, and one path is fitted instead of `STARTS`.
     """
     largest = MOST_PARAMETERS if most_parameters is None else most_parameters
-    if len(X) > MANY_ROWS:
-        table = ArrayTable(X, targets, weights)
-        streamed = fit_streamed(table, _as_is, config, selection=selection, largest=largest, **effort._asdict())
-        return _compared_path(streamed)
     deadline = np.inf if effort.time_limit is None else time.monotonic() + effort.time_limit
     choice = choose(X, targets, weights, config, selection=selection, largest=largest, **effort._asdict())
     units = units_of(X, targets, weights, config)
@@ -121,8 +114,12 @@ def fit_cross_validated(
     return _validated_path(_fits(rows, config, choice.ridge, starts, effort.n_jobs), choice, units, rows.total_weight)
 
 
-def _as_is(targets: Array) -> Array:
-    return targets
+def fit_in_blocks(
+    table: Table, encode: Encode, config: Config, selection: Selection, most_parameters: int | None, effort: Effort
+) -> ValidatedPath:
+    """Choose size and ridge by a comparison on all rows of a table of which there are more than a sample holds."""
+    largest = MOST_PARAMETERS if most_parameters is None else most_parameters
+    return _compared_path(fit_streamed(table, encode, config, selection=selection, largest=largest, **effort._asdict()))
 
 
 def _fits(

@@ -14,7 +14,7 @@ from reluctant.regression.gauss_newton import Problem, minimise, summed_loss
 from reluctant.regression.model import Block, Model, Rows
 from reluctant.regression.selection import Choice, Config, Selection, choose, standard_path
 from reluctant.regression.size_path import in_standard_units, penalty_for
-from reluctant.regression.standardise import Standardisation
+from reluctant.regression.standardise import Moments, Standardisation
 from reluctant.regression.tables import Table
 
 Array = NDArray[np.float64]
@@ -181,6 +181,29 @@ def counted(table: Table) -> tuple[int, float]:
     return n_rows, total
 
 
+def moments_of(table: Table) -> tuple[int, Moments]:
+    """Number of rows of positive weight, and the moments of their inputs.
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative, or fewer than two are positive.
+    """
+    n_rows, start, moments = 0, 0, None
+    for X, _, weights in table.blocks():
+        if np.any(weights < 0.0):
+            row = int(np.argmax(weights < 0.0))
+            raise ValueError(f"the weight of row {start + row} must not be negative, got {weights[row]:g}")
+        kept = weights > 0.0
+        n_rows, start = n_rows + int(np.count_nonzero(kept)), start + len(X)
+        if kept.any():
+            here = Moments.of(X[kept], weights[kept])
+            moments = here if moments is None else moments.joined(here)
+    if moments is None or n_rows < 2:
+        raise ValueError(f"the table has {n_rows} rows of positive weight; give at least two")
+    return n_rows, moments
+
+
 def sample_of(table: Table, encode: Encode, rng: np.random.Generator) -> tuple[Array, Array, Array]:
     """X (n, d), targets (n, m) and weights (n,) of `SAMPLE` random rows of positive weight, or of all of them.
 
@@ -194,11 +217,11 @@ def sample_of(table: Table, encode: Encode, rng: np.random.Generator) -> tuple[A
         Source of randomness.
     """
     n_rows, _ = counted(table)
-    return _rows_at(np.sort(rng.choice(n_rows, min(SAMPLE, n_rows), replace=False)), table, encode)
+    return rows_at(np.sort(rng.choice(n_rows, min(SAMPLE, n_rows), replace=False)), table, encode)
 
 
-def _rows_at(chosen: NDArray, table: Table, encode: Encode) -> tuple[Array, Array, Array]:
-    """Rows of rising numbers, counted among those of positive weight."""
+def rows_at(chosen: NDArray, table: Table, encode: Encode) -> tuple[Array, Array, Array]:
+    """X, targets and weights of the rows of rising numbers, counted among those of positive weight."""
     parts, start = [], 0
     for X, y, weights in table.blocks():
         kept = np.flatnonzero(weights > 0.0)

@@ -163,7 +163,7 @@ class ParquetTable:
             X = np.column_stack([_numbers(frame[name], start) for name in self.x])
             y = frame[self.y]
             weights = np.ones(len(X)) if self.weight is None else _numbers(frame[self.weight], start)
-            yield RawBlock(X, _numbers(y, start) if y.dtype.is_numeric() else _values(y, start), weights)
+            yield RawBlock(X, _numbers(y, start) if y.dtype.is_float() else _values(y, start), weights)
 
 
 @dataclass(frozen=True)
@@ -193,16 +193,15 @@ def _numbers(column, start: int) -> Array:  # type: ignore[no-untyped-def]
     """A column of a block as floats; the row in messages is that of the file."""
     name = f"column {column.name!r}"
     values = _values(column, start)
-    return _finite(values if column.dtype.is_numeric() else as_floats(values, name), name, start)
+    return _finite(values.astype(np.float64) if column.dtype.is_numeric() else as_floats(values, name), name, start)
 
 
 def _values(column, start: int) -> NDArray:  # type: ignore[no-untyped-def]
-    """A column of a block without missing values, numbers as floats."""
+    """A column of a block, in which nothing may be missing, as it is stored."""
     if column.null_count():
         row = int(np.argmax(column.is_null().to_numpy()))
         raise ValueError(f"column {column.name!r} has a missing value at row {start + row}; remove or replace it")
-    values = column.to_numpy()
-    return values.astype(np.float64) if column.dtype.is_numeric() else values
+    return column.to_numpy()
 
 
 def _finite(a: NDArray, name: str, start: int) -> NDArray:
