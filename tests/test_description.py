@@ -59,6 +59,12 @@ def test_names_and_units_stand_where_they_belong():
     )
 
 
+def test_a_knot_at_zero_has_no_sign():
+    network = ReLUNetwork([[1.0, 0.0], [-1.0, 0.0], [1.0, -1.0]], [0.0, 0.0, 0.0], [1.0, 1.0, 1.0])
+    assert "-0" not in network.describe()
+    assert "Above x0 = 0, f rises" in network.describe()
+
+
 def test_constant_neurons_are_part_of_the_intercept_on_the_line():
     assert ReLUNetwork([[0.0]], [2.0], [3.0]).describe() == "f = 6"
 

@@ -22,7 +22,7 @@ def describe(
     digits: int,
 ) -> str:
     """Write `ReLUNetwork.describe`: the affine part, then one sentence a neuron, in the order of its arrays."""
-    names = _labels(names, network.n_inputs, "names", "x" if network.n_inputs == 1 else "x{}")
+    names = input_labels(names, network.n_inputs)
     outputs = _labels(outputs, network.n_outputs, "outputs", "f" if network.n_outputs == 1 else "f{}")
     words = _Words(names, outputs, dict(units or {}), digits)
     unknown = sorted(set(words.units) - {*names, *outputs})
@@ -38,6 +38,11 @@ def describe(
         words.neuron(network.input_weights[k], float(network.biases[k]), network.output_weights[k]) for k in order
     ]
     return "\n".join([*lines, *(f"{i}. {sentence}" for i, sentence in enumerate(sentences, 1))])
+
+
+def input_labels(names: Sequence[str] | None, n_inputs: int) -> list[str]:
+    """The names of the inputs; by default x, or x0, x1, … where there are several."""
+    return _labels(names, n_inputs, "names", "x" if n_inputs == 1 else "x{}")
 
 
 def _labels(given: Sequence[str] | None, count: int, argument: str, pattern: str) -> list[str]:
@@ -107,7 +112,7 @@ class _Words:
         return f"- {terms[1:]}" if terms.startswith("-") else f"+ {terms}"
 
     def _number(self, value: float) -> str:
-        return f"{value:.{self.digits}g}"
+        return f"{value + 0.0:.{self.digits}g}"  # a zero has no sign
 
     def _unit(self, name: str) -> str:
         return f" {self.units[name]}" if name in self.units else ""

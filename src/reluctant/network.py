@@ -117,6 +117,12 @@ class ReLUNetwork:
         return int(incoming + outgoing - self.n_neurons)
 
     @property
+    def inputs_used(self) -> NDArray[np.intp]:
+        """Indices of the inputs with a nonzero weight into an active neuron, or a nonzero slope."""
+        hinges = np.any(self.input_weights[self.active] != 0.0, axis=0)
+        return np.flatnonzero(hinges | np.any(self.slope != 0.0, axis=1))
+
+    @property
     def n_affine(self) -> int:
         """Number of nonzero entries of the affine part."""
         return int(np.count_nonzero(self.slope) + np.count_nonzero(self.intercept))
@@ -327,6 +333,14 @@ class ReLUNetwork:
             f"<ReLUNetwork {self.n_inputs} -> {self.n_neurons} -> {self.n_outputs}, "
             f"{self.n_parameters} hinge and {self.n_affine} affine parameters>"
         )
+
+
+def check_start(start: object, n_inputs: int, n_outputs: int) -> None:
+    """Raise a ValueError unless `start` is None or a network of the shape of the data."""
+    if start is None:
+        return
+    if not isinstance(start, ReLUNetwork) or (start.n_inputs, start.n_outputs) != (n_inputs, n_outputs):
+        raise ValueError(f"start must be a ReLUNetwork of {n_inputs} inputs and {n_outputs} outputs, got {start!r}")
 
 
 def _frozen(value: ArrayLike, name: str, ndim: int) -> Array:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reluctant.network import ReLUNetwork
+from reluctant.network import ReLUNetwork, check_start
 from reluctant.objective import check_p
 from reluctant.solution import Solution
 from reluctant.validation import (
@@ -307,13 +307,13 @@ def regress(
     alpha = check_number(alpha, "alpha")
     X, y = check_table(X, y)
     affine = check_bool(affine, "affine")
-    options = _options("parameters", None, start, time_limit, random_state, 1, False, X, y)
     from reluctant.regression.losses import Squared, as_loss
     from reluctant.regression.problem import KEPT, better_of, regress_space, solution_of, without_affine_part
     from reluctant.regression.size_path import as_targets
 
     loss = as_loss(loss)
     targets, weights = as_targets(y, loss), check_weights(sample_weight, len(X))
+    options = _options("parameters", None, start, time_limit, random_state, 1, False, X, targets)
     first = options["start"] if affine or start is None else without_affine_part(options["start"])
     if X.shape[1] == 1 and y.ndim == 1 and isinstance(loss, Squared) and affine:
         from reluctant.univariate.regression import regress_line
@@ -409,10 +409,7 @@ def _options(
         time_limit = check_number(time_limit, "time_limit", strict=True)
     if check_integer(n_jobs, "n_jobs", low=-1) == 0:
         raise ValueError("n_jobs must be a positive number of processes, or -1 for one a core, got 0")
-    if start is not None:
-        shape = (X.shape[1], 1 if y.ndim == 1 else y.shape[1])
-        if not isinstance(start, ReLUNetwork) or (start.n_inputs, start.n_outputs) != shape:
-            raise ValueError(f"start must be a ReLUNetwork of {shape[0]} inputs and {shape[1]} outputs, got {start!r}")
+    check_start(start, X.shape[1], 1 if y.ndim == 1 else y.shape[1])
     return {
         "minimize": minimize,
         "target": target,

@@ -305,6 +305,16 @@ def test_classes_that_no_line_divides(loss):
     assert np.isnan(solution.max_error)
 
 
+def test_a_start_of_several_classes_is_taken_with_labels_in_one_column():
+    X = np.random.default_rng(0).uniform(-1, 1, (80, 2))
+    labels = np.digitize(X[:, 0], [-0.3, 0.3])
+    start = regress(X, labels, alpha=0.01, loss="softmax", random_state=0)
+    again = regress(X, labels, alpha=0.01, loss="softmax", start=start.network, random_state=1)
+    assert again.objective <= start.objective
+    with pytest.raises(ValueError, match="start must be a ReLUNetwork of 2 inputs and 3 outputs"):
+        regress(X, labels, alpha=0.01, loss="softmax", start=ReLUNetwork([[1.0, 0.0]], [0.0], [1.0]))
+
+
 def test_several_outputs_share_neurons():
     X, y = bent()
     solution = regress(X, np.column_stack([y, -3 * y]), alpha=1e-3, random_state=0)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from reluctant import size_path
 from reluctant.regression import selection
-from reluctant.regression.losses import Logistic, Softmax, Squared
+from reluctant.regression.losses import Huber, Logistic, Softmax, Squared
 from reluctant.regression.selection import Choice, Config, _chosen, _folds, _Tally, choose, excess, size_grid
 from reluctant.regression.surgeon import ONE_BY_ONE
 
@@ -199,6 +200,19 @@ def test_validation_loss_is_in_units_of_the_deviation_of_y():
 
 
 @pytest.mark.usefixtures("quick")
+def test_the_loss_of_huber_has_one_threshold_for_all_folds():
+    rng = np.random.default_rng(0)
+    train, test = 10.0 * rng.normal(size=(40, 1)), rng.normal(size=(40, 1))
+    whole = np.vstack([train, test])
+    X, w = np.zeros((40, 1)), np.ones(40)
+    scale, loss = whole.std(axis=0), Huber(tuple(2.0 / whole.std(axis=0)))
+    losses = selection._validation_losses(X, train, w, X, test, Config(Huber(2.0)), 1e-3, np.array([1]), scale, loss, 0)
+    network = size_path(X, train, loss=Huber(2.0), ridge=1e-3, random_state=0).within(1)
+    residual = np.abs(network(X) - test[:, 0])
+    expected = np.where(residual <= 2.0, 0.5 * residual**2, 2.0 * residual - 2.0) / scale**2
+    assert_allclose(losses[0], expected, rtol=1e-9)
+
+
 def test_pure_noise_gives_almost_nothing():
     rng = np.random.default_rng(0)
     choice = choose(rng.normal(size=(200, 4)), rng.normal(size=(200, 1)), np.ones(200), Config(Squared()))

@@ -213,6 +213,15 @@ def test_a_start_is_where_the_path_begins():
     assert np.abs(path.networks[0](X) - y).max() < 1e-6
 
 
+def test_a_cap_on_neurons_holds_for_the_path_of_a_larger_start():
+    X, y = noisy()
+    start = size_path(X, y, random_state=0).networks[0]
+    assert start.n_neurons > 2
+    path = size_path(X, y, start=start, max_neurons=2, random_state=0)
+    assert max(network.n_neurons for network in path) == 2
+    assert path.sizes[-1] == 1
+
+
 def test_several_outputs_share_their_neurons():
     X, y, _ = planted(0)
     path = size_path(X, np.column_stack([y, -2 * y, X[:, 2]]), random_state=0)
@@ -265,6 +274,7 @@ def test_bad_arguments_are_refused_in_a_sentence(arguments, sentence):
         (np.full(120, np.inf), "squared", "y has an infinite value at row 0"),
         (np.full(120, 1e200), "squared", "y has 1e+200 at row 0; its square is beyond float64, rescale y"),
         (np.full(120, 2.0), "logistic", "y has 2 at row 0; this loss wants classes 0 and 1"),
+        (np.full(120, 0.3), "hinge", "y has 0.3 at row 0; the hinge loss wants classes 0 and 1"),
         (np.full(120, 0.5), "softmax", "y has 0.5 at row 0; softmax wants labels 0, 1, 2, …"),
         (np.full(120, 1e9), "softmax", "y has 1e+09 at row 0; softmax wants labels 0, 1, 2, …"),
         (np.ones((120, 2)), "softmax", "y has 2 at row 0; as the sum of the class shares, which must be 1"),

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from reluctant.estimators.checks import as_columns, as_seed, check_decider, check_steering, checked_inputs
 from reluctant.estimators.cross_validated import Effort, ValidatedPath, fit_cross_validated, fit_in_blocks
-from reluctant.estimators.importance import importances, inputs_used
+from reluctant.estimators.importance import importances
 from reluctant.network import ReLUNetwork
 from reluctant.objective import check_p
 from reluctant.regression.losses import Loss, Squared
@@ -106,8 +106,7 @@ class SparseReLU(BaseEstimator):
         self.path_ = fitted.path
         self.n_neurons_ = fitted.network.n_neurons
         self.n_parameters_ = fitted.network.size
-        used = inputs_used(fitted.network)
-        self.features_used_ = getattr(self, "feature_names_in_", np.arange(X.shape[1]))[used]
+        self.features_used_ = getattr(self, "feature_names_in_", np.arange(X.shape[1]))[fitted.network.inputs_used]
         self.feature_importances_ = importances(fitted.network, X, weights)
 
     def _choice(self, loss: Loss) -> tuple[Config, Selection, int | None]:

@@ -133,13 +133,7 @@ def _fits(
         for seed, start in starts
     )
     penalty = penalty_for(rows, config.loss, ridge, None)
-    most_neurons = np.inf if config.max_neurons is None else config.max_neurons
-    return [
-        _Fit(stage.model, stage.loss, stage.loss + penalty.value(stage.model))
-        for path in paths
-        for stage in path
-        if stage.model.n_neurons <= most_neurons
-    ]
+    return [_Fit(stage.model, stage.loss, stage.loss + penalty.value(stage.model)) for path in paths for stage in path]
 
 
 def _validated_path(fits: list[_Fit], choice: Choice, units: Standardisation, total_weight: float) -> ValidatedPath:

@@ -1,4 +1,4 @@
-"""Which inputs a network uses, and how much of its predictions hangs on each."""
+"""How much of a network's predictions hangs on each input."""
 
 from __future__ import annotations
 
@@ -10,12 +10,6 @@ from reluctant.network import ReLUNetwork
 Array = NDArray[np.float64]
 
 ROWS = 10_000
-
-
-def inputs_used(network: ReLUNetwork) -> NDArray[np.intp]:
-    """Indices of the inputs with a nonzero weight into an active neuron, or a nonzero slope."""
-    hinges = np.any(network.input_weights[network.active] != 0.0, axis=0)
-    return np.flatnonzero(hinges | np.any(network.slope != 0.0, axis=1))
 
 
 def importances(network: ReLUNetwork, X: Array, weights: Array) -> Array:
@@ -30,7 +24,7 @@ def importances(network: ReLUNetwork, X: Array, weights: Array) -> Array:
     deviation = np.sqrt(np.average((f - np.average(f, axis=0, weights=weights)) ** 2, axis=0, weights=weights))
     scale = np.where(deviation > 0.0, deviation, np.inf)
     change = np.zeros(X.shape[1])
-    for j in inputs_used(network):
+    for j in network.inputs_used:
         moved = X.copy()
         moved[:, j] = np.average(X[:, j], weights=weights)
         difference = np.abs(network(moved).reshape(f.shape) - f) / scale

@@ -1,4 +1,4 @@
-"""Penalties on the unknowns of a `Model`: value, and the weights w of the quadratic ½ Σ w_j θ_j² that majorises it."""
+"""Penalties on the unknowns of a `Model`: value, and the weights w of the quadratic ½ Σ w_j θ_j² that stands for it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 
 
 class Penalty(Protocol):
-    """A penalty whose gradient is w θ and whose curvature is at most w, for weights w ≥ 0 of the unknowns."""
+    """A penalty with gradient w θ, w ≥ 0 being weights of the unknowns, and for one output a curvature of at most w."""
 
     def value(self, model: Model) -> float:
         """The penalty."""
@@ -52,6 +52,10 @@ class PathPower:
 
     For one output |v_k| = 1 and the first factor is 1. The affine part costs `affine`, a small ridge that keeps its
     equations regular.
+
+    With one output ½ Σ w θ² with these weights, and a constant, majorises the penalty. With several it does so in the
+    u for given v, and in the v for given u, but not in both at once: there the safeguard is that `minimise` takes a
+    step only if the objective falls.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ from reluctant.solution import Certificate, Solution
 
 Array = NDArray[np.float64]
 
-LOCAL = "a local minimiser that no single deletion improves; nothing is known about the least objective"
+LOCAL = "the best of a local search; nothing is known about the least objective"
 KEPT = "the given start, on which the search did not improve; nothing is known about the least objective"
 
 

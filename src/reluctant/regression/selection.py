@@ -39,7 +39,6 @@ class Config(NamedTuple):
 
     loss: Loss
     affine: bool = True
-    p: float | None = None
     max_neurons: int | None = None
     screen: int | None = None
 
@@ -118,7 +117,8 @@ def choose(
     kept = weights > 0.0
     X, targets, weights = X[kept], targets[kept], weights[kept]
     grid = size_grid(largest, targets.shape[1])
-    scale = Standardisation.of(X, targets, weights, scale_targets=not isinstance(config.loss, CLASSIFICATION)).y_scale
+    units = Standardisation.of(X, targets, weights, scale_targets=not isinstance(config.loss, CLASSIFICATION))
+    loss = in_standard_units(config.loss, units)
     tally = _Tally(len(RIDGES), grid.size, weights)
     alive = np.arange(len(RIDGES))
     survivors = SURVIVORS if len(X) > FEW_ROWS else SURVIVORS_FEW_ROWS
@@ -138,13 +138,14 @@ def choose(
                     config,
                     RIDGES[j],
                     grid,
-                    scale,
+                    units.y_scale,
+                    loss,
                     seed,
                 )
                 for j in alive
             )
-            for j, loss in zip(alive, losses, strict=True):
-                tally.add(int(j), test, loss)
+            for j, of_ridge in zip(alive, losses, strict=True):
+                tally.add(int(j), test, of_ridge)
             if verbose:
                 best = RIDGES[int(alive[np.argmin(tally.best_means(alive))])]
                 print(f"fold {i + 1}: {alive.size} ridges, best {best:g}")
@@ -176,12 +177,12 @@ def _validation_losses(
     ridge: float,
     grid: NDArray,
     scale: Array,
+    loss: Loss,
     seed: int,
 ) -> Array:
-    """Loss (S, n) of the test rows for every size of the grid, targets divided by `scale`."""
+    """`loss` (S, n) of the test rows for every size of the grid, predictions and targets divided by `scale`."""
     units, stages = standard_path(X, targets, weights, config, ridge, seed)
     inputs = units.inputs(X_test)
-    loss = in_standard_units(config.loss, units)
     losses = np.empty((grid.size, len(X_test)))
     for i, stage in enumerate(stages):
         f = (stage.model(inputs) * units.y_scale + units.y_mean) / scale
@@ -200,7 +201,7 @@ def standard_path(
     rows = units.rows(X, targets, weights)
     rng = np.random.default_rng(seed)
     loss = in_standard_units(config.loss, units)
-    return units, stages_of(rows, loss, ridge, config.p, config.affine, rng, config.max_neurons)
+    return units, stages_of(rows, loss, ridge, None, config.affine, rng, config.max_neurons)
 
 
 def units_of(X: Array, targets: Array, weights: Array, config: Config) -> Standardisation:

@@ -102,7 +102,7 @@ def fit_streamed(
     encode : callable
         From stored targets to (n, m) arrays.
     config : Config
-        Loss, affine part, p, most neurons.
+        Loss, affine part, most neurons and inputs.
     selection : {"one_se", "min"}
         The rule, as in `choose`.
     largest : int
@@ -159,7 +159,7 @@ def fit_streamed(
     rows = StreamedRows(table, units, encode, n_outputs, total, seed)
     loss = in_standard_units(config.loss, units)
     like = Rows(np.empty((0, rows.n_inputs + 1)), np.empty((0, n_outputs)), np.full(1, total))
-    problem = Problem(rows, loss, penalty_for(like, loss, choice.ridge, config.p), config.affine)
+    problem = Problem(rows, loss, penalty_for(like, loss, choice.ridge, None), config.affine)
     fitting = [stage.model for stage in stages if stage.size <= cap]
     with threadpool_limits(limits=1, user_api="blas"):
         if size is not None:

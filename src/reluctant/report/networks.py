@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from reluctant.description import input_labels
 from reluctant.network import ReLUNetwork
 from reluctant.report.style import BAND, DATA, FUNCTION, GREY, KNOT, STYLE
 from reluctant.validation import as_floats, check_integer
@@ -102,7 +103,7 @@ def plot_neurons(network: ReLUNetwork, X: ArrayLike | None = None, names: Sequen
     ['1', '-2', '1']
     """
     _check_one_output(network)
-    labels = _names(names, network.n_inputs)
+    labels = input_labels(names, network.n_inputs)
     scale = np.ones(network.n_inputs) if X is None else _inputs(X, network).std(axis=0)
     weights = np.vstack([network.slope[:, 0] * scale, network.output_weights * network.input_weights * scale])
     rows = ["affine", *(f"neuron {k + 1}" for k in range(len(network.biases)))]
@@ -168,11 +169,11 @@ def plot_partial(
     ['a']
     """
     _check_one_output(network)
-    labels = _names(names, network.n_inputs)
+    labels = input_labels(names, network.n_inputs)
     rows = _inputs(X, network)
     rows = rows[:: max(1, -(-len(rows) // ROWS))]
-    used = network.input_weights[network.active].any(axis=0) | network.slope.any(axis=1)
-    chosen = np.flatnonzero(used) if inputs is None else np.array([check_integer(i, "inputs", low=0) for i in inputs])
+    given = None if inputs is None else np.array([check_integer(i, "inputs", low=0) for i in inputs])
+    chosen = network.inputs_used if given is None else given
     if chosen.size == 0:
         raise ValueError("the network uses no input; there is nothing to draw")
     if chosen.max() >= network.n_inputs:
@@ -234,14 +235,6 @@ def _plain_ticks(axes: Axes) -> None:
 def _check_one_output(network: ReLUNetwork) -> None:
     if network.n_outputs != 1:
         raise ValueError(f"only networks of one output are drawn; this one has {network.n_outputs}")
-
-
-def _names(names: Sequence[str] | None, n_inputs: int) -> list[str]:
-    if names is None:
-        return [f"x{j}" for j in range(n_inputs)]
-    if len(names) != n_inputs:
-        raise ValueError(f"names must hold {n_inputs} names, got {len(names)}")
-    return [str(name) for name in names]
 
 
 def _inputs(X: ArrayLike, network: ReLUNetwork) -> Array:
