@@ -5,7 +5,7 @@ import pytest
 
 from reluctant.multivariate.canonical import canonical_hinges, sparsest_orientation
 from reluctant.multivariate.exchange import exchange, sized_error, unpaid
-from reluctant.multivariate.planted import recover
+from reluctant.multivariate.planted import fewer_parameters, recover
 from reluctant.multivariate.pursuit import best_in_planes, some_pairs, with_pair_neuron
 from reluctant.multivariate.reweighted import Equations
 
@@ -148,6 +148,18 @@ def test_exchange_finds_the_missing_weight_and_deletes_the_spurious_one(affine):
     np.testing.assert_array_equal(found_signs, signs)
     np.testing.assert_array_equal(found != 0.0, U != 0.0)
     np.testing.assert_allclose(found, U, atol=1e-6)
+
+
+def test_hops_between_exact_networks_bring_a_disguised_teacher_back():
+    data, signs, U, _ = disturbed(15)
+    linear = signs[0] * U[0]
+    disguised = np.vstack([-U[0], U[1:], linear, -linear])
+    disguised_signs = np.append(signs, [1.0, -1.0])
+    assert np.abs(data.residual(disguised_signs, disguised)).max() < 1e-12
+    rng = np.random.default_rng(0)
+    found_signs, found = fewer_parameters(data, rng, (disguised_signs, disguised), lambda: False)
+    assert np.count_nonzero(found) <= np.count_nonzero(U) < np.count_nonzero(disguised)
+    assert np.abs(data.residual(found_signs, found)).max() < 1e-9
 
 
 def test_more_unknowns_than_can_be_told_apart_have_no_finite_value():

@@ -73,6 +73,16 @@ def fill_and_add(rng: np.random.Generator, data: Equations, signs: Array, U: Arr
     return add(rng, data, *fill(rng, data, signs, U))
 
 
+def split(rng: np.random.Generator, data: Equations, signs: Array, U: Array) -> Hinges:
+    """Two nearby neurons in the place of one, a large one rather than a small one."""
+    sizes = np.abs(U).sum(axis=1)
+    k = rng.choice(len(U), p=sizes / sizes.sum())
+    share = rng.uniform(0.2, 0.8)
+    noise = _FILL * np.abs(U[k]).max() * rng.standard_normal((2, U.shape[1]))
+    halves = np.array([[share], [1 - share]]) * U[k] + noise
+    return np.append(np.delete(signs, k), [signs[k]] * 2), np.vstack([np.delete(U, k, axis=0), halves])
+
+
 def turn_round(rng: np.random.Generator, data: Equations, signs: Array, U: Array) -> Hinges:
     """σ(t)_+ = σ(−t)_+ + σt for one neuron, the linear term as a pair of neurons for the others to absorb."""
     k = rng.integers(len(U))

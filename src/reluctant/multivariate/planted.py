@@ -2,8 +2,8 @@
 
 Each restart anneals ½‖r‖² + (λ/p) Σ|u|^p from random neurons down to a moderate λ, where the large neurons of the
 planted network show, and goes on without λ: kicks that drop weak neurons and fit new ones to the residual, and
-exchanges of single coordinates, judged by error and size together. An exact fit is pruned by surgeon deletions and
-brought to canonical form.
+exchanges of single coordinates, judged by error and size together. An exact fit is pruned by surgeon deletions,
+brought to canonical form and shaken again for one of fewer parameters.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from reluctant.multivariate.canonical import canonical_hinges, kinks
 from reluctant.multivariate.exchange import EXACT, exchange, sized_error
-from reluctant.multivariate.hops import KICKS, annealed_start, hop, penalty_unit, relax
+from reluctant.multivariate.hops import KICKS, annealed_start, hop, penalty_unit, relax, split
 from reluctant.multivariate.pursuit import pursue
 from reluctant.multivariate.reweighted import (
     Array,
@@ -35,6 +35,7 @@ Solve = Callable[[Array, Array], Array | None]  # (signs, U) to the U of a solut
 
 _LEVELS = (1e-2, 3e-3, 3e-2)  # λ of the start, in units of the labels per neuron; restarts go round them
 _PATIENCE = 30  # hops without gain after which a restart ends
+_PATIENCE_EXACT = 8  # the same for hops from an exact network
 _EXACT = 1e-10  # of max|y|: a residual that counts as exact
 _AGREEMENTS = 2
 
@@ -148,7 +149,21 @@ def descend(
     kicks = (pursue, pursue, pursue, shake)
     value = partial(sized_error, data)
     state = hop(rng, data, state, partial(exchange, data), value, _PATIENCE, stop, kicks=kicks, enough=EXACT)
-    return exact_network(data, *state, stop)
+    found = exact_network(data, *state, stop)
+    return None if found is None else fewer_parameters(data, rng, found, stop)
+
+
+def fewer_parameters(data: Equations, rng: np.random.Generator, found: Hinges, stop: Callable[[], bool]) -> Hinges:
+    """Hop over exact networks: two hinges with no point between them pass for one with a remainder elsewhere."""
+
+    def relax(signs: Array, U: Array) -> Hinges:
+        again = exact_network(data, *exchange(data, signs, U), stop)
+        return found if again is None else again
+
+    def count(signs: Array, U: Array) -> float:
+        return float(np.count_nonzero(U))
+
+    return hop(rng, data, found, relax, count, _PATIENCE_EXACT, stop, kicks=(pursue, split))
 
 
 def exact_network(data: Equations, signs: Array, U: Array, stop: Callable[[], bool]) -> Hinges | None:
