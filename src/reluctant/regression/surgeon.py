@@ -17,6 +17,8 @@ Array = NDArray[np.float64]
 SHARE, ONE_BY_ONE = 0.12, 24
 """Share of the unknowns deleted at a time, and the size below which they go one by one."""
 REFIT_STEPS, SMALL_REFIT_STEPS = 3, 9
+DOWNDATED = 400
+"""Up to so many unknowns the curvature is down-dated between deletions; beyond, that would take most of the time."""
 REGULAR = 1e-10
 """Relative ridge under which the surgeon inverts the curvature."""
 
@@ -106,7 +108,8 @@ def _without_cheapest(model: Model, problem: Problem, n_deleted: int) -> Model |
     """Delete unknowns one after the other by the surgeon's cost ½ θ² / C_qq for each parameter saved.
 
     C is the inverse curvature, down-dated after every deletion, and the other unknowns follow each time
-    (Hassibi and Stork, 1993). Constants go with their neuron only.
+    (Hassibi and Stork, 1993); of many unknowns at once those go that were cheapest at first. Constants go with their
+    neuron only.
     """
     unknowns = problem.unknowns(model)
     free = _is_deletable(model, unknowns)
@@ -124,9 +127,10 @@ def _without_cheapest(model: Model, problem: Problem, n_deleted: int) -> Model |
         cost = np.where(free, expected**2 / np.maximum(np.diag(C), 1e-300) / saved.counts, np.inf)
         q = int(np.argmin(cost))
         left -= int(saved.counts[q])
-        column = C[:, q] / C[q, q]
-        expected -= expected[q] * column
-        C -= np.outer(column, C[q])
+        if unknowns.size <= DOWNDATED:
+            column = C[:, q] / C[q, q]
+            expected -= expected[q] * column
+            C -= np.outer(column, C[q])
         gone = saved.delete(q)
         kept[gone] = free[gone] = False
         expected[gone] = 0.0
