@@ -1,5 +1,7 @@
 """Quadratic models and steps against dense Jacobians, differences, and solvers of convex special cases."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -8,6 +10,7 @@ from numpy.testing import assert_allclose
 from sklearn.linear_model import LogisticRegression
 
 from regression.models import on_and_off, sparse_model
+from reluctant.regression import gauss_newton
 from reluctant.regression import model as model_module
 from reluctant.regression.gauss_newton import Problem, minimise, quadratic_model, summed_loss
 from reluctant.regression.losses import SMOOTHING, Absolute, Hinge, Huber, Logistic, Softmax, Squared
@@ -54,9 +57,10 @@ def dense_jacobian(model, unknowns, inputs):
     return J
 
 
+@pytest.mark.parametrize("small", [0, 10**9])
 @settings(deadline=None, max_examples=60)
-@given(cases, st.booleans())
-def test_quadratic_model_equals_the_dense_jacobian(case, affine):
+@given(case=cases, affine=st.booleans())
+def test_quadratic_model_equals_the_dense_jacobian(small, case, affine):
     loss, K, d, m, seed = case
     problem = problem_of(loss, d, m, seed, affine=affine)
     model = sparse_model(K, d, m, seed)
@@ -70,7 +74,8 @@ def test_quadratic_model_equals_the_dense_jacobian(case, affine):
     w = problem.penalty.weights(model, unknowns)
     hessian = np.einsum("n,ncp,nce,neq->pq", rows.weights, J, W, J) + np.diag(w)
     gradient = np.einsum("n,ncp,nc->p", rows.weights, J, slopes.gradient) + w * unknowns.gather(model)
-    got = quadratic_model(model, unknowns, problem)
+    with mock.patch.object(gauss_newton, "SMALL", small):
+        got = quadratic_model(model, unknowns, problem)
     assert_allclose(got.hessian, hessian, atol=1e-10, rtol=1e-9)
     assert_allclose(got.gradient, gradient, atol=1e-10, rtol=1e-9)
     on, off = on_and_off(model, rows.inputs)

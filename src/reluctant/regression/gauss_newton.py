@@ -16,6 +16,8 @@ from reluctant.regression.penalties import Penalty
 Array = NDArray[np.float64]
 
 FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING = 1e-2, 1e-9, 1e6
+SMALL = 100_000
+"""Up to so many entries the Jacobian of several outputs is written out: faster than its many small blocks."""
 FLAT = 1e-3
 """Share of the mean curvature that damping adds for unknowns without any."""
 
@@ -81,7 +83,6 @@ def quadratic_model(model: Model, unknowns: Unknowns, problem: Problem) -> Quadr
     P, K = unknowns.size, model.n_neurons
     hessian, gradient = np.zeros((P, P)), np.zeros(P)
     ever_on, ever_off = np.zeros(K, dtype=bool), np.zeros(K, dtype=bool)
-    gram = _gram_of_one_output if model.n_outputs == 1 else _gram_of_many_outputs
     for block in problem.data.blocks():
         Z = block.inputs @ model.U.T
         on = Z > 0.0
@@ -90,7 +91,7 @@ def quadratic_model(model: Model, unknowns: Unknowns, problem: Problem) -> Quadr
         hidden = np.where(on, Z, 0.0)
         f = hidden @ model.V + block.inputs @ model.A
         slopes = problem.loss.derivatives(f, block.targets)
-        h, g = gram(model, unknowns, block, on, hidden, slopes)
+        h, g = _gram(model, unknowns, block, on, hidden, slopes)
         hessian += h
         gradient += g
     w = problem.penalty.weights(model, unknowns)
@@ -161,6 +162,17 @@ def _solve(hessian: Array, damping: Array, right: Array) -> Array | None:
     return None if failed else solution
 
 
+def _gram(
+    model: Model, unknowns: Unknowns, block: Block, on: NDArray[np.bool_], hidden: Array, slopes: Derivatives
+) -> tuple[Array, Array]:
+    """Jᵀ W J and Jᵀ l' of a block."""
+    if model.n_outputs == 1:
+        return _gram_of_one_output(model, unknowns, block, on, hidden, slopes)
+    small = slopes.gradient.size * unknowns.size <= SMALL
+    gram = _gram_of_few_rows if small else _gram_of_many_outputs
+    return gram(model, unknowns, block, on, hidden, slopes)
+
+
 def _gram_of_one_output(
     model: Model, unknowns: Unknowns, block: Block, on: NDArray[np.bool_], hidden: Array, slopes: Derivatives
 ) -> tuple[Array, Array]:
@@ -169,6 +181,23 @@ def _gram_of_one_output(
     gradient = J.T @ (block.weights * slopes.gradient[:, 0])
     J *= np.sqrt(block.weights * slopes.diagonal[:, 0])[:, None]
     return J.T @ J, gradient
+
+
+def _gram_of_few_rows(
+    model: Model, unknowns: Unknowns, block: Block, on: NDArray[np.bool_], hidden: Array, slopes: Derivatives
+) -> tuple[Array, Array]:
+    """Jᵀ W J and Jᵀ l' with the Jacobians J_c (N, P) of all outputs c written out.
+
+    With W_i = diag(D_i) − q_i q_iᵀ and Q = Σ_c q_c J_c the first is Σ_c J_cᵀ D_c J_c − QᵀQ.
+    """
+    J = unknowns.jacobians(model, block.inputs, on, hidden)
+    weights = block.weights[:, None]
+    gradient = np.einsum("cnp,nc->p", J, weights * slopes.gradient)
+    Q = None if slopes.root is None else np.einsum("cnp,nc->np", J, np.sqrt(weights) * slopes.root)
+    J *= np.sqrt(weights * slopes.diagonal).T[:, :, None]
+    rows = J.reshape(slopes.gradient.size, unknowns.size)
+    hessian = rows.T @ rows
+    return (hessian if Q is None else hessian - Q.T @ Q), gradient
 
 
 def _gram_of_many_outputs(

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, log_softmax, logsumexp, softmax
+from scipy.special import expit
 
 Array = NDArray[np.float64]
 
@@ -136,11 +136,11 @@ class Softmax:
 
     def values(self, f: Array, target: Array, smoothing: float = 0.0) -> Array:
         """Loss of each row."""
-        return np.sum(target, axis=1) * logsumexp(f, axis=1) - np.sum(target * f, axis=1)
+        return np.sum(target, axis=1) * _log_sum_exp(f) - np.sum(target * f, axis=1)
 
     def derivatives(self, f: Array, target: Array, smoothing: float = SMOOTHING) -> Derivatives:
         """π − y and diag(π) − π πᵀ."""
-        probability = softmax(f, axis=1)
+        probability = np.exp(f - _log_sum_exp(f)[:, None])
         return Derivatives(probability - target, probability + LEAST_CURVATURE, probability)
 
 
@@ -159,6 +159,12 @@ class Hinge:
         t = 1.0 - sign * f
         length = np.hypot(t, smoothing)
         return Derivatives(-0.5 * sign * (1.0 + t / length), 0.5 / length)
+
+
+def _log_sum_exp(f: Array) -> Array:
+    """The logarithm of Σ_c e^{f_c} for each row; scipy's takes ten times as long for the few rows of many calls."""
+    largest = f.max(axis=1)
+    return largest + np.log(np.exp(f - largest[:, None]).sum(axis=1))
 
 
 def _smooth_abs(r: Array, smoothing: float) -> Array:
@@ -194,4 +200,4 @@ def class_probabilities(f: Array) -> Array:
     """Probabilities (N, C) of all classes, from log-odds (N, 1) or scores (N, C)."""
     if f.shape[1] == 1:
         return np.hstack([expit(-f), expit(f)])
-    return np.exp(log_softmax(f, axis=1))
+    return np.exp(f - _log_sum_exp(f)[:, None])

@@ -230,3 +230,12 @@ class Unknowns:
         """Derivatives of the one output of a model by its unknowns, (N, P)."""
         slopes = on * model.V[:, 0]
         return np.hstack([inputs[:, self.coordinate] * slopes[:, self.neuron], inputs[:, self.affine]])
+
+    def jacobians(self, model: Model, inputs: Array, on: NDArray[np.bool_], hidden: Array) -> Array:
+        """Derivatives of all outputs of a model by its unknowns, (m, N, P)."""
+        moved = inputs[:, self.coordinate] * on[:, self.neuron]
+        linear = np.hstack([hidden[:, self.out_neuron], inputs[:, self.affine]])
+        output = np.concatenate([self.output, self.affine_output])
+        by_weights = model.V[self.neuron].T[:, None, :] * moved
+        by_linear = np.where(np.arange(model.n_outputs)[:, None, None] == output, linear, 0.0)
+        return np.concatenate([by_weights, by_linear], axis=2)
