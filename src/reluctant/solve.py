@@ -242,6 +242,7 @@ def regress(
     sample_weight: ArrayLike | None = None,
     time_limit: float | None = None,
     random_state: int | np.random.Generator | None = None,
+    verbose: bool = False,
 ) -> Solution:
     """Minimise mean loss + α · ℓp path norm: the trade of error against sparsity for noisy data.
 
@@ -276,6 +277,8 @@ def regress(
         Seconds after which no further hinges are tried.
     random_state : int, Generator or None
         Source of all randomness.
+    verbose : bool
+        Print neurons and objective, in units of the deviation of y, before every round of new hinges to standard error.
 
     Returns
     -------
@@ -313,7 +316,7 @@ def regress(
 
     loss = as_loss(loss)
     targets, weights = as_targets(y, loss), check_weights(sample_weight, len(X))
-    options = _options("parameters", None, start, time_limit, random_state, 1, False, X, targets)
+    options = _options("parameters", None, start, time_limit, random_state, 1, verbose, X, targets)
     first = options["start"] if affine or start is None else without_affine_part(options["start"])
     if X.shape[1] == 1 and y.ndim == 1 and isinstance(loss, Squared) and affine:
         from reluctant.univariate.regression import regress_line
@@ -321,7 +324,8 @@ def regress(
         found = regress_line(X[:, 0], y, alpha, p, weights)
     else:
         rng = np.random.default_rng(options["random_state"])
-        found = regress_space(X, targets, weights, loss, alpha, p, affine, first, rng, options["time_limit"])
+        effort = options["time_limit"], options["verbose"]
+        found = regress_space(X, targets, weights, loss, alpha, p, affine, first, rng, *effort)
     return found if first is None else better_of(found, solution_of(first, X, targets, weights, loss, alpha, p, KEPT))
 
 

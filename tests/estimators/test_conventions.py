@@ -107,9 +107,9 @@ def test_generators_of_both_kinds_are_sources_of_randomness(hinge_table):
 
 def test_a_time_limit_ends_the_cross_validation_and_leaves_a_model(hinge_table, capsys):
     SparseReLURegressor(random_state=0, verbose=True).fit(*hinge_table)
-    all_folds = capsys.readouterr().out.count("fold")
+    all_folds = capsys.readouterr().err.count("fold")
     model = SparseReLURegressor(random_state=0, time_limit=1e-9, verbose=True).fit(*hinge_table)
-    assert capsys.readouterr().out.count("fold") == 1 < all_folds
+    assert capsys.readouterr().err.count("fold") == 1 < all_folds
     assert model.score(*hinge_table) > 0.9
 
 

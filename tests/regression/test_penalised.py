@@ -225,6 +225,17 @@ def test_hinges_are_scored_on_a_sample_of_many_rows():
     assert peak < 8 * len(rows) * starts.CANDIDATES / 2  # the hinges of all rows, one array of them
 
 
+def test_verbose_reports_every_round_and_changes_nothing(capsys):
+    X, y = bent()
+    quiet = regress(X, y, alpha=0.01, random_state=0)
+    assert capsys.readouterr() == ("", "")
+    loud = regress(X, y, alpha=0.01, random_state=0, verbose=True)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("round 0: ")
+    assert bits(loud.network) == bits(quiet.network)
+
+
 def test_same_seed_same_network():
     X, y = bent()
     first, again = (regress(X, y, alpha=0.003, random_state=5).network for _ in range(2))

@@ -152,6 +152,7 @@ class SparseReLU(BaseEstimator):
             loss=loss,
             affine=bool(self.affine),
             sample_weight=weights,
+            verbose=bool(self.verbose),
             **steering,
         )
         exact = on_line and isinstance(loss, Squared) and self.affine

@@ -53,7 +53,7 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         Begin also with the network of the previous fit; it is kept only where it is better. Of no effect with the
         automatic size and caps on more than 10,000 rows, which are read in blocks.
     verbose : bool, default False
-        Print what the cross-validation finds.
+        Print what the cross-validation or the search finds to standard error.
 
     Attributes
     ----------

@@ -45,7 +45,8 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         Of more inputs than that, 200 by default, only those whose own piecewise-linear functions explain most of the
         targets enter a path, and what acts only together with others may be missed; None keeps all.
     affine : bool, default True
-        Whether the network has an affine part slopeᵀ x + intercept, which is free.
+        Whether the network has an affine part slopeᵀ x + intercept. It is free with `alpha`, and else shrunk a
+        thousandth as much as the hinges.
     random_state : int, Generator, RandomState or None
         Source of all randomness. The same seed gives the same network for any `n_jobs`.
     n_jobs : int, optional
@@ -56,7 +57,7 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         Begin also with the network of the previous fit; it is kept only where it is better. Of no effect with the
         automatic size and caps on more than 10,000 rows, which are read in blocks.
     verbose : bool, default False
-        Print what the cross-validation finds.
+        Print what the cross-validation or the search finds to standard error.
 
     Attributes
     ----------

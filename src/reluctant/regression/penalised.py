@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -82,8 +83,9 @@ def minimise_penalised(
     rng: np.random.Generator,
     start: Model | None = None,
     time_limit: float | None = None,
+    verbose: bool = False,
 ) -> Model:
-    """A local minimiser that single deletions and the hinges tried do not improve on. Nothing is proved about it."""
+    """The best of a local search by steps, deletions and new hinges. Nothing is proved about it."""
     began = time.monotonic()
     first = [_annealed(_wide(problem, rng), problem, EPSILONS)]
     if start is not None:
@@ -91,7 +93,10 @@ def minimise_penalised(
         first.append(Candidate.of(start, problem))
     first.append(_annealed(_without_neurons(first[0].model), problem, EPSILONS[-1:]))
     best = _shortened(min(first, key=lambda c: c.objective), problem)
-    for _ in range(ROUNDS):
+    for i in range(ROUNDS):
+        if verbose:
+            objective = best.objective / problem.rows.total_weight
+            print(f"round {i}: {best.model.n_neurons} neurons, objective {objective:.6g} in standard units", file=sys.stderr)
         if time_limit is not None and time.monotonic() - began > time_limit:
             break
         larger = grown(best.model, problem.smoothed(float(EPSILONS[0])), problem.rows, rng)

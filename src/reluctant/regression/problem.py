@@ -46,6 +46,7 @@ def regress_space(
     start: ReLUNetwork | None,
     rng: np.random.Generator,
     time_limit: float | None,
+    verbose: bool = False,
 ) -> Solution:
     """Minimise mean loss + α Σ ‖v_k‖_p^p ‖u_k‖_p^p in the user's units; biases count for two inputs or more."""
     rows, labels, weight = distinct_weighted_rows(X, targets, weights)
@@ -56,7 +57,7 @@ def regress_space(
     problem = Penalised(units.rows(rows, labels, weight), loss_inside, coefficients, p, affine, units.lines())
     first = None if start is None else units.model(start)
     with threadpool_limits(limits=1, user_api="blas"):
-        network = units.network(minimise_penalised(problem, rng, first, time_limit))
+        network = units.network(minimise_penalised(problem, rng, first, time_limit, verbose))
     return solution_of(network, X, targets, weights, loss, alpha, p)
 
 

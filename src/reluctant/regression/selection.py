@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Literal, NamedTuple, get_args
 
@@ -148,7 +149,7 @@ def choose(
                 tally.add(int(j), test, of_ridge)
             if verbose:
                 best = RIDGES[int(alive[np.argmin(tally.best_means(alive))])]
-                print(f"fold {i + 1}: {alive.size} ridges, best {best:g}")
+                print(f"fold {i + 1}: {alive.size} ridges, best {best:g}", file=sys.stderr)
     return _chosen(grid, tally, alive, selection)
 
 
