@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 
 from reluctant.regression.losses import CLASSIFICATION, Loss
 from reluctant.regression.screening import most_explaining
-from reluctant.regression.size_path import in_standard_units, stages_of
+from reluctant.regression.size_path import (
+    DENSE_NEURONS,
+    DENSE_NEURONS_MANY,
+    MOST_NEURONS,
+    in_standard_units,
+    stages_of,
+)
 from reluctant.regression.standardise import Standardisation
 from reluctant.regression.surgeon import ONE_BY_ONE, SHARE, Stage
 
@@ -26,6 +32,8 @@ FEW_ROWS, REPEATS_FEW_ROWS = 300, 4
 rows is as large as most of what there is to learn."""
 SURVIVORS, SURVIVORS_FEW_ROWS = (7, 5, 3), (7,) * FOLDS + (4,)
 """Ridges that go on to the first, the second and all further folds: successive halving."""
+MANY_UNKNOWNS, RIDGES_MANY_UNKNOWNS, FOLDS_MANY_UNKNOWNS = 500, (1, 3, 5), 3
+"""Paths that begin with more unknowns take seconds each: fewer ridges, by index, and fewer folds are tried then."""
 BANDWIDTH = 0.3
 """Validation losses are averaged with those of larger sizes, by half a Gaussian of this width in the logarithm of the
 size. Smaller sizes do not enter, so that a sharp fall of the loss at one size stays one."""
@@ -121,10 +129,11 @@ def choose(
     units = Standardisation.of(X, targets, weights, scale_targets=not isinstance(config.loss, CLASSIFICATION))
     loss = in_standard_units(config.loss, units)
     tally = _Tally(len(RIDGES), grid.size, weights)
-    alive = np.arange(len(RIDGES))
-    survivors = SURVIVORS if len(X) > FEW_ROWS else SURVIVORS_FEW_ROWS
+    many = has_many_unknowns(X.shape[1], targets.shape[1], config)
+    alive = np.array(RIDGES_MANY_UNKNOWNS) if many else np.arange(len(RIDGES))
+    survivors = SURVIVORS if len(X) > FEW_ROWS and not many else SURVIVORS_FEW_ROWS
     with Parallel(n_jobs=n_jobs) as parallel:
-        for i, (train, test) in enumerate(_folds(targets, config.loss, seed)):
+        for i, (train, test) in enumerate(_folds(targets, config.loss, seed, many)):
             if i and time_limit is not None and time.monotonic() - began > time_limit:
                 break
             ranked = alive[np.argsort(tally.best_means(alive), kind="stable")]
@@ -153,18 +162,27 @@ def choose(
     return _chosen(grid, tally, alive, selection)
 
 
-def _folds(targets: Array, loss: Loss, seed: int) -> list[tuple[NDArray, NDArray]]:
+def has_many_unknowns(n_inputs: int, n_outputs: int, config: Config) -> bool:
+    """Whether paths begin with so many unknowns that few of them can be computed."""
+    d = n_inputs if config.screen is None else min(n_inputs, config.screen)
+    neurons = (DENSE_NEURONS_MANY if n_outputs > 1 else DENSE_NEURONS) * (d + n_outputs)
+    hinges = neurons if isinstance(config.loss, CLASSIFICATION) else 3 * MOST_NEURONS
+    return hinges + n_outputs * (d + 1) > MANY_UNKNOWNS
+
+
+def _folds(targets: Array, loss: Loss, seed: int, many: bool = False) -> list[tuple[NDArray, NDArray]]:
     """Training and test rows of every fold, classes in equal shares."""
     from sklearn.model_selection import KFold, StratifiedKFold
 
     n_rows = len(targets)
-    repeats = REPEATS_FEW_ROWS if n_rows <= FEW_ROWS else 1
+    repeats = REPEATS_FEW_ROWS if n_rows <= FEW_ROWS and not many else 1
+    most = FOLDS_MANY_UNKNOWNS if many else FOLDS
     labels = np.unique(targets, axis=0, return_inverse=True)[1].ravel() if isinstance(loss, CLASSIFICATION) else None
     if labels is not None and labels.max() < n_rows // 2 and np.bincount(labels).min() >= 2:
-        n_folds = int(min(FOLDS, np.bincount(labels).min()))
+        n_folds = int(min(most, np.bincount(labels).min()))
         kinds = [StratifiedKFold(n_folds, shuffle=True, random_state=seed + r) for r in range(repeats)]
         return [fold for kind in kinds for fold in kind.split(np.zeros(n_rows), labels)]
-    n_folds = min(FOLDS, n_rows)
+    n_folds = min(most, n_rows)
     return [f for r in range(repeats) for f in KFold(n_folds, shuffle=True, random_state=seed + r).split(targets)]
 
 
