@@ -7,6 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
 from reluctant import SparseReLUClassifier, SparseReLURegressor
+from reluctant.regression.losses import Quantile
 
 
 def test_probabilities_are_as_good_as_those_behind_the_labels(classifier):
@@ -80,7 +81,7 @@ def test_losses_lead_to_their_own_centre():
     rng = np.random.default_rng(6)
     X = rng.uniform(-1, 1, (400, 1))
     y = rng.exponential(size=400)
-    centres = {"squared": y.mean(), "absolute": np.median(y), "quantile": np.median(y)}
+    centres = {"squared": y.mean(), "absolute": np.median(y), Quantile(0.8): np.quantile(y, 0.8)}
     for loss, centre in centres.items():
         model = SparseReLURegressor(loss=loss, max_parameters=1, random_state=0).fit(X, y)
-        assert model.predict([[0.0]])[0] == pytest.approx(centre, abs=0.02)
+        assert model.predict([[0.0]])[0] == pytest.approx(centre, abs=0.03)

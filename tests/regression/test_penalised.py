@@ -330,7 +330,9 @@ def test_several_outputs_share_neurons():
     X, y = bent()
     solution = regress(X, np.column_stack([y, -3 * y]), alpha=1e-3, random_state=0)
     assert_allclose(solution.predict(X)[:, 1], -3 * y, atol=0.6)
+    apart = [regress(X, target, alpha=1e-3, random_state=0) for target in (y, -3 * y)]
     assert solution.network.n_outputs == 2
+    assert solution.n_neurons < sum(each.n_neurons for each in apart)
     assert solution.objective == pytest.approx(solution.mean_loss + 1e-3 * solution.network.path_norm(0.5))
 
 

@@ -198,12 +198,29 @@ def test_quantiles_have_their_share_of_rows_below(level):
     assert np.mean(y < path.within(10)(X)) == pytest.approx(level, abs=0.06)
 
 
+def lp_objective(network, X, y, p, ridge):
+    """The documented objective of a path with p, from the parameters of a network of one output."""
+    gain, spread = np.abs(network.output_weights) / y.std(), X.std(axis=0)
+    w = gain * network.input_weights * spread
+    b = gain[:, 0] * (network.biases + network.input_weights @ X.mean(axis=0))
+    slopes = network.slope[:, 0] * spread / y.std()
+    intercept = (network.intercept[0] + X.mean(axis=0) @ network.slope[:, 0] - y.mean()) / y.std()
+    smoothed = (np.column_stack([w, b]) ** 2 + 0.05**2) ** (p / 2) - 0.05**p
+    mean_loss = 0.5 * np.mean((network(X) - y) ** 2) / np.var(y)
+    return mean_loss + ridge / p * smoothed.sum() + 0.5e-3 * ridge * (np.sum(slopes**2) + intercept**2)
+
+
 @pytest.mark.parametrize("p", [0.3, 1.0])
-def test_lp_paths_fit_and_fall(p):
+def test_lp_paths_have_smaller_lp_objectives_than_those_of_a_ridge(p):
     X, y = noisy()
-    path = size_path(X, y, p=p, random_state=0)
+    path, other = (size_path(X, y, p=q, ridge=0.01, random_state=0) for q in (p, None))
     assert (np.diff(path.sizes) < 0).all()
-    assert path.losses(X, y).min() < 0.02 * np.var(y)
+    values = [lp_objective(network, X, y, p, 0.01) for network in path]
+    assert (np.diff(values) > -1e-9).all()
+    larger = [network for network in other if network.n_neurons and network.size >= path.sizes[-1]]
+    assert len(larger) > 5
+    for network in larger:
+        assert lp_objective(path.within(network.size), X, y, p, 0.01) < lp_objective(network, X, y, p, 0.01)
 
 
 def test_a_start_is_where_the_path_begins():
