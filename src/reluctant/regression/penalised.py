@@ -95,8 +95,8 @@ def minimise_penalised(
     best = _shortened(min(first, key=lambda c: c.objective), problem)
     for i in range(ROUNDS):
         if verbose:
-            objective = best.objective / problem.rows.total_weight
-            print(f"round {i}: {best.model.n_neurons} neurons, objective {objective:.6g} in standard units", file=sys.stderr)
+            mean = best.objective / problem.rows.total_weight
+            print(f"round {i}: {best.model.n_neurons} neurons, objective {mean:.6g} in standard units", file=sys.stderr)
         if time_limit is not None and time.monotonic() - began > time_limit:
             break
         larger = grown(best.model, problem.smoothed(float(EPSILONS[0])), problem.rows, rng)
