@@ -303,3 +303,18 @@ def test_bad_arguments_are_refused_in_a_sentence(arguments, sentence):
 def test_bad_targets_are_refused_in_a_sentence(y, loss, sentence):
     with pytest.raises(ValueError, match=re.escape(sentence)):
         size_path(TABLE[0], y, loss=loss)
+
+
+def test_time_limit_ends_the_path_at_larger_sizes_and_verbose_reports_it(capsys):
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, (200, 5))
+    y = np.abs(X[:, 0]) + 0.1 * rng.standard_normal(200)
+    whole = size_path(X, y, random_state=0, verbose=True)
+    reported = [int(line.split()[0]) for line in capsys.readouterr().err.splitlines()]
+    assert {int(size) for size in whole.sizes} <= {*reported, *whole.sizes.tolist()}
+    assert max(reported) >= whole.sizes[0]
+    short = size_path(X, y, random_state=0, time_limit=1e-9)
+    assert 1 <= len(short) <= 4
+    assert short.sizes[0] > 5 >= whole.sizes[-1]
+    with pytest.raises(ValueError, match="time_limit must be greater than 0"):
+        size_path(X, y, time_limit=0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,7 +19,7 @@ from reluctant.regression.model import Model, Rows
 from reluctant.regression.penalties import PathPower, Penalty, Ridge
 from reluctant.regression.standardise import Standardisation
 from reluctant.regression.starts import affine_fit, dense, forward, varying
-from reluctant.regression.surgeon import Stage, backward
+from reluctant.regression.surgeon import Report, Stage, backward
 from reluctant.validation import (
     check_bool,
     check_integer,
@@ -113,7 +115,9 @@ def size_path(
     start: ReLUNetwork | None = None,
     sample_weight: ArrayLike | None = None,
     max_neurons: int | None = None,
+    time_limit: float | None = None,
     random_state: int | np.random.Generator | None = None,
+    verbose: bool = False,
 ) -> SizePath:
     """Fit networks of every size to noisy data, from big to small, ready to be scored on other data.
 
@@ -149,8 +153,12 @@ def size_path(
     max_neurons : int, optional
         The most that any network of the path has; without a start also the neurons to begin with, where the default
         is not less.
+    time_limit : float, optional
+        Seconds after which nothing more is deleted: the path then ends at larger sizes.
     random_state : int, Generator or None
         Source of all randomness.
+    verbose : bool
+        Print sizes and objectives along the way to standard error.
 
     Returns
     -------
@@ -177,6 +185,7 @@ def size_path(
     >>> small.size <= 6 and float(np.mean((small(X) - y) ** 2)) < 1e-3
     True
     """
+    began = time.monotonic()
     loss = as_loss(loss)
     X, y = check_table(X, y)
     affine = check_bool(affine, "affine")
@@ -187,13 +196,20 @@ def size_path(
     p = None if p is None else check_p(p, zero=False)
     if max_neurons is not None:
         max_neurons = check_integer(max_neurons, "max_neurons", low=0)
+    if time_limit is not None:
+        time_limit = check_number(time_limit, "time_limit", strict=True)
+    verbose = check_bool(verbose, "verbose")
     rng = np.random.default_rng(check_random_state(random_state))
     kept = weights > 0.0
     X, targets, weights = X[kept], targets[kept], weights[kept]
     units = Standardisation.of(X, targets, weights, scale_targets=not isinstance(loss, CLASSIFICATION), affine=affine)
     rows = units.rows(X, targets, weights)
     first = None if start is None else units.model(start)
-    stages = stages_of(rows, in_standard_units(loss, units), ridge, p, affine, rng, max_neurons, first)
+    deadline = np.inf if time_limit is None else began + time_limit
+    report = _print_stage if verbose else None
+    stages = stages_of(
+        rows, in_standard_units(loss, units), ridge, p, affine, rng, max_neurons, first, deadline, report
+    )
     networks = tuple(units.network(stage.model) for stage in stages)
     return SizePath(
         sizes=np.array([network.size for network in networks]),
@@ -212,6 +228,8 @@ def stages_of(
     rng: np.random.Generator,
     max_neurons: int | None = None,
     start: Model | None = None,
+    deadline: float = np.inf,
+    report: Report | None = None,
 ) -> list[Stage]:
     """The path of rows in standardised units; where the affine part alone does better at a size, it is that.
 
@@ -221,8 +239,13 @@ def stages_of(
     problem = Problem(rows, loss, penalty_for(rows, loss, ridge, p), affine)
     with threadpool_limits(limits=1, user_api="blas"):
         first = start_of(problem, rows, rng, max_neurons) if start is None else start
-        stages = backward([first, affine_fit(problem, varying(rows))] if affine else [first], problem)
+        starts = [first, affine_fit(problem, varying(rows))] if affine else [first]
+        stages = backward(starts, problem, deadline, report)
     return [stage for stage in stages if max_neurons is None or stage.model.n_neurons <= max_neurons]
+
+
+def _print_stage(size: int, objective: float) -> None:
+    print(f"{size:6} parameters, objective {objective:.6g}", file=sys.stderr)
 
 
 def penalty_for(rows: Rows, loss: Loss, ridge: float, p: float | None) -> Penalty:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,10 @@ REGULAR = 1e-10
 """Relative ridge under which the surgeon inverts the curvature."""
 
 
+Report = Callable[[int, float], None]
+"""What is called with size and objective along the way."""
+
+
 class Stage(NamedTuple):
     """A network of a path, its size and its training loss, summed over the rows."""
 
@@ -31,14 +36,21 @@ class Stage(NamedTuple):
     loss: float
 
 
-def backward(starts: Sequence[Model], problem: Problem) -> list[Stage]:
+def backward(
+    starts: Sequence[Model], problem: Problem, deadline: float = np.inf, report: Report | None = None
+) -> list[Stage]:
     """The path from fitted models down to their constants, big to small: sizes fall and objectives rise.
 
     Of several networks of one size the one with the least objective stays, and none stays that a smaller one beats.
+    After the deadline, on the monotonic clock, nothing more is deleted.
     """
     found: dict[int, tuple[float, Model]] = {}
     for model in starts:
-        _descend(model.trimmed(), problem, found)
+        for stage in _descend(model.trimmed(), problem, found):
+            if report is not None:
+                report(*stage)
+            if time.monotonic() > deadline:
+                break
     path: list[Stage] = []
     least = np.inf
     for size in sorted(found):
@@ -49,8 +61,10 @@ def backward(starts: Sequence[Model], problem: Problem) -> list[Stage]:
     return path[::-1]
 
 
-def _descend(model: Model, problem: Problem, found: dict[int, tuple[float, Model]]) -> None:
+def _descend(model: Model, problem: Problem, found: dict[int, tuple[float, Model]]) -> Iterator[tuple[int, float]]:
     """Delete, join and refit, and note every size with its objective and model in `found`, the least of each.
+
+    Yields size and objective before each deletion.
 
     Small networks may turn a neuron around before they lose a parameter: slopes that only undo its line then cost
     nothing.
@@ -65,6 +79,7 @@ def _descend(model: Model, problem: Problem, found: dict[int, tuple[float, Model
             model, value = minimise(joined, problem, n_steps)
             _note(model, value, found)
             small = model.size <= ONE_BY_ONE
+        yield model.size, value
         n_deleted = 1 if small else max(1, int(SHARE * model.size))
         same_function = [model, *_flips(model)] if small and problem.affine else [model]
         shorter = [_without_cheapest(m, problem, m.size - model.size + n_deleted) for m in same_function]
