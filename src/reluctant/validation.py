@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[np.float64]
 
 _EXACT_INTEGERS = 2**53
+_DATES = "holds dates or times; convert them to numbers, for example seconds from the first"
 
 
 def as_floats(values: ArrayLike, name: str) -> Array:
@@ -40,6 +41,45 @@ def as_evaluation_points(values: ArrayLike, name: str) -> Array:
         If an entry is not a real number, or is masked.
     """
     return _to_floats(_as_array(values, name), name)
+
+
+def check_unmasked(values: Any, name: str) -> None:
+    """Raise a ValueError naming the first row that is masked: numpy would hand out the value behind the mask."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        row = int(np.argwhere(np.ma.getmaskarray(values))[0][0])
+        raise ValueError(f"{name} has a masked value at row {row}; remove or replace it")
+
+
+def check_columns(X: Any, name: str) -> None:
+    """Raise a ValueError if columns of an array or a frame hold what numpy would turn to other numbers without a word.
+
+    These are masked values, dates and times, and different integers that are one number in float64.
+    """
+    if isinstance(X, (str, bytes, dict, set)):
+        raise ValueError(f"{name} must be a table of numbers, got a {type(X).__name__}")
+    if not hasattr(X, "columns"):
+        _check_kept(_as_array(X, name), name)
+        return
+    seen = set()
+    for label in X.columns:
+        if label in seen:
+            raise ValueError(f"{name} has two columns named {label!r}; rename one")
+        seen.add(label)
+    for label in X.columns:
+        if _is_temporal(X[label].dtype):
+            raise ValueError(f"{name} column {label!r} {_DATES}")
+        _check_kept(np.asarray(X[label]), f"{name} column {label!r}")
+
+
+def _is_temporal(dtype: Any) -> bool:
+    """Whether a column of pandas or polars holds dates or times."""
+    return getattr(dtype, "kind", "") in ("m", "M") or (hasattr(dtype, "is_temporal") and dtype.is_temporal())
+
+
+def _check_kept(raw: np.ndarray, name: str) -> None:
+    if raw.dtype.kind in "mM":
+        raise ValueError(f"{name} {_DATES}")
+    _check_integers_stay_distinct(raw, name)
 
 
 def check_finite(a: Array, name: str) -> None:
@@ -160,9 +200,7 @@ def check_integer(value: Any, name: str, *, low: int) -> int:
 
 
 def _as_array(values: ArrayLike, name: str) -> np.ndarray:
-    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
-        row = int(np.argwhere(np.ma.getmaskarray(values))[0][0])
-        raise ValueError(f"{name} has a masked value at row {row}; remove or replace it")
+    check_unmasked(values, name)
     if isinstance(values, (list, tuple)) and any(
         isinstance(v, Integral) and abs(int(v)) > _EXACT_INTEGERS for v in values
     ):
@@ -183,7 +221,7 @@ def _to_floats(raw: np.ndarray, name: str) -> Array:
     if kind == "c":
         raise ValueError(f"{name} is complex; give real numbers")
     if kind in "mM":
-        raise ValueError(f"{name} holds dates or times; convert them to numbers, for example seconds from the first")
+        raise ValueError(f"{name} {_DATES}")
     if kind == "V":
         raise ValueError(f"{name} is an array of records; give one array of numbers")
     for where, value in np.ndenumerate(raw):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 from reluctant import SparseReLUClassifier, SparseReLURegressor
@@ -50,6 +51,14 @@ def test_parameters_out_of_range_are_named(params, message):
             None,
             "X has the text 'Ulm' at row 0, column 'city'; encode it",
         ),
+        (np.ma.masked_greater(GOOD[0], 1.0), GOOD[1], None, "X has a masked value at row"),
+        (np.arange(40).reshape(20, 2).astype("M8[D]"), GOOD[1], None, "X holds dates or times"),
+        (pd.DataFrame({"a": GOOD[1], "b": pd.to_datetime(np.arange(20))}), GOOD[1], None, "X column 'b' holds dates"),
+        (pl.DataFrame({"b": pl.Series(np.arange(20)).cast(pl.Date)}), GOOD[1], None, "X column 'b' holds dates"),
+        (pd.DataFrame(GOOD[0], columns=["a", "a"]), GOOD[1], None, "X has two columns named 'a'"),
+        (2**60 + np.arange(20)[:, None], GOOD[1], None, "are the same number in float64; subtract an offset from X"),
+        ("abc", GOOD[1], None, "X must be a table of numbers, got a str"),
+        ({"a": 1}, GOOD[1], None, "X must be a table of numbers, got a dict"),
         (GOOD[0][:1], GOOD[1][:1], None, "1 sample"),
         (*GOOD, np.zeros(20), "sample_weight is zero at every row; give at least 2 rows a positive weight"),
         (*GOOD, -np.ones(20), "sample_weight must not be negative, got -1 at row 0"),
@@ -77,6 +86,8 @@ def test_labels_that_are_no_classes_are_refused(class_table):
         SparseReLUClassifier().fit(X, np.full(400, "a"))
     with pytest.raises(ValueError, match="one class only, 1"):
         SparseReLUClassifier().fit(X, np.arange(400) % 2, sample_weight=np.arange(400) % 2)
+    with pytest.raises(ValueError, match="y has a masked value at row 0"):
+        SparseReLUClassifier().fit(X, np.ma.masked_equal(np.arange(400) % 2, 0))
     with pytest.raises(ValueError, match="Unknown label type"):
         SparseReLUClassifier().fit(X, X[:, 0])
     with pytest.raises(ValueError, match="max_parameters = 2 is less than the 3 constants"):

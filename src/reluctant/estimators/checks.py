@@ -11,7 +11,14 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
 
 from reluctant.regression.tables import ParquetTable, Table
-from reluctant.validation import as_floats, check_finite, check_integer, check_number
+from reluctant.validation import (
+    as_floats,
+    check_columns,
+    check_finite,
+    check_integer,
+    check_number,
+    check_unmasked,
+)
 
 Array = NDArray[np.float64]
 
@@ -50,6 +57,7 @@ def as_seed(random_state: Any) -> int:
 
 def checked_inputs(estimator: BaseEstimator, X: Any, y: Any = "no_validation", *, reset: bool = True) -> Array:
     """Return X as finite floats (N, d), and let the estimator remember, or compare, the columns and their names."""
+    check_columns(X, "X")
     try:
         floats = validate_data(
             estimator,
@@ -119,6 +127,7 @@ def checked_targets(X: Array, y: Any) -> Array:
 
 def checked_labels(X: Array, y: Any) -> NDArray:
     """Return y as class labels (N,)."""
+    check_unmasked(y, "y")
     labels = column_or_1d(y, warn=True)
     if labels.dtype.kind == "f":
         check_finite(labels, "y")
