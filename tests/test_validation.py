@@ -153,3 +153,15 @@ def test_too_few_positive_weights_are_refused_with_their_number(least, weights, 
         check_weights(weights, 3, least=least)
     assert check_weights([0, 5, 1], 3, least=least).tolist() == [0, 5, 1]
     assert check_weights(None, 3, least=least).tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("factor", [2.0**-1060, 2.0**-900, 2.0**1020])
+def test_an_extreme_common_factor_of_the_weights_is_taken_out(factor):
+    weights = np.array([1.0, 0.0, 1.5, 2.0**-10])
+    np.testing.assert_array_equal(check_weights(weights * factor, 4), weights)
+
+
+def test_weights_that_vanish_beside_the_largest_are_zero():
+    np.testing.assert_array_equal(check_weights([1.0, 1e-200, 0.5], 3), [1.0, 0.0, 0.5])
+    with pytest.raises(ValueError, match="at least 2 rows a positive weight"):
+        check_weights([1e300, 1.0], 2, least=2)

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[np.float64]
 
 _EXACT_INTEGERS = 2**53
+_VANISHING = 2.0**-100
 _DATES = "holds dates or times; convert them to numbers, for example seconds from the first"
 
 
@@ -55,7 +56,7 @@ def check_columns(X: Any, name: str) -> None:
 
     These are masked values, dates and times, and different integers that are one number in float64.
     """
-    if isinstance(X, (str, bytes, dict, set)):
+    if isinstance(X, (str, bytes, dict, set)) and not hasattr(X, "shape"):  # sparse arrays may be dicts
         raise ValueError(f"{name} must be a table of numbers, got a {type(X).__name__}")
     if not hasattr(X, "columns"):
         _check_kept(_as_array(X, name), name)
@@ -144,10 +145,20 @@ def check_nonnegative(values: ArrayLike, name: str, n_rows: int) -> Array:
 
 
 def check_weights(sample_weight: ArrayLike | None, n_rows: int, *, least: int = 1) -> Array:
-    """Return weights of the rows (ones by default), of which at least `least` are positive."""
+    """Return weights of the rows (ones by default), of which at least `least` are positive.
+
+    Those below 2^-100 of the largest count as zero. A common factor means nothing, but products of extreme ones
+    overflow or vanish: where the largest is beyond 2^±100 a power of two brings it to [1, 2).
+    """
     if sample_weight is None:
         return np.ones(n_rows)
     weights = check_nonnegative(sample_weight, "sample_weight", n_rows)
+    largest = float(weights.max(initial=0.0))
+    if largest > 0.0 and not _VANISHING <= largest <= 1.0 / _VANISHING:
+        mantissas, exponents = np.frexp(weights)
+        weights = np.ldexp(mantissas, exponents - (math.frexp(largest)[1] - 1))
+        largest = float(weights.max())
+    weights = np.where(weights < _VANISHING * largest, 0.0, weights)
     n_zero = n_rows - int(np.count_nonzero(weights))
     if n_rows - n_zero < least:
         where = "every row" if n_zero == n_rows else f"{n_zero} of {n_rows} rows"

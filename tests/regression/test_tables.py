@@ -266,3 +266,11 @@ def test_errors_name_the_row_of_the_array(monkeypatch):
     X[6, 2] = np.nan
     with pytest.raises(ValueError, match="X has nan at row 6, column 2"):
         joined(ArrayTable(X, y, w))
+
+
+def test_a_negative_weight_is_named_before_anything_is_fitted(monkeypatch):
+    monkeypatch.setattr(tables, "BLOCK", 5)
+    X, y, w = arrays()
+    w[7] = -0.5
+    with pytest.raises(ValueError, match=re.escape("the weight of row 7 must not be negative, got -0.5")):
+        fit_streamed(ArrayTable(X, y, w), as_column, Config(Squared()))

@@ -121,8 +121,8 @@ def fit_streamed(
     Raises
     ------
     ValueError
-        If fewer than two rows have a positive weight, an input varies by less than float64 can resolve, or `size` or
-        `largest` is less than the number of outputs.
+        If a weight is negative, fewer than two are positive, an input varies by less than float64 can resolve, or
+        `size` or `largest` is less than the number of outputs.
 
     Examples
     --------
@@ -173,9 +173,17 @@ def fit_streamed(
 
 
 def counted(table: Table) -> tuple[int, float]:
-    """Number of rows of positive weight, and the sum of weights."""
-    n_rows, total = 0, 0.0
+    """Number of rows of positive weight, and the sum of weights.
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative.
+    """
+    n_rows, start, total = 0, 0, 0.0
     for block in table.blocks():
+        _check_weights(block.weights, start)
+        start += len(block.weights)
         n_rows += int(np.count_nonzero(block.weights > 0.0))
         total += float(block.weights.sum())
     return n_rows, total
@@ -191,9 +199,7 @@ def moments_of(table: Table) -> tuple[int, Moments]:
     """
     n_rows, start, moments = 0, 0, None
     for X, _, weights in table.blocks():
-        if np.any(weights < 0.0):
-            row = int(np.argmax(weights < 0.0))
-            raise ValueError(f"the weight of row {start + row} must not be negative, got {weights[row]:g}")
+        _check_weights(weights, start)
         kept = weights > 0.0
         n_rows, start = n_rows + int(np.count_nonzero(kept)), start + len(X)
         if kept.any():
@@ -202,6 +208,13 @@ def moments_of(table: Table) -> tuple[int, Moments]:
     if moments is None or n_rows < 2:
         raise ValueError(f"the table has {n_rows} rows of positive weight; give at least two")
     return n_rows, moments
+
+
+def _check_weights(weights: Array, start: int) -> None:
+    """Raise a ValueError naming the first row of a table, of which these rows begin at `start`, of negative weight."""
+    if np.any(weights < 0.0):
+        row = int(np.argmax(weights < 0.0))
+        raise ValueError(f"the weight of row {start + row} must not be negative, got {weights[row]:g}")
 
 
 def sample_of(table: Table, encode: Encode, rng: np.random.Generator) -> tuple[Array, Array, Array]:
