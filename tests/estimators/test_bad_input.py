@@ -1,9 +1,12 @@
 """Errors that name the argument, the row and the remedy."""
 
+import copy
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from sklearn.exceptions import NotFittedError
 
 from reluctant import SparseReLUClassifier, SparseReLURegressor
 
@@ -21,12 +24,12 @@ GOOD = np.random.default_rng(0).standard_normal((20, 2)), np.arange(20.0)
         ({"tolerance": -1.0}, "tolerance must be at least 0"),
         ({"tolerance": 1.0, "loss": "huber"}, "takes no loss, got loss = 'huber'"),
         ({"loss": "logistic"}, "use SparseReLUClassifier"),
-        ({"loss": "squard"}, "loss must be one of"),
+        ({"loss": "squard"}, "'huber', 'quantile' or one of their objects, got 'squard'"),
         ({"max_parameters": 0}, "max_parameters must be an integer of at least 1"),
         ({"max_neurons": 1.5}, "max_neurons must be an integer of at least 0"),
         ({"selection": "best"}, "selection must be 'one_se' or 'min'"),
         ({"affine": "no"}, "affine must be True or False"),
-        ({"warm_start": 1}, "warm_start must be True or False"),
+        ({"warm_start": 2}, "warm_start must be True or False"),
         ({"verbose": "no"}, "verbose must be True or False"),
         ({"n_jobs": 0}, "n_jobs must not be 0"),
         ({"screen": 0}, "screen must be an integer of at least 1"),
@@ -92,3 +95,24 @@ def test_labels_that_are_no_classes_are_refused(class_table):
         SparseReLUClassifier().fit(X, X[:, 0])
     with pytest.raises(ValueError, match="max_parameters = 2 is less than the 3 constants"):
         SparseReLUClassifier(max_parameters=2).fit(X, np.arange(400) % 3)
+
+
+def test_a_failed_fit_leaves_the_estimator_as_it_was(fitted, hinge_table):
+    X, _ = hinge_table
+    with pytest.raises(NotFittedError):
+        fails(SparseReLURegressor()).predict(X)
+    model = copy.deepcopy(fitted)
+    assert fails(model).n_features_in_ == 4
+    np.testing.assert_array_equal(model.predict(X), fitted.predict(X))
+
+
+def fails(model):
+    """The model after a fit that is refused for its weights when the columns are known."""
+    with pytest.raises(ValueError, match="sample_weight"):
+        model.fit(*GOOD, sample_weight=np.zeros(20))
+    return model
+
+
+def test_switches_may_be_zero_or_one():
+    model = SparseReLURegressor(alpha=1e3, verbose=0, warm_start=1).fit(*GOOD)
+    assert model.network_ is not None

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from reluctant.estimators.checks import as_columns, as_seed, check_decider, check_steering, checked_inputs
+from reluctant.estimators.checks import as_columns, as_seed, check_decider, check_steering, check_switch, checked_inputs
 from reluctant.estimators.cross_validated import Effort, ValidatedPath, fit_cross_validated, fit_in_blocks
 from reluctant.estimators.importance import importances
 from reluctant.network import ReLUNetwork
@@ -63,8 +63,9 @@ class SparseReLU(BaseEstimator):
                 check_number(params[name], name)
         if self.p is not None:
             check_p(self.p, zero=False)
-        for name in ("affine", "warm_start", "verbose"):
-            check_bool(params[name], name)
+        check_bool(self.affine, "affine")
+        for name in ("warm_start", "verbose"):
+            check_switch(params[name], name)
         return decider
 
     def _learn(self, X: Array, targets: Array, weights: Array, loss: Loss, decider: str | None) -> None:
@@ -177,7 +178,7 @@ class SparseReLU(BaseEstimator):
 
     def _evaluate(self, X: ArrayLike) -> Array:
         """The network's outputs (N, m)."""
-        check_is_fitted(self)
+        check_is_fitted(self, "network_")
         inputs = checked_inputs(self, X, reset=False)
         return self.network_(np.clip(inputs, *self.input_bounds_)).reshape(len(inputs), -1)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -13,6 +16,7 @@ from sklearn.utils.validation import check_consistent_length, column_or_1d, vali
 from reluctant.regression.tables import ParquetTable, Table
 from reluctant.validation import (
     as_floats,
+    check_bool,
     check_columns,
     check_finite,
     check_integer,
@@ -44,6 +48,24 @@ def check_steering(params: dict[str, Any]) -> None:
         raise ValueError("n_jobs must not be 0; give a number of workers, or -1 for one a core")
     if params["time_limit"] is not None:
         check_number(params["time_limit"], "time_limit", strict=True)
+
+
+def check_switch(value: Any, name: str) -> None:
+    """Check that `value` is True or False, or 1 or 0, as scikit-learn's `verbose` often is."""
+    if not (isinstance(value, Integral) and value in (0, 1)):
+        check_bool(value, name)
+
+
+@contextmanager
+def restored_on_failure(estimator: BaseEstimator) -> Iterator[None]:
+    """Leave the estimator as it was where its fit fails or is interrupted."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
 
 
 def as_seed(random_state: Any) -> int:

@@ -9,7 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 
 from reluctant.estimators.base import Array, SparseReLU
-from reluctant.estimators.checks import checked_inputs, checked_labels, checked_table, class_shares, classes_of
+from reluctant.estimators.checks import (
+    checked_inputs,
+    checked_labels,
+    checked_table,
+    class_shares,
+    classes_of,
+    restored_on_failure,
+)
 from reluctant.regression.losses import Logistic, Loss, Softmax, class_probabilities
 from reluctant.regression.selection import Selection
 from reluctant.regression.tables import Table
@@ -156,17 +163,18 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
             range, or two decide the size.
         """
         decider = self._checked()
-        if isinstance(X, Table):
-            table = checked_table(self, X, y, sample_weight, decider)
-            classes = _at_least_two(classes_of(table))
-            self._learn_table(table, partial(class_shares, classes=classes), _loss(classes))
-        else:
-            inputs = checked_inputs(self, X, y)
-            labels = checked_labels(inputs, y)
-            weights = check_weights(sample_weight, len(inputs), least=2)
-            classes = _at_least_two(np.unique(labels[weights > 0.0]))
-            self._learn(inputs, class_shares(labels, classes), weights, _loss(classes), decider)
-        self.classes_ = classes
+        with restored_on_failure(self):
+            if isinstance(X, Table):
+                table = checked_table(self, X, y, sample_weight, decider)
+                classes = _at_least_two(classes_of(table))
+                self._learn_table(table, partial(class_shares, classes=classes), _loss(classes))
+            else:
+                inputs = checked_inputs(self, X, y)
+                labels = checked_labels(inputs, y)
+                weights = check_weights(sample_weight, len(inputs), least=2)
+                classes = _at_least_two(np.unique(labels[weights > 0.0]))
+                self._learn(inputs, class_shares(labels, classes), weights, _loss(classes), decider)
+            self.classes_ = classes
         return self
 
     def decision_function(self, X: ArrayLike) -> Array:

@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 
 from reluctant.estimators.base import Array, SparseReLU
-from reluctant.estimators.checks import as_columns, checked_inputs, checked_table, checked_targets
-from reluctant.regression.losses import CLASSIFICATION, Loss, Squared, as_loss
+from reluctant.estimators.checks import as_columns, checked_inputs, checked_table, checked_targets, restored_on_failure
+from reluctant.regression.losses import CLASSIFICATION, REGRESSION, Loss, Squared, as_loss
 from reluctant.regression.selection import Selection
 from reluctant.regression.tables import Table
 from reluctant.validation import check_weights
@@ -170,23 +170,24 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
             With `tolerance`, if y at one row of inputs differ by more than it allows.
         """
         decider = self._checked()
-        loss = as_loss(self.loss)
+        loss = as_loss(self.loss, REGRESSION)
         if isinstance(loss, CLASSIFICATION):
             raise ValueError(f"loss = {self.loss!r} is for classes; use SparseReLUClassifier")
         if decider == "tolerance" and not isinstance(loss, Squared):
             raise ValueError(
                 f"tolerance bounds every residual and takes no loss, got loss = {self.loss!r}; leave it out"
             )
-        if isinstance(X, Table):
-            table = checked_table(self, X, y, sample_weight, decider)
-            self._learn_table(table, as_columns, loss)
-            self._one_column = next(iter(table.blocks())).y.shape[1:] == (1,)
-            return self
-        inputs = checked_inputs(self, X, y)
-        targets = checked_targets(inputs, y)
-        weights = check_weights(sample_weight, len(inputs), least=2)
-        self._learn(inputs, targets.reshape(len(inputs), -1), weights, loss, decider)
-        self._one_column = targets.shape[1:] == (1,)
+        with restored_on_failure(self):
+            if isinstance(X, Table):
+                table = checked_table(self, X, y, sample_weight, decider)
+                self._learn_table(table, as_columns, loss)
+                self._one_column = next(iter(table.blocks())).y.shape[1:] == (1,)
+            else:
+                inputs = checked_inputs(self, X, y)
+                targets = checked_targets(inputs, y)
+                weights = check_weights(sample_weight, len(inputs), least=2)
+                self._learn(inputs, targets.reshape(len(inputs), -1), weights, loss, decider)
+                self._one_column = targets.shape[1:] == (1,)
         return self
 
     def predict(self, X: ArrayLike) -> Array:

@@ -7,6 +7,7 @@ r² / (2c) + c / 2 and touches it at |r| = c.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -181,18 +182,15 @@ LOSSES: dict[str, type] = {
     "hinge": Hinge,
 }
 CLASSIFICATION = (Logistic, Softmax, Hinge)
+REGRESSION = tuple(name for name, kind in LOSSES.items() if kind not in CLASSIFICATION)
 
 
-def as_loss(loss: str | Loss) -> Loss:
-    """Return the loss of a name, with its default parameter, or the loss itself."""
-    if isinstance(loss, str):
-        if loss not in LOSSES:
-            raise ValueError(
-                f"loss must be one of {', '.join(map(repr, LOSSES))} or one of their objects, got {loss!r}"
-            )
+def as_loss(loss: str | Loss, offered: Iterable[str] = LOSSES) -> Loss:
+    """Return the loss of a name, with its default parameter, or the loss itself; an error names those `offered`."""
+    if isinstance(loss, str) and loss in LOSSES:
         return LOSSES[loss]()
-    if not isinstance(loss, tuple(LOSSES.values())):
-        raise ValueError(f"loss must be one of {', '.join(map(repr, LOSSES))} or one of their objects, got {loss!r}")
+    if isinstance(loss, str) or not isinstance(loss, tuple(LOSSES.values())):
+        raise ValueError(f"loss must be one of {', '.join(map(repr, offered))} or one of their objects, got {loss!r}")
     return loss
 
 
