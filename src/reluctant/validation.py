@@ -33,15 +33,17 @@ def as_floats(values: ArrayLike, name: str) -> Array:
     return floats
 
 
-def as_evaluation_points(values: ArrayLike, name: str) -> Array:
+def as_evaluation_points(values: ArrayLike, name: str, first_row: int = 0) -> Array:
     """Return `values` as a float64 array of any shape, in which NaN is let through.
+
+    Rows in messages are counted from `first_row`.
 
     Raises
     ------
     ValueError
         If an entry is not a real number, or is masked.
     """
-    return _to_floats(_as_array(values, name), name)
+    return _to_floats(_as_array(values, name), name, first_row)
 
 
 def check_unmasked(values: Any, name: str) -> None:
@@ -223,7 +225,7 @@ def _as_array(values: ArrayLike, name: str) -> np.ndarray:
     return raw
 
 
-def _to_floats(raw: np.ndarray, name: str) -> Array:
+def _to_floats(raw: np.ndarray, name: str, first_row: int = 0) -> Array:
     """Numbers of any kind as float64; text, dates, complex and missing values are refused."""
     kind = raw.dtype.kind
     if kind in "biuf":
@@ -236,7 +238,7 @@ def _to_floats(raw: np.ndarray, name: str) -> Array:
     if kind == "V":
         raise ValueError(f"{name} is an array of records; give one array of numbers")
     for where, value in np.ndenumerate(raw):
-        row = f" at row {where[0]}" if where else ""
+        row = f" at row {first_row + where[0]}" if where else ""
         if value is None or type(value).__name__ in ("NAType", "NaTType"):
             raise ValueError(f"{name} has a missing value{row}; remove or replace it")
         if isinstance(value, (str, bytes)):

@@ -274,3 +274,44 @@ def test_a_negative_weight_is_named_before_anything_is_fitted(monkeypatch):
     w[7] = -0.5
     with pytest.raises(ValueError, match=re.escape("the weight of row 7 must not be negative, got -0.5")):
         fit_streamed(ArrayTable(X, y, w), as_column, Config(Squared()))
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (([[1.0], [2.0]], np.zeros(2)), "X must be an array, got a list"),
+        ((np.zeros((2, 1)), None), "y must be an array, got a NoneType"),
+        ((np.zeros((2, 0)), np.zeros(2)), "X must have rows and columns, got shape (2, 0)"),
+        ((np.zeros((2, 1)), np.zeros((2, 0))), "y must have one or more columns, got shape (2, 0)"),
+        ((np.zeros((2, 1)), np.zeros(2), np.ones((2, 1))), "weights must have one number for each row"),
+        ((np.ma.masked_equal(np.eye(2), 0.0), np.zeros(2)), "X has a masked value at row 0"),
+        ((np.zeros((2, 1)), np.ma.masked_equal([1.0, 0.0], 0.0)), "y has a masked value at row 1"),
+    ],
+)
+def test_arrays_that_are_no_table_are_refused(columns, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        ArrayTable(*columns)
+
+
+def test_text_in_a_later_block_is_named_with_its_row_in_the_table(monkeypatch):
+    monkeypatch.setattr(tables, "BLOCK", 5)
+    X = np.zeros((9, 1), dtype=object)
+    X[7, 0] = "one"
+    with pytest.raises(ValueError, match="X has the text 'one' at row 7"):
+        joined(ArrayTable(X, np.zeros(9)))
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "weight", "message"),
+    [
+        (["a", "y"], "y", None, "column 'y' is named twice among x, y and weight"),
+        (["a", "a"], "y", None, "column 'a' is named twice"),
+        (["a"], "y", "a", "column 'a' is named twice"),
+        ("ab", "y", None, "x must be a sequence of column names, got the text 'ab'; give ['ab']"),
+    ],
+)
+def test_each_column_of_a_file_has_one_part(tmp_path, x, y, weight, message):
+    path = tmp_path / "t.parquet"
+    polars.DataFrame({"a": [1.0, 2.0], "b": [1.0, 0.0], "y": [0.0, 1.0]}).write_parquet(path)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        ParquetTable(path, x, y, weight)

@@ -8,10 +8,10 @@ from os import PathLike
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from reluctant.regression.model import BLOCK
-from reluctant.validation import as_floats
+from reluctant.validation import as_evaluation_points, check_unmasked
 
 Array = NDArray[np.float64]
 
@@ -53,7 +53,7 @@ class ArrayTable:
     Raises
     ------
     ValueError
-        If the shapes do not fit, or, while blocks are read, at the first number that is not finite.
+        If shapes do not fit, a value is masked, or, while blocks are read, at the first that is no finite number.
 
     Examples
     --------
@@ -67,8 +67,19 @@ class ArrayTable:
     weights: NDArray | None = None
 
     def __post_init__(self) -> None:
-        if self.X.ndim != 2:
-            raise ValueError(f"X must have rows and columns, got shape {self.X.shape}")
+        for name, values in (("X", self.X), ("y", self.y), ("weights", self.weights)):
+            if name == "weights" and values is None:
+                continue
+            check_unmasked(values, name)
+            if not hasattr(values, "shape"):
+                raise ValueError(f"{name} must be an array, got a {type(values).__name__}; give numpy.asarray({name})")
+        shape = self.X.shape
+        if len(shape) != 2 or shape[1] == 0:
+            raise ValueError(f"X must have rows and columns, got shape {shape}")
+        if len(self.y.shape) not in (1, 2) or 0 in self.y.shape[1:]:
+            raise ValueError(f"y must have one or more columns, got shape {self.y.shape}")
+        if self.weights is not None and len(self.weights.shape) != 1:
+            raise ValueError(f"weights must have one number for each row, got shape {self.weights.shape}")
         for name, column in (("y", self.y), ("weights", self.weights)):
             if column is not None and len(column) != len(self.X):
                 raise ValueError(f"X has {len(self.X)} rows but {name} has {len(column)}; give one for every row")
@@ -87,10 +98,10 @@ class ArrayTable:
         """Yield all rows in order."""
         for start in range(0, self.n_rows, BLOCK):
             part = slice(start, start + BLOCK)
-            X = _finite(np.asarray(self.X[part], dtype=np.float64), "X", start)
+            X = _floats(self.X[part], "X", start)
             y = np.asarray(self.y[part])
-            weights = np.ones(len(X)) if self.weights is None else np.asarray(self.weights[part], dtype=np.float64)
-            yield RawBlock(X, _finite(y, "y", start) if y.dtype.kind == "f" else y, _finite(weights, "weights", start))
+            weights = np.ones(len(X)) if self.weights is None else _floats(self.weights[part], "weights", start)
+            yield RawBlock(X, _finite(y, "y", start) if y.dtype.kind == "f" else y, weights)
 
 
 @dataclass(frozen=True)
@@ -111,7 +122,7 @@ class ParquetTable:
     Raises
     ------
     ValueError
-        If a column is missing, or not made of finite numbers; the message names the row.
+        If a column is missing or named twice, or not made of finite numbers; the message names the row.
 
     Examples
     --------
@@ -132,12 +143,16 @@ class ParquetTable:
     def __post_init__(self) -> None:
         import polars
 
+        if isinstance(self.x, str):
+            raise ValueError(f"x must be a sequence of column names, got the text {self.x!r}; give [{self.x!r}]")
         object.__setattr__(self, "x", tuple(self.x))
         if not self.x:
             raise ValueError("x names no columns; give at least one input column")
         present = polars.scan_parquet(self.path).collect_schema().names()
         wanted = [*self.x, self.y, *([] if self.weight is None else [self.weight])]
-        for name in wanted:
+        for i, name in enumerate(wanted):
+            if name in wanted[:i]:
+                raise ValueError(f"column {name!r} is named twice among x, y and weight; give each column one part")
             if name not in present:
                 raise ValueError(f"{self.path} has no column {name!r}; its columns are {', '.join(present)}")
 
@@ -193,7 +208,7 @@ def _numbers(column, start: int) -> Array:  # type: ignore[no-untyped-def]
     """A column of a block as floats; the row in messages is that of the file."""
     name = f"column {column.name!r}"
     values = _values(column, start)
-    return _finite(values.astype(np.float64) if column.dtype.is_numeric() else as_floats(values, name), name, start)
+    return _floats(values, name, start)
 
 
 def _values(column, start: int) -> NDArray:  # type: ignore[no-untyped-def]
@@ -202,6 +217,11 @@ def _values(column, start: int) -> NDArray:  # type: ignore[no-untyped-def]
         row = int(np.argmax(column.is_null().to_numpy()))
         raise ValueError(f"column {column.name!r} has a missing value at row {start + row}; remove or replace it")
     return column.to_numpy()
+
+
+def _floats(values: ArrayLike, name: str, start: int) -> Array:
+    """Numbers as finite floats; the row in messages is that of the table."""
+    return _finite(as_evaluation_points(values, name, first_row=start), name, start)
 
 
 def _finite(a: NDArray, name: str, start: int) -> NDArray:
