@@ -333,3 +333,12 @@ def test_bad_input_is_refused_by_name(changes, message):
     arguments = {"x": np.arange(3.0), "y": np.array([0.0, 1, 0]), "alpha": 0.1, "p": 1.0} | changes
     with pytest.raises(ValueError, match=message):
         regress_line(**arguments)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e15])
+def test_data_on_a_line_are_met_by_it_for_every_p(offset):
+    x, y = np.arange(60.0) * 0.25 + offset, np.arange(60.0)
+    for p in (0.3, 0.5, 1.0):
+        solution = regress_line(x, y, alpha=0.01, p=p)
+        assert (solution.n_neurons, solution.value) == (0, 0.0)
+        np.testing.assert_allclose(solution.predict(x), y, atol=1e-12)

@@ -29,6 +29,8 @@ def reweighted(rows: Rows, price: float, p: float) -> Filtered:
     best = affine_fit(rows)
     best_value = _penalised(rows, best, price, p)
     largest = float(np.max(np.abs(best.u)))
+    if largest == 0.0:
+        return best  # the data are on a line
     fitted = best
     for k in range(1, _STARTS + 1):
         bound = largest * 4.0**-k
