@@ -177,6 +177,12 @@ def test_time_stamps_are_refused_where_float64_has_too_few_digits_for_them():
         assert np.isfinite(Standardisation.of(column[:, None], y, weights, True).x_scale).all()
 
 
+def test_a_column_is_constant_only_where_its_values_are_equal_or_neighbours():
+    x = np.random.default_rng(0).uniform(-1, 1, (200, 1)) + 1e15
+    with pytest.raises(ValueError, match=r"column 0 of X varies by .* around 1e\+15.* subtract an offset"):
+        Standardisation.of(x, x, np.ones(200), True)
+
+
 @pytest.mark.parametrize("value", [0.1, 1.7e18, 3e-310])
 def test_equal_entries_and_their_roundings_are_constant_in_tables_of_any_length(value):
     X = np.full((300_000, 1), value)

@@ -13,18 +13,28 @@ from reluctant.regression.model import Model, Rows
 
 Array = NDArray[np.float64]
 
-EQUAL, RESOLVED = 2.0**-50, 1e-12
-"""Deviations as shares of the largest entry: up to the first a column is constant but for rounding and takes no part,
-and from the second on float64 has digits enough for its hinges in the units of the data."""
+RESOLVED = 1e-12
+"""From which deviation, as a share of the largest entry, float64 has digits enough for hinges in units of the data."""
 
 
 class Moments(NamedTuple):
-    """Sum of weights, weighted mean and deviation, and largest |entry| of the columns of a table; the latter (d,)."""
+    """Sum of weights; weighted mean and deviation, least and greatest entry of the columns of a table, (d,) each."""
 
     weight: float
     mean: Array
     deviation: Array
-    largest: Array
+    low: Array
+    high: Array
+
+    @property
+    def largest(self) -> Array:
+        """Largest |entry| of the columns."""
+        return np.maximum(-self.low, self.high)
+
+    @property
+    def constant(self) -> NDArray[np.bool_]:
+        """Which columns have one value, or two that are neighbours in float64."""
+        return self.high <= np.nextafter(self.low, np.inf)
 
     @classmethod
     def of(cls, a: Array, weights: Array) -> Moments:
@@ -33,13 +43,14 @@ class Moments(NamedTuple):
         Powers of two bring the columns to size one first, so that no square overflows or vanishes; the first row is
         taken off, so that equal entries have themselves as mean and digits stay where the mean is large.
         """
-        largest = np.abs(a).max(axis=0)
+        low, high = a.min(axis=0), a.max(axis=0)
+        largest = np.maximum(-low, high)
         unit = np.ldexp(1.0, np.frexp(largest)[1] - 1)
         first = a[0] / unit
         a = a / unit - first
         mean = np.average(a, axis=0, weights=weights)
         deviation = np.sqrt(np.average((a - mean) ** 2, axis=0, weights=weights))
-        return cls(float(weights.sum()), (first + mean) * unit, deviation * unit, largest)
+        return cls(float(weights.sum()), (first + mean) * unit, deviation * unit, low, high)
 
     def joined(self, other: Moments) -> Moments:
         """Moments of the rows of both tables (Chan, Golub and LeVeque, 1979)."""
@@ -51,7 +62,8 @@ class Moments(NamedTuple):
             weight,
             self.mean + theirs * step,
             np.hypot(within, np.sqrt(mine * theirs) * step),
-            np.maximum(self.largest, other.largest),
+            np.minimum(self.low, other.low),
+            np.maximum(self.high, other.high),
         )
 
     def input_scale(self) -> Array:
@@ -62,15 +74,14 @@ class Moments(NamedTuple):
         ValueError
             If a column varies, but by so little of its size that float64 cannot hold a hinge on it.
         """
-        constant = self.deviation <= EQUAL * self.largest
-        faint = ~constant & (self.deviation <= RESOLVED * self.largest)
+        faint = ~self.constant & (self.deviation <= RESOLVED * self.largest)
         if faint.any():
             j = int(np.argmax(faint))
             raise ValueError(
                 f"column {j} of X varies by {self.deviation[j]:.2g} around {self.mean[j]:.6g}, which float64 cannot "
                 "resolve; subtract an offset from it, or leave it out"
             )
-        return np.where(constant, np.inf, self.deviation)
+        return np.where(self.constant, np.inf, self.deviation)
 
 
 @dataclass(frozen=True)
