@@ -9,6 +9,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from reluctant import SparseReLUClassifier, SparseReLURegressor
+from reluctant.regression.losses import Huber
 
 GOOD = np.random.default_rng(0).standard_normal((20, 2)), np.arange(20.0)
 
@@ -24,6 +25,7 @@ GOOD = np.random.default_rng(0).standard_normal((20, 2)), np.arange(20.0)
         ({"tolerance": -1.0}, "tolerance must be at least 0"),
         ({"tolerance": 1.0, "loss": "huber"}, "takes no loss, got loss = 'huber'"),
         ({"loss": "logistic"}, "use SparseReLUClassifier"),
+        ({"loss": Huber((1.0, 2.0))}, "delta must be one number or one for each of the 1 outputs"),
         ({"loss": "squard"}, "'huber', 'quantile' or one of their objects, got 'squard'"),
         ({"max_parameters": 0}, "max_parameters must be an integer of at least 1"),
         ({"max_neurons": 1.5}, "max_neurons must be an integer of at least 0"),
@@ -62,6 +64,8 @@ def test_parameters_out_of_range_are_named(params, message):
         (2**60 + np.arange(20)[:, None], GOOD[1], None, "are the same number in float64; subtract an offset from X"),
         ("abc", GOOD[1], None, "X must be a table of numbers, got a str"),
         ({"a": 1}, GOOD[1], None, "X must be a table of numbers, got a dict"),
+        (GOOD[0], np.zeros((20, 0)), None, "y has no columns; give at least one output"),
+        (GOOD[0], GOOD[1] * 1e200, None, r"y has 1e\+200 at row 1; its square is beyond float64, rescale y"),
         (GOOD[0][:1], GOOD[1][:1], None, "1 sample"),
         (*GOOD, np.zeros(20), "sample_weight is zero at every row; give at least 2 rows a positive weight"),
         (*GOOD, -np.ones(20), "sample_weight must not be negative, got -1 at row 0"),
@@ -91,6 +95,8 @@ def test_labels_that_are_no_classes_are_refused(class_table):
         SparseReLUClassifier().fit(X, np.arange(400) % 2, sample_weight=np.arange(400) % 2)
     with pytest.raises(ValueError, match="y has a masked value at row 0"):
         SparseReLUClassifier().fit(X, np.ma.masked_equal(np.arange(400) % 2, 0))
+    with pytest.warns(UserWarning, match="unique classes"), pytest.raises(ValueError, match="y has every label once"):
+        SparseReLUClassifier().fit(X, np.arange(400))
     with pytest.raises(ValueError, match="Unknown label type"):
         SparseReLUClassifier().fit(X, X[:, 0])
     with pytest.raises(ValueError, match="max_parameters = 2 is less than the 3 constants"):
@@ -116,3 +122,17 @@ def fails(model):
 def test_switches_may_be_zero_or_one():
     model = SparseReLURegressor(alpha=1e3, verbose=0, warm_start=1).fit(*GOOD)
     assert model.network_ is not None
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        (1, "y has the labels 'no' at row 0 and 1 at row 1; make all text or all numbers"),
+        (None, "y has a missing label at row 1"),
+        (np.nan, "y has a missing label at row 1"),
+    ],
+)
+@pytest.mark.parametrize("kind", [list, lambda y: np.array(y, dtype=object)])
+def test_labels_of_two_kinds_are_named_with_their_row(second, message, kind):
+    with pytest.raises(ValueError, match=message):
+        SparseReLUClassifier().fit(GOOD[0], kind(["no", second] * 10))

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from sklearn.metrics import hinge_loss, log_loss, mean_pinball_loss
 
+from reluctant import size_path
 from reluctant.regression.losses import (
     LEAST_CURVATURE,
     Absolute,
@@ -156,3 +157,17 @@ def test_quantile_levels_lie_inside_the_unit_interval(level):
 def test_huber_wants_a_positive_threshold(delta):
     with pytest.raises(ValueError, match="delta must be a positive number"):
         Huber(delta)
+
+
+@pytest.mark.parametrize("delta", ["a", (), None, [[1.0, 2.0]]])
+def test_thresholds_and_levels_are_numbers(delta):
+    with pytest.raises(ValueError, match="delta must be a positive number, or one for each output"):
+        Huber(delta)
+    with pytest.raises(ValueError, match="level must lie between 0 and 1"):
+        Quantile(delta)
+
+
+def test_softmax_wants_rows_of_every_class():
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    with pytest.raises(ValueError, match="softmax has no row of class 1; number the classes 0 … m - 1"):
+        size_path(X, np.arange(20) % 2 * 200, loss="softmax")

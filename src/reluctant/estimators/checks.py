@@ -13,6 +13,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
 
+from reluctant.regression.losses import Loss
+from reluctant.regression.size_path import check_deltas, check_squares
 from reluctant.regression.tables import ParquetTable, Table
 from reluctant.validation import (
     as_floats,
@@ -117,7 +119,9 @@ def checked_table(estimator: BaseEstimator, table: Table, y: Any, sample_weight:
 
 def as_columns(targets: ArrayLike) -> Array:
     """Targets (N, m) as finite floats."""
-    return as_floats(targets, "y").reshape(len(targets), -1)  # type: ignore[arg-type]
+    columns = as_floats(targets, "y").reshape(len(targets), -1)  # type: ignore[arg-type]
+    check_squares(columns)
+    return columns
 
 
 def classes_of(table: Table) -> NDArray:
@@ -138,12 +142,17 @@ def class_shares(labels: ArrayLike, classes: NDArray) -> Array:
     return shares[:, 1:] if classes.size == 2 else shares
 
 
-def checked_targets(X: Array, y: Any) -> Array:
-    """Return y as finite floats, (N,) or (N, m)."""
+def checked_targets(X: Array, y: Any, loss: Loss) -> Array:
+    """Return y as finite floats, (N,) or (N, m), whose squares are floats too."""
     targets = as_floats(y, "y")
     if targets.ndim == 0:
         raise ValueError("y must be an array of rows, got a single number")
     check_consistent_length(X, targets)
+    columns = targets.reshape(len(targets), -1)
+    if columns.shape[1] == 0:
+        raise ValueError("y has no columns; give at least one output")
+    check_squares(columns)
+    check_deltas(loss, columns.shape[1])
     return targets
 
 
@@ -153,9 +162,26 @@ def checked_labels(X: Array, y: Any) -> NDArray:
     labels = column_or_1d(y, warn=True)
     if labels.dtype.kind == "f":
         check_finite(labels, "y")
+    if labels.dtype.kind == "O":
+        _check_one_kind(labels)
+    elif isinstance(y, (list, tuple)) and labels.dtype.kind in "US":
+        _check_one_kind(np.array(y, dtype=object))  # numpy has made text of the numbers among it
     check_classification_targets(labels)
     check_consistent_length(X, labels)
+    if 2 < labels.size == np.unique(labels).size:
+        raise ValueError("y has every label once; give classes of several rows, or use SparseReLURegressor")
     return labels
+
+
+def _check_one_kind(labels: NDArray) -> None:
+    """Raise a ValueError naming the first label that is missing, or no text among texts, or text among numbers."""
+    for row, label in enumerate(labels.ravel()):
+        if label is None or label != label or type(label).__name__ in ("NAType", "NaTType"):
+            raise ValueError(f"y has a missing label at row {row}; remove or replace it")
+        if isinstance(label, str) != isinstance(labels.flat[0], str):
+            raise ValueError(
+                f"y has the labels {labels.flat[0]!r} at row 0 and {label!r} at row {row}; make all text or all numbers"
+            )
 
 
 def _first_text(X: Any) -> str | None:

@@ -184,7 +184,7 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
                 self._one_column = next(iter(table.blocks())).y.shape[1:] == (1,)
             else:
                 inputs = checked_inputs(self, X, y)
-                targets = checked_targets(inputs, y)
+                targets = checked_targets(inputs, y, loss)
                 weights = check_weights(sample_weight, len(inputs), least=2)
                 self._learn(inputs, targets.reshape(len(inputs), -1), weights, loss, decider)
                 self._one_column = targets.shape[1:] == (1,)

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from reluctant.validation import as_number
+
 Array = NDArray[np.float64]
 
 SMOOTHING = 1e-3
@@ -65,7 +67,7 @@ class Quantile:
     level: float = 0.5
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.level < 1.0:
+        if not 0.0 < as_number(self.level) < 1.0:
             raise ValueError(f"level must lie between 0 and 1, got {self.level!r}")
 
     def values(self, f: Array, target: Array, smoothing: float = 0.0) -> Array:
@@ -102,7 +104,8 @@ class Huber:
     delta: float | tuple[float, ...] = 1.0
 
     def __post_init__(self) -> None:
-        if not np.all((np.asarray(self.delta) > 0.0) & (np.asarray(self.delta) < np.inf)):
+        deltas = np.atleast_1d(self.delta).tolist()
+        if not deltas or not all(0.0 < as_number(delta) < np.inf for delta in deltas):
             raise ValueError(f"delta must be a positive number, or one for each output, got {self.delta!r}")
 
     def values(self, f: Array, target: Array, smoothing: float = 0.0) -> Array:
