@@ -75,3 +75,18 @@ def test_wrong_names_and_units_are_refused():
         network.describe(["a"])
     with pytest.raises(ValueError, match="units has 'c', which is neither an input nor an output"):
         network.describe(["a", "b"], {"c": "m"})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"units": "mm"}, "units must map names to units, such as {'x0': 'mm'}, got 'mm'"),
+        ({"digits": -1}, "digits must be an integer of at least 1, got -1"),
+        ({"names": {"a", "b"}}, "names must be a list of names, in the order of the columns"),
+        ({"names": "ab"}, "names must be a list of names, in the order of the columns"),
+        ({"names": ["a", "a"]}, "names has 'a' twice"),
+    ],
+)
+def test_what_is_no_name_unit_or_number_of_digits_is_refused(options, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        ReLUNetwork([[1.0, 2.0]], [0.0], [1.0]).describe(**options)

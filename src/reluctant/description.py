@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from reluctant.validation import check_integer
+
 if TYPE_CHECKING:
     from reluctant.network import ReLUNetwork
 
@@ -24,7 +26,9 @@ def describe(
     """Write `ReLUNetwork.describe`: the affine part, then one sentence a neuron, in the order of its arrays."""
     names = input_labels(names, network.n_inputs)
     outputs = _labels(outputs, network.n_outputs, "outputs", "f" if network.n_outputs == 1 else "f{}")
-    words = _Words(names, outputs, dict(units or {}), digits)
+    if not (units is None or isinstance(units, Mapping)):
+        raise ValueError(f"units must map names to units, such as {{{names[0]!r}: 'mm'}}, got {units!r}")
+    words = _Words(names, outputs, dict(units or {}), check_integer(digits, "digits", low=1))
     unknown = sorted(set(words.units) - {*names, *outputs})
     if unknown:
         raise ValueError(f"units has {unknown[0]!r}, which is neither an input nor an output; the inputs are {names}")
@@ -48,9 +52,14 @@ def input_labels(names: Sequence[str] | None, n_inputs: int) -> list[str]:
 def _labels(given: Sequence[str] | None, count: int, argument: str, pattern: str) -> list[str]:
     if given is None:
         return [pattern.format(i) for i in range(count)]
+    if isinstance(given, (str, set, frozenset)):
+        raise ValueError(f"{argument} must be a list of names, in the order of the columns, got {given!r}")
     labels = [str(name) for name in given]
     if len(labels) != count:
         raise ValueError(f"{argument} must hold {count} names, got {len(labels)}")
+    for i, label in enumerate(labels):
+        if label in labels[:i]:
+            raise ValueError(f"{argument} has {label!r} twice; give each column a name of its own")
     return labels
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from reluctant import ReLUNetwork, size_path
+from reluctant import ReLUNetwork, SparseReLURegressor, size_path
 from reluctant.report import plot_neurons, plot_partial, plot_path, save_figure
 
 
@@ -66,3 +66,14 @@ def test_what_cannot_be_drawn_is_refused(network):
         plot_partial(network, X, [7])
     with pytest.raises(ValueError, match="uses no input"):
         plot_partial(ReLUNetwork(np.zeros((0, 3)), np.zeros(0), np.zeros((0, 1))), X)
+
+
+def test_what_is_no_path_network_or_index_is_refused(network):
+    for path in ("path", network):
+        with pytest.raises(ValueError, match="path must be a SizePath or the path_ of an estimator, got a"):
+            plot_path(path)
+    with pytest.raises(ValueError, match="got a SparseReLURegressor; pass its network_"):
+        plot_neurons(SparseReLURegressor())
+    for inputs in ([], 0):
+        with pytest.raises(ValueError, match="inputs must be a list of one or more indices, got"):
+            plot_partial(network, np.zeros((3, 3)), inputs)

@@ -44,7 +44,7 @@ def plot_path(path: Any) -> Figure:
     Raises
     ------
     ValueError
-        If `path` is None, as `path_` is where the size was not chosen along a path.
+        If `path` is no path, or None, as `path_` is where the size was not chosen along a path.
 
     Examples
     --------
@@ -57,6 +57,8 @@ def plot_path(path: Any) -> Figure:
     """
     if path is None:
         raise ValueError("path is None: this estimator was given alpha or tolerance and traced no path of sizes")
+    if not (hasattr(path, "sizes") and hasattr(path, "training_loss")):
+        raise ValueError(f"path must be a SizePath or the path_ of an estimator, got a {type(path).__name__}")
     with _panels((8, 4.2)) as (figure, panels):
         axes = panels[0, 0]
         sizes, validation = np.asarray(path.sizes), getattr(path, "validation_loss", None)
@@ -172,8 +174,7 @@ def plot_partial(
     labels = input_labels(names, network.n_inputs)
     rows = _inputs(X, network)
     rows = rows[:: max(1, -(-len(rows) // ROWS))]
-    given = None if inputs is None else np.array([check_integer(i, "inputs", low=0) for i in inputs])
-    chosen = network.inputs_used if given is None else given
+    chosen = network.inputs_used if inputs is None else _indices(inputs)
     if chosen.size == 0:
         raise ValueError("the network uses no input; there is nothing to draw")
     if chosen.max() >= network.n_inputs:
@@ -232,7 +233,16 @@ def _plain_ticks(axes: Axes) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
+def _indices(inputs: Sequence[int]) -> NDArray[np.intp]:
+    if not isinstance(inputs, (Sequence, np.ndarray)) or len(inputs) == 0:
+        raise ValueError(f"inputs must be a list of one or more indices, got {inputs!r}")
+    return np.array([check_integer(i, "inputs", low=0) for i in inputs])
+
+
 def _check_one_output(network: ReLUNetwork) -> None:
+    if not isinstance(network, ReLUNetwork):
+        remedy = "; pass its network_" if hasattr(network, "fit") else ""
+        raise ValueError(f"network must be a ReLUNetwork, got a {type(network).__name__}{remedy}")
     if network.n_outputs != 1:
         raise ValueError(f"only networks of one output are drawn; this one has {network.n_outputs}")
 
