@@ -150,7 +150,7 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         y : array_like, shape (N,)
             Class labels, numbers or text. None with a table.
         sample_weight : array_like, shape (N,), optional
-            Weights of the rows, ≥ 0; those of weight zero are left out.
+            Weights of the rows, ≥ 0; those of weight zero, or below 2^-100 of the largest, are left out.
 
         Returns
         -------

@@ -156,7 +156,8 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         y : array_like, shape (N,) or (N, m)
             Targets; several outputs share the neurons. None with a table.
         sample_weight : array_like, shape (N,), optional
-            Weights of the rows, ≥ 0; those of weight zero are left out. A `tolerance` holds for all others alike.
+            Weights of the rows, ≥ 0; those of weight zero, or below 2^-100 of the largest, are left out. A `tolerance`
+            holds for all others alike.
 
         Returns
         -------
