@@ -37,8 +37,6 @@ MANY_UNKNOWNS, RIDGES_MANY_UNKNOWNS, FOLDS_MANY_UNKNOWNS = 500, (1, 3, 5), 3
 BANDWIDTH = 0.3
 """Validation losses are averaged with those of larger sizes, by half a Gaussian of this width in the logarithm of the
 size. Smaller sizes do not enter, so that a sharp fall of the loss at one size stays one."""
-ROUNDING = 2.0**-45
-"""Relative difference up to which means of losses are equal."""
 ROUNDING = 1e-9
 """Means that differ by no larger share of themselves are equal, and the smaller size wins."""
 
