@@ -58,7 +58,8 @@ def new_figure(columns: int = 1, height: float = 3.6) -> tuple[Figure, Any]:
 
 def legend_below(figure: Figure, axes: Any) -> None:
     """Put the legend of `axes` below the figure, where it hides nothing."""
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
+    columns = 3 if figure.get_figwidth() > 7 else 2
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=columns, fontsize=8)
 
 
 def count_ticks(axis: Any, counts: Sequence[int]) -> None:
