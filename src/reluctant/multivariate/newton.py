@@ -46,11 +46,6 @@ def relative_metric(values: Array, unknowns: Unknowns) -> Array:
     return metric
 
 
-def uniform_metric(values: Array, unknowns: Unknowns) -> Array:
-    """Metric w = 1, for a dense start."""
-    return np.ones_like(values)
-
-
 def gram(B: NDArray) -> NDArray:
     """Lower triangle of BᵀB in Fortran order, for the transposed design B (size, m N)."""
     syrk = ssyrk if B.dtype == np.float32 else dsyrk
@@ -101,7 +96,6 @@ def solve(
     *,
     tol: float = 1e-11,
     max_iterations: int = 25,
-    metric: Callable[[Array, Unknowns], Array] = relative_metric,
     stall: bool = True,
     weight_limit: float = np.inf,
     stop: Callable[[], bool] = lambda: False,
@@ -127,7 +121,7 @@ def solve(
             break
         single = data.n_equations >= SINGLE_FROM and largest > SINGLE_UNTIL
         lowest = 1e-7 if single else 1e-12
-        step = _Step(data, weights, unknowns, metric(values, unknowns), np.float32 if single else np.float64)
+        step = _Step(data, weights, unknowns, relative_metric(values, unknowns), np.float32 if single else np.float64)
         ridge = max(ridge, lowest)
         accepted = False
         for _attempt in range(4):

@@ -111,6 +111,7 @@ def _search(module: nn.Module, prefix: str) -> Iterator[LayerPair]:
     try:
         graph = fx.Tracer().trace(module)
     except (fx.proxy.TraceError, TypeError, NotImplementedError, ValueError, RuntimeError):
+        # A forward that branches on values cannot be traced and fails in its own way; its parts may trace.
         for name, child in module.named_children():
             yield from _search(child, f"{prefix}{name}.")
         return
