@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from published_loop import Published
+from reluctant.experiments.published_loop import Published
 from reluctant.nn import ReweightedL1, polish, train_restarts
 from reluctant.nn.batched import Stack, initial_weights
 

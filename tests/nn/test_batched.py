@@ -93,6 +93,24 @@ def test_initial_weights_are_those_of_torch():
     assert torch.equal(theta, torch.cat([hidden.weight, hidden.bias[:, None], output.weight.T], dim=1).detach())
 
 
+def test_a_generator_gives_the_weights_that_come_next_and_stays_as_it_is():
+    def runs(random_state):
+        return train_restarts(
+            [0, 1, 2], [0, 1, 0], n_neurons=4, alpha=0.01, restarts=1, epochs=3, random_state=random_state
+        )
+
+    fresh, advanced = torch.Generator().manual_seed(7), torch.Generator().manual_seed(7)
+    torch.empty(5).uniform_(generator=advanced)
+    before = advanced.get_state()
+    assert np.array_equal(
+        runs(random_state=[fresh]).networks[0].input_weights, runs(random_state=7).networks[0].input_weights
+    )
+    assert not np.array_equal(runs(random_state=[advanced]).networks[0].biases, runs(random_state=7).networks[0].biases)
+    assert torch.equal(advanced.get_state(), before)
+    with pytest.raises(ValueError, match=r"one torch\.Generator for each of 1 restarts"):
+        runs(random_state=[fresh, advanced])
+
+
 def test_best_is_the_sparsest_run_that_is_accurate_enough():
     runs = train_restarts([0, 1, 2], [0, 1, 0], n_neurons=8, alpha=0.01, restarts=3, epochs=50)
     assert runs.history[-1].n_parameters[runs.best()] == runs.history[-1].n_parameters.min()

@@ -10,6 +10,7 @@ from reluctant.experiments import NAMES, run
 from reluctant.experiments.baselines import five_series
 from reluctant.experiments.held_out import prune
 from reluctant.experiments.optimality_gap import smoothed_runs
+from reluctant.experiments.published_loop import SEED, published_runs
 from reluctant.network import ReLUNetwork
 from reluctant.nn import OneHiddenLayer, PathNorm
 
@@ -20,6 +21,23 @@ def test_five_series_start_from_the_same_weights_and_count_exactly_where_zeros_a
     assert len({tuple(s.over_time("mse")[0]) for s in series[:1] + series[2:]}) == 1
     for s in series[2:]:
         assert [f.n_neurons for f in s.runs.networks] == s.final("n_neurons").tolist()
+
+
+def test_published_runs_and_ours_begin_with_the_weights_of_the_same_stream():
+    torch.manual_seed(SEED)
+    X, y = torch.zeros(6, 3).uniform_(-1, 1), torch.zeros(6, 1).uniform_(-1, 1)
+    hidden, output = torch.nn.Linear(3, 7), torch.nn.Linear(7, 1, bias=False)
+    first_loss = torch.nn.functional.mse_loss(output(torch.relu(hidden(X))), y).item()
+    generator = torch.Generator().manual_seed(SEED)
+    torch.empty(6 * 3 + 6).uniform_(generator=generator)
+    settings = {"n_neurons": 7, "alpha": 0.01, "bias": True}
+    ours = five_series(X, y[:, 0], **settings, epochs=4, restarts=1, random_state=[generator], say=lambda message: None)
+    for epochs, over_time in ((1, 0), (4, 2)):  # 1, 2 and 4 epochs are recorded; nothing has been shrunk by then
+        loop = published_runs(X.numpy(), y[:, 0].numpy(), generator, **settings, epochs=epochs, aliased=False)
+        assert [run.mse for run in loop] == pytest.approx(
+            [s.over_time("mse")[over_time, 0] for s in ours[:4]], rel=1e-4
+        )
+        assert epochs > 1 or loop[0].mse == pytest.approx(first_loss, rel=1e-6)
 
 
 def test_pruning_keeps_the_largest_effective_weights():

@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reluctant.experiments.published_loop import THRESHOLD
 from reluctant.nn.batched import Restarts, train_restarts
-
-#: Above this |v w| the public notebooks call a parameter nonzero.
-PUBLISHED_THRESHOLD = 1e-6
 
 _REWEIGHTED = (0.4, 0.7, 1.0)
 
@@ -60,6 +58,6 @@ def _plain(X: NDArray, y: NDArray, weight_decay: float, settings: dict[str, Any]
         alpha=0.0,
         weight_decay=weight_decay,
         compact_every=0,
-        count_above=PUBLISHED_THRESHOLD,
+        count_above=THRESHOLD,
         **settings,
     )

@@ -86,7 +86,7 @@ def train_restarts(
     start: Sequence[ReLUNetwork] | None = None,
     dtype: torch.dtype = torch.float32,
     device: str | torch.device = "cpu",
-    random_state: int = 0,
+    random_state: int | Sequence[torch.Generator] = 0,
 ) -> Restarts:
     """Train every combination of seed, p and α by Adam and Algorithm 1 at the same time [NN, Algorithm 1].
 
@@ -128,7 +128,9 @@ def train_restarts(
         With p < 1 and ``warmup_steps=0`` its zeros stay zero.
     dtype : torch.dtype
     device : str or torch.device
-    random_state : int
+    random_state : int or sequence of torch.Generator
+        A generator a run instead of a seed: the initial weights are what `torch.nn.Linear` would draw from it next.
+        The generators stay as they are.
 
     Returns
     -------
@@ -158,24 +160,21 @@ def train_restarts(
         for value, name in ((n_neurons, "n_neurons"), (restarts, "restarts"), (epochs, "epochs"))
     )
     learning_rate = check_number(learning_rate, "learning_rate", strict=True)
-    warmup_steps, compact_every, random_state = (
+    warmup_steps, compact_every = (
         check_integer(value, name, low=0)
-        for value, name in (
-            (warmup_steps, "warmup_steps"),
-            (compact_every, "compact_every"),
-            (random_state, "random_state"),
-        )
+        for value, name in ((warmup_steps, "warmup_steps"), (compact_every, "compact_every"))
     )
+    generators = _generators(random_state, restarts)
     ps = [check_p(value, zero=False) for value in _listed(p, "p")]
     alphas = [check_number(value, "alpha") for value in _listed(alpha, "alpha")]
     if 0.0 in alphas and any(alphas):
         raise ValueError("alpha = 0 must be trained on its own, without other values")
-    seeds = range(random_state, random_state + restarts)
+    seeds = [generator.initial_seed() for generator in generators]
     counts_bias = X.shape[1] > 1 if bias is None else bias
     grid = list(itertools.product(ps, alphas, seeds))
     d, m = X.shape[1], y.shape[1]
     if start is None:
-        first = [initial_weights(d, n_neurons, torch.Generator().manual_seed(seed), dtype, m) for seed in seeds]
+        first = [initial_weights(d, n_neurons, generator, dtype, m) for generator in generators]
     else:
         first = [_weights_of(network, d, n_neurons, m, dtype) for network in start]
     if len(first) != restarts:
@@ -195,7 +194,7 @@ def train_restarts(
     count_above = check_number(count_above, "count_above")
     history: list[Record] = []
     for epoch in range(1, epochs + 1):
-        for batch in _batches(len(X), rows, [random_state, epoch]):
+        for batch in _batches(len(X), rows, [seeds[0], epoch]):
             stack.step(batch, shrink=any(alphas) and stack.steps >= warmup_steps)
         if compact_every and epoch % compact_every == 0:
             stack.compact()
@@ -210,6 +209,16 @@ def train_restarts(
                     stacklevel=2,
                 )
     return Restarts(np.array([g[2] for g in grid]), stack.p, stack.alpha, stack.networks(), history)
+
+
+def _generators(random_state: int | Sequence[torch.Generator], restarts: int) -> list[torch.Generator]:
+    """One for each run, each at the place in its stream where the initial weights begin."""
+    if isinstance(random_state, Sequence):
+        if len(random_state) != restarts or not all(isinstance(g, torch.Generator) for g in random_state):
+            raise ValueError(f"random_state must be an integer or one torch.Generator for each of {restarts} restarts")
+        return [torch.Generator().set_state(g.get_state()) for g in random_state]
+    first = check_integer(random_state, "random_state", low=0)
+    return [torch.Generator().manual_seed(first + r) for r in range(restarts)]
 
 
 def _listed(value: float | Sequence[float], name: str) -> list[float]:
