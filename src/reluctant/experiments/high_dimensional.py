@@ -44,8 +44,8 @@ def run(out: Path, *, quick: bool = False, say: Callable[[str], None] = print) -
     page.text(
         f"X and y uniform on [−1, 1]; 100 neurons, Adam with step 0.01, λ = 0.005, biases penalised, {epochs:,} "
         f"epochs. Ours: {seeds} initial weights, the first of them the published ones; median [smallest, largest]. The "
-        f"published runs are from torch's seed {SEED}, data first, then weights; the notebook's loop, as it is, was run "
-        "from there again." + (" **Quick version: the figures of the paper need 100,000 epochs.**" if quick else "")
+        f"published runs are from torch's seed {SEED}, data first, then weights; the notebook's loop, as it is, was "
+        "run from there again." + (" **Quick version: the figures of the paper need 100,000 epochs.**" if quick else "")
     )
     rows = [
         [

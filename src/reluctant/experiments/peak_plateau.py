@@ -56,8 +56,8 @@ def run(out: Path, *, quick: bool = False, say: Callable[[str], None] = print) -
         "is counted there, as in the notebook, and that count hangs on rounding. The reweighted runs have exact zeros "
         "and are counted exactly. (3) Our step leaves the function as it is when it balances a neuron, biases "
         "included, and keeps the constant that a dying neuron leaves; the notebook's leaves the bias alone, which "
-        "moves the function at every step, and from its seed ends at 3 neurons. The seed is not printed there: 20 is the "
-        "default of a public script that continues the notebooks, and the counts confirm it."
+        "moves the function at every step, and from its seed ends at 3 neurons. The seed is not printed there: 20 is "
+        "the default of a public script that continues the notebooks, and the counts confirm it."
     )
     page.figure("sparsity", _sparsity(series, exact.n_neurons), "Active neurons over time; band: all seeds.")
     page.figure("functions", _functions(series, exact), "The learned functions of the first seed, and the exact one.")
