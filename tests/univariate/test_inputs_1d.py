@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from oracles import exact, fewest_knots
-from reluctant import InfeasibleError, approximate, interpolate
+from reluctant import InfeasibleError, approximate, interpolate, p_path, regress
+from reluctant.errors import TooSteepError
 from univariate.checks import assert_interpolates
 
 X = [0, 1, 2, 3, 5, 6]
@@ -286,3 +287,80 @@ def test_long_walk_stays_within_its_band(n):
     assert solution.max_error <= 2.0 * (1 + 1e-9)
     assert np.abs(solution.predict(x) - y).max() <= 2.0 * (1 + 1e-9)
     assert np.abs(solution.network(x) - y).max() <= 2.0 * (1 + 1e-9) + 1e-9 * np.abs(y).max()
+
+
+EXTREMES = np.array(
+    [0, 1, -0.7, 0.3, 1e-16, 5e-324, 1e-320, 1e-300, 1e-150, 1e150, 1e300, 1.7e308, -1.7e308, 1 + 2**-52]
+)
+
+
+def extreme_column(rng, n):
+    kind = rng.integers(4)
+    if kind == 0:
+        return rng.choice(EXTREMES, n)
+    if kind == 1:
+        return rng.uniform(-1, 1, n) * 10.0 ** rng.uniform(-320, 308)
+    if kind == 2:
+        return rng.uniform(-1, 1, n) * 10.0 ** rng.uniform(-323, 308, n)
+    return rng.integers(-3, 4, n) * 10.0 ** rng.integers(-320, 308)
+
+
+def ask(verb, x, y, number, p, affine):
+    if verb == "interpolate":
+        return interpolate(x, y, p, affine=affine)
+    if verb == "approximate":
+        return approximate(x, y, tolerance=number, affine=affine, rtol=(1 - p) * 1e-9)
+    if verb == "p_path":
+        return p_path(x, y).solution(p / 2)
+    return regress(x, y, alpha=number, p=p or 0.2)
+
+
+@pytest.mark.parametrize(
+    ("verb", "affine"),
+    [
+        *(("interpolate", None), ("interpolate", False), ("approximate", None), ("approximate", False)),
+        *(("p_path", None), ("regress", None)),
+    ],
+)
+def test_tables_at_the_ends_of_float64_are_solved_or_refused_in_a_sentence(verb, affine):
+    """What comes back is finite, and function and network are one where the function was made."""
+    solved = refused = 0
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        n = int(rng.integers(1, 9))
+        x, y, number = extreme_column(rng, n), extreme_column(rng, n), abs(float(extreme_column(rng, 1)[0]))
+        try:
+            solution = ask(verb, x, y, number, (0.0, 0.5, 1.0)[seed % 3], affine)
+            network = solution.network
+        except ValueError as error:
+            if not (isinstance(error, (TooSteepError, InfeasibleError)) or "rescale" in str(error)):
+                raise
+            refused += 1
+            continue
+        solved += 1
+        f = solution.function
+        assert np.isfinite([solution.value, solution.max_error, solution.mean_loss or 0.0]).all()
+        points = np.concatenate([f.anchors[0], f.knots])
+        scale = max(np.abs(f(points)).max(), np.abs(y).max())
+        np.testing.assert_allclose(network(points), f(points), rtol=0, atol=1e-3 * scale)
+    assert min(solved, refused) > 50
+
+
+def test_a_line_is_a_network_where_only_its_far_end_has_a_value():
+    solution = interpolate([0.3, 1e-16], [1e-300, 1])
+    np.testing.assert_allclose(solution.network([0.3, 1e-16]), [0, 1], atol=1e-16)
+
+
+def test_a_kink_near_zero_beside_far_points_needs_no_affine_part():
+    x, y = [1e-320, 0, -0.7], [0.5, 0.5, 1]
+    solution = interpolate(x, y, affine=False)
+    assert solution.network.n_affine == 0
+    np.testing.assert_allclose(solution.network(x), y, rtol=1e-15)
+
+
+def test_slopes_that_no_network_holds_are_refused_when_it_is_asked_for():
+    x, y = [0, 1e-60, 0.5, 1], [0, 1, 1, 3]
+    solution = interpolate(x, y)
+    np.testing.assert_array_equal(solution.predict(x), y)
+    with pytest.raises(TooSteepError, match="use `function` or `predict`"):
+        _ = solution.network

@@ -16,6 +16,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from reluctant.errors import TooSteepError
 from reluctant.network import ReLUNetwork
 from reluctant.univariate._predicates import add, two_product, two_sum
 from reluctant.univariate.piecewise_linear import PiecewiseLinear
@@ -25,6 +26,13 @@ Array = NDArray[np.float64]
 _GOAL = 1e-12  # a neuron's own error, relative to max|y|, with which the search is content
 _BITS = 42  # fractions of a unit in the last place are counted in 2^-42
 _LARGEST_STEP = 1 << 20
+_WRONG = 1e-3  # an error, relative to max|y|, with which a network is another function
+_TOO_STEEP = (
+    "the function is too steep, or its kinks too far from x = 0, for the parameters of a network in float64; "
+    "use `function` or `predict`, which hold it, or rescale x or y"
+)
+_DIGITS = 80
+_PLAIN = 200  # exponents up to this leave room for products
 
 
 class Line(NamedTuple):
@@ -39,10 +47,11 @@ ZERO = Line((0.0, 0.0), (0.0, 0.0))
 
 def network_of(f: PiecewiseLinear) -> ReLUNetwork:
     """The network with an affine part and one right-facing neuron for each knot of `f`."""
-    f, ex, ey = _in_safe_units(f)
+    f, ex, ey = _in_safe_units(f, 0.0)
     goal = _GOAL * _largest_value(f)
     a, c = _affine_through(f.slopes[0], f.anchors[0, 0], f.anchors[1, 0], goal)
-    v, w, b = _neurons(f.knots, f.anchors, f.slopes, Line((a, 0.0), (c, 0.0)), goal)
+    v, w, b, error = _neurons(f.knots, f.anchors, f.slopes, Line((a, 0.0), (c, 0.0)), goal)
+    _check(error, f)
     return _network(v, w, b, a, c, ex, ey)
 
 
@@ -52,8 +61,10 @@ def network_without_affine_part(f: PiecewiseLinear, low: float, high: float) -> 
     The neurons face away from one link. If `f` vanishes on that link none is added. A line that has no zero inside
     (low, high) is one neuron with its kink outside; any other line is two.
     """
-    f, ex, ey = _in_safe_units(f)
-    low, high = math.ldexp(low, -ex), math.ldexp(high, -ex)
+    ends = np.array([low, high])
+    expected = f(ends)
+    f, ex, ey = _in_safe_units(f, float(np.max(np.abs(ends))))
+    low, high = np.ldexp(ends, -ex).tolist()
     goal = _GOAL * _largest_value(f)
     home, extra = _home_link(f, low, high, goal)
     v, w, b = (np.array(column) for column in zip(*extra)) if extra else (np.empty(0),) * 3
@@ -65,7 +76,13 @@ def network_without_affine_part(f: PiecewiseLinear, low: float, high: float) -> 
     v = np.concatenate([v, left[0], right[0]])
     w = np.concatenate([w, -left[1], right[1]])
     b = np.concatenate([b, left[2], right[2]])
-    return _network(v, w, b, 0.0, 0.0, ex, ey), len(extra)
+    _check(max(left[3], right[3]), f)
+    network = _network(v, w, b, 0.0, 0.0, ex, ey)
+    with np.errstate(all="ignore"):
+        missed = np.max(np.abs(network(ends) - expected))
+    if not missed <= _WRONG * max(np.ldexp(_largest_value(f), ey), np.max(np.abs(expected))):
+        raise TooSteepError(_TOO_STEEP)
+    return network, len(extra)
 
 
 def _home_link(
@@ -85,8 +102,8 @@ def _home_link(
     X, Y, M = float(f.anchors[0, home]), float(f.anchors[1, home]), float(f.slopes[home])
     if outside[home]:
         if root[home] <= low:
-            return home, [_neuron(ZERO, X, Y, M, low, high, goal)]
-        v, w, b = _neuron(ZERO, -X, Y, -M, -high, -low, goal)
+            return home, [_neuron(ZERO, X, Y, M, low, high, goal)[:3]]
+        v, w, b, _ = _neuron(ZERO, -X, Y, -M, -high, -low, goal)
         return home, [(v, -w, b)]
     margin = max(high - low, abs(low) * 2.0**-20)
     start = low - margin
@@ -101,33 +118,51 @@ def _line_of(v: Array, w: Array, b: Array) -> Line:
     return Line(slope, value)
 
 
-def _in_safe_units(f: PiecewiseLinear) -> tuple[PiecewiseLinear, int, int]:
-    """The function in units, powers of two, in which products cannot overflow; plain ones where they serve."""
-    ex = _exponent(max(np.max(np.abs(f.anchors[0])), np.max(np.abs(f.knots), initial=0.0)))
-    ey = _exponent(_largest_value(f))
-    if ex == ey == 0:
+def _in_safe_units(f: PiecewiseLinear, farthest: float) -> tuple[PiecewiseLinear, int, int]:
+    """The function in units, powers of two, in which products cannot overflow; plain ones where they serve.
+
+    The unit of y holds the values and what the lines are at x = 0; that of x makes the largest x and the largest slope
+    alike. Slopes that carry a line to more than 2^80 times the unit of y leave sums in double-double no digits.
+    """
+    X, Y, M = *f.anchors, f.slopes
+    largest_x = max(np.max(np.abs(X)), np.max(np.abs(f.knots), initial=0.0), farthest)
+    largest_y, steepest = _largest_value(f), np.max(np.abs(M))
+    lifts = (np.frexp(M)[1] + np.frexp(X)[1])[(M != 0) & (X != 0)].tolist()
+    ey = max(lifts + [_exponent(largest_y)] * (largest_y > 0), default=0)
+    x = _exponent(largest_x) if largest_x > 0 else ey - _exponent(steepest)
+    m = _exponent(steepest) if steepest > 0 else ey - x
+    if f.n_knots and x + m - ey > _DIGITS:
+        raise TooSteepError(_TOO_STEEP)
+    if max(abs(x), abs(m), abs(ey)) <= _PLAIN:
         return f, 0, 0
-    anchors = np.stack([np.ldexp(f.anchors[0], -ex), np.ldexp(f.anchors[1], -ey)])
-    return PiecewiseLinear(np.ldexp(f.knots, -ex), anchors, np.ldexp(f.slopes, ex - ey)), ex, ey
+    ex = (x - m + ey) // 2
+    anchors, knots = np.stack([np.ldexp(X, -ex), np.ldexp(Y, -ey)]), np.ldexp(f.knots, -ex)
+    if not (knots[1:] > knots[:-1]).all():
+        raise TooSteepError(_TOO_STEEP)
+    return PiecewiseLinear(knots, anchors, np.ldexp(M, ex - ey)), ex, ey
 
 
 def _largest_value(f: PiecewiseLinear) -> float:
     return float(max(np.max(np.abs(f.anchors[1])), np.max(np.abs(f.values), initial=0.0)))
 
 
+def _check(error: float, f: PiecewiseLinear) -> None:
+    """Raise a TooSteepError if neurons miss the links by so much."""
+    if not error <= _WRONG * max(_largest_value(f), np.max(np.abs(f.slopes * f.anchors[0]))):
+        raise TooSteepError(_TOO_STEEP)
+
+
 def _exponent(largest: float) -> int:
-    exponent = math.frexp(largest)[1]
-    return exponent if abs(exponent) > 200 else 0
+    return math.frexp(largest)[1]
 
 
 def _network(v: Array, w: Array, b: Array, a: float, c: float, ex: int, ey: int) -> ReLUNetwork:
-    return ReLUNetwork(
-        np.ldexp(w, -ex)[:, None],
-        b,
-        np.ldexp(v, ey)[:, None],
-        np.array([[math.ldexp(a, ey - ex)]]),
-        np.array([math.ldexp(c, ey)]),
-    )
+    with np.errstate(over="ignore"):
+        w, v = np.ldexp(w, -ex), np.ldexp(v, ey)
+        slope, intercept = np.ldexp(a, ey - ex), np.ldexp(c, ey)
+    if not all(np.isfinite(part).all() for part in (w, b, v, slope, intercept)):
+        raise TooSteepError(_TOO_STEEP)
+    return ReLUNetwork(w[:, None], b, v[:, None], slope[None, None], intercept[None])
 
 
 @njit(cache=True)
@@ -154,20 +189,20 @@ def _affine_trial(a, x, y):
 
 @njit(cache=True)
 def _neuron(line, x, y, slope, left, right, goal):
-    """(v, w, b) that turn `line` into the line of `slope` through (x, y), which matters on [left, right]."""
+    """(v, w, b, error) that turn `line` into the line of `slope` through (x, y), which matters on [left, right]."""
     product = two_product(line.slope[0], x)
     here = add(product[0], product[1] + line.slope[1] * x, line.value[0], line.value[1])
     rise = add(y, 0.0, -here[0], -here[1])
     turn = add(slope, 0.0, -line.slope[0], -line.slope[1])
     reach = max(abs(x - left), abs(right - x))
     v, w, b, error, offset = _neuron_trial(1.0, x, rise, turn, reach)
-    if error > goal:
+    if goal < error < math.inf:
         unit = _ulp(b)
-        step = _smallest_step(2.0**-52 * -b / unit, offset / unit, 0.5 * goal / (abs(v) * unit))
+        step = _smallest_step(2.0**-52 * -b / unit, offset / unit, 0.5 * goal / abs(v) / unit)
         nudged = _neuron_trial(1.0 + step * 2.0**-52, x, rise, turn, reach)
         if nudged[3] < error:
-            return nudged[0], nudged[1], nudged[2]
-    return v, w, b
+            return nudged[0], nudged[1], nudged[2], nudged[3]
+    return v, w, b, error
 
 
 @njit(cache=True)
@@ -177,6 +212,8 @@ def _neuron_trial(w, x, rise, turn, reach):
     `error` bounds what it misses within `reach` of x; `offset` is how far its kink −b / w lies left of the right one.
     """
     v = turn[0] / w
+    if v == 0.0:  # the slopes of the two links are one in float64
+        return v, w, -x, math.inf, 0.0
     wx = two_product(w, x)
     b = (rise[0] / v - wx[0]) - wx[1]
     height = two_sum(wx[0], b)
@@ -244,17 +281,20 @@ def _first_in_range(a, m, low, high):
 
 @njit(cache=True)
 def _neurons(knots, anchors, slopes, line, goal):
-    """Right-facing neurons (v, w, b) that follow the links from the first, which `line` already is."""
+    """Right-facing neurons (v, w, b) that follow the links from the first, which `line` already is; largest error."""
     n = len(knots)
+    worst = 0.0
     v, w, b = np.empty(n), np.empty(n), np.empty(n)
     for k in range(n):
         left = knots[k]
         right = knots[k + 1] if k + 1 < n else max(anchors[0, k + 1], left + (left - min(anchors[0, 0], knots[0])))
-        v[k], w[k], b[k] = _neuron(line, anchors[0, k + 1], anchors[1, k + 1], slopes[k + 1], left, right, goal)
+        v[k], w[k], b[k], error = _neuron(line, anchors[0, k + 1], anchors[1, k + 1], slopes[k + 1], left, right, goal)
+        if not error <= worst:  # a NaN is the worst
+            worst = error
         turned = two_product(v[k], w[k])
         lifted = two_product(v[k], b[k])
         line = Line(
             add(line.slope[0], line.slope[1], turned[0], turned[1]),
             add(line.value[0], line.value[1], lifted[0], lifted[1]),
         )
-    return v, w, b
+    return v, w, b, worst

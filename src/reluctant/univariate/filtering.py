@@ -19,6 +19,7 @@ _STEPS = 80
 EXACT_SOLVES = 400
 ROUNDING = 2.0**-40  # by which share the lower bound is rounded down, for the weights have errors of at most 2^-46
 _STRAIGHT = 2.0**-44  # of max|y|: data that are closer than this to a line are on it
+_CLOSEST = 2.0**-300  # of the range of x: the squares of closer gaps vanish beside multipliers
 _Y_ERROR = 2.0**-49  # of max|y|: by how much rounding may change y and the means of rows of one x
 
 
@@ -60,7 +61,7 @@ def rows_of(x: Array, y: Array, s: Array) -> Rows:
     Raises
     ------
     ValueError
-        If the range of x or y is beyond float64.
+        If the range of x or y is beyond float64, or points are too close to each other.
     """
     check_span(x, "x")
     check_span(y, "y")
@@ -78,6 +79,12 @@ def rows_of(x: Array, y: Array, s: Array) -> Rows:
     distinct = x[starts]
     x_exponent = _exponent(float(distinct[-1] - distinct[0]))
     gaps = np.ldexp(np.diff(distinct), -x_exponent)
+    if np.min(gaps, initial=1.0) < _CLOSEST:
+        i = int(np.argmin(gaps))
+        raise ValueError(
+            f"x = {distinct[i]!s} and x = {distinct[i + 1]!s} are closer than 2^-300 of the range of x; "
+            "rescale x unevenly, or give such rows one x"
+        )
     return Rows(distinct, gaps, means, weights, centre, largest_y, x_exponent, y_exponent, within)
 
 

@@ -9,6 +9,7 @@ maximum-weight matching on a path (ours), found by one pass.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -113,6 +114,10 @@ def solution_of_matching(x: Array, y: Array, corners: Corners, merged: NDArray[n
             f"{max_error:.3g}; rescale x or y"
         )
     value = _kernels.objective_value(changes, p)
+    if not value < math.inf:
+        raise TooSteepError(
+            f"the slope changes of the interpolant sum to more than float64 holds for p = {p:g}; rescale x or y"
+        )
     return Solution(
         p=p,
         value=value,

@@ -8,10 +8,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reluctant.errors import InfeasibleError
-from reluctant.univariate import _sweep
+from reluctant.errors import InfeasibleError, TooSteepError
+from reluctant.univariate import _kernels, _sweep
 
 Array = NDArray[np.float64]
+
+_STEEPEST = 2.0**600
+"""Largest slope, in units of the ranges of x and y, with which the exact predicates and the neurons can reckon."""
 
 
 def sorted_points(x: Array, y: Array) -> tuple[Array, Array]:
@@ -21,12 +24,15 @@ def sorted_points(x: Array, y: Array) -> tuple[Array, Array]:
     ------
     InfeasibleError
         If one x comes with two different y.
+    TooSteepError
+        If slopes are beyond float64.
     """
     # Arrays of one kind for the compiled code, which is compiled again for read-only and for strided ones.
     x, y = np.require(x, requirements=["C", "W"]), np.require(y, requirements=["C", "W"])
     check_span(x, "x")
     check_span(y, "y")
     if is_increasing(x):
+        check_slopes(x, y, y)
         return x, y
     order = np.argsort(x, kind="stable")
     x, y = x[order], y[order]
@@ -40,7 +46,9 @@ def sorted_points(x: Array, y: Array) -> tuple[Array, Array]:
             f"{abs(y[i + 1] - y[i]) / 2:g}"
         )
     first = np.concatenate([[True], ~repeated])
-    return x[first], y[first]
+    x, y = x[first], y[first]
+    check_slopes(x, y, y)
+    return x, y
 
 
 class Band(NamedTuple):
@@ -59,6 +67,8 @@ def sorted_band(x: Array, y: Array, tolerance: Array, slack: float, rtol: float)
     ------
     InfeasibleError
         If the bounds at one x have no value in common.
+    TooSteepError
+        If slopes from bound to bound are beyond float64.
     """
     x, y, tolerance = (np.require(a, requirements=["C", "W"]) for a in (x, y, tolerance))
     increasing = is_increasing(x)
@@ -71,6 +81,7 @@ def sorted_band(x: Array, y: Array, tolerance: Array, slack: float, rtol: float)
     check_span(x, "x")
     check_span(np.array([lo.min(), hi.max()]), "y with its tolerance")
     if increasing:
+        check_slopes(x, lo, hi)
         return Band(x, lo, hi, rounded)
     starts = np.flatnonzero(np.concatenate([[True], x[1:] > x[:-1]]))
     low, high = np.maximum.reduceat(lo, starts), np.minimum.reduceat(hi, starts)
@@ -83,6 +94,7 @@ def sorted_band(x: Array, y: Array, tolerance: Array, slack: float, rtol: float)
             f"x = {x[a]!s} appears with y = {y[b]!s} and y = {y[a]!s} (rows {order[b]} and {order[a]}), further apart "
             f"than the tolerances allow; a tolerance of {abs(y[a] - y[b]) / 2:g} at both would do"
         )
+    check_slopes(x[starts], low, high)
     return Band(x[starts], low, high, np.logical_or.reduceat(rounded, starts))
 
 
@@ -91,6 +103,19 @@ def check_span(a: Array, name: str) -> None:
     low, high = float(a.min()), float(a.max())
     if high - low == math.inf:
         raise ValueError(f"{name} reaches from {low:.3g} to {high:.3g}, a range beyond float64; rescale it")
+
+
+def check_slopes(x: Array, lo: Array, hi: Array) -> None:
+    """Raise a TooSteepError if slopes between the bounds of neighbours, at increasing x, are beyond float64."""
+    steepest, i = _kernels.steepest(x, lo, hi)
+    with np.errstate(over="ignore"):
+        mean = (hi.max() - lo.min()) / (x[-1] - x[0]) if len(x) > 1 else 1.0
+    flat = mean == 0.0 and hi.max() > lo.min()
+    if flat or not steepest < math.inf or steepest / _STEEPEST > mean:
+        raise TooSteepError(
+            f"the slope from x = {x[i]!s} to x = {x[i + 1]!s}, {steepest:.3g}, is beyond float64 or more than 2^600 "
+            "times the range of y over that of x; rescale x or y, or merge the two"
+        )
 
 
 def is_increasing(x: Array) -> bool:

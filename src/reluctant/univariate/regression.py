@@ -32,6 +32,7 @@ from reluctant.validation import check_number, check_weights
 
 Array = NDArray[np.float64]
 
+_KEPT = 2.0**-40  # in the units of `Rows`: the error that underflow may bring into a slope
 _TINY = 2.0**-900  # in the units of `Rows`: below it products may underflow
 
 
@@ -127,7 +128,8 @@ def _function(rows: Rows, fitted: Filtered, bends: Bends) -> PiecewiseLinear:
     begins = np.concatenate([[0], bends.last])
     with np.errstate(over="ignore"):
         slopes = np.ldexp(fitted.m[begins], rows.y_exponent - rows.x_exponent)
-    if not np.isfinite(slopes).all():
+        kept = np.ldexp(slopes, rows.x_exponent - rows.y_exponent)
+    if not (np.abs(kept - fitted.m[begins]) <= _KEPT).all():
         raise ValueError("the slopes of the solution are beyond float64; rescale x or y")
     values = np.ldexp(fitted.f[begins], rows.y_exponent) + rows.centre
     return PiecewiseLinear(knots, np.stack([rows.x[begins], values]), slopes)

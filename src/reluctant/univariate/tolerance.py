@@ -53,7 +53,10 @@ def approximate_line(x: Array, y: Array, tolerance: Array, slack: float) -> Solu
 
 
 def _fewest_links(x: Array, lo: Array, hi: Array) -> PiecewiseLinear:
-    return PiecewiseLinear(*_sweep.links_of_sweep(x, lo, hi, *_sweep.sweep(x, lo, hi)))
+    knots, anchors, slopes = _sweep.links_of_sweep(x, lo, hi, *_sweep.sweep(x, lo, hi))
+    if not (knots[1:] > knots[:-1]).all():
+        raise TooSteepError("links of the function meet closer than float64 can tell; rescale x or y")
+    return PiecewiseLinear(knots, anchors, slopes)
 
 
 def _largest_residual(x: Array, y: Array, f: PiecewiseLinear) -> float:
