@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[np.float64]
 
 _EXACT_INTEGERS = 2**53
-_VANISHING = 2.0**-100
+VANISHING = 2.0**-100
+"""Share of the largest weight below which a weight counts as zero."""
 _DATES = "holds dates or times; convert them to numbers, for example seconds from the first"
 
 
@@ -156,11 +157,11 @@ def check_weights(sample_weight: ArrayLike | None, n_rows: int, *, least: int = 
         return np.ones(n_rows)
     weights = check_nonnegative(sample_weight, "sample_weight", n_rows)
     largest = float(weights.max(initial=0.0))
-    if largest > 0.0 and not _VANISHING <= largest <= 1.0 / _VANISHING:
+    if largest > 0.0 and not VANISHING <= largest <= 1.0 / VANISHING:
         mantissas, exponents = np.frexp(weights)
         weights = np.ldexp(mantissas, exponents - (math.frexp(largest)[1] - 1))
         largest = float(weights.max())
-    weights = np.where(weights < _VANISHING * largest, 0.0, weights)
+    weights = np.where(weights < VANISHING * largest, 0.0, weights)
     n_zero = n_rows - int(np.count_nonzero(weights))
     if n_rows - n_zero < least:
         where = "every row" if n_zero == n_rows else f"{n_zero} of {n_rows} rows"

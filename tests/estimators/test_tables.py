@@ -115,6 +115,27 @@ def test_a_parquet_file_gives_the_model_of_its_rows_as_arrays(tmp_path, monkeypa
         np.testing.assert_allclose(streamed.feature_importances_, held.feature_importances_)
 
 
+@pytest.mark.parametrize("factor", [7.0, 1e-300, 1e300])
+@pytest.mark.parametrize("many_rows", [100, 10_000])
+def test_a_common_factor_of_the_weights_means_nothing_in_a_table_as_in_fit(monkeypatch, many_rows, factor):
+    monkeypatch.setattr(base, "MANY_ROWS", many_rows)
+    monkeypatch.setattr(streaming, "SAMPLE", 150)
+    rng = np.random.default_rng(4)
+    X, weights = rng.uniform(-1, 1, (400, 3)), rng.integers(0, 3, 400).astype(float)
+    weights[7] = 2.0**-110  # vanishes beside the others
+    y = np.abs(X[:, 0]) + 0.1 * rng.standard_normal(400)
+    y[7] = 1e6
+    model = SparseReLURegressor(max_parameters=8, random_state=0)
+    expected = model.fit(X, y, sample_weight=weights).predict(X)
+    assert np.abs(expected).max() < 10.0
+    for other in (
+        model.fit(X, y, sample_weight=factor * weights).predict(X),
+        model.fit(ArrayTable(X, y, weights)).predict(X),
+        model.fit(ArrayTable(X, y, factor * weights)).predict(X),
+    ):
+        np.testing.assert_allclose(other, expected, rtol=1e-12, atol=1e-12)
+
+
 def test_no_more_than_a_block_and_a_sample_of_a_big_table_are_held(tmp_path, monkeypatch):
     monkeypatch.setattr(base, "MANY_ROWS", 100)
     monkeypatch.setattr(streaming, "SAMPLE", 150)

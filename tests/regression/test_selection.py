@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from reluctant import size_path
 from reluctant.regression import selection
-from reluctant.regression.losses import Huber, Logistic, Softmax, Squared
+from reluctant.regression.losses import Absolute, Huber, Logistic, Quantile, Softmax, Squared
 from reluctant.regression.selection import Choice, Config, _chosen, _folds, _Tally, choose, excess, size_grid
 from reluctant.regression.surgeon import ONE_BY_ONE
 
@@ -156,6 +156,15 @@ def test_two_rows_with_weight_among_ten_are_enough():
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("loss", [Squared(), Absolute(), Quantile(0.3)])
+def test_a_power_of_two_in_y_changes_no_bit_of_the_choice(loss):
+    X, targets, weights = table(80)
+    plain, large = (choose(X, unit * targets, weights, Config(loss)) for unit in (1.0, 2.0**40))
+    assert (plain.size, plain.ridge) == (large.size, large.ridge)
+    assert_array_equal(plain.mean, large.mean)
+
+
 def test_weight_of_all_rows_does_not_matter():
     X, y, w = table()
     equal(choose(X, y, w, Config(Squared())), choose(X, y, 4 * w, Config(Squared())))

@@ -77,7 +77,9 @@ class SparseReLU(BaseEstimator):
         if decider in ("alpha", "tolerance"):
             everywhere = np.array([[-np.inf], [np.inf]]) * np.ones(X.shape[1])
             self._set_learned(self._solve(X, targets, weights, loss, start), everywhere, X, weights)
-        elif len(X) > MANY_ROWS:
+            return
+        weights = weights / weights.max()
+        if len(X) > MANY_ROWS:
             self._learn_table(ArrayTable(X, targets, weights), as_columns, loss)
         else:
             bounds = _bounds(Moments.of(X, weights))

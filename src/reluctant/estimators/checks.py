@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_consistent_length, column_or_1d, vali
 
 from reluctant.regression.losses import Loss
 from reluctant.regression.size_path import check_deltas, check_squares
+from reluctant.regression.streaming import weighed
 from reluctant.regression.tables import ParquetTable, Table
 from reluctant.validation import (
     as_floats,
@@ -103,7 +104,7 @@ def checked_inputs(estimator: BaseEstimator, X: Any, y: Any = "no_validation", *
 
 
 def checked_table(estimator: BaseEstimator, table: Table, y: Any, sample_weight: Any, decider: str | None) -> Table:
-    """Return the table if rows may be read from it alone; the estimator remembers its inputs and their names."""
+    """Return the table, weighed, if rows may be read from it alone; the estimator remembers its inputs and names."""
     for name, column in (("y", y), ("sample_weight", sample_weight)):
         if column is not None:
             raise ValueError(f"a table has its own targets and weights; put {name} into it, or give X as an array")
@@ -114,7 +115,7 @@ def checked_table(estimator: BaseEstimator, table: Table, y: Any, sample_weight:
         estimator.feature_names_in_ = np.array(table.x, dtype=object)
     elif hasattr(estimator, "feature_names_in_"):
         del estimator.feature_names_in_
-    return table
+    return weighed(table)
 
 
 def as_columns(targets: ArrayLike) -> Array:

@@ -15,7 +15,7 @@ from reluctant.regression.model import Block, Model, Rows
 from reluctant.regression.selection import Choice, Config, Selection, choose, standard_path
 from reluctant.regression.size_path import in_standard_units, penalty_for
 from reluctant.regression.standardise import Moments, Standardisation
-from reluctant.regression.tables import Table
+from reluctant.regression.tables import Table, WeighedTable
 
 Array = NDArray[np.float64]
 
@@ -66,10 +66,10 @@ class StreamedRows:
         """Yield the rows in blocks."""
         rng = np.random.default_rng(self.seed)
         for X, y, weights in self.table.blocks():
-            held_out = rng.random(len(X)) < VALIDATION_SHARE
             kept = weights > 0.0
             if self.part != "all":
-                kept &= held_out if self.part == "validation" else ~held_out
+                held_out = rng.random(np.count_nonzero(kept)) < VALIDATION_SHARE
+                kept[kept] = held_out if self.part == "validation" else ~held_out
             if not kept.all():
                 X, y, weights = X[kept], y[kept], weights[kept]
             if len(X):
@@ -187,6 +187,22 @@ def counted(table: Table) -> tuple[int, float]:
         n_rows += int(np.count_nonzero(block.weights > 0.0))
         total += float(block.weights.sum())
     return n_rows, total
+
+
+def weighed(table: Table) -> Table:
+    """The table with weights as shares of the largest; as it is where all are zero.
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative.
+    """
+    start, largest = 0, 0.0
+    for block in table.blocks():
+        _check_weights(block.weights, start)
+        start += len(block.weights)
+        largest = max(largest, float(block.weights.max(initial=0.0)))
+    return WeighedTable(table, largest) if largest > 0.0 else table
 
 
 def moments_of(table: Table) -> tuple[int, Moments]:

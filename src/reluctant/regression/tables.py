@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluctant.regression.model import BLOCK
-from reluctant.validation import as_evaluation_points, check_unmasked
+from reluctant.validation import VANISHING, as_evaluation_points, check_unmasked
 
 Array = NDArray[np.float64]
 
@@ -202,6 +202,30 @@ class ClippedTable:
         """Yield all rows in order."""
         for X, y, weights in self.table.blocks():
             yield RawBlock(np.clip(X, *self.bounds), y, weights)
+
+
+@dataclass(frozen=True)
+class WeighedTable:
+    """A table whose weights are shares of the largest, and zero where they vanish beside it."""
+
+    table: Table
+    largest: float
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows N."""
+        return self.table.n_rows
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of inputs d."""
+        return self.table.n_inputs
+
+    def blocks(self) -> Iterator[RawBlock]:
+        """Yield all rows in order."""
+        for X, y, weights in self.table.blocks():
+            shares = weights / self.largest
+            yield RawBlock(X, y, np.where(shares < VANISHING, 0.0, shares))
 
 
 def _numbers(column, start: int) -> Array:  # type: ignore[no-untyped-def]

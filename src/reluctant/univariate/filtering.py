@@ -83,7 +83,7 @@ def rows_of(x: Array, y: Array, s: Array) -> Rows:
         i = int(np.argmin(gaps))
         raise ValueError(
             f"x = {distinct[i]!s} and x = {distinct[i + 1]!s} are closer than 2^-300 of the range of x; "
-            "rescale x unevenly, or give such rows one x"
+            "give such rows one x, or rescale x, by a logarithm for example"
         )
     return Rows(distinct, gaps, means, weights, centre, largest_y, x_exponent, y_exponent, within)
 
