@@ -253,6 +253,68 @@ def test_scaling_y_scales_the_function():
     assert_allclose(large.predict(X) / 1e3, regress(X, y, alpha=10.0, p=1, random_state=0).predict(X), atol=1e-6)
 
 
+@pytest.mark.parametrize(("p", "power"), [(0.5, 398), (0.5, -500), (1.0, 501), (1.0, -651)])
+def test_a_power_of_two_in_one_input_and_in_alpha_changes_no_bit(p, power):
+    """The bias is free there, so Σ|v w|^p is all that the unit of x enters."""
+    X, y = bent()
+    X = X[:, :1]
+    plain = regress(X, y, alpha=1e-3, p=p, loss="absolute", random_state=0)
+    scaled = regress(X * 2.0**power, y, alpha=1e-3 * 2.0 ** (p * power), p=p, loss="absolute", random_state=0)
+    there, here = scaled.network, plain.network
+    assert here.n_neurons > 1
+    unit = 2.0**power
+    back = ReLUNetwork(
+        there.input_weights * unit, there.biases, there.output_weights, there.slope * unit, there.intercept
+    )
+    assert bits(back) == bits(here)
+    assert scaled.mean_loss == plain.mean_loss
+
+
+@pytest.mark.parametrize(("loss", "degree"), [("squared", 2), ("absolute", 1)])
+@pytest.mark.parametrize(("p", "power"), [(0.5, 400), (0.5, -400), (1.0, 99), (1.0, -399)])
+def test_a_power_of_two_in_y_and_in_alpha_changes_no_bit(loss, degree, p, power):
+    X, y = bent()
+    plain = regress(X, y, alpha=1e-3, p=p, loss=loss, random_state=0)
+    alpha = 1e-3 * 2.0 ** ((degree - p) * power)
+    scaled = regress(X, y * 2.0**power, alpha=alpha, p=p, loss=loss, random_state=0).network
+    unit, here = 2.0**power, plain.network
+    assert here.n_neurons > 1
+    v, slope, intercept = (part / unit for part in (scaled.output_weights, scaled.slope, scaled.intercept))
+    assert bits(ReLUNetwork(scaled.input_weights, scaled.biases, v, slope, intercept)) == bits(here)
+
+
+@pytest.mark.parametrize("unit", [1e-120, 1e120])
+def test_inputs_of_any_scale_get_the_objective_of_their_units(unit):
+    """Biases count, so another scale is another problem: weights cost nearly nothing, or more than any can gain."""
+    X, y = bent()
+    solution = regress(X * unit, y, alpha=1e-3, random_state=0)
+    assert solution.objective == pytest.approx(objective_of(solution.network, X * unit, y, 1e-3, 0.5))
+    assert (solution.n_neurons == 0) == (unit < 1)
+    near = regress(X * 1e30, y, alpha=1e-3, random_state=0).network
+    ratio = 1e30 / unit
+    carried = ReLUNetwork(
+        near.input_weights * ratio, near.biases, near.output_weights, near.slope * ratio, near.intercept
+    )
+    assert solution.objective <= 1.05 * objective_of(carried, X * unit, y, 1e-3, 0.5)
+
+
+@pytest.mark.parametrize(("unit", "alpha"), [(1e-160, 1e300), (1e-250, 1e100), (1e150, 1e-300)])
+@pytest.mark.parametrize("loss", ["squared", "absolute", "huber", "quantile"])
+def test_prices_beyond_float64_are_those_that_nothing_pays_for(loss, unit, alpha):
+    X, y = bent()
+    solution = regress(X, y * unit, alpha=alpha, loss=loss, random_state=0)
+    assert np.isfinite([solution.objective, solution.mean_loss, solution.value]).all()
+    assert (solution.n_neurons == 0) == (unit < 1)
+    assert_allclose(solution.predict(X) / unit, affine_values(X, y) if unit < 1 else y, atol=0.5)
+
+
+@pytest.mark.parametrize(("x_unit", "y_unit"), [(1e-200, 1e150), (1e300, 1e-10)])
+def test_slopes_beyond_float64_are_refused(x_unit, y_unit):
+    X, y = bent()
+    with pytest.raises(ValueError, match=r"column 0 of X by .* beyond float64; rescale X or y"):
+        regress(X * x_unit, y * y_unit, alpha=1.0)
+
+
 @pytest.mark.parametrize("unit", [2.0**-650, 2.0**650])
 def test_inputs_at_the_ends_of_float64(unit):
     X, y = bent()

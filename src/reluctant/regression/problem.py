@@ -19,6 +19,10 @@ from reluctant.solution import Certificate, Solution
 
 Array = NDArray[np.float64]
 
+_DEAREST = 400
+"""Exponent of the highest price of a hinge: far beyond what it could gain in standardised units."""
+_OCTAVES = 1000
+"""Slopes of more than 2^±1000 leave too little room for weights."""
 LOCAL = "the best of a local search; nothing is known about the least objective"
 KEPT = "the given start, on which the search did not improve; nothing is known about the least objective"
 
@@ -51,8 +55,7 @@ def regress_space(
     """Minimise mean loss + α Σ ‖v_k‖_p^p ‖u_k‖_p^p in the user's units; biases count for two inputs or more."""
     rows, labels, weight = distinct_weighted_rows(X, targets, weights)
     units = _Units.of(rows, labels, weight, loss, affine)
-    strength = alpha * weight.sum() * float(units.hinges.y_scale[0]) ** (p - _degree(loss))
-    coefficients = strength * units.norm_coefficients(p)
+    coefficients = units.norm_coefficients(alpha, weight.sum(), p, _degree(loss))
     loss_inside = in_standard_units(loss, units.hinges)
     problem = Penalised(units.rows(rows, labels, weight), loss_inside, coefficients, p, affine, units.lines())
     first = None if start is None else units.model(start)
@@ -88,18 +91,28 @@ class _Units(NamedTuple):
         centred = Standardisation.of(X, targets, weights, scale_targets=not isinstance(loss, CLASSIFICATION))
         if not isinstance(loss, CLASSIFICATION):
             y_mean = centred.y_mean if affine else np.zeros_like(centred.y_mean)
-            spread = float(np.sqrt(np.mean(np.average((targets - y_mean) ** 2, axis=0, weights=weights))))
+            spread = _root_mean_square(targets - y_mean, weights)
             centred = replace(centred, y_mean=y_mean, y_scale=np.full_like(y_mean, spread if spread > 0.0 else 1.0))
+        _check_slopes(centred)
         if X.shape[1] == 1:  # biases are free
             return cls(centred, centred)
         root_mean_square = np.hypot(centred.x_mean, centred.x_scale)  # infinite for constant columns
         return cls(replace(centred, x_mean=np.zeros_like(centred.x_mean), x_scale=root_mean_square), centred)
 
-    def norm_coefficients(self, p: float) -> Array:
-        """What |u_j|^p of a hinge in these units counts in the path norm of the user's; the bias comes last."""
-        scale = self.hinges.x_scale
-        per_input = np.where(np.isfinite(scale), scale, 1.0) ** -p
-        return np.concatenate([per_input, np.zeros_like(per_input), [float(per_input.size > 1)]])
+    def norm_coefficients(self, alpha: float, weight: float, p: float, degree: int) -> Array:
+        """What |u_j|^p of a hinge in these units counts in `weight` times the objective; the bias comes last.
+
+        α · weight · y_scale^(p − degree) / x_scale^p, where a loss grows with y to the power `degree`. Exponents are
+        added before they are applied, so that no power overflows; what no data can pay for is cut off.
+        """
+        d = self.hinges.n_inputs
+        scale = np.append(np.where(np.isfinite(self.hinges.x_scale), self.hinges.x_scale, 1.0), 1.0)
+        (a, of_alpha), (y, of_y), (x, of_x) = np.frexp(alpha), np.frexp(self.hinges.y_scale[0]), np.frexp(scale)
+        exponent = (p - degree) * of_y - p * of_x
+        whole = np.floor(exponent)
+        mantissa = a * weight * y ** (p - degree) / x**p * np.exp2(exponent - whole)
+        price = np.ldexp(mantissa, np.minimum(whole + of_alpha, _DEAREST).astype(np.intp))
+        return np.concatenate([price[:d], np.zeros(d), [price[d] if d > 1 else 0.0]])
 
     def rows(self, X: Array, targets: Array, weights: Array) -> Rows:
         """All rows in these units."""
@@ -130,6 +143,24 @@ class _Units(NamedTuple):
         hinges = Model(model.U[:, np.r_[:d, 2 * d]], model.V, np.zeros((d + 1, m)))
         affine = self.slopes.network(replace(Model.zero(d, m), A=model.A[d:]))
         return replace(self.hinges.network(hinges), slope=affine.slope, intercept=affine.intercept)
+
+
+def _root_mean_square(a: Array, weights: Array) -> float:
+    """√ of the weighted mean of squares of a (N, m), none of which overflows or vanishes."""
+    unit = np.ldexp(1.0, int(np.frexp(np.max(np.abs(a)))[1]) - 1)
+    return float(unit * np.sqrt(np.mean(np.average((a / unit) ** 2, axis=0, weights=weights))))
+
+
+def _check_slopes(units: Standardisation) -> None:
+    """Raise a ValueError naming the first column of X over which y has slopes that float64 cannot hold."""
+    octaves = np.frexp(units.y_scale[0])[1] - np.frexp(units.x_scale)[1]
+    beyond = np.isfinite(units.x_scale) & (np.abs(octaves) > _OCTAVES)
+    if beyond.any():
+        j = int(np.argmax(beyond))
+        raise ValueError(
+            f"y deviates by {units.y_scale[0]:.3g} and column {j} of X by {units.x_scale[j]:.3g}: such slopes are "
+            "beyond float64; rescale X or y"
+        )
 
 
 def _degree(loss: Loss) -> int:
