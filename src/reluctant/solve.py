@@ -12,6 +12,7 @@ from reluctant.network import ReLUNetwork, check_start
 from reluctant.objective import check_p
 from reluctant.solution import Solution
 from reluctant.validation import (
+    as_floats,
     check_bool,
     check_integer,
     check_nonnegative,
@@ -166,19 +167,21 @@ def approximate(
     n_jobs: int = 1,
     verbose: bool = False,
 ) -> Solution:
-    """Fewest neurons, or parameters, with |f(x_i) − y_i| ≤ ε_i at every data point.
+    """Fewest neurons, or parameters, with |f(x_i) − y_i| ≤ ε_i at every data point, in every output.
 
-    On the line this is solved exactly by one sweep in O(N). In R^d an interpolant is pruned further, the band taking
-    the place of the labels; what is known about the result stands in `certificate`.
+    On the line, with one output, this is solved exactly by one sweep in O(N). Else an interpolant is pruned further,
+    the band taking the place of the labels, and a search goes on within the band; what is known about the result
+    stands in `certificate`.
 
     Parameters
     ----------
     X : array_like, shape (N,), (N, 1) or (N, d)
         Inputs in any order.
-    y : array_like, shape (N,)
-        Targets.
-    tolerance : float or array_like, shape (N,)
-        ε_i ≥ 0 in the units of y. Zero everywhere is `interpolate` with p = 0.
+    y : array_like, shape (N,) or (N, m)
+        Targets; several outputs share the neurons.
+    tolerance : float or array_like, shape (N,), (m,) or (N, m)
+        ε ≥ 0 in the units of y: one for all, for each row, for each output or for each target. Zero everywhere is
+        `interpolate` with p = 0.
     affine, minimize, target, start, time_limit, random_state, n_jobs, verbose
         As for `interpolate`.
     rtol : float, default 1e-9
@@ -216,7 +219,7 @@ def approximate(
     rtol = _check_rtol(rtol)
     affine = None if affine is None else check_bool(affine, "affine")
     X, y = check_table(X, y)
-    epsilon = check_nonnegative(tolerance, "tolerance", len(y))
+    epsilon = _check_tolerance(tolerance, y)
     options = _options(minimize, target, start, time_limit, random_state, n_jobs, verbose, X, y)
     if X.shape[1] == 1 and y.ndim == 1:
         from reluctant.univariate import interpolation
@@ -240,8 +243,10 @@ def regress(
     affine: bool = True,
     start: ReLUNetwork | None = None,
     sample_weight: ArrayLike | None = None,
+    n_starts: int = 1,
     time_limit: float | None = None,
     random_state: int | np.random.Generator | None = None,
+    n_jobs: int = 1,
     verbose: bool = False,
 ) -> Solution:
     """Minimise mean loss + α · ℓp path norm: the trade of error against sparsity for noisy data.
@@ -273,10 +278,15 @@ def regress(
         result's objective is never above its own. Without an affine part that of the start is left out.
     sample_weight : array_like, shape (N,), optional
         Weights of the rows, ≥ 0 and not all zero.
+    n_starts : int, default 1
+        Where it is a search: independent searches, of which the best is returned.
     time_limit : float, optional
-        Seconds after which no further hinges are tried.
+        Seconds after which no further hinges are tried and no further search begins. An interrupt (Ctrl-C) returns
+        the best so far.
     random_state : int, Generator or None
         Source of all randomness.
+    n_jobs : int
+        Searches at a time, as in joblib. The result does not depend on it, unless the time ends first.
     verbose : bool
         Print neurons and objective, in units of the deviation of y, before every round of new hinges to standard error.
 
@@ -311,12 +321,14 @@ def regress(
     X, y = check_table(X, y)
     affine = check_bool(affine, "affine")
     from reluctant.regression.losses import Squared, as_loss
+    from reluctant.regression.penalised import Effort
     from reluctant.regression.problem import KEPT, better_of, regress_space, solution_of, without_affine_part
     from reluctant.regression.size_path import as_targets
 
     loss = as_loss(loss)
     targets, weights = as_targets(y, loss), check_weights(sample_weight, len(X))
-    options = _options("parameters", None, start, time_limit, random_state, 1, verbose, X, targets)
+    n_starts = check_integer(n_starts, "n_starts", low=1)
+    options = _options("parameters", None, start, time_limit, random_state, n_jobs, verbose, X, targets)
     first = options["start"] if affine or start is None else without_affine_part(options["start"])
     if X.shape[1] == 1 and y.ndim == 1 and isinstance(loss, Squared) and affine:
         from reluctant.univariate.regression import regress_line
@@ -324,8 +336,8 @@ def regress(
         found = regress_line(X[:, 0], y, alpha, p, weights)
     else:
         rng = np.random.default_rng(options["random_state"])
-        effort = options["time_limit"], options["verbose"]
-        found = regress_space(X, targets, weights, loss, alpha, p, affine, first, rng, *effort)
+        effort = Effort(n_starts, options["n_jobs"], options["time_limit"], options["verbose"])
+        found = regress_space(X, targets, weights, loss, alpha, p, affine, first, rng, effort)
     return found if first is None else better_of(found, solution_of(first, X, targets, weights, loss, alpha, p, KEPT))
 
 
@@ -384,6 +396,27 @@ def _sparsest_by_halving(solve: Callable[[float], Solution], p: float) -> Soluti
 def _has_affine_part(affine: bool | None, X: np.ndarray) -> bool:
     """As in the paper: an affine part for one input, none for more."""
     return X.shape[1] == 1 if affine is None else affine
+
+
+def _check_tolerance(tolerance: ArrayLike, y: np.ndarray) -> np.ndarray:
+    """Tolerances of the shape of y, from one, one for each row, for each output or for each target."""
+    n_rows, shape = len(y), as_floats(tolerance, "tolerance").shape
+    if y.ndim == 1 or not shape:
+        return np.broadcast_to(check_nonnegative(tolerance, "tolerance", n_rows)[:, *[None] * (y.ndim - 1)], y.shape)
+    n_outputs, table = y.shape[1], np.asarray(tolerance)
+    if shape == (n_rows,) == (n_outputs,):
+        raise ValueError(
+            f"tolerance has {n_rows} numbers, one for each row or each output; give a table of shape {y.shape}"
+        )
+    if shape in ((n_rows,), (n_rows, 1)):
+        return np.tile(check_nonnegative(table, "tolerance", n_rows)[:, None], n_outputs)
+    if shape not in ((n_outputs,), y.shape):
+        raise ValueError(
+            f"tolerance must be one number, or one for each of the {n_rows} rows, the {n_outputs} outputs or both, "
+            f"got shape {shape}"
+        )
+    columns = table if table.ndim == 1 else table.T
+    return np.column_stack([check_nonnegative(column, "tolerance", n_rows) for column in columns])
 
 
 def _check_rtol(rtol: Any) -> float:

@@ -187,7 +187,7 @@ def test_one_input_is_never_below_the_proved_bound_of_the_line(seed):
     proved = regress(x, y, alpha=0.01, p=1).certificate
     assert proved.kind == "proved"
     searched = regress_space(
-        x[:, None], y[:, None], np.ones(25), Squared(), 0.01, 1.0, True, None, np.random.default_rng(0), None
+        x[:, None], y[:, None], np.ones(25), Squared(), 0.01, 1.0, True, None, np.random.default_rng(0)
     )
     assert searched.objective >= proved.lower_bound * (1 - 1e-9)
     assert searched.objective <= proved.lower_bound * 1.05
@@ -240,6 +240,63 @@ def test_same_seed_same_network():
     X, y = bent()
     first, again = (regress(X, y, alpha=0.003, random_state=5).network for _ in range(2))
     assert bits(first) == bits(again)
+
+
+def rough():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, (80, 3))
+    return X, np.sin(4 * X[:, 0]) * X[:, 1] + 0.2 * rng.standard_normal(80)
+
+
+def test_several_starts_give_the_best_of_them_on_any_number_of_processes():
+    X, y = rough()
+    one = regress(X, y, alpha=1e-3, random_state=3)
+    here, there = (regress(X, y, alpha=1e-3, n_starts=4, n_jobs=n_jobs, random_state=3) for n_jobs in (1, 2))
+    assert bits(here.network) == bits(there.network)
+    assert here.objective < one.objective  # on these data another start than the first ends lower
+
+
+def test_no_search_but_the_first_begins_after_the_time_limit():
+    X, y = rough()
+    began = []
+    source = np.random.default_rng(3)
+    with pytest.MonkeyPatch.context() as patch:
+        plain = penalised._wide
+        patch.setattr(penalised, "_wide", lambda *args: (began.append(1), plain(*args))[1])
+        regress(X, y, alpha=1e-3, n_starts=4, time_limit=1e-9, random_state=source)
+    assert len(began) == 1
+
+
+@pytest.mark.parametrize("interrupted", [1, 3, 9])
+def test_an_interrupt_ends_every_search_and_keeps_the_best_so_far(monkeypatch, interrupted):
+    X, y = rough()
+    grown, improving, calls, seen = penalised.grown, penalised._improving, [], []
+
+    def interrupting(*args):
+        calls.append(1)
+        if len(calls) == interrupted:
+            raise KeyboardInterrupt
+        return grown(*args)
+
+    def recording(*args):
+        for candidate in improving(*args):
+            seen.append(candidate.objective)
+            yield candidate
+
+    monkeypatch.setattr(penalised, "grown", interrupting)
+    monkeypatch.setattr(penalised, "_improving", recording)
+    solution = regress(X, y, alpha=1e-3, n_starts=3, random_state=3)
+    assert len(calls) == interrupted
+    assert solution.objective <= min(seen) * np.var(y) / len(y) * (1 + 1e-6)
+
+
+def test_an_interrupt_before_anything_is_known_is_passed_on(monkeypatch):
+    def interrupting(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(penalised, "_wide", interrupting)
+    with pytest.raises(KeyboardInterrupt):
+        regress(*rough(), alpha=1e-3, n_starts=2)
 
 
 def test_scaling_y_scales_the_function():

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from reluctant.regression.gauss_newton import Problem, minimise, quadratic_model, regular, summed_loss
 from reluctant.regression.losses import CLASSIFICATION, Loss
@@ -78,26 +81,92 @@ class Candidate:
         return cls(model, problem.objective(model))
 
 
+class Effort(NamedTuple):
+    """Independent searches, how many run at a time, seconds, and whether to report."""
+
+    n_starts: int = 1
+    n_jobs: int = 1
+    time_limit: float | None = None
+    verbose: bool = False
+
+
 def minimise_penalised(
-    problem: Penalised,
-    rng: np.random.Generator,
-    start: Model | None = None,
-    time_limit: float | None = None,
-    verbose: bool = False,
+    problem: Penalised, rng: np.random.Generator, start: Model | None = None, effort: Effort | None = None
 ) -> Model:
-    """The best of a local search by steps, deletions and new hinges. Nothing is proved about it."""
-    began = time.monotonic()
+    """The best of some local searches by steps, deletions and new hinges. Nothing is proved about it.
+
+    No search but the first begins after the time limit. Without one the number of jobs decides nothing.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the user interrupts before any model is known here, or any search has ended elsewhere; after that the best
+        so far is returned.
+    """
+    effort = Effort() if effort is None else effort
+    deadline = np.inf if effort.time_limit is None else time.monotonic() + effort.time_limit
+    sources = [rng, *rng.spawn(effort.n_starts - 1)] if effort.n_starts > 1 else [rng]
+    ended: list[_Ended] = []
+    try:
+        with Parallel(min(effort.n_jobs, len(sources)), return_as="generator_unordered", batch_size=1) as parallel:
+            for search in parallel(
+                delayed(_search)(problem, source, start, k, deadline, effort.verbose)
+                for k, source in enumerate(sources)
+            ):
+                if search is not None:
+                    ended.append(search)
+                    if search.interrupted:
+                        break
+    except KeyboardInterrupt:
+        if not ended:
+            raise
+    return min(ended, key=lambda e: (e.best.objective, e.number)).best.model.trimmed()
+
+
+class _Ended(NamedTuple):
+    """What a search found."""
+
+    number: int
+    best: Candidate
+    interrupted: bool
+
+
+def _search(
+    problem: Penalised, rng: np.random.Generator, start: Model | None, number: int, deadline: float, verbose: bool
+) -> _Ended | None:
+    """One search, in one thread; None where it is not the first and there is no time left."""
+    if number > 0 and time.monotonic() > deadline:
+        return None
+    best, interrupted = None, False
+    with threadpool_limits(limits=1, user_api="blas"):
+        try:
+            for candidate in _improving(problem, rng, start, deadline, verbose):
+                best = candidate
+        except KeyboardInterrupt:
+            if best is None:
+                raise
+            interrupted = True
+        assert best is not None
+        return _Ended(number, best if interrupted else _joined(best, problem), interrupted)
+
+
+def _improving(
+    problem: Penalised, rng: np.random.Generator, start: Model | None, deadline: float, verbose: bool
+) -> Iterator[Candidate]:
+    """Ever better candidates: from a wide network, the start and the affine fit, then by new hinges while it pays."""
     first = [_annealed(_wide(problem, rng), problem, EPSILONS)]
+    yield first[0]
     if start is not None:
         first.append(_annealed(start, problem, EPSILONS[len(EPSILONS) // 2 :]))
         first.append(Candidate.of(start, problem))
     first.append(_annealed(_without_neurons(first[0].model), problem, EPSILONS[-1:]))
     best = _shortened(min(first, key=lambda c: c.objective), problem)
+    yield best
     for i in range(ROUNDS):
         if verbose:
             mean = best.objective / problem.rows.total_weight
             print(f"round {i}: {best.model.n_neurons} neurons, objective {mean:.6g} in standard units", file=sys.stderr)
-        if time_limit is not None and time.monotonic() - began > time_limit:
+        if time.monotonic() > deadline:
             break
         larger = grown(best.model, problem.smoothed(float(EPSILONS[0])), problem.rows, rng)
         if larger is None:
@@ -105,7 +174,7 @@ def minimise_penalised(
         trial = _shortened(_annealed(larger, problem, EPSILONS[len(EPSILONS) // 3 :]), problem)
         if trial.objective < best.objective:
             best = trial
-    return _joined(best, problem).model.trimmed()
+            yield best
 
 
 def _joined(best: Candidate, problem: Penalised) -> Candidate:

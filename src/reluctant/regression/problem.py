@@ -7,12 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from reluctant.network import ReLUNetwork
 from reluctant.regression.losses import CLASSIFICATION, Huber, Loss, Squared
 from reluctant.regression.model import Model, Rows
-from reluctant.regression.penalised import Penalised, minimise_penalised
+from reluctant.regression.penalised import Effort, Penalised, minimise_penalised
 from reluctant.regression.size_path import in_standard_units, mean_loss
 from reluctant.regression.standardise import Standardisation
 from reluctant.solution import Certificate, Solution
@@ -49,8 +48,7 @@ def regress_space(
     affine: bool,
     start: ReLUNetwork | None,
     rng: np.random.Generator,
-    time_limit: float | None,
-    verbose: bool = False,
+    effort: Effort | None = None,
 ) -> Solution:
     """Minimise mean loss + α Σ ‖v_k‖_p^p ‖u_k‖_p^p in the user's units; biases count for two inputs or more."""
     rows, labels, weight = distinct_weighted_rows(X, targets, weights)
@@ -59,8 +57,7 @@ def regress_space(
     loss_inside = in_standard_units(loss, units.hinges)
     problem = Penalised(units.rows(rows, labels, weight), loss_inside, coefficients, p, affine, units.lines())
     first = None if start is None else units.model(start)
-    with threadpool_limits(limits=1, user_api="blas"):
-        network = units.network(minimise_penalised(problem, rng, first, time_limit, verbose))
+    network = units.network(minimise_penalised(problem, rng, first, effort))
     return solution_of(network, X, targets, weights, loss, alpha, p)
 
 
