@@ -49,6 +49,44 @@ def test_objective_is_that_of_the_network_and_below_the_affine_fit(p):
     assert solution.certificate.kind == "none"
 
 
+def parts_of(network):
+    """Hinge weights with biases, output weights, and the affine part of a network of one output, as new arrays."""
+    hinges = np.column_stack([network.input_weights, network.biases])
+    return hinges, network.output_weights[:, 0].copy(), np.append(network.slope[:, 0], network.intercept)
+
+
+def objective_of_parts(hinges, out, line, X, y, alpha, p):
+    """Mean ½ r² plus α Σ_k |v_k|^p ‖(w_k, b_k)‖_p^p by numpy alone."""
+    inputs = np.column_stack([X, np.ones(len(X))])
+    f = np.maximum(inputs @ hinges.T, 0) @ out + inputs @ line
+    powers = np.where(hinges == 0, 0, np.abs(hinges) ** p).sum(axis=1)
+    return 0.5 * np.mean((f - y) ** 2) + alpha * np.sum(np.abs(out) ** p * powers)
+
+
+def moved(parts, rng):
+    """Networks near by: one entry scaled or deleted, or all entries scaled at random."""
+    for i, part in enumerate(parts):
+        for place in zip(*np.nonzero(part), strict=True):
+            for factor in (0.0, 0.9, 0.99, 0.999, 1.001, 1.01, 1.1):
+                near = [each.copy() for each in parts]
+                near[i][place] *= factor
+                yield near
+    for share in np.repeat([1e-4, 1e-3, 1e-2], 100):
+        yield [each * (1 + share * rng.standard_normal(each.shape)) for each in parts]
+
+
+@pytest.mark.parametrize("p", [0.3, 0.5, 1.0])
+@pytest.mark.parametrize("alpha", [1e-2, 1e-3])
+@pytest.mark.parametrize("seed", range(3))
+def test_no_network_near_by_is_lower_by_more_than_a_ten_thousandth(seed, alpha, p):
+    X, y = bent(seed)
+    solution = regress(X, y, alpha=alpha, p=p, random_state=0)
+    parts = parts_of(solution.network)
+    assert objective_of_parts(*parts, X, y, alpha, p) == pytest.approx(solution.objective, rel=1e-9)
+    lowest = min(objective_of_parts(*near, X, y, alpha, p) for near in moved(parts, np.random.default_rng(seed)))
+    assert lowest >= solution.objective * (1 - 1e-4)
+
+
 @pytest.mark.parametrize("p", [0.3, 1.0])
 @pytest.mark.parametrize("seed", range(3))
 def test_objective_is_not_above_that_of_the_start(p, seed):
