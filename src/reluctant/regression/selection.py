@@ -30,6 +30,8 @@ FOLDS = 5
 FEW_ROWS, REPEATS_FEW_ROWS = 300, 4
 """Up to so many rows the folds are drawn this often, and the size is that of least loss: one standard error of so few
 rows is as large as most of what there is to learn."""
+SOME_ROWS, REPEATS_SOME_ROWS = 2000, 2
+"""Up to so many rows the folds are drawn twice: what a path owes to the rows it happened to see counts less then."""
 SURVIVORS, SURVIVORS_FEW_ROWS = (7, 5, 3), (7,) * FOLDS + (4,)
 """Ridges that go on to the first, the second and all further folds: successive halving."""
 MANY_UNKNOWNS, RIDGES_MANY_UNKNOWNS, FOLDS_MANY_UNKNOWNS = 500, (1, 3, 5), 3
@@ -173,7 +175,7 @@ def _folds(targets: Array, loss: Loss, seed: int, many: bool = False) -> list[tu
     from sklearn.model_selection import KFold, StratifiedKFold
 
     n_rows = len(targets)
-    repeats = REPEATS_FEW_ROWS if n_rows <= FEW_ROWS and not many else 1
+    repeats = 1 if many or n_rows > SOME_ROWS else REPEATS_SOME_ROWS if n_rows > FEW_ROWS else REPEATS_FEW_ROWS
     most = FOLDS_MANY_UNKNOWNS if many else FOLDS
     labels = np.unique(targets, axis=0, return_inverse=True)[1].ravel() if isinstance(loss, CLASSIFICATION) else None
     if labels is not None and labels.max() < n_rows // 2 and np.bincount(labels).min() >= 2:
