@@ -102,6 +102,47 @@ def test_solve_says_so_where_it_does_not_converge():
     assert found.max_residual == pytest.approx(np.abs(found.weights.residuals(data)).max())
 
 
+def with_band(data, half_width):
+    return Data(data.inputs, data.targets, data.affine, np.broadcast_to(half_width, data.targets.shape))
+
+
+@pytest.mark.parametrize(("n", "m", "half_width"), [(30, 1, 0.2), (20, 3, 0.2), (300, 1, 0.5), (30, 1, 1e-9)])
+def test_solve_into_a_band_ends_within_it_and_keeps_the_zeros(n, m, half_width):
+    data = with_band(table(n, 10, m), half_width * np.linspace(0.5, 1.0, n))
+    start = dense_start(data, np.random.default_rng(0), factor=4.0)
+    start.U[::3, 1] = 0.0
+    found = solve(data, start, max_iterations=60, stall=False)
+    assert found.converged
+    assert found.max_residual == 0.0
+    error = np.abs(outputs_in_longdouble(data, found.weights) - data.targets)
+    assert (error <= data.half_width * (1 + 1e-9) + 1e-14).all()
+    assert np.all(found.weights.U[::3, 1] == 0.0)
+
+
+def test_solve_within_the_band_moves_nothing():
+    data = table(20, 4, 2)
+    weights = sparse_state(data, 5, np.random.default_rng(6))
+    band = with_band(data, 1.01 * np.abs(weights.residuals(data)).max())
+    found = solve(band, weights)
+    assert found.converged
+    assert found.n_factorisations == 0
+    assert found.weights is weights
+
+
+def test_step_into_a_band_is_the_least_one_that_reaches_it_and_holds_the_border():
+    """With constant neurons alone the network is linear, and one step has to do: compared with a quadratic program."""
+    X = np.array([[0.0], [1.0], [2.0]])
+    data = Data.from_arrays(X, np.array([1.0, 3.0, 2.0]), half_width=np.array([0.5, 1.0, 2.5]))
+    weights = Weights(np.array([[0.0, 1.0], [0.0, 0.4]]), np.ones((2, 1)), np.zeros((2, 1)))
+    found = solve(data, weights)
+    # f = 1.4 has to reach 2.001 (a thousandth inside 3 ± 1), but not 1.5 + 0: the border of the first point holds it.
+    assert not found.converged
+    wider = Data.from_arrays(X, np.array([1.0, 3.0, 2.0]), half_width=np.array([2.5, 1.0, 2.5]))
+    found = solve(wider, weights)
+    metric = np.array([1.0, 0.4]) + 1e-3 * 0.7
+    np.testing.assert_allclose(found.weights.U[:, 1], [1.0, 0.4] + metric / metric.sum() * (2.001 - 1.4), rtol=1e-9)
+
+
 def test_feature_start_interpolates_low_dimensional_data():
     data = table(60, 2)
     weights = feature_start(data, np.random.default_rng(0), 1.6)

@@ -8,7 +8,7 @@ from reluctant.multivariate.newton import relative_metric, solve
 from reluctant.multivariate.pruning import NeuronPruner, ParameterPruner, screened_deletions
 from reluctant.multivariate.starts import dense_start
 from reluctant.multivariate.state import Data, Unknowns
-from reluctant.multivariate.surgery import Tangent, deletion_costs
+from reluctant.multivariate.surgery import Curvature, Tangent, deletion_costs
 
 
 def interpolant(n, d, m=1, affine=False, seed=0, factor=1.8):
@@ -113,3 +113,43 @@ def test_no_solution_exceeds_the_weight_limit():
     limit = 1.5 * np.abs(weights.U).max()
     pruned = ParameterPruner(data, np.random.default_rng(0), weight_limit=limit).prune(weights)
     assert np.abs(pruned.U).max() <= limit
+
+
+def overdetermined(m, affine):
+    """A state with fewer unknowns than equations, its labels within a band."""
+    rng = np.random.default_rng(5)
+    X = rng.uniform(-1, 1, (40, 3))
+    weights = dense_start(Data.from_arrays(X, rng.uniform(-1, 1, (40, m)), affine), rng).take(np.arange(4))
+    labels = -weights.residuals(Data.from_arrays(X, np.zeros((40, m)), affine)).T
+    return Data.from_arrays(X, labels, affine, np.full((40, m), 0.3)), weights
+
+
+@pytest.mark.parametrize(("m", "affine"), [(1, False), (2, False), (2, True)])
+def test_price_within_a_band_is_the_least_rise_of_the_squared_error(m, affine):
+    data, weights = overdetermined(m, affine)
+    unknowns, x, A = weighted_design(data, weights)
+    surgeon = Curvature.at(data, weights)
+    for q in np.argsort(surgeon.costs())[-5:]:
+        rest = np.delete(A, q, axis=1)
+        move = np.linalg.lstsq(rest, A[:, q] * x[q], rcond=None)[0]
+        left = A[:, q] * x[q] - rest @ move
+        assert surgeon.costs()[q] == pytest.approx(left @ left, rel=1e-3, abs=1e-7)
+        moved = unknowns.gather(surgeon.without(q)) / surgeon.root
+        assert moved[q] == 0.0
+        assert np.sum((A @ (moved - x)) ** 2) == pytest.approx(left @ left, rel=1e-3, abs=1e-7)
+    for k in range(2):
+        members = unknowns.of_neuron(k)
+        rest, gone = np.delete(A, members, axis=1), A[:, members] @ x[members]
+        left = gone - rest @ np.linalg.lstsq(rest, gone, rcond=None)[0]
+        assert surgeon.neuron_costs()[k] == pytest.approx(left @ left, rel=1e-3, abs=1e-7)
+        assert surgeon.without_neuron(k).n_neurons == 3
+
+
+@pytest.mark.parametrize("kind", [ParameterPruner, NeuronPruner])
+def test_pruning_within_a_band_goes_below_the_number_of_equations_and_stays_there(kind):
+    data, weights = interpolant(20, 4, m=2)
+    band = Data(data.inputs, data.targets, data.affine, np.full((2, 20), 0.3))
+    pruned = kind(band, np.random.default_rng(0)).prune(weights)
+    assert np.abs(pruned.residuals(band)).max() <= 0.3
+    assert pruned.n_neurons < weights.n_neurons
+    assert kind is NeuronPruner or pruned.n_parameters < 40

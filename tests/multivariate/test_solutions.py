@@ -217,6 +217,15 @@ def test_path_norm_of_data_of_any_scale_is_that_of_an_interpolant(unit):
     assert solution.certificate.lower_bound <= solution.value * (1 + 1e-7)
 
 
+def test_affine_part_of_a_start_is_left_out_where_there_is_to_be_none():
+    X, _ = uniform(12, 3)
+    y = X @ [1.0, 2.0, 3.0] + 1.0
+    start = ReLUNetwork(np.zeros((0, 3)), np.zeros(0), np.zeros((0, 1)), [[1.0], [2.0], [3.0]], [1.0])
+    solution = interpolate(X, y, start=start, random_state=0)
+    assert solution.network.n_affine == 0
+    assert solution.n_parameters > 0
+
+
 def test_start_that_does_not_interpolate_is_not_returned():
     X, y = uniform(12, 3)
     start = ReLUNetwork(np.ones((1, 3)), [0.0], [1.0])
@@ -261,6 +270,66 @@ def test_bound_within_a_tolerance_holds_for_the_widened_band():
     solution = approximate(X, y, tolerance=tolerance, random_state=0, time_limit=1)
     assert solution.certificate.lower_bound == 0
     assert "tolerance 1 widened by a relative 1e-09" in solution.certificate.reason
+
+
+def test_outputs_share_neurons_within_their_tolerances():
+    X, noise = uniform(30, 3)[0], np.random.default_rng(1).uniform(-0.05, 0.05, (30, 2))
+    Y = np.abs(X[:, [0]]) * [1.0, 2.0] + noise * [1.0, 2.0]
+    solution = approximate(X, Y, tolerance=[0.05, 0.1], random_state=0, time_limit=2)
+    assert (np.abs(solution.network(X) - Y) <= np.array([0.05, 0.1]) * (1 + 1e-9)).all()
+    assert solution.n_parameters <= 4
+    assert solution.certificate.kind == "proved"
+    assert solution.certificate.lower_bound == 2
+    assert "each output that is not zero takes a parameter" in solution.certificate.reason
+
+
+def test_one_input_and_several_outputs_are_approximated():
+    x = np.linspace(-1, 1, 30)
+    Y = np.column_stack([np.abs(x), np.maximum(x, 0.0)]) + 0.01 * np.sin(99 * x)[:, None]
+    solution = approximate(x, Y, tolerance=0.02, random_state=0, time_limit=1)
+    assert np.abs(solution.network(x) - Y).max() <= 0.02 * (1 + 1e-9)
+    assert solution.n_neurons == 1
+
+
+def test_bound_of_several_outputs_in_several_units_holds_in_each():
+    """The second output is within its wide tolerance of zero, the first is far from it."""
+    X = uniform(4, 2)[0]
+    Y, tolerance = np.array([[1.0, 50.0], [-1.0, 0.0], [1.0, -50.0], [-1.0, 0.0]]), [0.1, 60.0]
+    solution = approximate(X, Y, tolerance=tolerance, random_state=0, time_limit=1)
+    assert 2 == solution.certificate.lower_bound <= solution.n_parameters
+    assert not solution.network.output_weights[:, 1].any()
+
+
+@pytest.mark.parametrize("shape", [(), (6,), (6, 1), (2,), (6, 2)])
+def test_tolerances_of_every_shape_mean_what_they_say(shape):
+    X, Y = uniform(6, 2)[0], np.random.default_rng(2).uniform(-1, 1, (6, 2))
+    tolerance = np.random.default_rng(3).uniform(0.1, 0.9, shape)
+    full = np.broadcast_to(tolerance[:, None] if shape == (6,) else tolerance, Y.shape)
+    solution = approximate(X, Y, tolerance=tolerance, random_state=0, time_limit=0.3)
+    assert (np.abs(solution.network(X) - Y) <= full * (1 + 1e-9)).all()
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "message"),
+    [
+        (np.ones(2), "tolerance has 2 numbers, one for each row or each output"),
+        (np.ones(3), "one for each of the 2 rows, the 2 outputs or both, got shape"),
+        ([[0.1, 0.2], [0.1, -0.2]], "tolerance must not be negative, got -0.2 at row 1"),
+        ([[0.1, 0.2], [0.1, np.nan]], "tolerance has NaN at row 1"),
+    ],
+)
+def test_bad_tolerances_of_several_outputs_are_named(tolerance, message):
+    with pytest.raises(ValueError, match=message):
+        approximate(np.eye(2), np.eye(2), tolerance=tolerance)
+
+
+def test_bands_of_repeated_rows_meet_in_every_output():
+    X = np.array([[0.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
+    Y = np.array([[1.0, 0.0], [1.3, 0.0], [0.0, 5.0]])
+    solution = approximate(X, Y, tolerance=0.2, random_state=0, time_limit=0.5)
+    assert np.abs(solution.network(X) - Y).max() <= 0.2 * (1 + 1e-9)
+    with pytest.raises(InfeasibleError, match=r"rows 0 and 1 of X are equal but y = 1.0 and y = 1.3 in output 0"):
+        approximate(X, Y, tolerance=0.1)
 
 
 def test_points_without_tolerance_are_interpolated():

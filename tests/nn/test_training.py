@@ -169,6 +169,17 @@ def test_polish_within_a_tolerance_is_sparser_and_stays_within():
     assert solution.n_parameters < 10
 
 
+def test_polish_within_a_tolerance_takes_several_outputs():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, (30, 2))
+    Y = np.abs(X[:, [0]]) * [1.0, -2.0] + rng.uniform(-0.01, 0.01, (30, 2))
+    run = fit_network(X, Y, alpha=1e-3, epochs=300, batch_size=None, n_neurons=20)
+    solution = polish(run.network, X, Y, tolerance=0.02, affine=False, time_limit=0.7)
+    assert np.abs(solution.network(X) - Y).max() <= 0.02
+    assert solution.n_parameters < 15
+    assert solution.certificate.kind == "none"
+
+
 @pytest.mark.parametrize("d", [1, 2])
 def test_polish_with_alpha_lowers_the_objective_that_was_trained(d):
     rng = np.random.default_rng(0)

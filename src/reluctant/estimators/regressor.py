@@ -36,7 +36,7 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
     max_neurons : int, optional
         Most neurons, likewise.
     tolerance : float, optional
-        Largest |f(x_i) − y_i| at any row; decides the size through `reluctant.approximate`. One output only.
+        Largest |f(x_i) − y_i| at any row in any output; decides the size through `reluctant.approximate`.
     selection : {"one_se", "min"}, default "one_se"
         With the automatic size: ``"one_se"`` takes the smallest size whose validation loss, with some ridge, exceeds
         the least by no more than the standard error of the difference, taken row by row (up to 300 rows the size of
@@ -76,7 +76,7 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         0 for unused inputs, all 0 where no input is used.
     solver_used_ : str
         ``"Gauss-Newton path"`` (cross-validated), ``"Gauss-Newton"`` (`alpha`), ``"line"`` (`alpha` or `tolerance` with
-        one input), or ``"exact search"`` (`tolerance` with more).
+        one input and output), or ``"exact search"`` (`tolerance` with more).
     input_bounds_ : ndarray, shape (2, d)
         With the automatic size and with caps, inputs are moved to mean ± 8 standard deviations where they lie beyond,
         in `fit` and `predict`; infinite else.

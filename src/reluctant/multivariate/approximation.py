@@ -9,7 +9,7 @@ import numpy as np
 
 from reluctant.errors import TooSteepError
 from reluctant.multivariate.band import sparsest_within
-from reluctant.multivariate.bounds import certificate_for, elementary_bound
+from reluctant.multivariate.bounds import elementary_bound
 from reluctant.multivariate.problem import INTERPOLATES, distinct_bands
 from reluctant.multivariate.solutions import (
     DEFAULT_SECONDS,
@@ -18,11 +18,10 @@ from reluctant.multivariate.solutions import (
     better_of,
     check_range,
     count_of,
-    hinges_of,
     max_error_of,
-    network_of,
     sparsest,
     sparsest_or_interrupted,
+    what_is_known,
 )
 from reluctant.network import ReLUNetwork
 from reluctant.solution import Solution
@@ -30,8 +29,6 @@ from reluctant.solution import Solution
 
 def approximate_space(X: Array, y: Array, tolerance: Array, slack: float, affine: bool, effort: Effort) -> Solution:
     """Solve `reluctant.approximate` for checked data in R^d: an interpolant of the band's middle, pruned within it."""
-    if y.ndim > 1:
-        raise ValueError(f"a tolerance is solved for one output, y has {y.shape[1]}; take one output at a time")
     check_range(X, y)
     if not tolerance.any():
         return sparsest(X, y, affine, effort).replace(p=None)
@@ -49,9 +46,10 @@ def approximate_space(X: Array, y: Array, tolerance: Array, slack: float, affine
     except TooSteepError:  # for the middle of the band, which need not be met
         first = None
     network = None if first is None else first.network
-    widest = float(half_width.max() + np.max(allowed - aimed))
+    widest = half_width.max(axis=0) + np.max(allowed - aimed, axis=0)  # of each output
     found = None
-    if network is None or not _is_settled(network, rows, labels, affine, widest, effort):
+    starts = tuple(start for start in (effort.start, network) if start is not None)
+    if network is None or not _is_settled(network, rows, labels / widest, affine, effort):
         try:
             found = sparsest_within(
                 rows,
@@ -60,29 +58,20 @@ def approximate_space(X: Array, y: Array, tolerance: Array, slack: float, affine
                 affine=affine,
                 minimize=effort.minimize,
                 target=0 if effort.target is None else effort.target,
-                start=None if network is None else hinges_of(network),
+                starts=starts,
                 time_limit=max(seconds - (time.monotonic() - began), 0.0),
                 random_state=effort.random_state,
             )
         except KeyboardInterrupt:
             if network is None:
                 raise
-    if found is not None:
-        within = network_of(found)
-        if (np.abs(within(X) - y) <= allowed).all():
-            network = within if network is None else better_of(network, within, effort.minimize)
+    if found is not None and (np.abs(found.network(X) - y) <= allowed).all():
+        network = found.network if network is None else better_of(network, found.network, effort.minimize)
     if network is None:
         raise ValueError(
             f"no network within the tolerance was found in {seconds:g} seconds; raise time_limit or widen the tolerance"
         )
-    certificate = certificate_for(
-        effort.minimize,
-        rows,
-        labels,
-        affine=affine,
-        found=count_of(network, effort.minimize),
-        tolerance=widest,
-    )
+    certificate = what_is_known(network, rows, labels / widest, affine, effort.minimize, tolerance=1.0)
     reason = f"{certificate.reason}; {_band_in_words(tolerance, slack)}"
     return Solution(
         network=network,
@@ -94,12 +83,10 @@ def approximate_space(X: Array, y: Array, tolerance: Array, slack: float, affine
     )
 
 
-def _is_settled(
-    network: ReLUNetwork, rows: Array, labels: Array, affine: bool, tolerance: float, effort: Effort
-) -> bool:
-    """Whether the count is at the caller's target, or at a bound that holds within the tolerance too."""
+def _is_settled(network: ReLUNetwork, rows: Array, labels: Array, affine: bool, effort: Effort) -> bool:
+    """Whether the count is at the caller's target, or at a bound that holds for labels within ±1 too."""
     count = count_of(network, effort.minimize)
-    bound, _ = elementary_bound(effort.minimize, rows, labels, affine=affine, tolerance=tolerance)
+    bound, _ = elementary_bound(effort.minimize, rows, labels, affine=affine, tolerance=1.0)
     return count <= max(bound, -1 if effort.target is None else effort.target)
 
 

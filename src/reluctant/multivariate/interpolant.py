@@ -80,7 +80,7 @@ def sparsest_interpolant(
     p : float
         Among equally sparse networks the smaller ℓp path norm wins.
     start : ReLUNetwork, optional
-        A network near an interpolant to begin with.
+        A network near an interpolant to begin with; its affine part is left out where there is to be none.
     time_limit : float, optional
         Seconds of wall time; the best so far is returned.
     target : int, optional
@@ -123,7 +123,7 @@ def sparsest_interpolant(
     units = Units.of(rows, labels)
     data = Data.from_arrays(rows / units.x, labels / units.y, affine)
     target = generic_target(data, minimize) if target is None else target
-    first = None if start is None else units.scaled(start)
+    first = None if start is None else units.scaled(start, affine)
     deadline = np.inf if time_limit is None else time.monotonic() + time_limit
     if restarts is None:
         restarts = RESTARTS if time_limit is None else sys.maxsize

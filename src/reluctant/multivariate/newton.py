@@ -1,4 +1,4 @@
-"""Exact solves on a fixed support: semismooth Gauss–Newton with the step of minimal weighted norm.
+"""Exact solves on a fixed support, of equations or bands: semismooth Gauss–Newton, steps of minimal weighted norm.
 
 For a fixed activation pattern the network is linear in the unknowns, F(u) = A u with
 A[i, (k, j)] = σ_k 1[x̄_i·u_k > 0] x̄_ij, so every step solves the linear system exactly and the pattern is read
@@ -7,6 +7,7 @@ off again.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +24,13 @@ CHORD_STEPS = 5
 CHORD_FALL = 0.3
 STALL_WINDOW = 5
 STALL_FALL = 0.5
+#: Steps into a band aim at this share of it and hold the points beyond that share.
+AIM, GUARD = 1 - 1e-3, 0.9
 
 
 @dataclass(frozen=True)
 class Solve:
-    """Outcome of `solve`: the state reached, the largest |residual| there, and whether that is within the tolerance."""
+    """Outcome of `solve`: the state reached, the largest |residual| beyond the band there, and whether that will do."""
 
     weights: Weights
     max_residual: float
@@ -44,6 +47,12 @@ def relative_metric(values: Array, unknowns: Unknowns) -> Array:
     if unknowns.affine.size:
         metric[unknowns.n_hinge :] = FREE_WEIGHT * max(1.0, float(hinge.max(initial=0.0)))
     return metric
+
+
+def squared_excess(data: Data, weights: Weights) -> float:
+    """Sum of squared residuals, or within a band of their squared distances to it."""
+    error = data.excess(weights.residuals(data))
+    return float(np.vdot(error, error))
 
 
 def gram(B: NDArray) -> NDArray:
@@ -69,12 +78,21 @@ def cholesky_solve(factor: NDArray, rhs: NDArray) -> NDArray:
 
 
 class _Step:
-    """The linear map r ↦ diag(w) Aᵀ (A diag(w) Aᵀ + λI)⁻¹ r at one state; λ can be raised without building A again."""
+    """The damped least-squares step of least weighted norm, e ↦ diag(w) Aᵀ (A diag(w) Aᵀ + λI)⁻¹ e, at one state.
 
-    def __init__(self, data: Data, weights: Weights, unknowns: Unknowns, metric: Array, dtype: type) -> None:
+    Only the `held` equations enter. The smaller of A diag(w) Aᵀ and diag(√w) Aᵀ A diag(√w) is factorised; λ can be
+    raised without building A again.
+    """
+
+    def __init__(
+        self, data: Data, weights: Weights, unknowns: Unknowns, metric: Array, dtype: type, held: NDArray | None
+    ) -> None:
         self.root = np.sqrt(metric)
-        self.design = unknowns.design(data, weights, self.root, dtype)
-        self.gram = gram(self.design)
+        self.held = slice(None) if held is None else np.flatnonzero(held)
+        design = unknowns.design(data, weights, self.root, dtype)
+        self.design = design if held is None else np.ascontiguousarray(design[:, self.held])
+        self.tall = len(self.design) < self.design.shape[1]
+        self.gram = gram(self.design.T if self.tall else self.design)
         self.factor: NDArray | None = None
 
     def factorise(self, ridge: float) -> float:
@@ -84,10 +102,28 @@ class _Step:
         self.factor = factor
         return ridge
 
-    def __call__(self, residual: Array) -> Array:
+    def __call__(self, error: Array) -> Array:
         assert self.factor is not None
-        multipliers = cholesky_solve(self.factor, residual.ravel())
-        return self.root * (self.design @ multipliers)
+        e = error.ravel()[self.held]
+        if self.tall:
+            return self.root * cholesky_solve(self.factor, self.design @ e)
+        return self.root * (self.design @ cholesky_solve(self.factor, e))
+
+
+class _Point(NamedTuple):
+    """A state on the way of `solve`, its residuals and by how much they miss what is aimed at."""
+
+    weights: Weights
+    values: Array
+    residual: Array
+    error: Array
+    energy: float
+
+    @classmethod
+    def of(cls, data: Data, weights: Weights, values: Array) -> "_Point":
+        residual = weights.residuals(data)
+        error = data.excess(residual, AIM)
+        return cls(weights, values, residual, error, float(np.vdot(error, error)))
 
 
 def solve(
@@ -100,19 +136,23 @@ def solve(
     weight_limit: float = np.inf,
     stop: Callable[[], bool] = lambda: False,
 ) -> Solve:
-    """Move the unknowns of `weights` to an interpolant, by steps of minimal weighted norm.
+    """Move the unknowns of `weights` to an interpolant, or into the band, by steps of minimal weighted norm.
 
-    Every step is Δu = W Aᵀ (A W Aᵀ + λI)⁻¹ r with W = diag(w); it is halved until |r|² falls, and the
-    activation pattern may flip on the way. Between factorisations up to five steps reuse the last one while
-    |r|² falls fast.
+    Every step is Δu = W Aᵀ (A W Aᵀ + λI)⁻¹ e with W = diag(w), e the residuals; it is halved until |e|² falls, and
+    the activation pattern may flip on the way. Between factorisations up to five steps reuse the last one while
+    |e|² falls fast. Within a band e is the signed distance to a slightly narrower one; points well inside do not enter
+    a step, those close to the border are held where they are, and `tol` is 0.
     """
     unknowns = Unknowns.of(data, weights)
-    values = unknowns.gather(weights)
-    residual = weights.residuals(data)
-    energy = float(np.vdot(residual, residual))
+    at = _Point.of(data, weights, unknowns.gather(weights))
     ridge, n_factorisations = 1e-12, 0
-    energies = [energy]
-    largest = float(np.abs(residual).max(initial=0.0))
+    energies = [at.energy]
+    tol = tol if data.half_width is None else 0.0
+    largest = float(np.abs(data.excess(at.residual)).max(initial=0.0))
+
+    def moved(direction: Array) -> _Point:
+        values = at.values + direction
+        return _Point.of(data, unknowns.scatter(at.weights, values), values)
 
     for _ in range(max_iterations):
         if largest <= tol or not unknowns.size or stop():
@@ -121,20 +161,19 @@ def solve(
             break
         single = data.n_equations >= SINGLE_FROM and largest > SINGLE_UNTIL
         lowest = 1e-7 if single else 1e-12
-        step = _Step(data, weights, unknowns, relative_metric(values, unknowns), np.float32 if single else np.float64)
+        held = None if data.half_width is None else np.abs(at.residual).ravel() > GUARD * data.half_width.ravel()
+        metric, dtype = relative_metric(at.values, unknowns), np.float32 if single else np.float64
+        step = _Step(data, at.weights, unknowns, metric, dtype, held)
         ridge = max(ridge, lowest)
         accepted = False
         for _attempt in range(4):
             ridge = step.factorise(ridge)
             n_factorisations += 1
-            direction = step(residual)
+            direction = step(at.error)
             length = 1.0
             while length > 1 / 64:
-                trial_values = values + length * direction
-                trial = unknowns.scatter(weights, trial_values)
-                trial_residual = trial.residuals(data)
-                trial_energy = float(np.vdot(trial_residual, trial_residual))
-                if trial_energy < (1.0 - 0.1 * length) * energy:
+                trial = moved(length * direction)
+                if trial.energy < (1.0 - 0.1 * length) * at.energy:
                     accepted = True
                     break
                 length *= 0.5
@@ -143,19 +182,16 @@ def solve(
             ridge *= 100.0
         if not accepted:
             break
-        weights, values, residual, energy = trial, trial_values, trial_residual, trial_energy
+        at = trial
         ridge = max(ridge / 10.0, lowest)
         if length == 1.0:
             for _chord in range(CHORD_STEPS):
-                trial_values = values + step(residual)
-                trial = unknowns.scatter(weights, trial_values)
-                trial_residual = trial.residuals(data)
-                trial_energy = float(np.vdot(trial_residual, trial_residual))
-                if not trial_energy < CHORD_FALL * energy:
+                trial = moved(step(at.error))
+                if not trial.energy < CHORD_FALL * at.energy:
                     break
-                weights, values, residual, energy = trial, trial_values, trial_residual, trial_energy
-        largest = float(np.abs(residual).max())
-        energies.append(energy)
-        if np.abs(values[: unknowns.n_hinge]).max(initial=0.0) > weight_limit:
+                at = trial
+        largest = float(np.abs(data.excess(at.residual)).max())
+        energies.append(at.energy)
+        if np.abs(at.values[: unknowns.n_hinge]).max(initial=0.0) > weight_limit:
             break
-    return Solve(weights, largest, largest <= tol, n_factorisations)
+    return Solve(at.weights, largest, largest <= tol, n_factorisations)

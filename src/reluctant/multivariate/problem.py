@@ -78,11 +78,12 @@ class Units:
         U = weights.U / x * size
         return ReLUNetwork(U[:, :-1], U[:, -1], V / size, affine[:-1], affine[-1])
 
-    def scaled(self, network: ReLUNetwork) -> Weights:
-        """The state of a network in the units of the data."""
+    def scaled(self, network: ReLUNetwork, affine: bool = True) -> Weights:
+        """The state of a network in the units of the data, without its affine part where none is wanted."""
         x = np.append(self.x, 1.0)
         given = Weights.from_network(network)
-        return Weights(given.U * x, given.V / self.y, given.affine * x[:, None] / self.y).normalised()
+        part = given.affine * x[:, None] / self.y if affine else np.zeros_like(given.affine)
+        return Weights(given.U * x, given.V / self.y, part).normalised()
 
 
 def distinct_rows(X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
@@ -109,7 +110,7 @@ def distinct_rows(X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
 
 
 def distinct_bands(X: Array, y: Array, half_width: Array) -> tuple[Array, Array, Array]:
-    """X (N, d), middles and half-widths (N,) of the bands y ± half_width, those of repeated rows intersected.
+    """X (N, d), middles and half-widths, shaped like y, of the bands y ± half_width, those of equal rows intersected.
 
     Raises
     ------
@@ -119,15 +120,17 @@ def distinct_bands(X: Array, y: Array, half_width: Array) -> tuple[Array, Array,
     rows, copy_of = np.unique(X, axis=0, return_inverse=True)
     if len(rows) == len(X):
         return X, y, half_width
-    low, high = np.full(len(rows), -np.inf), np.full(len(rows), np.inf)
+    low, high = (np.full((len(rows), *y.shape[1:]), side) for side in (-np.inf, np.inf))
     np.maximum.at(low, copy_of, y - half_width)
     np.minimum.at(high, copy_of, y + half_width)
     if (low > high).any():
-        of_row = np.flatnonzero(copy_of == int(np.argmax(low > high)))
-        i, j = sorted((int(of_row[np.argmin(y[of_row])]), int(of_row[np.argmax(y[of_row])])))
+        row, *output = np.argwhere(low > high)[0]
+        of_row, values = np.flatnonzero(copy_of == row), y[:, *output]
+        i, j = sorted((int(of_row[np.argmin(values[of_row])]), int(of_row[np.argmax(values[of_row])])))
+        where = f" in output {output[0]}" if output else ""
         raise InfeasibleError(
-            f"rows {i} and {j} of X are equal but y = {y[i]!s} and y = {y[j]!s} differ by more than the tolerances "
-            f"allow; a tolerance of {abs(y[i] - y[j]) / 2:g} at both would do"
+            f"rows {i} and {j} of X are equal but y = {values[i]!s} and y = {values[j]!s}{where} differ by more than "
+            f"the tolerances allow; a tolerance of {abs(values[i] - values[j]) / 2:g} at both would do"
         )
     return rows, 0.5 * low + 0.5 * high, 0.5 * high - 0.5 * low
 

@@ -1,4 +1,4 @@
-"""Prune an interpolant coordinate by coordinate until it has as many parameters as equations."""
+"""Prune an interpolant until it has as many parameters as equations, or a network in a band while it stays there."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -6,14 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reluctant.multivariate.newton import SINGLE_FROM, solve
+from reluctant.multivariate.newton import SINGLE_FROM, solve, squared_excess
 from reluctant.multivariate.state import Data, Unknowns, Weights
-from reluctant.multivariate.surgery import Tangent, deletion_costs
+from reluctant.multivariate.surgery import Curvature, Tangent, deletion_costs
 
 #: Residuals between deletions, relative to targets of magnitude one; the last network is polished far below.
 LOOSE = 1e-6
 SCREENED = 8
 MOST_AT_ONCE = 60
+#: Share of the parameters that is deleted at once within a band, halved where that fails.
+SHARE = 0.2
 
 
 def never() -> bool:
@@ -42,9 +44,15 @@ class Pruner(ABC):
         self.latest = found.weights.normalised(self.data)
         return self.latest
 
+    def surgeon(self, weights: Weights) -> Tangent | Curvature:
+        """What deletions cost: moves that keep every label, or within a band, where few are left, that change least."""
+        if self.data.half_width is None:
+            return Tangent.at(self.data, weights, self.rng)
+        return Curvature.at(self.data, weights)
+
     def first_solved(self, trials: list[Weights], tries: int) -> Weights | None:
         """Solve from the trials in order of their residuals; the first interpolant, or None after `tries` failures."""
-        trials = sorted(trials, key=lambda trial: energy(self.data, trial))
+        trials = sorted(trials, key=lambda trial: squared_excess(self.data, trial))
         for trial in trials[:tries]:
             if self.stop():
                 return None
@@ -77,7 +85,23 @@ class ParameterPruner(Pruner):
 
     def prune(self, weights: Weights) -> Weights:
         """Delete in bulk, then as many as the linearisation carries, then one by one."""
-        return self._to_the_end(self._in_bulk(weights.normalised(self.data)))
+        weights = weights.normalised(self.data)
+        return self._within(weights) if self.data.half_width is not None else self._to_the_end(self._in_bulk(weights))
+
+    def _within(self, weights: Weights) -> Weights:
+        """Delete a share of the parameters at a time while the band is reached again, then one by one."""
+        share = SHARE
+        while self.excess(weights) > 0 and weights.n_neurons and not self.stop():
+            surgeon = Curvature.at(self.data, weights)
+            n = min(int(share * weights.n_parameters), self.excess(weights))
+            pruned = self.solve(surgeon.without_all(surgeon.cheapest(n))) if n > 1 else None
+            if pruned is None:
+                share /= 2
+                pruned = self._one(surgeon)
+            if pruned is None:
+                break
+            weights = pruned
+        return weights
 
     def _in_bulk(self, weights: Weights) -> Weights:
         """Delete half of the excess at a time, cheapest first, while it is more than a quarter of the equations."""
@@ -107,16 +131,15 @@ class ParameterPruner(Pruner):
             else:
                 budget, most = 0.3 * budget, max(1, n // 2)
                 if n <= 1:
-                    pruned = self._one(weights)
+                    pruned = self._one(self.surgeon(weights))
                     if pruned is None:
                         break
             weights = weights if pruned is None else pruned
         return weights
 
-    def _one(self, weights: Weights) -> Weights | None:
+    def _one(self, surgeon: Tangent | Curvature) -> Weights | None:
         """One deletion: among the cheapest, those that disturb the labels least are tried first."""
-        tangent = Tangent.at(self.data, weights, self.rng)
-        return self.first_solved([tangent.without(q) for q in tangent.cheapest(4 * self.tries)], self.tries)
+        return self.first_solved([surgeon.without(q) for q in surgeon.cheapest(4 * self.tries)], self.tries)
 
 
 class NeuronPruner(Pruner):
@@ -133,19 +156,13 @@ class NeuronPruner(Pruner):
         per_neuron = self.data.n_inputs + self.data.n_outputs
         fewest = max(self.target, -(-self.data.generic_parameters // per_neuron))
         while weights.n_neurons > fewest and not self.stop():
-            tangent = Tangent.at(self.data, weights, self.rng)
-            cheapest = np.argsort(tangent.neuron_costs())[: 2 * self.tries]
-            pruned = self.first_solved([tangent.without_neuron(k) for k in cheapest], self.tries)
+            surgeon = self.surgeon(weights)
+            cheapest = np.argsort(surgeon.neuron_costs())[: 2 * self.tries]
+            pruned = self.first_solved([surgeon.without_neuron(k) for k in cheapest], self.tries)
             if pruned is None:
                 break
             weights = pruned
         return weights
-
-
-def energy(data: Data, weights: Weights) -> float:
-    """Sum of squared residuals."""
-    residual = weights.residuals(data)
-    return float(np.vdot(residual, residual))
 
 
 def screened_deletions(data: Data, tangent: Tangent, most: int, budget: float) -> tuple[Weights, int]:
@@ -160,7 +177,7 @@ def screened_deletions(data: Data, tangent: Tangent, most: int, budget: float) -
         if not candidates.size:
             return weights, n
         trials = [tangent.without(q) for q in candidates]
-        energies = [energy(data, trial) for trial in trials]
+        energies = [squared_excess(data, trial) for trial in trials]
         best = int(np.argmin(energies))
         if n and energies[best] > budget:
             return weights, n

@@ -174,18 +174,7 @@ def sparsest_or_interrupted(X: Array, y: Array, affine: bool, effort: Effort) ->
                     )
         except KeyboardInterrupt:  # the network at hand is the best so far
             proof = None
-    count = count_of(network, effort.minimize)
-    certificate = certificate_for(
-        effort.minimize,
-        rows,
-        labels,
-        affine=affine,
-        found=count,
-        proved=None if proof is None else (proof.lower_bound, proof.reason),
-    )
-    if rows.shape[1] == 1 and not affine:
-        reason = "with one input constant neurons are not counted, and no bound is known for the others"
-        certificate = Certificate(effort.minimize, 0.0, "none", reason)
+    certificate = what_is_known(network, rows, labels, affine, effort.minimize, proof=proof)
     solution = Solution(
         network=network,
         p=0.0,
@@ -195,6 +184,24 @@ def sparsest_or_interrupted(X: Array, y: Array, affine: bool, effort: Effort) ->
         history=found.history,
     )
     return solution, found.ended == "interrupted"
+
+
+def what_is_known(
+    network: ReLUNetwork,
+    rows: Array,
+    labels: Array,
+    affine: bool,
+    minimize: Count,
+    *,
+    tolerance: float = 0.0,
+    proof: Proof | None = None,
+) -> Certificate:
+    """The certificate of a network that meets the request."""
+    if rows.shape[1] == 1 and not affine:
+        reason = "with one input constant neurons are not counted, and no bound is known for the others"
+        return Certificate(minimize, 0.0, "none", reason)
+    found, proved = count_of(network, minimize), None if proof is None else (proof.lower_bound, proof.reason)
+    return certificate_for(minimize, rows, labels, affine=affine, found=found, tolerance=tolerance, proved=proved)
 
 
 def smallest_path_norm(X: Array, y: Array, p: float, affine: bool, effort: Effort) -> Solution:

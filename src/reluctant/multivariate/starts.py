@@ -94,9 +94,9 @@ def solved_along(data: Data, direction: Array) -> Weights | None:
         return None
     try:
         solution = interpolate_line(z, data.targets[0])
+        network = (solution if data.affine.size else without_affine_part(solution, z)).network
     except (InfeasibleError, TooSteepError):  # one z with several labels, or slopes beyond float64
         return None
-    network = (solution if data.affine.size else without_affine_part(solution, z)).network
     U = np.column_stack([network.input_weights * direction, network.biases])
     affine = np.vstack([network.slope * direction[:, None], network.intercept])
     return Weights(U, np.array(network.output_weights), affine).normalised(data)

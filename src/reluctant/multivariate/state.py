@@ -15,24 +15,33 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Data:
-    """Interpolation data laid out for the solver.
+    """Data laid out for the solver: labels to interpolate, or bands round them.
 
     `inputs` is X̄ᵀ (d + 1, N), ones last; `targets` is yᵀ (m, N); `affine` lists the rows of `inputs` that span a free
-    affine part, a basis of the column space of X̄, or is empty where the network has none.
+    affine part, a basis of the column space of X̄, or is empty where the network has none. `half_width` (m, N), all
+    positive, is how far each label may be missed; None where all are to be met.
     """
 
     inputs: Array
     targets: Array
     affine: NDArray
+    half_width: Array | None = None
 
     @classmethod
-    def from_arrays(cls, X: Array, y: Array, affine: bool = False) -> "Data":
-        """Lay out X (N, d) and y (N,) or (N, m)."""
+    def from_arrays(cls, X: Array, y: Array, affine: bool = False, half_width: Array | None = None) -> "Data":
+        """Lay out X (N, d), y (N,) or (N, m) and half-widths of the shape of y."""
         X = np.asarray(X, dtype=np.float64)
-        targets = np.asarray(y, dtype=np.float64).reshape(len(X), -1).T
         inputs = np.vstack([X.T, np.ones(len(X))])
         basis = independent_rows(inputs) if affine else np.empty(0, dtype=np.intp)
-        return cls(np.ascontiguousarray(inputs), np.ascontiguousarray(targets), basis)
+        band = None if half_width is None else by_output(half_width, len(X))
+        return cls(np.ascontiguousarray(inputs), by_output(y, len(X)), basis, band)
+
+    def excess(self, residual: Array, share: float = 1.0) -> Array:
+        """By how much residuals (m, N) leave this share of the band, signed; the residuals themselves without one."""
+        if self.half_width is None:
+            return residual
+        aim = share * self.half_width
+        return residual - np.clip(residual, -aim, aim)
 
     @property
     def n_points(self) -> int:
@@ -56,8 +65,16 @@ class Data:
 
     @property
     def generic_parameters(self) -> int:
-        """Only special labels need fewer than m (N − r) parameters; r = rank X̄ with an affine part, else 0."""
-        return self.n_outputs * (self.n_points - self.affine.size)
+        """Only special labels need fewer than m (N − r) parameters; r = rank X̄ with an affine part, else 0.
+
+        Within a band nothing of the kind is known.
+        """
+        return 0 if self.half_width is not None else self.n_outputs * (self.n_points - self.affine.size)
+
+
+def by_output(a: Array, n_points: int) -> Array:
+    """Values (N,) or (N, m) as a contiguous array (m, N)."""
+    return np.ascontiguousarray(np.asarray(a, dtype=np.float64).reshape(n_points, -1).T)
 
 
 def independent_rows(inputs: Array) -> NDArray:
@@ -175,6 +192,10 @@ class Unknowns:
     def size(self) -> int:
         """Number of all unknowns."""
         return self.n_hinge + self.affine.size * self.n_outputs
+
+    def of_neuron(self, k: int) -> NDArray:
+        """Places of the unknowns that belong to neuron k."""
+        return np.flatnonzero(np.concatenate([self.neuron, self.out_neuron]) == k)
 
     def gather(self, weights: Weights) -> Array:
         """Values of the unknowns, one vector."""

@@ -15,6 +15,7 @@ from reluctant.multivariate.newton import cholesky, cholesky_solve, gram, relati
 from reluctant.multivariate.state import Array, Data, Unknowns, Weights
 
 _TINY = 1e-12
+_RIDGE = 1e-10
 
 
 def _factorised(B: NDArray) -> NDArray:
@@ -88,21 +89,16 @@ class Tangent:
         values[q] = 0.0
         return self.unknowns.scatter(self.weights, values)
 
-    def _members(self, k: int) -> NDArray:
-        """Unknowns that belong to neuron k."""
-        neurons = np.concatenate([self.unknowns.neuron, self.unknowns.out_neuron])
-        return np.flatnonzero(neurons == k)
-
     def _neuron_shift(self, k: int) -> Array:
         """Coordinates, in the basis, of the least move that deletes neuron k."""
-        members = self._members(k)
+        members = self.unknowns.of_neuron(k)
         return np.linalg.lstsq(self.basis[members], -self.x[members], rcond=1e-6)[0]
 
     def neuron_costs(self) -> Array:
         """Squared length of the least move that deletes each neuron, plus what of the neuron no move reaches."""
         costs = np.empty(self.weights.n_neurons)
         for k in range(costs.size):
-            members, shift = self._members(k), self._neuron_shift(k)
+            members, shift = self.unknowns.of_neuron(k), self._neuron_shift(k)
             left = self.x[members] + self.basis[members] @ shift
             costs[k] = shift @ shift + left @ left
         return costs
@@ -123,3 +119,67 @@ class Tangent:
         self.alive[q] = False
         self.basis[q] = 0.0
         self.x[q] = 0.0
+
+
+@dataclass
+class Curvature:
+    """C = (B Bᵀ + λI)⁻¹ at a state, with x and √w: where no move keeps all labels, those that change them least.
+
+    Deleting unknown q moves x by −x_q C_q/C_qq at the price x_q²/C_qq, the least rise of |r|² to second order; λ is
+    small and stands in for directions the data leave free. A group g moves x by −C_g C_gg⁻¹ x_g.
+    """
+
+    weights: Weights
+    unknowns: Unknowns
+    root: Array
+    x: Array
+    inverse: Array
+
+    @classmethod
+    def at(cls, data: Data, weights: Weights) -> "Curvature":
+        """Invert in the metric of the steps."""
+        unknowns = Unknowns.of(data, weights)
+        values = unknowns.gather(weights)
+        root = np.sqrt(relative_metric(values, unknowns))
+        B = unknowns.design(data, weights, root)
+        H = B @ B.T
+        H.flat[:: len(H) + 1] += _RIDGE * np.trace(H) / len(H) + np.finfo(np.float64).tiny
+        return cls(weights, unknowns, root, values / root, np.linalg.inv(H))
+
+    def costs(self) -> Array:
+        """x_q²/C_qq of the deletable unknowns."""
+        n = self.unknowns.n_hinge
+        return self.x[:n] ** 2 / np.diag(self.inverse)[:n]
+
+    def cheapest(self, n: int) -> NDArray:
+        """The n deletable unknowns of least cost, cheapest first."""
+        return np.argsort(self.costs(), kind="stable")[:n]
+
+    def without(self, q: int) -> Weights:
+        """The state with unknown q deleted, to first order."""
+        x = self.x - self.inverse[q] * (self.x[q] / self.inverse[q, q])
+        values = self.root * x
+        values[q] = 0.0
+        return self.unknowns.scatter(self.weights, values)
+
+    def without_all(self, unknowns: NDArray) -> Weights:
+        """The state with these set to zero and the others left where they are."""
+        values = self.root * self.x
+        values[unknowns] = 0.0
+        return self.unknowns.scatter(self.weights, values).normalised()
+
+    def _solved_group(self, k: int) -> tuple[NDArray, Array]:
+        """The unknowns g of neuron k and C_gg⁻¹ x_g."""
+        members = self.unknowns.of_neuron(k)
+        return members, np.linalg.solve(self.inverse[np.ix_(members, members)], self.x[members])
+
+    def neuron_costs(self) -> Array:
+        """x_gᵀ C_gg⁻¹ x_g of every neuron."""
+        groups = [self._solved_group(k) for k in range(self.weights.n_neurons)]
+        return np.array([self.x[members] @ solved for members, solved in groups])
+
+    def without_neuron(self, k: int) -> Weights:
+        """The state with neuron k deleted, to first order."""
+        members, solved = self._solved_group(k)
+        moved = self.unknowns.scatter(self.weights, self.root * (self.x - self.inverse[:, members] @ solved))
+        return moved.take(np.delete(np.arange(moved.n_neurons), k))

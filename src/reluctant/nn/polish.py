@@ -107,10 +107,10 @@ def polish(
     module : torch.nn.Module or ReLUNetwork
         The trained network.
     X : array_like, shape (N,) or (N, d)
-    y : array_like, shape (N,); with a tolerance one output only, else also (N, m)
+    y : array_like, shape (N,) or (N, m)
         With `alpha`, as `fit_network` and `reluctant.regress` take it: classes 0 and 1, or class numbers for softmax.
     tolerance : float
-        Largest |f(x_i) − y_i| allowed; 0 interpolates.
+        Largest |f(x_i) − y_i| allowed in any output; 0 interpolates.
     alpha : float, optional
         Weight of the path norm for noisy data, as in `fit_network`; it takes the place of a tolerance.
     loss : str
@@ -147,8 +147,6 @@ def polish(
     """
     network = module if isinstance(module, ReLUNetwork) else to_network(module)
     X, y = check_table(X, y)
-    if tolerance and y.ndim == 2:
-        raise ValueError(f"tolerance needs one output, got {y.shape[1]}; polish them one by one")
     tolerance, p = check_number(tolerance, "tolerance"), check_p(p)
     if tolerance and alpha is not None:
         raise ValueError("give a tolerance or alpha, not both")
@@ -210,27 +208,21 @@ def _within(
     time_limit: float | None,
     random_state: int | np.random.Generator | None,
 ) -> ReLUNetwork:
-    """The sparsest of the interpolant, the trained network if it is in the band, and what the search finds."""
+    """The interpolant, or what the search within the band finds from it and from the trained network."""
     from reluctant.multivariate.band import sparsest_within
 
-    start = trained if np.abs(trained(X) - y).max() <= tolerance else interpolant
-    signs = start.output_weights[:, 0]
-    hinges = np.sign(signs), np.column_stack([start.input_weights, start.biases]) * np.abs(signs)[:, None]
     found = sparsest_within(
         X,
         y,
-        tolerance,
+        tolerance * (1 - 1e-9),  # the rest is for rounding
         affine=affine,
-        start=hinges,
+        starts=(trained, interpolant),
         p=p,
         time_limit=time_limit,
         max_rounds=20 if time_limit is None else None,
         random_state=random_state,
     )
-    candidates = [interpolant, start]
-    if found is not None:
-        U, skip = found.U, found.affine
-        candidates.append(ReLUNetwork(U[:, :-1], U[:, -1], found.signs, skip[:-1], skip[-1]))
+    candidates = [interpolant] if found is None else [interpolant, found.network]
     return min(candidates, key=lambda network: (network.n_parameters, network.path_norm(p)))
 
 

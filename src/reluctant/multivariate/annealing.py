@@ -1,0 +1,152 @@
+"""Penalised fits on the state of the search, several outputs sharing neurons: majorised descent, kicks and hops.
+
+The objective is ½ dist²(F, labels or band) + (λ/p) Σ_k (Σ_j |u_kj|^p + s_k^p Σ_c |v_kc|^p), |t|^p smoothed to
+(t² + ε²)^{p/2}. The inner sum is over the free output weights, all but one ±1 a neuron, and s_k = max_j |u_kj| gives
+them the size of their neuron: for p → 0 the sums count parameters, and for one output they are Σ|u|^p. The network
+is F = A θ up to second order, so the quadratic majorant [CWB] is minimised by a weighted ridge solution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from reluctant.multivariate.kicks import KICKS
+from reluctant.multivariate.newton import squared_excess
+from reluctant.multivariate.reweighted import weighted_ridge
+from reluctant.multivariate.starts import random_hinges, random_outputs
+from reluctant.multivariate.state import Array, Data, Unknowns, Weights
+
+SMOOTH = 1e-3  #: ε at the end of every relaxation, relative to the spread of the labels.
+_ROUGH = 0.3
+_KICKED = 0.1
+_FREE = 1e-6  # weight of the free affine part
+_BACKTRACKS = 6
+_SETTLED = 1e-3  # relative decrease below which a descent stops
+_DROPPED = 1e-3
+_GAIN = 1e-6
+_MOST_KICKED = 3
+_FIRST = 5.0  # times the first λ: where an annealed start begins
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """λ, the smoothing ε of weights u, and p; output weights, of size one, are smoothed by `SMOOTH`."""
+
+    lam: float
+    eps: float
+    p: float
+
+    def value(self, unknowns: Unknowns, values: Array, weights: Weights) -> float:
+        """(λ/p) Σ_k (Σ_j |u_kj|^p + s_k^p Σ_c |v_kc|^p), smoothed."""
+        squares, price = self._parts(unknowns, values, weights)
+        return self.lam / self.p * float(price @ squares ** (self.p / 2))
+
+    def curvatures(self, unknowns: Unknowns, values: Array, weights: Weights) -> Array:
+        """Coefficients of ½ λ θ² in the quadratic majorant at `values`, next to none for the affine part."""
+        squares, price = self._parts(unknowns, values, weights)
+        return np.append(price * squares ** (self.p / 2 - 1), np.full(unknowns.size - unknowns.n_hinge, _FREE))
+
+    def _parts(self, unknowns: Unknowns, values: Array, weights: Weights) -> tuple[Array, Array]:
+        inner = unknowns.neuron.size
+        smoothing = np.where(np.arange(unknowns.n_hinge) < inner, self.eps, SMOOTH)
+        sizes = np.abs(weights.U).max(axis=1, initial=0.0)[unknowns.out_neuron]
+        price = np.append(np.ones(inner), (sizes + self.eps) ** self.p)
+        return values[: unknowns.n_hinge] ** 2 + smoothing**2, price
+
+
+def objective(data: Data, weights: Weights, penalty: Penalty) -> float:
+    """½ dist² to the labels, or the band, plus the penalty."""
+    unknowns = Unknowns.of(data, weights)
+    return 0.5 * squared_excess(data, weights) + penalty.value(unknowns, unknowns.gather(weights), weights)
+
+
+def descend(data: Data, weights: Weights, penalty: Penalty, steps: int) -> Weights:
+    """Lower the objective over the nonzeros of the weights; the activation pattern may flip on the way."""
+    unknowns = Unknowns.of(data, weights)
+    values = unknowns.gather(weights)
+    value = objective(data, weights, penalty)
+    for _ in range(steps if unknowns.n_hinge else 0):
+        A = unknowns.design(data, weights, np.ones(unknowns.size)).T
+        aim = data.excess(weights.residuals(data)).ravel() + A @ values
+        fitted = weighted_ridge(A, 1.0 / penalty.curvatures(unknowns, values, weights), aim, penalty.lam)
+        if fitted is None:
+            break
+        step = fitted - values
+        for _ in range(_BACKTRACKS):
+            trial = unknowns.scatter(weights, values + step)
+            trial_value = objective(data, trial, penalty)
+            if trial_value < value:
+                break
+            step *= 0.5
+        else:
+            break
+        decrease, value, weights, values = value - trial_value, trial_value, trial, values + step
+        if decrease < _SETTLED * value:
+            break
+    return weights
+
+
+def without_small(data: Data, weights: Weights) -> Weights:
+    """The state less what is negligible, beside the largest weight or in its row of output weights."""
+    U = np.where(np.abs(weights.U) < _DROPPED * np.abs(weights.U).max(initial=0.0), 0.0, weights.U)
+    return Weights(U, np.where(np.abs(weights.V) < _DROPPED, 0.0, weights.V), weights.affine).normalised(data)
+
+
+def anneal(data: Data, weights: Weights, lams: Array, epsilons: Array, p: float, steps: int = 3) -> Weights:
+    """Descend along a schedule of (λ, ε), dropping what has become negligible after each stage."""
+    for lam, eps in zip(lams, epsilons):
+        weights = without_small(data, descend(data, weights, Penalty(lam, eps, p), steps))
+    return weights
+
+
+@dataclass(frozen=True)
+class Annealing:
+    """Starts, relaxations and hops for one set of data; λ counts in `unit`, labels squared per first neuron."""
+
+    data: Data
+    p: float
+    spread: float
+    n_start: int
+    unit: float
+
+    @classmethod
+    def of(cls, data: Data, p: float) -> Annealing:
+        """Sizes of the labels, less their affine part where that is free."""
+        rest, basis = data.targets, data.inputs[data.affine]
+        if data.affine.size:
+            rest = rest - np.linalg.lstsq(basis.T, rest.T)[0].T @ basis
+        square = float(np.sum(rest**2))
+        spread = float(np.sqrt(np.mean(np.var(data.targets, axis=1)))) or float(np.abs(data.targets).max()) or 1.0
+        n_start = max(6, data.n_equations // (2 + 2 * data.n_outputs))
+        return cls(data, p, spread, n_start, square / n_start * spread**-p)
+
+    def start(self, rng: np.random.Generator, level: float) -> Weights:
+        """Random neurons annealed down to the penalty `level`."""
+        n = self.n_start
+        U = random_hinges(self.data, n, rng) * (2.0 * np.sqrt(2.0 / n) * self.spread)
+        weights = Weights.empty(self.data).append(U, random_outputs(n, self.data.n_outputs, rng))
+        return self.cooled(weights, _FIRST * level, level, stages=10, rough=_ROUGH)
+
+    def cooled(self, weights: Weights, above: float, level: float, stages: int = 4, rough: float = SMOOTH) -> Weights:
+        """Annealed from one level of the penalty to another, ε going down from `rough`."""
+        lams = self.unit * np.geomspace(above, level, stages)
+        return anneal(self.data, weights, lams, self.spread * np.geomspace(rough, SMOOTH, stages), self.p)
+
+    def hop(
+        self, weights: Weights, level: float, patience: int, rng: np.random.Generator, stop: Callable[[], bool]
+    ) -> Weights:
+        """Kick, relax and keep what has a lower objective, until `patience` hops in a row gained nothing."""
+        sharp = Penalty(self.unit * level, 0.0, self.p)
+        best, idle = objective(self.data, weights, sharp), 0
+        while idle < patience and weights.n_neurons and not stop():
+            kick = KICKS["parameters"][rng.integers(len(KICKS["parameters"]))]
+            kicked = kick(self.data, weights, rng, 1 + int(rng.integers(_MOST_KICKED)))
+            trial = self.cooled(kicked, level, level, stages=6, rough=_KICKED)
+            value = objective(self.data, trial, sharp)
+            idle = 0 if value < best * (1 - _GAIN) else idle + 1
+            if value < best:
+                weights, best = trial, value
+        return weights
