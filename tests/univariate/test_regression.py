@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.optimize import lsq_linear, minimize_scalar
 
 from reluctant import interpolate
-from reluctant.univariate import filtering
+from reluctant.univariate import filtering, reweighting
 from reluctant.univariate._trend_filter import dual_value
 from reluctant.univariate.regression import regress_line
 
@@ -287,6 +287,53 @@ def test_below_one_the_objective_is_no_worse_than_that_of_the_line_and_of_the_so
         for other in (regress_line(x, y, alpha, 1.0), regress_line(x, y, 1e9, 1.0)):
             assert objective <= objective_of(other.replace(p=p), x, y, alpha) * (1 + 1e-12)
         assert solution.certificate.kind == "none"
+
+
+@pytest.mark.parametrize("seed", [6, 20, 22, 26, 35])
+def test_solutions_for_other_exponents_are_hardly_lower(seed):
+    rng = np.random.default_rng(seed)
+    x = np.linspace(0, 1, 40)
+    y = np.abs(x - 0.4) - np.maximum(x - 0.7, 0) * rng.normal() + 0.05 * rng.standard_normal(40)
+    for alpha in (1e-3, 1e-2):
+        solutions = {p: regress_line(x, y, alpha, p) for p in (0.2, 0.3, 0.5, 0.8, 1.0)}
+        for p in (0.2, 0.5, 0.8):
+            others = [objective_of(solution.replace(p=p), x, y, alpha) for solution in solutions.values()]
+            assert solutions[p].objective <= min(others) * (1 + 1e-3)
+
+
+def both_searches(monkeypatch, x, y, alpha, p):
+    """The solutions of a search among groups of rows, and among the rows alone."""
+    monkeypatch.setattr(reweighting, "_GROUPS", 128)
+    grouped = regress_line(x, y, alpha, p)
+    monkeypatch.setattr(reweighting, "_GROUPS", len(x))
+    return grouped, regress_line(x, y, alpha, p)
+
+
+@pytest.mark.parametrize("p", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize("spacing", ["even", "uniform", "clustered"])
+def test_a_search_among_groups_of_rows_ends_as_low_as_one_among_the_rows(monkeypatch, spacing, p):
+    monkeypatch.setattr(reweighting, "_GROUPS_A_KINK", 8)
+    ratios, other = [], 0
+    for seed in range(4):
+        x, y = noisy(np.random.default_rng(seed), 1500, spacing)
+        x = x / x[-1]
+        for alpha in (1e-2, 1e-3):
+            grouped, plain = both_searches(monkeypatch, x, y, alpha, p)
+            assert grouped.objective == pytest.approx(objective_of(grouped, x, y, alpha), rel=1e-9)
+            ratios.append(grouped.objective / plain.objective)
+            other += grouped.objective != plain.objective
+    assert other >= 2
+    assert max(ratios) < 1.03
+    assert np.mean(ratios) < 1.006
+
+
+def test_rows_are_not_grouped_where_kinks_are_many_or_gaps_vanish(monkeypatch):
+    x, y = noisy(np.random.default_rng(0), 400)
+    close = np.concatenate([1e-20 * np.arange(200), np.linspace(0.1, 1, 200)])
+    for points, alpha in ((x, 1e-8), (close, 1e-2)):
+        grouped, plain = both_searches(monkeypatch, points, y, alpha, 0.5)
+        assert plain.n_neurons > 0
+        assert grouped.objective == plain.objective
 
 
 @pytest.mark.parametrize("p", [0.5, 1.0])
