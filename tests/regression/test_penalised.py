@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from scipy.optimize import linprog
+from scipy.optimize import linprog, minimize
 
 from networks import bits, random_network
 from regression.convex_oracle import least_objective
@@ -471,6 +471,22 @@ def test_classes_that_no_line_divides(loss):
     said = scores.argmax(axis=1) if loss == "softmax" else scores > 0
     assert np.mean(said == labels) > 0.95
     assert np.isnan(solution.max_error)
+
+
+def test_the_affine_part_of_separable_classes_has_the_stated_ridge():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, (80, 2))
+    labels = (X[:, 0] > 0.1).astype(float)
+    Z = (X - X.mean(axis=0)) / X.std(axis=0)
+
+    def ridged(line):
+        f = Z @ line[:2] + line[2]
+        return np.mean(np.logaddexp(0, f) - labels * f) + 0.5e-4 * line @ line
+
+    line = minimize(ridged, np.zeros(3), tol=1e-12).x
+    found = regress(X, labels, alpha=1e3, loss="logistic", random_state=0).network
+    assert found.n_neurons == 0
+    assert_allclose(found.slope[:, 0] * X.std(axis=0), line[:2], rtol=0.02, atol=0.02)
 
 
 def test_a_start_of_several_classes_is_taken_with_labels_in_one_column():

@@ -7,7 +7,18 @@ from numpy.testing import assert_allclose, assert_array_equal
 from reluctant import size_path
 from reluctant.regression import selection
 from reluctant.regression.losses import Absolute, Huber, Logistic, Quantile, Softmax, Squared
-from reluctant.regression.selection import Choice, Config, _chosen, _folds, _Tally, choose, excess, size_grid
+from reluctant.regression.selection import (
+    Choice,
+    Config,
+    _chosen,
+    _folds,
+    _Tally,
+    choose,
+    excess,
+    shrinkages,
+    size_grid,
+)
+from reluctant.regression.size_path import Shrinkage
 from reluctant.regression.surgeon import ONE_BY_ONE
 
 
@@ -19,7 +30,7 @@ def table(n_rows=60, seed=0):
 
 def tally_of(losses, weights):
     """A tally of one ridge whose validation losses (S, N) are given."""
-    tally = _Tally(1, len(losses), weights)
+    tally = _Tally([Shrinkage(1e-3)], len(losses), weights)
     tally.add(0, np.arange(len(weights)), losses)
     return tally
 
@@ -28,6 +39,7 @@ def tally_of(losses, weights):
 def quick(monkeypatch):
     """Fewer paths; nothing else changes."""
     monkeypatch.setattr(selection, "RIDGES", (1e-3, 1e-1))
+    monkeypatch.setattr(selection, "RIDGES_ON_SLOPES", ())
     monkeypatch.setattr(selection, "REPEATS_FEW_ROWS", 1)
 
 
@@ -59,6 +71,14 @@ def test_paired_rule_takes_the_smallest_size_within_one_error_of_the_difference(
     assert _chosen(np.array([2, 5, 9]), tally_of(losses, weights), np.array([0]), "min").size == 9
 
 
+@pytest.mark.parametrize(("n_rows", "size"), [(300, 9), (301, 2)])
+def test_few_rows_take_the_size_of_least_loss(monkeypatch, n_rows, size):
+    monkeypatch.setattr(selection, "BANDWIDTH", 1e-3)
+    noise = np.random.default_rng(0).standard_normal(n_rows)
+    losses = np.stack([10.0 + noise - noise.mean() + 1e-3, np.full(n_rows, 10.0)])
+    assert _chosen(np.array([2, 9]), tally_of(losses, np.ones(n_rows)), np.array([0]), "one_se").size == size
+
+
 def test_the_error_of_equal_weights_is_the_standard_error_of_the_mean():
     losses = np.random.default_rng(0).normal(size=(2, 50))
     above, error = excess(losses, losses[0], np.full(50, 1 / 50))
@@ -77,15 +97,15 @@ def test_equal_losses_choose_the_smallest_size(rule, value):
 
 @pytest.mark.usefixtures("plain")
 def test_the_size_may_come_with_any_ridge_and_takes_the_best_for_it():
-    tally = _Tally(len(selection.RIDGES), 2, np.ones(4))
+    tally = _Tally(shrinkages(Squared()), 2, np.ones(4))
     tally.add(1, np.arange(4), np.array([[9.0] * 4, [1.0] * 4]))
     tally.add(2, np.arange(4), np.array([[0.0, 2.5, 0.0, 2.5], [5.0] * 4]))
     tally.add(3, np.arange(4), np.array([[0.5, 2.0, 0.5, 2.0], [5.0] * 4]))
     alive, grid = np.array([1, 2, 3]), np.array([1, 2])
     smallest = _chosen(grid, tally, alive, "one_se")
-    assert (smallest.size, smallest.ridge) in {(1, selection.RIDGES[2]), (1, selection.RIDGES[3])}
+    assert (smallest.size, smallest.shrinkage.ridge) in {(1, selection.RIDGES[2]), (1, selection.RIDGES[3])}
     least = _chosen(grid, tally, alive, "min")
-    assert (least.size, least.ridge) == (2, selection.RIDGES[1])
+    assert (least.size, least.shrinkage.ridge) == (2, selection.RIDGES[1])
 
 
 def test_a_sharp_fall_of_the_loss_is_not_averaged_away():
@@ -161,7 +181,7 @@ def test_two_rows_with_weight_among_ten_are_enough():
 def test_a_power_of_two_in_y_changes_no_bit_of_the_choice(loss):
     X, targets, weights = table(80)
     plain, large = (choose(X, unit * targets, weights, Config(loss)) for unit in (1.0, 2.0**40))
-    assert (plain.size, plain.ridge) == (large.size, large.ridge)
+    assert (plain.size, plain.shrinkage) == (large.size, large.shrinkage)
     assert_array_equal(plain.mean, large.mean)
 
 
@@ -233,3 +253,12 @@ def test_pure_noise_gives_almost_nothing():
 def test_unknown_rules_are_refused():
     with pytest.raises(ValueError, match="selection must be 'one_se' or 'min', got 'best'"):
         selection.check_selection("best")
+
+
+def test_few_rows_of_many_slopes_want_their_slopes_shrunk():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 15))
+    y = X @ np.full(15, 0.1) + rng.standard_normal(40)
+    choice = choose(X, y[:, None], np.ones(40), Config(Squared(), max_neurons=0))
+    assert choice.shrinkage.slope_ridge == choice.shrinkage.ridge
+    assert Shrinkage(0.1, 0.1) not in shrinkages(Logistic())

@@ -318,3 +318,26 @@ def test_time_limit_ends_the_path_at_larger_sizes_and_verbose_reports_it(capsys)
     assert short.sizes[0] > 5 >= whole.sizes[-1]
     with pytest.raises(ValueError, match="time_limit must be greater than 0"):
         size_path(X, y, time_limit=0)
+
+
+def test_no_small_network_is_behind_the_affine_fit():
+    """A second descent begins with it: what grows from many hinges seldom comes back to a plain line."""
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        X = rng.uniform(-1, 1, (60, 6))
+        y = X @ rng.normal(size=6) + rng.standard_normal(60)
+        design = np.column_stack([X, np.ones(60)])
+        least = 0.5 * np.mean((design @ np.linalg.lstsq(design, y, rcond=None)[0] - y) ** 2)
+        path = size_path(X, y, random_state=0)
+        assert path.training_loss[path.sizes <= 7].min() <= least * (1 + 1e-3)
+
+
+def test_slope_ridge_is_that_of_ridge_regression_in_standard_units():
+    rng = np.random.default_rng(3)
+    X, y = rng.normal(2.0, [1.0, 5.0, 0.1], (60, 3)), rng.standard_normal(60)
+    affine = size_path(X, y, max_neurons=0, slope_ridge=0.3).networks[0]
+    Z = (X - X.mean(axis=0)) / X.std(axis=0)
+    slopes = Ridge(alpha=0.3 * 60).fit(Z, y).coef_ / X.std(axis=0)
+    assert_allclose(affine.slope[:, 0], slopes, rtol=1e-6)
+    with pytest.raises(ValueError, match="slope_ridge"):
+        size_path(X, y, slope_ridge=-1.0)

@@ -11,8 +11,9 @@ from regression.models import sparse_model
 from reluctant.regression import selection, streaming, tables
 from reluctant.regression.gauss_newton import Problem, quadratic_model, summed_loss
 from reluctant.regression.losses import Logistic, Squared
+from reluctant.regression.model import Model
 from reluctant.regression.penalties import Ridge
-from reluctant.regression.selection import Config, standard_path
+from reluctant.regression.selection import Choice, Config, standard_path
 from reluctant.regression.standardise import Standardisation
 from reluctant.regression.streaming import StreamedRows, fit_streamed, sample_of
 from reluctant.regression.tables import ArrayTable, ParquetTable
@@ -27,6 +28,10 @@ def as_column(y):
 def arrays(n_rows=23, d=3, seed=0):
     rng = np.random.default_rng(seed)
     return rng.normal(size=(n_rows, d)), rng.normal(size=n_rows), rng.uniform(0, 2, n_rows)
+
+
+def joined_blocks(rows):
+    return [np.concatenate(column) for column in zip(*rows.blocks(), strict=True)]
 
 
 def joined(table):
@@ -163,14 +168,15 @@ class Recorded:
 def test_streamed_fit_is_as_good_as_the_one_in_memory_and_reads_blocks_only(monkeypatch):
     monkeypatch.setattr(streaming, "SAMPLE", 1000)
     monkeypatch.setattr(selection, "RIDGES", (1e-3,))
+    monkeypatch.setattr(selection, "RIDGES_ON_SLOPES", ())
     table = Recorded(30_000, 2_000)
     config = Config(Squared())
     fitted = fit_streamed(table, as_column, config, size=30)
     assert fitted.model.size <= 30
     assert table.largest == 2_000
     X, y, w = joined(table)
-    ridge = fitted.choice.ridge
-    units, stages = standard_path(X[:6000], y[:6000, None], w[:6000], config, ridge, 0)
+    shrinkage = fitted.choice.shrinkage
+    units, stages = standard_path(X[:6000], y[:6000, None], w[:6000], config, shrinkage, 0)
     whole = next(stage.model for stage in stages if stage.size <= 30)
     test = joined(Recorded(8_000, 1_999))
     losses = [
@@ -183,6 +189,7 @@ def test_streamed_fit_is_as_good_as_the_one_in_memory_and_reads_blocks_only(monk
 def test_streamed_choice_compares_sizes_on_held_out_rows(monkeypatch):
     monkeypatch.setattr(streaming, "SAMPLE", 300)
     monkeypatch.setattr(selection, "RIDGES", (1e-3,))
+    monkeypatch.setattr(selection, "RIDGES_ON_SLOPES", ())
     monkeypatch.setattr(selection, "REPEATS_FEW_ROWS", 1)
     table = Recorded(4_000, 500)
     fitted = {rule: fit_streamed(table, as_column, Config(Squared()), largest=40, selection=rule) for rule in RULES}
@@ -197,8 +204,38 @@ def test_streamed_choice_compares_sizes_on_held_out_rows(monkeypatch):
     assert fitted["one_se"].model.size <= fitted["min"].model.size
 
 
+def test_the_comparison_on_rows_held_out_is_weighted_and_paired(monkeypatch):
+    monkeypatch.setattr(streaming, "SAMPLE", 300)
+    monkeypatch.setattr(selection, "RIDGES", (1e-3,))
+    monkeypatch.setattr(selection, "RIDGES_ON_SLOPES", ())
+    monkeypatch.setattr(selection, "REPEATS_FEW_ROWS", 1)
+    monkeypatch.setattr(streaming, "minimise", lambda model, *_: (model, 0.0))  # candidates stay as they are
+    rng = np.random.default_rng(0)
+    X, w = rng.uniform(-1, 1, (2000, 3)), rng.uniform(0.1, 3, 2000)
+    y = np.abs(X[:, 0]) - X[:, 1] * X[:, 2] + 0.3 * rng.standard_normal(2000)
+    table = ArrayTable(X, y, w)
+    units, _, choice, compared, _ = fit_streamed(table, as_column, Config(Squared()), largest=60)
+    held_out = joined_blocks(StreamedRows(table, units, as_column, 1, 1.0, part="validation"))
+    losses = np.array([0.5 * (model(held_out[0]) - held_out[1])[:, 0] ** 2 for model in compared])
+    shares = held_out[2] / held_out[2].sum()
+    assert_allclose(choice.mean, losses @ shares, rtol=1e-9)
+    difference = losses - losses[np.argmin(losses @ shares)]
+    spread = difference - (difference @ shares)[:, None]
+    assert_allclose(choice.error, np.sqrt(spread**2 @ shares**2), rtol=1e-6, atol=1e-9)
+    assert choice.n_rows == len(shares)
+
+
+def test_candidates_reach_from_half_to_four_times_the_size_chosen():
+    models = [Model(np.ones((1, size)), np.ones((1, 1)), np.zeros((size, 1))) for size in range(80, 1, -1)]
+    choice = Choice(1e-3, np.array([10]), np.zeros(1), np.zeros(1), 0, 100)
+    sizes = [model.size for model in streaming._candidates(models, choice)]
+    assert 10 in sizes
+    assert (max(sizes), min(sizes)) == (40, 5)
+
+
 def test_streamed_classes(monkeypatch):
     monkeypatch.setattr(selection, "RIDGES", (1e-2,))
+    monkeypatch.setattr(selection, "RIDGES_ON_SLOPES", ())
     X, _, w = arrays(2000)
     labels = (X[:, 0] + X[:, 1] > 0).astype(int)
     names = np.array(["no", "yes"])[labels]
@@ -215,6 +252,7 @@ def test_a_size_below_the_constants_of_the_outputs_is_refused():
 
 def test_rows_without_weight_are_as_if_they_were_not_in_the_table(monkeypatch):
     monkeypatch.setattr(selection, "RIDGES", (1e-3,))
+    monkeypatch.setattr(selection, "RIDGES_ON_SLOPES", ())
     monkeypatch.setattr(selection, "REPEATS_FEW_ROWS", 1)
     monkeypatch.setattr(tables, "BLOCK", 1000)
     X, y, _ = arrays(9000)
@@ -234,6 +272,7 @@ def test_rows_without_weight_are_as_if_they_were_not_in_the_table(monkeypatch):
 def test_compared_sizes_rise_where_refits_remove_neurons(monkeypatch):
     monkeypatch.setattr(streaming, "SAMPLE", 300)
     monkeypatch.setattr(selection, "RIDGES", (1e-3,))
+    monkeypatch.setattr(selection, "RIDGES_ON_SLOPES", ())
     monkeypatch.setattr(selection, "REPEATS_FEW_ROWS", 1)
     plain = streaming.minimise
 

@@ -155,11 +155,11 @@ def fit_streamed(
     )
     if size is None and len(sample[0]) == n_rows:
         cap = size = choice.size
-    units, stages = standard_path(*sample, config, choice.ridge, seed)
+    units, stages = standard_path(*sample, config, choice.shrinkage, seed)
     rows = StreamedRows(table, units, encode, n_outputs, total, seed)
     loss = in_standard_units(config.loss, units)
     like = Rows(np.empty((0, rows.n_inputs + 1)), np.empty((0, n_outputs)), np.full(1, total))
-    problem = Problem(rows, loss, penalty_for(like, loss, choice.ridge, None), config.affine)
+    problem = Problem(rows, loss, penalty_for(like, loss, choice.shrinkage, None), config.affine)
     fitting = [stage.model for stage in stages if stage.size <= cap]
     with threadpool_limits(limits=1, user_api="blas"):
         if size is not None:
@@ -283,19 +283,21 @@ def _compared(
             by_size[model.size] = value, model
     refitted = [by_size[size][1] for size in sorted(by_size)]
     n_rows, total, squares = 0, 0.0, 0.0
-    sums, products = np.zeros(len(refitted)), np.zeros((len(refitted), len(refitted)))
+    sums, firsts, products = np.zeros(len(refitted)), np.zeros(len(refitted)), np.zeros((len(refitted),) * 2)
     for block in validation.blocks():
         losses = np.stack([problem.loss.values(model(block.inputs), block.targets) for model in refitted])
         n_rows += len(block.weights)
         total += float(block.weights.sum())
         sums = sums + losses @ block.weights
+        firsts = firsts + losses @ block.weights**2
         products = products + (losses * block.weights**2) @ losses.T
         squares = squares + float(np.sum(block.weights**2))
     mean = sums / total
     best = int(np.argmin(mean))
+    above, first = mean - mean[best], firsts - firsts[best]
     second = np.diag(products) - 2.0 * products[best] + products[best, best]
-    error = np.sqrt(np.maximum(second - squares * (mean - mean[best]) ** 2, 0.0)) / total
-    chosen = best if selection == "min" else int(np.flatnonzero(mean - mean[best] <= error)[0])
+    error = np.sqrt(np.maximum(second - 2.0 * above * first + squares * above**2, 0.0)) / total
+    chosen = best if selection == "min" else int(np.flatnonzero(above <= error)[0])
     sizes = np.array([model.size for model in refitted])
-    table = Choice(choice.ridge, sizes, mean, error, chosen, n_rows)
+    table = Choice(choice.shrinkage, sizes, mean, error, chosen, n_rows)
     return refitted, table
