@@ -70,6 +70,32 @@ def test_lp_value_is_that_of_the_network_and_below_the_sparsest_one(p):
     assert solution.max_error <= 1e-9 * np.max(np.abs(y))
 
 
+def planted_outputs(seed, m, n_rows):
+    """Four neurons of two inputs that share m outputs, without noise; X, Y and the number of parameters."""
+    rng = np.random.default_rng(seed)
+    U, V = np.zeros((4, 5)), np.zeros((4, m))
+    for u, v in zip(U, V):
+        u[rng.choice(5, 2, replace=False)] = rng.choice([-1.0, 1.0], 2) * rng.uniform(0.5, 1.5, 2)
+        outputs = rng.choice(m, rng.integers(1, m + 1), replace=False)
+        v[outputs] = rng.choice([-1.0, 1.0], outputs.size) * rng.uniform(0.5, 1.5, outputs.size)
+    X = rng.standard_normal((n_rows, 5))
+    return X, np.maximum(X @ U.T, 0.0) @ V, np.count_nonzero(U) + np.count_nonzero(V) - 4
+
+
+@pytest.mark.parametrize("m", [2, 3])
+def test_planted_networks_of_several_outputs_are_found_on_most_seeds(m):
+    found = 0
+    for seed in range(5):
+        X, Y, n_planted = planted_outputs(seed, m, 240)
+        n = -(-5 * n_planted // m)
+        solution = interpolate(X[:n], Y[:n], random_state=0)
+        assert solution.max_error <= 1e-9 * np.max(np.abs(Y))
+        assert solution.certificate.lower_bound <= solution.n_parameters
+        elsewhere = np.abs(solution.network(X[n:]) - Y[n:]).max()
+        found += solution.n_parameters <= n_planted and elsewhere <= 1e-6
+    assert found >= 4
+
+
 def test_convex_case_carries_its_dual_bound():
     X, y = uniform(10, 3)
     solution = interpolate(X, y, 1.0, random_state=0)
@@ -288,7 +314,7 @@ def test_one_input_and_several_outputs_are_approximated():
     Y = np.column_stack([np.abs(x), np.maximum(x, 0.0)]) + 0.01 * np.sin(99 * x)[:, None]
     solution = approximate(x, Y, tolerance=0.02, random_state=0, time_limit=1)
     assert np.abs(solution.network(x) - Y).max() <= 0.02 * (1 + 1e-9)
-    assert solution.n_neurons == 1
+    assert solution.n_parameters == solution.certificate.lower_bound == 2
 
 
 def test_bound_of_several_outputs_in_several_units_holds_in_each():

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reluctant.multivariate.kicks import KICKS
 from reluctant.multivariate.newton import squared_excess
 from reluctant.multivariate.reweighted import weighted_ridge
 from reluctant.multivariate.starts import random_hinges, random_outputs
@@ -28,6 +27,7 @@ _SETTLED = 1e-3  # relative decrease below which a descent stops
 _DROPPED = 1e-3
 _GAIN = 1e-6
 _MOST_KICKED = 3
+_NOISE = 0.1  # of the mean weight
 _FIRST = 5.0  # times the first λ: where an annealed start begins
 
 
@@ -102,6 +102,47 @@ def anneal(data: Data, weights: Weights, lams: Array, epsilons: Array, p: float,
     return weights
 
 
+def mean_size(weights: Weights) -> float:
+    """Mean |u| over the nonzeros."""
+    return float(np.abs(weights.U).sum() / max(np.count_nonzero(weights.U), 1))
+
+
+def added(data: Data, weights: Weights, rng: np.random.Generator) -> Weights:
+    """With one to three random neurons more."""
+    n = 1 + int(rng.integers(_MOST_KICKED))
+    U = random_hinges(data, n, rng) * (2.0 * mean_size(weights))
+    return weights.append(U, random_outputs(n, data.n_outputs, rng))
+
+
+def replaced(data: Data, weights: Weights, rng: np.random.Generator) -> Weights:
+    """With one to three random neurons in the place of some."""
+    kept = np.sort(rng.permutation(weights.n_neurons)[1 + int(rng.integers(_MOST_KICKED)) :])
+    return added(data, weights.take(kept), rng) if kept.size else added(data, weights, rng)
+
+
+def filled(data: Data, weights: Weights, rng: np.random.Generator) -> Weights:
+    """With small noise on every weight: all zeros may come back."""
+    U = weights.U + _NOISE * mean_size(weights) * rng.standard_normal(weights.U.shape)
+    noise = _NOISE * rng.standard_normal(weights.V.shape)
+    return Weights(U, np.where(np.abs(weights.V) == 1.0, weights.V, weights.V + noise), weights.affine).normalised()
+
+
+def filled_and_added(data: Data, weights: Weights, rng: np.random.Generator) -> Weights:
+    """Both."""
+    return added(data, filled(data, weights, rng), rng)
+
+
+def turned(data: Data, weights: Weights, rng: np.random.Generator) -> Weights:
+    """By (t)_+ = (−t)_+ + t for one neuron, the linear term as a pair of neurons for the others to absorb."""
+    k = rng.integers(weights.n_neurons)
+    U, u, v = weights.U.copy(), weights.U[k], weights.V[k]
+    U[k] = -u
+    return filled(data, Weights(U, weights.V, weights.affine), rng).append(np.stack([u, -u]), np.stack([v, -v]))
+
+
+_KICKS = (added, replaced, filled, filled_and_added, turned)
+
+
 @dataclass(frozen=True)
 class Annealing:
     """Starts, relaxations and hops for one set of data; λ counts in `unit`, labels squared per first neuron."""
@@ -142,9 +183,8 @@ class Annealing:
         sharp = Penalty(self.unit * level, 0.0, self.p)
         best, idle = objective(self.data, weights, sharp), 0
         while idle < patience and weights.n_neurons and not stop():
-            kick = KICKS["parameters"][rng.integers(len(KICKS["parameters"]))]
-            kicked = kick(self.data, weights, rng, 1 + int(rng.integers(_MOST_KICKED)))
-            trial = self.cooled(kicked, level, level, stages=6, rough=_KICKED)
+            kick = _KICKS[rng.integers(len(_KICKS))]
+            trial = self.cooled(kick(self.data, weights, rng), level, level, stages=6, rough=_KICKED)
             value = objective(self.data, trial, sharp)
             idle = 0 if value < best * (1 - _GAIN) else idle + 1
             if value < best:

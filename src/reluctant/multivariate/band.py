@@ -13,7 +13,7 @@ import numpy as np
 
 from reluctant.multivariate.annealing import Annealing
 from reluctant.multivariate.bounds import Count
-from reluctant.multivariate.kicks import fill_neurons
+from reluctant.multivariate.kicks import KICKS, fill_neurons
 from reluctant.multivariate.newton import squared_excess
 from reluctant.multivariate.problem import Units
 from reluctant.multivariate.pruning import NeuronPruner, ParameterPruner
@@ -26,6 +26,7 @@ _PATIENCE = (10, 15, 15, 15)
 _REHEATED = 0.5  # share of the rounds that begin from the best network
 _LAST = 1e-1  # of the smallest λ: a vanishing penalty
 _WORTH_TRYING = 1.5  # times the best size
+_KICKS_IN_VAIN = 10
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,8 @@ def sparsest_within(
     >>> X = np.random.default_rng(0).uniform(-1, 1, (30, 2))
     >>> Y = np.abs(X[:, [0]]) * [1.0, -2.0]
     >>> found = sparsest_within(X, Y, 0.01, max_rounds=2, time_limit=None, random_state=0)
-    >>> found.network.n_neurons, found.network.n_parameters
-    (2, 4)
+    >>> found.network.n_parameters, found.network.n_outputs
+    (4, 2)
     """
     tolerance = np.broadcast_to(np.asarray(tolerance, dtype=np.float64), np.shape(y))
     if not (tolerance > 0).all():
@@ -147,18 +148,32 @@ class _Search:
                 self.prune(weights)
 
     def advance(self) -> None:
-        """One round; every state that is not much larger than the best is pruned within the band."""
+        """One round: states that are not much larger than the best are pruned, and the sparsest of them is kicked."""
         self.round += 1
         best = self.best
         heated = best if best is not None and self.rng.random() < _REHEATED else None
+        pruned: list[Weights] = []
         for weights in search_round(self.annealing, self.rng, heated, self.stop):
             if best is None or weights.n_parameters <= _WORTH_TRYING * best.n_parameters:
-                self.prune(weights)
+                pruned += self.prune(weights)
             if self.count <= self.target:
-                break
+                return
+        if pruned:
+            self.climb(min(pruned, key=self.key))
 
-    def prune(self, weights: Weights) -> None:
-        """Move into the band, prune there, and keep what is better than the best."""
+    def climb(self, weights: Weights) -> None:
+        """Add freedom at random, prune back and keep what is not worse, until a few kicks in a row brought nothing."""
+        kicks, idle = KICKS[self.minimize], 0
+        while idle < _KICKS_IN_VAIN and self.count > self.target and not self.stop():
+            idle += 1
+            kick = kicks[self.rng.integers(len(kicks))]
+            for kicked in self.prune(kick(self.data, weights, self.rng, 1)):
+                if self.key(kicked)[0] <= self.key(weights)[0]:
+                    idle = 0 if self.key(kicked)[0] < self.key(weights)[0] else idle
+                    weights = kicked
+
+    def prune(self, weights: Weights) -> list[Weights]:
+        """Move into the band, prune there, and keep what is better than the best; what it came to, if it got there."""
         pruner = ParameterPruner(self.data, self.rng, self.stop, weights.weight_limit(), self.target)
         solved = None
         if self.minimize == "neurons":
@@ -169,10 +184,12 @@ class _Search:
         if solved is None:
             solved = pruner.solve(weights)
         if solved is None:
-            return
+            return []
         if self.minimize == "neurons":
             solved = whole.prune(solved)
-        self.offer(pruner.prune(solved))
+        pruned = pruner.prune(solved)
+        self.offer(pruned)
+        return [pruned]
 
     def offer(self, weights: Weights) -> None:
         """Keep a network within the band if it is sparser than the best."""

@@ -24,9 +24,6 @@ Support = tuple[NDArray[np.intp], ...]  # neurons and coordinates
 Hinges = tuple[Array, Array]  # signs (K,) and effective weights (K, d + 1)
 
 _BACKTRACKS = 6
-_MARGIN = 1e-3  # share of the tolerance kept free when aiming into the band
-_GUARD = 0.9  # points beyond this share of their tolerance are held where they are
-_FREE = 1e3  # metric of the free affine part
 _SETTLED = 1e-3  # relative decrease below which a majorised descent stops
 
 
@@ -274,62 +271,3 @@ def first_shortened(
             return trial, U, r
         length *= 0.5
     return None
-
-
-def newton_into_band(
-    data: Equations, tolerance: Array, signs: Array, U: Array, affine: Array, steps: int = 30
-) -> tuple[Array, Array] | None:
-    """Move the nonzeros of U, and a free affine part, until |f(x_i) − y_i| ≤ tolerance_i; (U, affine), or None.
-
-    Each step is the damped weighted least-squares step on the points outside a slightly narrower band, the points
-    close to its border being held; it is halved until the sum of squared excesses falls.
-    """
-    free = data.complement is not None
-    support = np.nonzero(U)
-    n = len(support[0])
-    x = np.concatenate([U[support], affine]) if free else U[support]
-    aim = (1 - _MARGIN) * tolerance
-
-    def parts(x: Array) -> tuple[Array, Array]:
-        moved = np.zeros_like(U)
-        moved[support] = x[:n]
-        return moved, x[n:] if free else affine
-
-    def residual(x: Array) -> Array:
-        moved, a = parts(x)
-        return data.y - np.maximum(data.Xbar @ moved.T, 0.0) @ signs - data.Xbar @ a
-
-    def excess(x: Array) -> tuple[Array, Array]:
-        r = residual(x)
-        return r, r - np.clip(r, -aim, aim)
-
-    r, e = excess(x)
-    damping = 1e-9
-    energies = [float(e @ e)]
-    for _ in range(steps):
-        if (np.abs(r) <= tolerance).all():
-            return parts(x)
-        if not len(x):
-            return None
-        rows = np.abs(r) > _GUARD * tolerance
-        Xbar = data.Xbar[rows]
-        A = (Xbar @ parts(x)[0].T > 0.0)[:, support[0]] * signs[support[0]] * Xbar[:, support[1]]
-        size = np.abs(x[:n])
-        v = size + 1e-3 * (size.mean() if n else 1.0)
-        if free:
-            A, v = np.column_stack([A, Xbar]), np.concatenate([v, np.full(len(affine), _FREE)])
-        scale = float(np.mean((A * A) @ v))
-        for _ in range(3):
-            step = weighted_ridge(A, v, e[rows], max(damping * scale, 1e-300))
-            accepted = None if step is None else first_shortened(x, step, energies[-1], excess)
-            if accepted is not None:
-                break
-            damping = max(100 * damping, 1e-14)
-        if accepted is None:
-            return None
-        x, r, e = accepted
-        energies.append(float(e @ e))
-        damping = max(damping / 10, 1e-14)
-        if len(energies) > 6 and energies[-1] > 0.5 * energies[-6]:
-            break
-    return parts(x) if (np.abs(r) <= tolerance).all() else None

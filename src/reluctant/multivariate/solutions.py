@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluctant.errors import InfeasibleError, SolverError, TooSteepError
+from reluctant.multivariate.band import sparsest_within
 from reluctant.multivariate.bounds import Count, certificate_for, value_certificate
 from reluctant.multivariate.column_generation import minimise_l1
 from reluctant.multivariate.exact import Proof, enumeration_size, fewest_neurons, fewest_parameters
@@ -46,6 +47,7 @@ MOST_UNEVEN = 1e6
 DEFAULT_SECONDS = 10.0
 """Time for a search that has no target to stop at."""
 PLANTED_RESTARTS, PLANTED_RESTARTS_FEW_ROWS, FEW_ROWS = 4, 2, 30
+PLANTED_ROUNDS = 4
 PLANTED_SHARE, LEAST_PLANTED_SECONDS = 0.2, 1.0
 """A planted network is looked for this often, and no longer than this or a share of the time of the first search."""
 
@@ -162,12 +164,16 @@ def sparsest_or_interrupted(X: Array, y: Array, affine: bool, effort: Effort) ->
     elapsed = time.monotonic() - began
     left = np.inf if effort.time_limit is None else effort.time_limit - elapsed
     wanted = effort.target is None or count_of(network, effort.minimize) > effort.target
-    if wanted and left > 0 and labels.ndim == 1 and found.ended != "interrupted":
+    if wanted and left > 0 and found.ended != "interrupted":
         try:
             network, proof = _enumerated(rows, labels, affine, network, effort.minimize, min(left, PROVING_SECONDS))
             if proof is None and effort.minimize == "parameters":
                 seconds = min(left, max(LEAST_PLANTED_SECONDS, PLANTED_SHARE * elapsed))
-                planted = _planted(rows, labels, affine, seconds, rng)
+                planted = (
+                    _planted(rows, labels, affine, seconds, rng)
+                    if labels.ndim == 1
+                    else _planted_outputs(rows, labels, affine, network, seconds, rng)
+                )
                 if planted is not None and planted.n_parameters < network.n_parameters:
                     network, proof = _enumerated(
                         rows, labels, affine, planted, effort.minimize, min(left, PROVING_SECONDS)
@@ -329,6 +335,8 @@ def _enumerated(
     rows: Array, labels: Array, affine: bool, network: ReLUNetwork, minimize: Count, seconds: float
 ) -> tuple[ReLUNetwork, Proof | None]:
     """The network, or a sparser one, and the proof, where enumeration is a matter of seconds; else None."""
+    if labels.ndim > 1:
+        return network, None
     count = count_of(network, minimize)
     n_cells, n_sets = enumeration_size(minimize, rows, count)
     if len(rows) > MOST_ROWS or n_cells > ENUMERATED_CELLS or n_sets > ENUMERATED_SETS:
@@ -353,6 +361,23 @@ def _planted(rows: Array, labels: Array, affine: bool, seconds: float, rng: np.r
         return None
     network = units.network(Weights.from_network(network_of(recovery)))
     return network if _interpolates(network, rows, labels) else None
+
+
+def _planted_outputs(
+    rows: Array, labels: Array, affine: bool, known: ReLUNetwork, seconds: float, rng: np.random.Generator
+) -> ReLUNetwork | None:
+    """The same for several outputs: `known` pruned, and the search, in a band as narrow as rounding allows."""
+    found = sparsest_within(
+        rows,
+        labels,
+        0.1 * INTERPOLATES * float(np.max(np.abs(labels))),
+        affine=affine,
+        starts=[known],
+        time_limit=seconds,
+        max_rounds=PLANTED_ROUNDS,
+        random_state=rng,
+    )
+    return None if found is None or not _interpolates(found.network, rows, labels) else found.network
 
 
 def better_of(network: ReLUNetwork, other: ReLUNetwork | None, minimize: Count) -> ReLUNetwork:
