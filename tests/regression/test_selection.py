@@ -237,7 +237,9 @@ def test_the_loss_of_huber_has_one_threshold_for_all_folds():
     whole = np.vstack([train, test])
     X, w = np.zeros((40, 1)), np.ones(40)
     scale, loss = whole.std(axis=0), Huber(tuple(2.0 / whole.std(axis=0)))
-    losses = selection._validation_losses(X, train, w, X, test, Config(Huber(2.0)), 1e-3, np.array([1]), scale, loss, 0)
+    losses = selection._validation_losses(
+        X, train, w, X, test, Config(Huber(2.0)), Shrinkage(1e-3), np.array([1]), scale, loss, 0
+    )
     network = size_path(X, train, loss=Huber(2.0), ridge=1e-3, random_state=0).within(1)
     residual = np.abs(network(X) - test[:, 0])
     expected = np.where(residual <= 2.0, 0.5 * residual**2, 2.0 * residual - 2.0) / scale**2
@@ -258,7 +260,7 @@ def test_unknown_rules_are_refused():
 def test_few_rows_of_many_slopes_want_their_slopes_shrunk():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((40, 15))
-    y = X @ np.full(15, 0.1) + rng.standard_normal(40)
+    y = X @ np.full(15, 0.3) + rng.standard_normal(40)
     choice = choose(X, y[:, None], np.ones(40), Config(Squared(), max_neurons=0))
     assert choice.shrinkage.slope_ridge == choice.shrinkage.ridge
     assert Shrinkage(0.1, 0.1) not in shrinkages(Logistic())

@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 from reluctant.network import ReLUNetwork
 from reluctant.regression.model import Model, Rows
 from reluctant.regression.selection import Choice, Config, Selection, choose, has_many_unknowns, units_of
-from reluctant.regression.size_path import in_standard_units, penalty_for, stages_of
+from reluctant.regression.size_path import (
+    Shrinkage,
+    in_standard_units,
+    penalty_for,
+    slope_ridge_of,
+    stages_of,
+)
 from reluctant.regression.standardise import Standardisation
 from reluctant.regression.streaming import Encode, Streamed, fit_streamed
 from reluctant.regression.tables import Table
@@ -48,8 +54,8 @@ class ValidatedPath:
         Loss of networks of that size on rows they were not fitted to, averaged over neighbouring sizes.
     validation_error : ndarray, shape (n,)
         Standard error of the difference between `validation_loss` and its least value, row by row.
-    ridge : float
-        The chosen ridge.
+    ridge, slope_ridge : float
+        The chosen ridge, and what of it fell on the slopes; `reluctant.size_path` takes both.
     chosen : int
         Index of the chosen size.
     """
@@ -60,6 +66,7 @@ class ValidatedPath:
     validation_loss: Array
     validation_error: Array
     ridge: float
+    slope_ridge: float
     chosen: int
 
     def __len__(self) -> int:
@@ -112,7 +119,9 @@ def fit_cross_validated(
     if start is not None:
         starts.append((effort.seed, units.model(start)))
     config = config._replace(loss=in_standard_units(config.loss, units))
-    return _validated_path(_fits(rows, config, choice.ridge, starts, effort.n_jobs), choice, units, rows.total_weight)
+    choice = _written_out(choice, config, units)
+    fits = _fits(rows, config, choice.shrinkage, starts, effort.n_jobs)
+    return _validated_path(fits, choice, units, rows.total_weight)
 
 
 def fit_in_blocks(
@@ -120,20 +129,29 @@ def fit_in_blocks(
 ) -> ValidatedPath:
     """Choose size and ridge by a comparison on all rows of a table of which there are more than a sample holds."""
     largest = MOST_PARAMETERS if most_parameters is None else most_parameters
-    return _compared_path(fit_streamed(table, encode, config, selection=selection, largest=largest, **effort._asdict()))
+    streamed = fit_streamed(table, encode, config, selection=selection, largest=largest, **effort._asdict())
+    return _compared_path(streamed._replace(choice=_written_out(streamed.choice, config, streamed.units)))
+
+
+def _written_out(choice: Choice, config: Config, units: Standardisation) -> Choice:
+    """The choice with its ridge on the slopes as a number."""
+    ridge = choice.shrinkage.ridge
+    return choice._replace(
+        shrinkage=Shrinkage(ridge, slope_ridge_of(choice.shrinkage, config.loss, units.n_inputs, None))
+    )
 
 
 def _fits(
-    rows: Rows, config: Config, ridge: float, starts: list[tuple[int, Model | None]], n_jobs: int | None
+    rows: Rows, config: Config, shrinkage: Shrinkage, starts: list[tuple[int, Model | None]], n_jobs: int | None
 ) -> list[_Fit]:
     """All networks of the paths from several starts, each a seed and perhaps a network."""
     paths = Parallel(n_jobs=n_jobs)(
         delayed(stages_of)(
-            rows, config.loss, ridge, None, config.affine, np.random.default_rng(seed), config.max_neurons, start
+            rows, config.loss, shrinkage, None, config.affine, np.random.default_rng(seed), config.max_neurons, start
         )
         for seed, start in starts
     )
-    penalty = penalty_for(rows, config.loss, ridge, None)
+    penalty = penalty_for(rows, config.loss, shrinkage, None)
     return [_Fit(stage.model, stage.loss, stage.loss + penalty.value(stage.model)) for path in paths for stage in path]
 
 
@@ -151,7 +169,7 @@ def _validated_path(fits: list[_Fit], choice: Choice, units: Standardisation, to
         training_loss=np.array([fit.loss for fit in best]) / total_weight,
         validation_loss=choice.mean[shown],
         validation_error=choice.error[shown],
-        ridge=choice.ridge,
+        **choice.shrinkage._asdict(),
         chosen=choice.chosen,
     )
 
@@ -165,6 +183,6 @@ def _compared_path(streamed: Streamed) -> ValidatedPath:
         training_loss=streamed.losses,
         validation_loss=choice.mean,
         validation_error=choice.error,
-        ridge=choice.ridge,
+        **choice.shrinkage._asdict(),
         chosen=choice.chosen,
     )

@@ -16,6 +16,7 @@ from reluctant.regression.size_path import (
     DENSE_NEURONS,
     DENSE_NEURONS_MANY,
     MOST_NEURONS,
+    Shrinkage,
     in_standard_units,
     stages_of,
 )
@@ -26,13 +27,15 @@ Array = NDArray[np.float64]
 Selection = Literal["one_se", "min"]
 
 RIDGES = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
+RIDGES_ON_SLOPES = (1e-2, 3e-2, 1e-1, 3e-1)
+"""In regression these are also tried on the slopes in full: of few rows a linear part wants shrinkage too."""
 FOLDS = 5
 FEW_ROWS, REPEATS_FEW_ROWS = 300, 4
 """Up to so many rows the folds are drawn this often, and the size is that of least loss: one standard error of so few
 rows is as large as most of what there is to learn."""
 SOME_ROWS, REPEATS_SOME_ROWS = 2000, 2
 """Up to so many rows the folds are drawn twice: what a path owes to the rows it happened to see counts less then."""
-SURVIVORS, SURVIVORS_FEW_ROWS = (7, 5, 3), (7,) * FOLDS + (4,)
+SURVIVORS, SURVIVORS_FEW_ROWS = (11, 5, 3), (11,) * FOLDS + (4,)
 """Ridges that go on to the first, the second and all further folds: successive halving."""
 MANY_UNKNOWNS, RIDGES_MANY_UNKNOWNS, FOLDS_MANY_UNKNOWNS = 500, (1, 3, 5), 3
 """Paths that begin with more unknowns take seconds each: fewer ridges, by index, and fewer folds are tried then."""
@@ -60,7 +63,7 @@ class Choice(NamedTuple):
     were validated.
     """
 
-    ridge: float
+    shrinkage: Shrinkage
     sizes: NDArray[np.intp]
     mean: Array
     error: Array
@@ -128,9 +131,10 @@ def choose(
     grid = size_grid(largest, targets.shape[1])
     units = Standardisation.of(X, targets, weights, scale_targets=not isinstance(config.loss, CLASSIFICATION))
     loss = in_standard_units(config.loss, units)
-    tally = _Tally(len(RIDGES), grid.size, weights)
+    candidates = shrinkages(config.loss)
+    tally = _Tally(candidates, grid.size, weights)
     many = has_many_unknowns(X.shape[1], targets.shape[1], config)
-    alive = np.array(RIDGES_MANY_UNKNOWNS) if many else np.arange(len(RIDGES))
+    alive = np.array(RIDGES_MANY_UNKNOWNS) if many else np.arange(len(candidates))
     survivors = SURVIVORS if len(X) > FEW_ROWS and not many else SURVIVORS_FEW_ROWS
     with Parallel(n_jobs=n_jobs) as parallel:
         for i, (train, test) in enumerate(_folds(targets, config.loss, seed, many)):
@@ -146,7 +150,7 @@ def choose(
                     X[test],
                     targets[test],
                     config,
-                    RIDGES[j],
+                    candidates[j],
                     grid,
                     units.y_scale,
                     loss,
@@ -157,9 +161,15 @@ def choose(
             for j, of_ridge in zip(alive, losses, strict=True):
                 tally.add(int(j), test, of_ridge)
             if verbose:
-                best = RIDGES[int(alive[np.argmin(tally.best_means(alive))])]
+                best = candidates[int(alive[np.argmin(tally.best_means(alive))])].ridge
                 print(f"fold {i + 1}: {alive.size} ridges, best {best:g}", file=sys.stderr)
     return _chosen(grid, tally, alive, selection)
+
+
+def shrinkages(loss: Loss) -> list[Shrinkage]:
+    """What is tried: every ridge with the default share of it on the slopes, and some on the slopes in full."""
+    shared = [Shrinkage(ridge) for ridge in RIDGES]
+    return shared if isinstance(loss, CLASSIFICATION) else shared + [Shrinkage(r, r) for r in RIDGES_ON_SLOPES]
 
 
 def has_many_unknowns(n_inputs: int, n_outputs: int, config: Config) -> bool:
@@ -193,14 +203,14 @@ def _validation_losses(
     X_test: Array,
     targets_test: Array,
     config: Config,
-    ridge: float,
+    shrinkage: Shrinkage,
     grid: NDArray,
     scale: Array,
     loss: Loss,
     seed: int,
 ) -> Array:
     """`loss` (S, n) of the test rows for every size of the grid, predictions and targets divided by `scale`."""
-    units, stages = standard_path(X, targets, weights, config, ridge, seed)
+    units, stages = standard_path(X, targets, weights, config, shrinkage, seed)
     inputs = units.inputs(X_test)
     losses = np.empty((grid.size, len(X_test)))
     for i, stage in enumerate(stages):
@@ -211,7 +221,7 @@ def _validation_losses(
 
 
 def standard_path(
-    X: Array, targets: Array, weights: Array, config: Config, ridge: float, seed: int
+    X: Array, targets: Array, weights: Array, config: Config, shrinkage: Shrinkage, seed: int
 ) -> tuple[Standardisation, list[Stage]]:
     """The path of some rows in their own standardised units."""
     kept = weights > 0.0
@@ -220,7 +230,7 @@ def standard_path(
     rows = units.rows(X, targets, weights)
     rng = np.random.default_rng(seed)
     loss = in_standard_units(config.loss, units)
-    return units, stages_of(rows, loss, ridge, None, config.affine, rng, config.max_neurons)
+    return units, stages_of(rows, loss, shrinkage, None, config.affine, rng, config.max_neurons)
 
 
 def units_of(X: Array, targets: Array, weights: Array, config: Config) -> Standardisation:
@@ -236,9 +246,10 @@ def units_of(X: Array, targets: Array, weights: Array, config: Config) -> Standa
 class _Tally:
     """Validation losses of every ridge, size and row, summed over the repeats."""
 
-    def __init__(self, n_ridges: int, n_sizes: int, weights: Array) -> None:
-        self.sums = np.zeros((n_ridges, n_sizes, len(weights)))
-        self.counts = np.zeros((n_ridges, len(weights)), dtype=np.intp)
+    def __init__(self, candidates: list[Shrinkage], n_sizes: int, weights: Array) -> None:
+        self.candidates = candidates
+        self.sums = np.zeros((len(candidates), n_sizes, len(weights)))
+        self.counts = np.zeros((len(candidates), len(weights)), dtype=np.intp)
         self.weights = weights
 
     def add(self, ridge: int, rows: NDArray, losses: Array) -> None:
@@ -271,7 +282,7 @@ def _chosen(grid: NDArray, tally: _Tally, alive: NDArray, selection: Selection) 
     close = above <= allowed + ROUNDING * np.abs(mean)
     chosen = int(np.flatnonzero(close.any(axis=0))[0])
     ridge = int(np.argmin(np.where(close[:, chosen], mean[:, chosen], np.inf)))
-    return Choice(RIDGES[int(alive[ridge])], grid, mean[ridge], error[ridge], chosen, int(seen.sum()))
+    return Choice(tally.candidates[int(alive[ridge])], grid, mean[ridge], error[ridge], chosen, int(seen.sum()))
 
 
 def excess(losses: Array, best: Array, w: Array) -> tuple[Array, Array]:

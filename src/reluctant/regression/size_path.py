@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -36,13 +37,20 @@ MOST_NEURONS, ROWS_PER_NEURON = 40, 8
 """A path in regression begins with this many neurons, or fewer where rows are few."""
 DENSE_NEURONS, DENSE_NEURONS_MANY, DENSE_STEPS = 8, 14, 60
 """A path in classification begins with so many neurons on all inputs: two classes, more classes."""
-AFFINE_SHARE, AFFINE_SHARE_CLASSES, MANY_INPUTS = 1e-3, 0.1, 20
-"""Slopes are shrunk by this share of the ridge; in classification of more inputs than that by all of it."""
+SLOPES_SHARE, SLOPES_SHARE_CLASSES, MANY_INPUTS = 1e-3, 0.1, 20
+"""Slopes are shrunk by this share of the ridge unless told; in classification of more inputs than that by all of it."""
 INTERCEPT = 1e-9
 LARGEST, MOST_CLASSES = 1e150, 10_000
 """Largest |y| whose square and sums of it are floats; labels from here on are rather codes than classes."""
 EPSILON = 0.05
 """Where ℓp begins to be felt on a path, in standardised units."""
+
+
+class Shrinkage(NamedTuple):
+    """Strength of the small ridge of a path: λ on hinge parameters, λ_A on slopes, by default a share of λ."""
+
+    ridge: float
+    slope_ridge: float | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +118,7 @@ def size_path(
     *,
     loss: str | Loss = "squared",
     ridge: float = DEFAULT_RIDGE,
+    slope_ridge: float | None = None,
     p: float | None = None,
     affine: bool = True,
     start: ReLUNetwork | None = None,
@@ -136,9 +145,11 @@ def size_path(
         ``"squared"`` (½ r²), ``"absolute"``, ``"huber"``, ``"quantile"``, ``"logistic"``, ``"softmax"`` or ``"hinge"``;
         `reluctant.regression.losses` has their parameters.
     ridge : float, default 0.003
-        λ of the mean loss + ½ λ Σ θ² over the hinge parameters θ in standardised units. Slopes of the affine part are
-        shrunk by 0.001 λ, in classification by 0.1 λ and of more than 20 inputs by λ; its intercept by 1e-9. Where
-        Huber's δ is below 1 in these units, it multiplies all of these.
+        λ of the mean loss + ½ λ Σ θ² over the hinge parameters θ in standardised units. The intercept of the affine
+        part is shrunk by 1e-9. Where Huber's δ is below 1 in these units, it multiplies all of these.
+    slope_ridge : float, optional
+        The same for the slopes of the affine part; by default 0.001 λ, in classification 0.1 λ and of more than 20
+        inputs λ. The same share of λ is left of them with `p`.
     p : float, optional
         In (0, 1]: replace ½ λ Σ θ² by the smoothed path norm (λ / p) Σ_k (Σ_j g(u_kj)) (Σ_c g(v_kc)), where
         g(t) = (t² + 0.05²)^{p/2} − 0.05^p; with one output the second factor is 1. The affine part is then shrunk by
@@ -192,7 +203,10 @@ def size_path(
     targets = as_targets(y, loss)
     check_start(start, X.shape[1], targets.shape[1])
     weights = check_weights(sample_weight, len(X))
-    ridge = check_number(ridge, "ridge", strict=True)
+    shrinkage = Shrinkage(
+        check_number(ridge, "ridge", strict=True),
+        None if slope_ridge is None else check_number(slope_ridge, "slope_ridge", strict=True),
+    )
     p = None if p is None else check_p(p, zero=False)
     if max_neurons is not None:
         max_neurons = check_integer(max_neurons, "max_neurons", low=0)
@@ -208,7 +222,7 @@ def size_path(
     deadline = np.inf if time_limit is None else began + time_limit
     report = _print_stage if verbose else None
     stages = stages_of(
-        rows, in_standard_units(loss, units), ridge, p, affine, rng, max_neurons, first, deadline, report
+        rows, in_standard_units(loss, units), shrinkage, p, affine, rng, max_neurons, first, deadline, report
     )
     networks = tuple(units.network(stage.model) for stage in stages)
     return SizePath(
@@ -222,7 +236,7 @@ def size_path(
 def stages_of(
     rows: Rows,
     loss: Loss,
-    ridge: float,
+    shrinkage: Shrinkage,
     p: float | None,
     affine: bool,
     rng: np.random.Generator,
@@ -236,7 +250,7 @@ def stages_of(
     A model to begin with may be given; else one is grown or made of dense neurons. Networks of more than `max_neurons`
     neurons are left out.
     """
-    problem = Problem(rows, loss, penalty_for(rows, loss, ridge, p), affine)
+    problem = Problem(rows, loss, penalty_for(rows, loss, shrinkage, p), affine)
     with threadpool_limits(limits=1, user_api="blas"):
         first = start_of(problem, rows, rng, max_neurons) if start is None else start
         starts = [first, affine_fit(problem, varying(rows))] if affine else [first]
@@ -248,15 +262,24 @@ def _print_stage(size: int, objective: float) -> None:
     print(f"{size:6} parameters, objective {objective:.6g}", file=sys.stderr)
 
 
-def penalty_for(rows: Rows, loss: Loss, ridge: float, p: float | None) -> Penalty:
+def penalty_for(rows: Rows, loss: Loss, shrinkage: Shrinkage, p: float | None) -> Penalty:
     """The small penalty of a path, on the summed loss; that of Huber is no steeper than δ."""
     steepness = float(np.mean(np.minimum(1.0, loss.delta))) if isinstance(loss, Huber) else 1.0
-    strength = ridge * steepness * rows.total_weight
+    unit = steepness * rows.total_weight
+    hinges = shrinkage.ridge * unit
+    slopes = unit * slope_ridge_of(shrinkage, loss, rows.n_inputs, p)
     if p is not None:
-        return PathPower(np.full(rows.n_inputs + 1, strength / p), p, EPSILON, affine=AFFINE_SHARE * strength)
-    classes = isinstance(loss, CLASSIFICATION)
-    share = AFFINE_SHARE if not classes else AFFINE_SHARE_CLASSES if rows.n_inputs <= MANY_INPUTS else 1.0
-    return Ridge(strength, share * strength, INTERCEPT * steepness * rows.total_weight)
+        return PathPower(np.full(rows.n_inputs + 1, hinges / p), p, EPSILON, affine=slopes)
+    return Ridge(hinges, slopes, INTERCEPT * unit)
+
+
+def slope_ridge_of(shrinkage: Shrinkage, loss: Loss, n_inputs: int, p: float | None) -> float:
+    """λ_A as it was given, or the default share of λ."""
+    if shrinkage.slope_ridge is not None:
+        return shrinkage.slope_ridge
+    classes = isinstance(loss, CLASSIFICATION) and p is None
+    share = SLOPES_SHARE if not classes else SLOPES_SHARE_CLASSES if n_inputs <= MANY_INPUTS else 1.0
+    return share * shrinkage.ridge
 
 
 def start_of(problem: Problem, rows: Rows, rng: np.random.Generator, max_neurons: int | None = None) -> Model:
