@@ -82,10 +82,9 @@ def planted_outputs(seed, m, n_rows):
     return X, np.maximum(X @ U.T, 0.0) @ V, np.count_nonzero(U) + np.count_nonzero(V) - 4
 
 
-@pytest.mark.parametrize("m", [2, 3])
-def test_planted_networks_of_several_outputs_are_found_on_most_seeds(m):
+def test_planted_networks_of_several_outputs_are_found_on_most_seeds():
     found = 0
-    for seed in range(5):
+    for seed, m in [(0, 2), (1, 2), (2, 2), (0, 3), (1, 3), (2, 3)]:
         X, Y, n_planted = planted_outputs(seed, m, 240)
         n = -(-5 * n_planted // m)
         solution = interpolate(X[:n], Y[:n], random_state=0)
@@ -93,7 +92,7 @@ def test_planted_networks_of_several_outputs_are_found_on_most_seeds(m):
         assert solution.certificate.lower_bound <= solution.n_parameters
         elsewhere = np.abs(solution.network(X[n:]) - Y[n:]).max()
         found += solution.n_parameters <= n_planted and elsewhere <= 1e-6
-    assert found >= 4
+    assert found >= 5
 
 
 def test_convex_case_carries_its_dual_bound():
