@@ -13,13 +13,7 @@ from numpy.typing import NDArray
 from reluctant.network import ReLUNetwork
 from reluctant.regression.model import Model, Rows
 from reluctant.regression.selection import Choice, Config, Selection, choose, has_many_unknowns, units_of
-from reluctant.regression.size_path import (
-    Shrinkage,
-    in_standard_units,
-    penalty_for,
-    slope_ridge_of,
-    stages_of,
-)
+from reluctant.regression.size_path import Shrinkage, in_standard_units, penalty_for, stages_of
 from reluctant.regression.standardise import Standardisation
 from reluctant.regression.streaming import Encode, Streamed, fit_streamed
 from reluctant.regression.tables import Table
@@ -119,7 +113,6 @@ def fit_cross_validated(
     if start is not None:
         starts.append((effort.seed, units.model(start)))
     config = config._replace(loss=in_standard_units(config.loss, units))
-    choice = _written_out(choice, config, units)
     fits = _fits(rows, config, choice.shrinkage, starts, effort.n_jobs)
     return _validated_path(fits, choice, units, rows.total_weight)
 
@@ -129,16 +122,7 @@ def fit_in_blocks(
 ) -> ValidatedPath:
     """Choose size and ridge by a comparison on all rows of a table of which there are more than a sample holds."""
     largest = MOST_PARAMETERS if most_parameters is None else most_parameters
-    streamed = fit_streamed(table, encode, config, selection=selection, largest=largest, **effort._asdict())
-    return _compared_path(streamed._replace(choice=_written_out(streamed.choice, config, streamed.units)))
-
-
-def _written_out(choice: Choice, config: Config, units: Standardisation) -> Choice:
-    """The choice with its ridge on the slopes as a number."""
-    ridge = choice.shrinkage.ridge
-    return choice._replace(
-        shrinkage=Shrinkage(ridge, slope_ridge_of(choice.shrinkage, config.loss, units.n_inputs, None))
-    )
+    return _compared_path(fit_streamed(table, encode, config, selection=selection, largest=largest, **effort._asdict()))
 
 
 def _fits(

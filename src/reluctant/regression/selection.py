@@ -18,6 +18,7 @@ from reluctant.regression.size_path import (
     MOST_NEURONS,
     Shrinkage,
     in_standard_units,
+    slope_ridge_of,
     stages_of,
 )
 from reluctant.regression.standardise import Standardisation
@@ -28,11 +29,11 @@ Selection = Literal["one_se", "min"]
 
 RIDGES = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
 RIDGES_ON_SLOPES = (1e-2, 3e-2, 1e-1, 3e-1)
-"""In regression these are also tried on the slopes in full: of few rows a linear part wants shrinkage too."""
+"""These are also tried on the slopes in full: of few rows a linear part wants shrinkage too."""
 FOLDS = 5
-FEW_ROWS, REPEATS_FEW_ROWS = 300, 4
-"""Up to so many rows the folds are drawn this often, and the size is that of least loss: one standard error of so few
-rows is as large as most of what there is to learn."""
+FEW_ROWS, REPEATS_FEW_ROWS, ERRORS_FEW_ROWS = 300, 4, 0.25
+"""Up to so many rows the folds are drawn this often, and the loss may exceed the least by this share of a standard
+error only: a whole one of so few rows is as large as most of what there is to learn."""
 SOME_ROWS, REPEATS_SOME_ROWS = 2000, 2
 """Up to so many rows the folds are drawn twice: what a path owes to the rows it happened to see counts less then."""
 SURVIVORS, SURVIVORS_FEW_ROWS = (11, 5, 3), (11,) * FOLDS + (4,)
@@ -107,8 +108,8 @@ def choose(
     """Cross-validate paths over the ridges and choose the size by a paired rule.
 
     The rule ``"one_se"`` takes the smallest size that, with some ridge, has a validation loss above the least of all by
-    no more than the standard error of the difference, row by row; with at most 300 rows it takes the size of least
-    loss, as ``"min"`` does always. Ridges that do worse on the first folds are dropped.
+    no more than the standard error of the difference, row by row, and with at most 300 rows by no more than a quarter
+    of it; ``"min"`` takes the size of least loss. Ridges that do worse on the first folds are dropped.
 
     Parameters
     ----------
@@ -131,7 +132,7 @@ def choose(
     grid = size_grid(largest, targets.shape[1])
     units = Standardisation.of(X, targets, weights, scale_targets=not isinstance(config.loss, CLASSIFICATION))
     loss = in_standard_units(config.loss, units)
-    candidates = shrinkages(config.loss)
+    candidates = shrinkages(config.loss, units.n_inputs)
     tally = _Tally(candidates, grid.size, weights)
     many = has_many_unknowns(X.shape[1], targets.shape[1], config)
     alive = np.array(RIDGES_MANY_UNKNOWNS) if many else np.arange(len(candidates))
@@ -166,10 +167,10 @@ def choose(
     return _chosen(grid, tally, alive, selection)
 
 
-def shrinkages(loss: Loss) -> list[Shrinkage]:
+def shrinkages(loss: Loss, n_inputs: int) -> list[Shrinkage]:
     """What is tried: every ridge with the default share of it on the slopes, and some on the slopes in full."""
-    shared = [Shrinkage(ridge) for ridge in RIDGES]
-    return shared if isinstance(loss, CLASSIFICATION) else shared + [Shrinkage(r, r) for r in RIDGES_ON_SLOPES]
+    shared = [Shrinkage(ridge, slope_ridge_of(Shrinkage(ridge), loss, n_inputs, None)) for ridge in RIDGES]
+    return list(dict.fromkeys([*shared, *(Shrinkage(ridge, ridge) for ridge in RIDGES_ON_SLOPES)]))
 
 
 def has_many_unknowns(n_inputs: int, n_outputs: int, config: Config) -> bool:
@@ -278,8 +279,8 @@ def _chosen(grid: NDArray, tally: _Tally, alive: NDArray, selection: Selection) 
     mean = losses @ w
     best = np.unravel_index(np.argmin(mean), mean.shape)
     above, error = excess(losses, losses[best], w)
-    allowed = error if selection == "one_se" and tally.weights.size > FEW_ROWS else 0.0
-    close = above <= allowed + ROUNDING * np.abs(mean)
+    errors = 0.0 if selection == "min" else 1.0 if tally.weights.size > FEW_ROWS else ERRORS_FEW_ROWS
+    close = above <= errors * error + ROUNDING * np.abs(mean)
     chosen = int(np.flatnonzero(close.any(axis=0))[0])
     ridge = int(np.argmin(np.where(close[:, chosen], mean[:, chosen], np.inf)))
     return Choice(tally.candidates[int(alive[ridge])], grid, mean[ridge], error[ridge], chosen, int(seen.sum()))
