@@ -1,5 +1,7 @@
 """Surgeon deletions against dense linear algebra."""
 
+import pickle
+
 import numpy as np
 import pytest
 from scipy.linalg import null_space
@@ -99,6 +101,20 @@ def test_pruning_only_removes_and_stays_an_interpolant(n, d, m, affine):
     pruned = ParameterPruner(data, np.random.default_rng(0)).prune(weights)
     assert data.generic_parameters <= pruned.n_parameters < weights.n_parameters
     assert solve(data, pruned, tol=1e-11).converged
+
+
+@pytest.mark.parametrize("kind", [ParameterPruner, NeuronPruner])
+def test_pruning_in_steps_each_in_another_process_ends_like_at_once(kind):
+    data, weights = interpolant(40, 5, factor=2.5)
+    whole = kind(data, np.random.default_rng(0)).prune(weights)
+    pruner, steps = kind(data, np.random.default_rng(0)), 0
+    shorter = pruner.begin(weights)
+    while shorter is not None:
+        weights, steps = shorter, steps + 1
+        pruner, weights = pickle.loads(pickle.dumps((pruner, weights)))
+        shorter = pruner.step(weights)
+    assert steps > 3
+    np.testing.assert_array_equal(weights.U, whole.U)
 
 
 def test_pruning_neurons_leaves_the_rest_dense():

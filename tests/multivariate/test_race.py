@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pytest
 
+from reluctant.multivariate import race
 from reluctant.multivariate.interpolant import sparsest_interpolant
 from reluctant.multivariate.search import Search
 from reluctant.multivariate.state import Data
@@ -38,6 +39,22 @@ def test_a_run_cut_into_turns_and_sent_about_ends_like_one_that_is_not(minimize)
     assert turns > 2
     assert (cut.ended, cut.work) == (whole.ended, whole.work)
     np.testing.assert_array_equal(cut.best.U, whole.best.U)
+
+
+def test_an_interrupt_inside_the_first_prunings_keeps_the_shortest(monkeypatch):
+    def interrupted(searches, turn, report):
+        for search in searches:
+            search.advance(30)
+            assert not search.climb.pruned
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(race, "_in_parallel", interrupted)
+    data = Data.from_arrays(*uniform(220, 6))
+    generators = np.random.default_rng(0).spawn(2)
+    searches = [Search(data, "parameters", 1, np.inf, 0.5, rng, restarts=2) for rng in generators]
+    best, ended = race.race(searches)
+    assert ended == "interrupted"
+    assert best.best.n_parameters <= min(search.climb.weights.n_parameters for search in searches)
 
 
 def test_improvements_of_other_processes_are_reported():

@@ -2,7 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -65,15 +66,38 @@ class Pruner(ABC):
     def count(self, weights: Weights) -> int:
         """What is being minimised."""
 
-    @abstractmethod
     def prune(self, weights: Weights) -> Weights:
         """Delete until the target or the generic bound is reached, or no single deletion succeeds."""
+        weights = self.begin(weights)
+        while (shorter := self.step(weights)) is not None:
+            weights = shorter
+        return weights
+
+    def begin(self, weights: Weights) -> Weights:
+        """What the first step wants."""
+        return weights
+
+    @abstractmethod
+    def step(self, weights: Weights) -> Weights | None:
+        """Try one deletion, or several at once; the same weights where the next step tries fewer, None at the end."""
 
 
+@dataclass
+class Pace:
+    """How much the next step may delete: shares of the excess and of all, most of a linearisation and its |r|²."""
+
+    bulk: float = 0.5
+    share: float = SHARE
+    most: int = MOST_AT_ONCE
+    budget: float = 0.3
+
+
+@dataclass
 class ParameterPruner(Pruner):
-    """Deletes single parameters."""
+    """Deletes single parameters: in bulk, then as many as the linearisation carries, then one by one."""
 
-    tries = 12
+    tries: ClassVar[int] = 12
+    pace: Pace = field(default_factory=Pace)
 
     def count(self, weights: Weights) -> int:
         """Number of parameters."""
@@ -83,86 +107,82 @@ class ParameterPruner(Pruner):
         """Parameters beyond the target, or beyond the generic bound where that is larger."""
         return weights.n_parameters - max(self.target, self.data.generic_parameters)
 
-    def prune(self, weights: Weights) -> Weights:
-        """Delete in bulk, then as many as the linearisation carries, then one by one."""
-        weights = weights.normalised(self.data)
-        return self._within(weights) if self.data.half_width is not None else self._to_the_end(self._in_bulk(weights))
+    def begin(self, weights: Weights) -> Weights:
+        """The weights without dead neurons, and the full pace."""
+        self.pace = Pace()
+        return weights.normalised(self.data)
 
-    def _within(self, weights: Weights) -> Weights:
-        """Delete a share of the parameters at a time while the band is reached again, then one by one."""
-        share = SHARE
-        while self.excess(weights) > 0 and weights.n_neurons and not self.stop():
-            surgeon = Curvature.at(self.data, weights)
-            n = min(int(share * weights.n_parameters), self.excess(weights))
-            pruned = self.solve(surgeon.without_all(surgeon.cheapest(n))) if n > 1 else None
-            if pruned is None:
-                share /= 2
-                pruned = self._one(surgeon)
-            if pruned is None:
-                break
-            weights = pruned
-        return weights
+    def step(self, weights: Weights) -> Weights | None:
+        """Delete by the present pace, and change it by the outcome."""
+        excess = self.excess(weights)
+        if excess <= 0 or self.stop():
+            return None
+        if self.data.half_width is not None:
+            return self._within(weights, excess)
+        n = int(self.pace.bulk * excess)
+        if n and excess > max(self.data.n_equations // 4, 2):
+            return self._in_bulk(weights, n)
+        self.pace.bulk = 0.0
+        return self._by_tangent(weights, excess)
 
-    def _in_bulk(self, weights: Weights) -> Weights:
-        """Delete half of the excess at a time, cheapest first, while it is more than a quarter of the equations."""
+    def _within(self, weights: Weights, excess: int) -> Weights | None:
+        """A share of the parameters at a time while the band is reached again, then one by one."""
+        if not weights.n_neurons:
+            return None
+        surgeon = Curvature.at(self.data, weights)
+        n = min(int(self.pace.share * weights.n_parameters), excess)
+        pruned = self.solve(surgeon.without_all(surgeon.cheapest(n))) if n > 1 else None
+        if pruned is None:
+            self.pace.share /= 2
+            pruned = self._one(surgeon)
+        return pruned
+
+    def _in_bulk(self, weights: Weights, n: int) -> Weights:
+        """The n cheapest parameters at once."""
         dtype = np.float32 if self.data.n_equations >= SINGLE_FROM else np.float64
-        fraction = 0.5
-        while self.excess(weights) > max(self.data.n_equations // 4, 2) and not self.stop():
-            n = int(fraction * self.excess(weights))
-            if n == 0:
-                break
-            unknowns = Unknowns.of(self.data, weights)
-            values = unknowns.gather(weights)
-            values[np.argsort(deletion_costs(self.data, weights, unknowns, dtype))[:n]] = 0.0
-            pruned = self.solve(unknowns.scatter(weights, values).normalised())
-            weights = weights if pruned is None else pruned
-            fraction = fraction * 0.6 if pruned is None else min(0.7, fraction * 1.3)
-        return weights
+        unknowns = Unknowns.of(self.data, weights)
+        values = unknowns.gather(weights)
+        values[np.argsort(deletion_costs(self.data, weights, unknowns, dtype))[:n]] = 0.0
+        pruned = self.solve(unknowns.scatter(weights, values).normalised())
+        self.pace.bulk = self.pace.bulk * 0.6 if pruned is None else min(0.7, self.pace.bulk * 1.3)
+        return weights if pruned is None else pruned
 
-    def _to_the_end(self, weights: Weights) -> Weights:
-        """Delete as many as the linearisation carries, then one by one."""
-        budget, most = 0.3, MOST_AT_ONCE
-        while self.excess(weights) > 0 and not self.stop():
-            tangent = Tangent.at(self.data, weights, self.rng)
-            trial, n = screened_deletions(self.data, tangent, min(most, max(1, self.excess(weights) // 2)), budget)
-            pruned = self.solve(trial) if n else None
-            if pruned is not None:
-                budget, most = max(1.3 * budget, 1e-3), min(2 * most, MOST_AT_ONCE)
-            else:
-                budget, most = 0.3 * budget, max(1, n // 2)
-                if n <= 1:
-                    pruned = self._one(self.surgeon(weights))
-                    if pruned is None:
-                        break
-            weights = weights if pruned is None else pruned
-        return weights
+    def _by_tangent(self, weights: Weights, excess: int) -> Weights | None:
+        """As many as the linearisation carries, in the end one."""
+        pace = self.pace
+        tangent = Tangent.at(self.data, weights, self.rng)
+        trial, n = screened_deletions(self.data, tangent, min(pace.most, max(1, excess // 2)), pace.budget)
+        pruned = self.solve(trial) if n else None
+        if pruned is not None:
+            pace.budget, pace.most = max(1.3 * pace.budget, 1e-3), min(2 * pace.most, MOST_AT_ONCE)
+            return pruned
+        pace.budget, pace.most = 0.3 * pace.budget, max(1, n // 2)
+        return self._one(self.surgeon(weights)) if n <= 1 else weights
 
     def _one(self, surgeon: Tangent | Curvature) -> Weights | None:
         """One deletion: among the cheapest, those that disturb the labels least are tried first."""
         return self.first_solved([surgeon.without(q) for q in surgeon.cheapest(4 * self.tries)], self.tries)
 
 
+@dataclass
 class NeuronPruner(Pruner):
-    """Deletes whole neurons; what remains stays dense."""
+    """Deletes whole neurons one by one, among the cheapest those first that disturb the labels least."""
 
-    tries = 6
+    tries: ClassVar[int] = 6
 
     def count(self, weights: Weights) -> int:
         """Number of neurons."""
         return weights.n_neurons
 
-    def prune(self, weights: Weights) -> Weights:
-        """Delete neurons one by one, among the cheapest those first that disturb the labels least."""
+    def step(self, weights: Weights) -> Weights | None:
+        """Delete one neuron."""
         per_neuron = self.data.n_inputs + self.data.n_outputs
         fewest = max(self.target, -(-self.data.generic_parameters // per_neuron))
-        while weights.n_neurons > fewest and not self.stop():
-            surgeon = self.surgeon(weights)
-            cheapest = np.argsort(surgeon.neuron_costs())[: 2 * self.tries]
-            pruned = self.first_solved([surgeon.without_neuron(k) for k in cheapest], self.tries)
-            if pruned is None:
-                break
-            weights = pruned
-        return weights
+        if weights.n_neurons <= fewest or self.stop():
+            return None
+        surgeon = self.surgeon(weights)
+        cheapest = np.argsort(surgeon.neuron_costs())[: 2 * self.tries]
+        return self.first_solved([surgeon.without_neuron(k) for k in cheapest], self.tries)
 
 
 def screened_deletions(data: Data, tangent: Tangent, most: int, budget: float) -> tuple[Weights, int]:

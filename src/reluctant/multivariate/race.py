@@ -41,7 +41,9 @@ def race(searches: list[Search], report: Report | None = None) -> tuple[Search, 
             _in_parallel(searches, turn, report)
     except KeyboardInterrupt:
         searches[0].report = None
-        searches[0].salvage()
+        for search in searches:
+            if search.starts or search is searches[0]:
+                search.salvage()
         best = min(searches, key=Search.rank)
         if best.best is None:
             raise

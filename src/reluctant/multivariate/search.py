@@ -91,6 +91,8 @@ class Search:
                     self._prune(self.climb)
                 else:
                     self._kick(self.climb)
+            if self.ended is not None and self.climb is not None and not self.climb.pruned:
+                self.offer(self.climb.weights)
             if self.ended is not None and self.minimize == "neurons":
                 self._thin()
 
@@ -168,7 +170,8 @@ class Search:
             self.offer(weights if weights.n_neurons <= data.n_equations else line_start(data, self.rng))
         self.starts += 1
         kind = ParameterPruner if self.minimize == "parameters" else NeuronPruner
-        return Climb(kind(data, self.rng, self.expired, weights.weight_limit(), self.target), weights)
+        pruner = kind(data, self.rng, self.expired, weights.weight_limit(), self.target)
+        return Climb(pruner, pruner.begin(weights))
 
     def _given_start(self) -> Weights | None:
         """What takes no search: first the caller's network, then a function of one input where that is sparse."""
@@ -183,10 +186,15 @@ class Search:
         return line if promising else None
 
     def _prune(self, climb: Climb) -> None:
-        climb.weights = climb.pruner.prune(climb.weights)
-        climb.pruned = True
-        self.work += climb.pruner.work
-        self.offer(climb.weights)
+        """One step of the first pruning."""
+        before = climb.pruner.work
+        shorter = climb.pruner.step(climb.weights)
+        self.work += climb.pruner.work - before
+        if shorter is None:
+            climb.pruned = True
+            self.offer(climb.weights)
+        else:
+            climb.weights = shorter
 
     def _kick(self, climb: Climb) -> None:
         """Kick and prune back; after `PATIENCE` kicks in a row that bring nothing the climb is over.
