@@ -1,5 +1,8 @@
 """Newton-prune end to end: what every returned network must satisfy."""
 
+import os
+import subprocess
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -227,3 +230,18 @@ def test_unknown_objective_is_refused():
     X, y = uniform(5, 2, 0)
     with pytest.raises(ValueError, match="minimize must be 'parameters' or 'neurons', got 'norm'"):
         sparsest_interpolant(X, y, minimize="norm")
+
+
+COLD = """
+import numpy as np
+from reluctant import interpolate
+rng = np.random.default_rng(0)
+print(interpolate(rng.uniform(-1, 1, (10, 50)), rng.uniform(-1, 1, 10), time_limit=0.5).n_parameters)
+"""
+
+
+@pytest.mark.slow
+def test_compilation_takes_nothing_from_the_time_limit(tmp_path):
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", COLD], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "10\n"

@@ -11,6 +11,7 @@ from reluctant.errors import TooSteepError
 from reluctant.multivariate.band import sparsest_within
 from reluctant.multivariate.bounds import elementary_bound
 from reluctant.multivariate.problem import INTERPOLATES, distinct_bands
+from reluctant.multivariate.search import compile_loops
 from reluctant.multivariate.solutions import (
     DEFAULT_SECONDS,
     Array,
@@ -32,6 +33,7 @@ def approximate_space(X: Array, y: Array, tolerance: Array, slack: float, affine
     check_range(X, y)
     if not tolerance.any():
         return sparsest(X, y, affine, effort).replace(p=None)
+    compile_loops()
     began = time.monotonic()
     # Points without tolerance are met as closely as an interpolant meets them; half of the slack is left for rounding.
     closest = INTERPOLATES * np.max(np.abs(y))

@@ -13,7 +13,7 @@ import numpy as np
 from reluctant.errors import TooSteepError
 from reluctant.multivariate.problem import INTERPOLATES, Units, distinct_rows
 from reluctant.multivariate.race import race
-from reluctant.multivariate.search import Ended, Improvement, Minimize, Search
+from reluctant.multivariate.search import Ended, Improvement, Minimize, Search, compile_loops
 from reluctant.multivariate.state import Array, Data
 from reluctant.network import ReLUNetwork
 
@@ -124,6 +124,7 @@ def sparsest_interpolant(
     data = Data.from_arrays(rows / units.x, labels / units.y, affine)
     target = generic_target(data, minimize) if target is None else target
     first = None if start is None else units.scaled(start, affine)
+    compile_loops()
     deadline = np.inf if time_limit is None else time.monotonic() + time_limit
     if restarts is None:
         restarts = RESTARTS if time_limit is None else sys.maxsize

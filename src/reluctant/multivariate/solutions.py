@@ -21,7 +21,7 @@ from reluctant.multivariate.path_norm import minimise_path_norm
 from reluctant.multivariate.planted import recover
 from reluctant.multivariate.problem import INTERPOLATES, MOST_ROWS, Units, distinct_rows
 from reluctant.multivariate.reweighted import HingeSum
-from reluctant.multivariate.search import Improvement
+from reluctant.multivariate.search import Improvement, compile_loops
 from reluctant.multivariate.state import Weights
 from reluctant.multivariate.vertices import enumerate_vertices, minimise_lp
 from reluctant.network import ReLUNetwork
@@ -153,6 +153,7 @@ def sparsest_or_interrupted(X: Array, y: Array, affine: bool, effort: Effort) ->
     by enumeration, and others are searched for a network with fewer parameters than equations. Also says whether the
     user interrupted it.
     """
+    compile_loops()
     began = time.monotonic()
     rows, labels = distinct_rows(X, y)
     mixed = _sparsest_of_mixed_outputs(X, y, affine, effort) if y.ndim > 1 else None
