@@ -48,14 +48,15 @@ def interpolate(
 
     One input and one output go to the exact solver of the line. More go to Newton-prune, a search that reaches the
     generic lower bound on most data of up to a few hundred points and proves nothing by itself; `certificate` says
-    what is known. Up to eight points in three dimensions are settled by enumeration, if the time allows.
+    what is known. Up to eight points in three dimensions are settled by enumeration, if the time allows. For p > 0 the
+    path norm of several outputs is the sum of theirs, and each is solved by itself, over one input exactly.
 
     Parameters
     ----------
     X : array_like, shape (N,), (N, 1) or (N, d)
         Inputs in any order.
     y : array_like, shape (N,) or (N, m)
-        Targets; several outputs share the neurons.
+        Targets; for p = 0 several outputs share the neurons.
     p : float, default 0
         Exponent of the path norm Σ_k ‖v_k w_k‖_p^p, in [0, 1]. On the line p = 0 is the limit p → 0+: fewest neurons,
         and among those the smallest Σ log|c| over the slope changes c; p = 1 returns that same solution, which is one
@@ -74,11 +75,12 @@ def interpolate(
     start : ReLUNetwork, optional
         In R^d: a network near an interpolant to begin with.
     rtol : float, optional
-        On the line: a point is drawn as part of a straight link when it lies within rtol · (max|y| + |slope| max|x|) of
-        it; 2^-51 by default, which covers numbers rounded to float64; 0 decides exactly.
+        On the line, for one output: a point is drawn as part of a straight link when it lies within
+        rtol · (max|y| + |slope| max|x|) of it; 2^-51 by default, which covers numbers rounded to float64; 0 decides
+        exactly.
     time_limit : float, optional
-        In R^d: seconds after which the best network so far is returned. By default 10 for searches that have no
-        count to stop at, which are those with p > 0 and those of `approximate`; with p = 0 the search ends by itself,
+        In R^d: seconds, for all outputs, after which the best network so far is returned. By default 10 for searches
+        that have no count to stop at, which are those with p > 0 and those of `approximate`; with p = 0 it ends by itself,
         and an interrupt (Ctrl-C) returns the best so far.
     random_state : int, Generator or None
         In R^d: source of all randomness.

@@ -424,8 +424,6 @@ def test_bad_tables_are_named():
     X[3, 1] = np.nan
     with pytest.raises(ValueError, match="X has NaN at row 3, column 1"):
         interpolate(X, y)
-    with pytest.raises(ValueError, match="one output"):
-        interpolate(np.ones((2, 2)), np.ones((2, 2)), 0.5)
 
 
 def test_zero_and_proportional_outputs_cost_what_they_must():

@@ -10,16 +10,13 @@ import numpy as np
 from reluctant.errors import TooSteepError
 from reluctant.multivariate.band import sparsest_within
 from reluctant.multivariate.bounds import elementary_bound
+from reluctant.multivariate.effort import DEFAULT_SECONDS, Array, Effort, max_error_of
 from reluctant.multivariate.problem import INTERPOLATES, distinct_bands
 from reluctant.multivariate.search import compile_loops
 from reluctant.multivariate.solutions import (
-    DEFAULT_SECONDS,
-    Array,
-    Effort,
     better_of,
     check_range,
     count_of,
-    max_error_of,
     sparsest,
     sparsest_or_interrupted,
     what_is_known,

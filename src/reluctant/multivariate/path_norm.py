@@ -8,7 +8,7 @@ begin from random neurons or from the best interpolant so far, heated up again t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -43,6 +43,7 @@ class Interpolant(HingeSum):
 
     value: float
     history: tuple[tuple[int, float, int], ...] = ()
+    interrupted: bool = False  #: whether the user ended the search
 
 
 def minimise_path_norm(
@@ -107,7 +108,7 @@ def minimise_path_norm(
     best = None if start is None else (start[0], start[1] * units / scale)
     lowest = np.inf if best is None else value(*best)
     history: list[tuple[int, float, int]] = []
-    rounds = 0
+    rounds, interrupted = 0, False
     try:
         with one_blas_thread():
             while rounds != max_rounds and not clock.expired():
@@ -120,9 +121,10 @@ def minimise_path_norm(
     except KeyboardInterrupt:
         if best is None:
             raise
+        interrupted = True
     if best is None or np.isinf(lowest):
         return None
-    return _interpolant(data, *best, p, scale, tuple(history))
+    return replace(_interpolant(data, *best, p, scale, tuple(history)), interrupted=interrupted)
 
 
 def _interpolant(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from reluctant.network import ReLUNetwork
 from reluctant.objective import lp_power
 
 Array = NDArray[np.float64]
@@ -128,6 +129,10 @@ class HingeSum:
         """Value at X (n, d)."""
         Xbar = np.column_stack([X, np.ones(len(X))])
         return np.maximum(Xbar @ self.U.T, 0.0) @ self.signs + Xbar @ self.affine
+
+    def to_network(self) -> ReLUNetwork:
+        """The network with output weights σ_k."""
+        return ReLUNetwork(self.U[:, :-1], self.U[:, -1], self.signs, self.affine[:-1], self.affine[-1:])
 
 
 def orthogonal_complement(Xbar: Array) -> Array:

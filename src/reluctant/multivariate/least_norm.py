@@ -1,0 +1,188 @@
+"""Interpolants of least ℓp path norm, 0 < p ≤ 1: proved where the problem is small or convex, searched for else.
+
+The path norm of several outputs is the sum of theirs (ours): a neuron (u, v) costs ‖u‖_p^p Σ_c |v_c|^p, as much as one
+neuron (u, v_c) for every output c. So every output is solved by itself, and sharing neurons changes nothing.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from reluctant.errors import InfeasibleError, SolverError
+from reluctant.multivariate.bounds import value_certificate
+from reluctant.multivariate.column_generation import minimise_l1
+from reluctant.multivariate.effort import DEFAULT_SECONDS, Array, Effort, interpolates, max_error_of, newton_prune
+from reluctant.multivariate.outputs import combined, independent_outputs, unmixing, with_outputs_mixed
+from reluctant.multivariate.path_norm import minimise_path_norm
+from reluctant.multivariate.problem import distinct_rows
+from reluctant.multivariate.state import Weights
+from reluctant.multivariate.vertices import enumerate_vertices, minimise_lp
+from reluctant.network import ReLUNetwork
+from reluctant.objective import lp_power
+from reluctant.solution import Certificate, Solution
+from reluctant.univariate.interpolation import interpolate_line, without_affine_part
+
+VERTEX_ROWS, VERTEX_INPUTS = 4, 2
+CONVEX_ROWS = 30
+"""Up to these sizes the ℓp value is minimised exactly: over all extreme points, and by a convex program for p = 1."""
+HOPPED_ROWS = 100
+"""Larger problems hop from the interpolant that Newton-prune finds, not from random neurons."""
+NEAREST_ROWS = 1e-9
+"""Of rows that are closer, float64 does not tell all extreme hinges apart, and nothing is proved."""
+MOST_UNEVEN = 1e6
+"""Columns of X further from one in size leave the convex program too badly scaled for a proof."""
+SAME_HINGE = 1e-9
+"""Neurons of several outputs whose hinges differ relatively by no more than this become one."""
+
+
+def smallest_path_norm(X: Array, y: Array, p: float, affine: bool, effort: Effort) -> Solution:
+    """The interpolant of least ℓp path norm that is known, for y (N,) or (N, m)."""
+    rows, labels = distinct_rows(X, y)
+    if y.ndim == 1:
+        solution, _ = _of_one_output(rows, labels, p, affine, effort)
+    else:
+        solution = _of_several_outputs(rows, labels, p, affine, effort)
+    return solution.replace(max_error=max_error_of(solution.network, X, y))
+
+
+def _of_several_outputs(rows: Array, labels: Array, p: float, affine: bool, effort: Effort) -> Solution:
+    """One output after the other, in equal shares of the time left; multiples of one are not solved again."""
+    outputs, mixing = independent_outputs(labels)
+    end = time.monotonic() + (DEFAULT_SECONDS if effort.time_limit is None else effort.time_limit)
+    solutions: list[Solution] = []
+    for column, back in zip(outputs.T, unmixing(mixing).T):
+        start = None if effort.start is None else with_outputs_mixed(effort.start, back[:, None])
+        seconds = max(end - time.monotonic(), 0.0) / (outputs.shape[1] - len(solutions))
+        share = effort._replace(start=start, time_limit=seconds)
+        solution, interrupted = _of_one_output(rows, column, p, affine, share)
+        solutions.append(solution)
+        if interrupted:  # what is left of the outputs gets its first interpolant
+            end = time.monotonic()
+    network = combined([s.network for s in solutions], mixing, rows.shape[1])
+    network = _with_shared_neurons(network, rows, labels, p, affine)
+    return Solution(
+        network=network,
+        p=p,
+        value=network.path_norm(p),
+        max_error=max_error_of(network, rows, labels),
+        certificate=_sum_of_certificates([s.certificate for s in solutions], lp_power(mixing, p, axis=1)),
+        history=[step for s in solutions for step in s.history],
+    )
+
+
+def _with_shared_neurons(network: ReLUNetwork, rows: Array, labels: Array, p: float, affine: bool) -> ReLUNetwork:
+    """The same value with fewer neurons, where outputs came to the same hinge."""
+    merged = network.merged(SAME_HINGE, affine)
+    no_worse = merged.path_norm(p) <= network.path_norm(p) * (1 + SAME_HINGE)
+    return merged if no_worse and interpolates(merged, rows, labels) else network
+
+
+def _sum_of_certificates(certificates: list[Certificate], prices: Array) -> Certificate:
+    """What is known about Σ_c price_c · (the least value of output c)."""
+    unproved = [c.reason for c in certificates if c.kind != "proved"]
+    if unproved:
+        return Certificate("value", 0.0, "none", f"outputs are solved one by one, not all exactly: {unproved[0]}")
+    bound = float(prices @ np.array([c.lower_bound for c in certificates]))
+    how = "; ".join(dict.fromkeys(c.reason for c in certificates)) or "all are zero"
+    return Certificate("value", bound, "proved", f"the sum over the outputs, each solved by itself: {how}")
+
+
+def _of_one_output(rows: Array, labels: Array, p: float, affine: bool, effort: Effort) -> tuple[Solution, bool]:
+    """The same for distinct rows and labels (N,), and whether the user interrupted a search.
+
+    For one input, the output of several, that is the exact solution of the line, whose norm leaves out the biases.
+    """
+    if rows.shape[1] == 1:
+        line = interpolate_line(rows[:, 0], labels, p)
+        return (line if affine else without_affine_part(line, rows[:, 0])), False
+    seconds = DEFAULT_SECONDS if effort.time_limit is None else effort.time_limit
+    began = time.monotonic()
+    history: tuple = ()
+    interrupted = False
+    exact = _exact_path_norm(rows, labels, p, affine, seconds, effort.random_state)
+    if exact is not None:
+        network, certificate = exact
+    else:
+        certificate = Certificate("value", 0.0, "none", "a local search, whose results from other starts may be lower")
+        start = None if effort.start is None else hinges_of(effort.start)
+        if start is None and len(rows) > HOPPED_ROWS:
+            effort = effort._replace(target=None, time_limit=0.5 * seconds)
+            pruned = newton_prune(rows, labels, affine, effort)
+            start = hinges_of(pruned.network)
+            if pruned.ended == "interrupted":
+                seconds, interrupted = 0.0, True
+        found = minimise_path_norm(
+            rows,
+            labels,
+            p,
+            affine=affine,
+            start=start,
+            time_limit=max(seconds - (time.monotonic() - began), 0.0),
+            random_state=effort.random_state,
+        )
+        interrupted = interrupted or (found is not None and found.interrupted)
+        if found is not None and interpolates(found.to_network(), rows, labels):
+            network, history = found.to_network(), found.history
+        else:  # no interpolant in time
+            network = newton_prune(rows, labels, affine, effort).network
+    solution = Solution(
+        network=network,
+        p=p,
+        value=network.path_norm(p),
+        max_error=max_error_of(network, rows, labels),
+        certificate=certificate,
+        history=history,
+    )
+    return solution, interrupted
+
+
+def _exact_path_norm(
+    rows: Array,
+    labels: Array,
+    p: float,
+    affine: bool,
+    seconds: float,
+    random_state: int | np.random.Generator | None,
+) -> tuple[ReLUNetwork, Certificate] | None:
+    """A minimiser and its proof; None where the problem is too large for one, or float64 too coarse for the data."""
+    sizes = np.abs(rows).max(axis=0)
+    if (
+        len(rows) > CONVEX_ROWS
+        or _closest_rows(rows) < NEAREST_ROWS
+        or sizes.max() > MOST_UNEVEN
+        or ((sizes > 0) & (sizes < 1 / MOST_UNEVEN)).any()
+    ):
+        return None
+    if not affine and len(rows) <= VERTEX_ROWS and rows.shape[1] <= VERTEX_INPUTS:
+        vertices = enumerate_vertices(rows, labels)
+        if not len(vertices.hinges):
+            return None
+        network, value = minimise_lp(vertices, p)
+        certificate = Certificate(
+            "value", value, "proved", "enumeration of all extreme points in float64 [NN, Thm 4.1]"
+        )
+    elif p == 1 and len(rows) <= CONVEX_ROWS:
+        try:
+            best = minimise_l1(rows, labels, affine=affine, time_limit=seconds, random_state=random_state)
+        except (InfeasibleError, SolverError):  # distinct rows have an interpolant: HiGHS gave up on these numbers
+            return None
+        network = best.network
+        certificate = value_certificate(1.0, best.lower_bound, f"dual of the convex program, priced by {best.pricing}")
+    else:
+        return None
+    return (network, certificate) if interpolates(network, rows, labels) else None
+
+
+def _closest_rows(rows: Array) -> float:
+    """Smallest distance of two rows, relative to the largest entry of each column."""
+    scaled = rows / np.maximum(np.abs(rows).max(axis=0), np.finfo(np.float64).tiny)
+    gaps = np.abs(scaled[:, None, :] - scaled[None, :, :]).max(axis=2, initial=0.0)
+    return float(np.min(gaps + np.where(np.eye(len(rows)) > 0, np.inf, 0.0), initial=np.inf))
+
+
+def hinges_of(network: ReLUNetwork) -> tuple[Array, Array]:
+    """Signs (K,) and effective weights (K, d + 1)."""
+    weights = Weights.from_network(network)
+    return weights.V[:, 0], weights.U
