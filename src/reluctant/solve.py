@@ -80,8 +80,8 @@ def interpolate(
         exactly.
     time_limit : float, optional
         In R^d: seconds, for all outputs, after which the best network so far is returned. By default 10 for searches
-        that have no count to stop at, which are those with p > 0 and those of `approximate`; with p = 0 it ends by itself,
-        and an interrupt (Ctrl-C) returns the best so far.
+        that have no count to stop at, which are those with p > 0 and those of `approximate`; with p = 0 the search ends
+        by itself. An interrupt (Ctrl-C) returns the best so far.
     random_state : int, Generator or None
         In R^d: source of all randomness.
     n_jobs : int
