@@ -51,10 +51,14 @@ class Penalty:
 
     def _parts(self, unknowns: Unknowns, values: Array, weights: Weights) -> tuple[Array, Array]:
         inner = unknowns.neuron.size
-        smoothing = np.where(np.arange(unknowns.n_hinge) < inner, self.eps, SMOOTH)
-        sizes = np.abs(weights.U).max(axis=1, initial=0.0)[unknowns.out_neuron]
-        price = np.append(np.ones(inner), (sizes + self.eps) ** self.p)
-        return values[: unknowns.n_hinge] ** 2 + smoothing**2, price
+        squares = values[: unknowns.n_hinge] ** 2
+        squares[:inner] += self.eps * self.eps
+        price = np.ones(unknowns.n_hinge)
+        if inner < unknowns.n_hinge:
+            squares[inner:] += SMOOTH * SMOOTH
+            sizes = np.abs(weights.U).max(axis=1, initial=0.0)[unknowns.out_neuron]
+            price[inner:] = (sizes + self.eps) ** self.p
+        return squares, price
 
 
 def objective(data: Data, weights: Weights, penalty: Penalty) -> float:
