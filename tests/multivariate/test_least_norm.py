@@ -117,7 +117,7 @@ def test_free_affine_part_of_several_outputs_is_not_counted():
     rng = np.random.default_rng(1)
     X = rng.uniform(-1, 1, (20, 3))
     Y = X @ rng.normal(size=(3, 2)) + 3.0 + np.maximum(X[:, [0]], 0.0) * [2.0, -1.0]
-    solution = interpolate(X, Y, 0.5, affine=True, random_state=0, time_limit=4)
+    solution = interpolate(X, Y, 0.5, affine=True, random_state=0, time_limit=2)
     assert_interpolates(solution, X, Y)
     assert solution.value <= np.sqrt(2) + 1 + 1e-6
     assert solution.n_neurons == 1
@@ -138,24 +138,33 @@ def test_time_that_is_up_leaves_an_interpolant_of_every_output():
     assert_interpolates(solution, X, Y)
 
 
-def test_an_interrupt_ends_the_search_of_all_outputs(monkeypatch):
-    """One Ctrl-C while the second output is searched: the third gets its first interpolant."""
-    from reluctant.multivariate import path_norm
+def test_one_interrupt_ends_the_search_of_all_outputs(monkeypatch):
+    X, Y = uniform(12, 3, 3)
+    start = interpolate(X, Y, random_state=0, time_limit=1.0).network
+    searched = []
 
-    X, Y = uniform(20, 4, 3)
-    search_round, rounds = path_norm.search_round, []
+    def interrupted(data, *rest):
+        searched.append(data)
+        raise KeyboardInterrupt
 
-    def interrupted_in_the_second(data, *rest):
-        rounds.append(data.y)
-        seen = {labels.tobytes() for labels in rounds}
-        if len(seen) == 2 and len(rounds) > 1 and sum(np.array_equal(r, data.y) for r in rounds) > 1:
-            raise KeyboardInterrupt
-        return search_round(data, *rest)
-
-    monkeypatch.setattr(path_norm, "search_round", interrupted_in_the_second)
-    solution = interpolate(X, Y, 0.5, random_state=0, time_limit=2.0)
+    monkeypatch.setattr("reluctant.multivariate.path_norm.search_round", interrupted)
+    solution = interpolate(X, Y, 0.5, start=start, random_state=0, time_limit=600.0)
+    assert len(searched) == 1
     assert_interpolates(solution, X, Y)
-    assert len({labels.tobytes() for labels in rounds}) == 2
+
+
+def test_neurons_that_outputs_arrive_at_are_shared():
+    """Labels of four neurons over thirty points and two outputs, each output using some of them."""
+    rng = np.random.default_rng(2)
+    U, V = np.zeros((4, 5)), np.array([[1.2, -0.7], [0.0, 1.4], [-0.9, 0.6], [0.8, 0.0]])
+    for u in U:
+        u[rng.choice(5, 2, replace=False)] = rng.choice([-1.0, 1.0], 2) * rng.uniform(0.5, 1.5, 2)
+    X = rng.normal(size=(30, 5))
+    teacher = ReLUNetwork(U, np.zeros(4), V)
+    solution = interpolate(X, teacher(X), 0.5, random_state=0, time_limit=4)
+    assert_interpolates(solution, X, teacher(X))
+    assert solution.value <= norm_of(teacher, 0.5) * (1 + 1e-9)
+    assert solution.n_neurons == 4
 
 
 def test_contradictory_rows_of_several_outputs_are_named():
