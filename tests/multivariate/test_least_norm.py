@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from reluctant import InfeasibleError, ReLUNetwork, interpolate
+from reluctant.errors import TooSteepError
 from reluctant.multivariate.outputs import combined
 from reluctant.multivariate.path_norm import minimise_path_norm
 
@@ -170,3 +171,16 @@ def test_neurons_that_outputs_arrive_at_are_shared():
 def test_contradictory_rows_of_several_outputs_are_named():
     with pytest.raises(InfeasibleError, match="rows 0 and 1 of X are equal"):
         interpolate(np.ones((2, 2)), [[1.0, 2.0], [1.0, 3.0]], 0.5)
+
+
+def test_an_output_too_steep_for_a_network_is_named():
+    """The link table of the line holds it, a list of neurons does not, and beside 1e90 the miss would not show."""
+    with pytest.raises(TooSteepError, match="output 1 of y"):
+        interpolate([0.0, 1e-90, 1.0], [[0.0, 1.0], [1.0, 0.0], [1e90, 2.0]], 0.5)
+
+
+def test_every_output_is_met_in_its_own_units():
+    X, Y = uniform(10, 3, 3)
+    Y = Y * [1e-12, 1.0, 1e12]
+    solution = interpolate(X, Y, 0.5, random_state=0, time_limit=1.0)
+    assert (np.abs(solution.network(X) - Y).max(axis=0) <= 1e-9 * np.abs(Y).max(axis=0)).all()

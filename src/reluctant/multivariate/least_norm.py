@@ -9,14 +9,15 @@ from __future__ import annotations
 import time
 
 import numpy as np
+from numpy.typing import NDArray
 
-from reluctant.errors import InfeasibleError, SolverError
+from reluctant.errors import InfeasibleError, SolverError, TooSteepError
 from reluctant.multivariate.bounds import value_certificate
 from reluctant.multivariate.column_generation import minimise_l1
 from reluctant.multivariate.effort import DEFAULT_SECONDS, Array, Effort, interpolates, max_error_of, newton_prune
 from reluctant.multivariate.outputs import combined, independent_outputs, unmixing, with_outputs_mixed
 from reluctant.multivariate.path_norm import minimise_path_norm
-from reluctant.multivariate.problem import distinct_rows
+from reluctant.multivariate.problem import INTERPOLATES, distinct_rows
 from reluctant.multivariate.state import Weights
 from reluctant.multivariate.vertices import enumerate_vertices, minimise_lp
 from reluctant.network import ReLUNetwork
@@ -62,6 +63,11 @@ def _of_several_outputs(rows: Array, labels: Array, p: float, affine: bool, effo
             end = time.monotonic()
     network = combined([s.network for s in solutions], mixing, rows.shape[1])
     network = _with_shared_neurons(network, rows, labels, p, affine)
+    missed = _outputs_missed(network, rows, labels)
+    if missed.size:
+        raise TooSteepError(
+            f"float64 weights do not hold what output {missed[0]} of y needs; rescale X or interpolate it by itself"
+        )
     return Solution(
         network=network,
         p=p,
@@ -76,7 +82,12 @@ def _with_shared_neurons(network: ReLUNetwork, rows: Array, labels: Array, p: fl
     """The same value with fewer neurons, where outputs came to the same hinge."""
     merged = network.merged(SAME_HINGE, affine)
     no_worse = merged.path_norm(p) <= network.path_norm(p) * (1 + SAME_HINGE)
-    return merged if no_worse and interpolates(merged, rows, labels) else network
+    return merged if no_worse and not _outputs_missed(merged, rows, labels).size else network
+
+
+def _outputs_missed(network: ReLUNetwork, rows: Array, labels: Array) -> NDArray[np.intp]:
+    """Outputs that differ from their labels by more than 1e-9 of the largest of them."""
+    return np.flatnonzero(np.abs(network(rows) - labels).max(axis=0) > INTERPOLATES * np.abs(labels).max(axis=0))
 
 
 def _sum_of_certificates(certificates: list[Certificate], prices: Array) -> Certificate:
