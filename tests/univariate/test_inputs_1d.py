@@ -358,6 +358,59 @@ def test_a_kink_near_zero_beside_far_points_needs_no_affine_part():
     np.testing.assert_allclose(solution.network(x), y, rtol=1e-15)
 
 
+@pytest.mark.parametrize(
+    ("x", "y", "tolerance"),
+    [
+        ([0, 1e-200, 1], [0, 0.1, 0], 1),
+        ([0, 1e-310, 1], [0, 0, 0], 1),
+        ([0, 5e-324], [0, 1], 0.6),
+        ([0, 5e-324, 1e-323], [0, 1, 0], 0.6),
+        ([0, 1e10], [0, 1e-318], 1e-318),
+        ([0, 1e10], [3, 3], 1e-318),
+    ],
+)
+@pytest.mark.parametrize("rtol", [0, 1e-9])
+def test_a_constant_within_the_tolerance_has_no_slope_to_refuse(x, y, tolerance, rtol):
+    solution = approximate(x, y, tolerance=tolerance, rtol=rtol)
+    assert solution.n_neurons == 0
+    assert solution.max_error <= tolerance * (1 + rtol)
+    assert np.abs(solution.network(np.array(x, float)) - y).max() <= tolerance * (1 + rtol)
+
+
+@pytest.mark.parametrize("gap", [5e-324, 1e-310, 1e-200])
+def test_points_closer_than_any_slope_count_as_one_point(gap):
+    """Between them a function with slopes in float64 cannot change: the bands are as if at one x."""
+    solved = refused = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        n = int(rng.integers(1, 8))
+        x = np.concatenate([[0.0, 0.0], rng.choice(np.arange(-5.0, 6.0)[np.arange(-5, 6) != 0], n, replace=False)])
+        y, tolerance = rng.uniform(-1, 1, n + 2), rng.uniform(0.1, 0.6, n + 2)
+        apart = x + gap * (np.arange(n + 2) == 1)
+        try:
+            expected = approximate(x, y, tolerance=tolerance)
+        except InfeasibleError:
+            refused += 1
+            with pytest.raises(TooSteepError, match="merge the two"):
+                approximate(apart, y, tolerance=tolerance)
+            continue
+        solved += 1
+        solution = approximate(apart, y, tolerance=tolerance)
+        assert solution.n_neurons == expected.n_neurons
+        assert (np.abs(solution.predict(apart) - y) <= tolerance * (1 + 1e-9)).all()
+        assert (np.abs(solution.network(apart) - y) <= tolerance * (1 + 1e-8)).all()
+    assert min(solved, refused) > 20
+
+
+def test_steep_and_vanishing_slopes_are_refused_in_a_sentence_of_their_own():
+    with pytest.raises(TooSteepError, match=r"over x from 0 to 1e\+10 y changes by so little that its slopes vanish"):
+        interpolate([0, 1e10], [0, 1e-318])
+    with pytest.raises(TooSteepError, match=r"from x = 0\.0 to x = 1e-310, inf, is beyond"):
+        interpolate([0, 1e-310, 1], [0, 1, 0])
+    with pytest.raises(TooSteepError, match="steeper than float64 can hold"):
+        approximate([-5e-324, 0, 5e-324, 1], [10, 0, -10, 0], tolerance=[1, 100, 1, 1])
+
+
 def test_slopes_that_no_network_holds_are_refused_when_it_is_asked_for():
     x, y = [0, 1e-60, 0.5, 1], [0, 1, 1, 3]
     solution = interpolate(x, y)

@@ -14,10 +14,10 @@ TIE = 1e-12  # merging gains that differ by less than this share count as equal
 
 @njit(cache=True)
 def steepest(x, lo, hi):
-    """The largest slope from a bound of one point to the other bound of the next, and the index of the first."""
+    """The largest slope that every function in the band has from one point to the next, and the index of the first."""
     worst, at = 0.0, 0
     for i in range(len(x) - 1):
-        slope = max(abs(hi[i + 1] - lo[i]), abs(lo[i + 1] - hi[i])) / (x[i + 1] - x[i])
+        slope = max(lo[i + 1] - hi[i], lo[i] - hi[i + 1]) / (x[i + 1] - x[i])
         if slope > worst:
             worst, at = slope, i
     return worst, at

@@ -68,15 +68,16 @@ def sweep(x, lo, hi):
             xi, lo_i, hi_i = x[i], lo[i], hi[i]
             steep, steep_margin = _line_at(xi, max_line)
             shallow, shallow_margin = _line_at(xi, min_line)
-            if has_lo and max_b >= 0 and lo_i > steep - steep_margin:
+            # Turned round so that a line too steep for floats, which is NaN here, is left to the exact turn.
+            if has_lo and max_b >= 0 and not lo_i <= steep - steep_margin:
                 if turn(x[max_a], lo[max_a], x[max_b], hi[max_b], xi, lo_i) > 0.0:
                     kind[links] = STEEPEST
                     break
-            if has_hi and min_b >= 0 and hi_i < shallow + shallow_margin:
+            if has_hi and min_b >= 0 and not hi_i >= shallow + shallow_margin:
                 if turn(x[min_a], hi[min_a], x[min_b], lo[min_b], xi, hi_i) < 0.0:
                     kind[links] = SHALLOWEST
                     break
-            if has_hi and low_size > low_head and (max_b < 0 or hi_i < steep + steep_margin):
+            if has_hi and low_size > low_head and (max_b < 0 or not hi_i >= steep + steep_margin):
                 if max_b < 0 or turn(x[max_a], lo[max_a], x[max_b], hi[max_b], xi, hi_i) < 0.0:
                     while low_head + 1 < low_size:
                         j, k = lows[low_head], lows[low_head + 1]
@@ -85,7 +86,7 @@ def sweep(x, lo, hi):
                         low_head += 1
                     max_a, max_b = lows[low_head], i
                     max_line = _line(x[max_a], lo[max_a], xi, hi_i)
-            if has_lo and high_size > high_head and (min_b < 0 or lo_i > shallow - shallow_margin):
+            if has_lo and high_size > high_head and (min_b < 0 or not lo_i <= shallow - shallow_margin):
                 if min_b < 0 or turn(x[min_a], hi[min_a], x[min_b], lo[min_b], xi, lo_i) > 0.0:
                     while high_head + 1 < high_size:
                         j, k = highs[high_head], highs[high_head + 1]
@@ -178,12 +179,18 @@ def _line(xa, ya, xb, yb):
 
 @njit(cache=True)
 def _middle_line(x, lo, hi, steepest, shallowest):
-    """Mean of the extremal lines of a band that one line crosses, anchored near its middle."""
+    """Mean of the extremal lines of a band that one line crosses, anchored near its middle.
+
+    Where their slopes are beyond float64, or vanish in it, a constant takes their place if one fits.
+    """
     if len(x) == 1:
         return x[0], 0.5 * lo[0] + 0.5 * hi[0], 0.0
     (a, b), (c, d) = steepest, shallowest
     x1, y1, m1 = _line(x[a], lo[a], x[b], hi[b])
     x2, y2, m2 = _line(x[c], hi[c], x[d], lo[d])
+    low, high = lo.max(), hi.min()
+    if low <= high and not 0.0 < max(abs(m1), abs(m2)) < math.inf:
+        return x[len(x) // 2], 0.5 * low + 0.5 * high, 0.0
     middle = x[len(x) // 2]
     y = 0.5 * (y1 + m1 * (middle - x1)) + 0.5 * (y2 + m2 * (middle - x2))
     return middle, y, 0.5 * m1 + 0.5 * m2

@@ -68,7 +68,7 @@ def sorted_band(x: Array, y: Array, tolerance: Array, slack: float, rtol: float)
     InfeasibleError
         If the bounds at one x have no value in common.
     TooSteepError
-        If slopes from bound to bound are beyond float64.
+        If slopes that every function in the band has are beyond float64.
     """
     x, y, tolerance = (np.require(a, requirements=["C", "W"]) for a in (x, y, tolerance))
     increasing = is_increasing(x)
@@ -106,15 +106,19 @@ def check_span(a: Array, name: str) -> None:
 
 
 def check_slopes(x: Array, lo: Array, hi: Array) -> None:
-    """Raise a TooSteepError if slopes between the bounds of neighbours, at increasing x, are beyond float64."""
+    """Raise a TooSteepError if every function with lo_i ≤ f(x_i) ≤ hi_i, x increasing, has slopes beyond float64."""
     steepest, i = _kernels.steepest(x, lo, hi)
     with np.errstate(over="ignore"):
         mean = (hi.max() - lo.min()) / (x[-1] - x[0]) if len(x) > 1 else 1.0
-    flat = mean == 0.0 and hi.max() > lo.min()
-    if flat or not steepest < math.inf or steepest / _STEEPEST > mean:
+    if not steepest < math.inf or steepest / _STEEPEST > mean:
         raise TooSteepError(
             f"the slope from x = {x[i]!s} to x = {x[i + 1]!s}, {steepest:.3g}, is beyond float64 or more than 2^600 "
             "times the range of y over that of x; rescale x or y, or merge the two"
+        )
+    if mean == 0.0 and lo.max() > hi.min():
+        raise TooSteepError(
+            f"over x from {x[0]:.3g} to {x[-1]:.3g} y changes by so little that its slopes vanish in float64; "
+            "rescale x or y"
         )
 
 

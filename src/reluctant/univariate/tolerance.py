@@ -54,6 +54,8 @@ def approximate_line(x: Array, y: Array, tolerance: Array, slack: float) -> Solu
 
 def _fewest_links(x: Array, lo: Array, hi: Array) -> PiecewiseLinear:
     knots, anchors, slopes = _sweep.links_of_sweep(x, lo, hi, *_sweep.sweep(x, lo, hi))
+    if not np.isfinite(slopes).all():
+        raise TooSteepError("links of the function are steeper than float64 can hold; rescale x or y")
     if not (knots[1:] > knots[:-1]).all():
         raise TooSteepError("links of the function meet closer than float64 can tell; rescale x or y")
     return PiecewiseLinear(knots, anchors, slopes)
