@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from reluctant import ReLUNetwork
+from reluctant import ReLUNetwork, approximate, interpolate
 from reluctant.multivariate.bounds import (
     certificate_for,
     elementary_bound,
@@ -87,6 +87,78 @@ def test_elementary_bound_of_several_outputs():
         assert elementary_bound("parameters", X, Y)[0] <= teacher.n_parameters
         assert elementary_bound("neurons", X, Y, affine=True)[0] <= K
     assert elementary_bound("neurons", X, np.zeros((10, 2)))[0] == 0
+
+
+UNEVEN = {  # scales and offsets of three columns
+    "ratio 1e9": ([1, 1, 1e9], [0, 0, 0]),
+    "ratio 1e14": ([1e-7, 1, 1e7], [0, 0, 0]),
+    "ratio 1e16": ([1e-8, 1, 1e8], [0, 0, 0]),
+    "timestamp": ([1, 1, 5], [0, 0, 1.7e9 + 5]),
+}
+
+
+def uneven_columns(columns, N):
+    """X, the same before units and offsets, and labels affine in it."""
+    scale, offset = map(np.array, UNEVEN[columns])
+    X = np.random.default_rng(0).uniform(-1, 1, (N, 3)) * scale + offset
+    Z = (X - offset) / scale
+    return X, Z, Z @ [1.0, 2.0, 3.0] + 0.5
+
+
+@pytest.mark.parametrize("columns", UNEVEN)
+@pytest.mark.parametrize("N", [6, 10, 300])
+def test_affine_labels_on_uneven_columns_take_no_parameter(columns, N):
+    X, Z, y = uneven_columns(columns, N)
+    for quantity in ("parameters", "neurons"):
+        for tolerance in (0.0, 1e-6, 1e-2):
+            assert elementary_bound(quantity, X, y, affine=True, tolerance=tolerance)[0] == 0
+        assert elementary_bound(quantity, X, y + np.maximum(Z[:, 0], 0), affine=True)[0] == 1
+    assert generic_bound("parameters", X, affine=True) == N - 4
+
+
+@pytest.mark.parametrize("columns", ["ratio 1e9", "ratio 1e14", "ratio 1e16"])
+def test_verbs_find_and_certify_an_affine_function_of_uneven_columns(columns):
+    X, _, y = uneven_columns(columns, 10)
+    for solution in (
+        interpolate(X, y, affine=True, time_limit=5, random_state=0),
+        approximate(X, y, tolerance=1e-3, affine=True, time_limit=5, random_state=0),
+    ):
+        assert (solution.n_parameters, solution.certificate.lower_bound) == (0, 0)
+
+
+@pytest.mark.parametrize("affine", [False, True])
+def test_bounds_are_at_most_the_counts_of_a_network_known_to_fit(affine):
+    """Any units, offsets and copied columns, one to three outputs, labels as the network computes them."""
+    informative = 0
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        N, d, m, K = (int(rng.integers(*ends)) for ends in ((3, 60), (2, 6), (1, 4), (0, 4)))
+        scale = 10.0 ** rng.uniform(-9, 9, d)
+        offset = scale * rng.choice([0.0, 1.0, 1e4, 1e8], d)
+        Z = rng.uniform(-1, 1, (N, d))
+        X = Z * scale + offset
+        if rng.integers(3) == 0:
+            X[:, -1] = rng.choice([X[:, 0], np.full(N, 3.3), 2 * X[:, 0]])
+        w = rng.normal(size=(K, d)) * (rng.uniform(size=(K, d)) < 0.5) / scale
+        v = rng.normal(size=(K, m)) * (rng.uniform(size=(K, m)) < 0.8)
+        slope = rng.normal(size=(d, m)) / scale[:, None] if affine else np.zeros((d, m))
+        known = ReLUNetwork(w, -w @ offset + rng.normal(size=K), v, slope, -offset @ slope)
+        y = known(X).reshape(N, m)
+        tolerance = float(rng.choice([0.0, 1e-3]) * np.abs(y).max())
+        y += 0.9 * tolerance * rng.uniform(-1, 1, y.shape)
+        for quantity, count in (("parameters", known.n_parameters), ("neurons", known.n_neurons)):
+            bound, _ = elementary_bound(quantity, X, y, affine=affine, tolerance=tolerance)
+            assert bound <= count
+            informative += bound > 0
+    assert informative > 100
+
+
+def test_a_bound_that_the_network_found_contradicts_is_left_out():
+    X, y = uniform(10, 2, 0)
+    assert elementary_bound("neurons", X, y)[0] == 2
+    certificate = certificate_for("neurons", X, y, found=1, proved=(3, "an error of rounding"))
+    assert (certificate.kind, certificate.lower_bound) == ("none", 0)
+    assert certificate_for("neurons", X, y, found=2, proved=(3, "an error of rounding")).lower_bound == 2
 
 
 def test_elementary_bound_respects_a_tolerance():

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluctant.multivariate.patterns import homogeneous
-from reluctant.multivariate.problem import INTERPOLATES
+from reluctant.multivariate.problem import INTERPOLATES, power_of_two
 from reluctant.objective import check_p
 from reluctant.solution import Certificate
 from reluctant.validation import as_floats, check_number
 
 Array = NDArray[np.float64]
+ROUNDOFF = np.finfo(float).eps
 Count = Literal["parameters", "neurons"]
 
 
@@ -30,7 +31,7 @@ def generic_bound(quantity: Count, X: ArrayLike, *, n_outputs: int = 1, affine: 
     ----------
     quantity : {"parameters", "neurons"}
     X : array_like, shape (N, d)
-        Repeated rows count once.
+        Repeated rows count once; rank X̄ is that of the columns centred and brought to size one.
     n_outputs : int
         m.
     affine : bool
@@ -45,7 +46,7 @@ def generic_bound(quantity: Count, X: ArrayLike, *, n_outputs: int = 1, affine: 
     if quantity not in ("parameters", "neurons"):
         raise ValueError(f"quantity must be 'parameters' or 'neurons', got {quantity!r}")
     rows = np.unique(homogeneous(X), axis=0)
-    rank = int(np.linalg.matrix_rank(rows))
+    rank = int(np.linalg.matrix_rank(_centred(rows[:, :-1])[0]))
     parameters = n_outputs * (len(rows) - (rank if affine else 0))
     return parameters if quantity == "parameters" else ceil(parameters / (rank + n_outputs - 1))
 
@@ -54,6 +55,9 @@ def elementary_bound(
     quantity: Count, X: ArrayLike, y: ArrayLike, *, affine: bool = False, tolerance: float = 0.0
 ) -> tuple[int, str]:
     """A bound that always holds, and its reason: labels that are not affine, of both signs, or of higher rank.
+
+    With an affine part labels count as affine, and nothing is concluded from them, where the rounding of X, of the fit
+    or of a network's own sums may account for what the fit leaves; so too where columns depend on one another.
 
     Parameters
     ----------
@@ -76,10 +80,11 @@ def elementary_bound(
     Xbar, Y = homogeneous(X), as_floats(y, "y")
     Y = Y.reshape(len(Xbar), -1)
     band = max(tolerance, INTERPOLATES * float(np.abs(Y).max(initial=0.0)))
-    rest = Y - Xbar @ np.linalg.lstsq(Xbar, Y)[0] if affine else Y
     # A residual matrix E with |E_ij| ≤ band has columns of norm ≤ √N band and norm ≤ √(N m) band.
-    outputs = int(np.count_nonzero(np.linalg.norm(rest, axis=0) > np.sqrt(len(Y)) * band))
-    rank = int(np.count_nonzero(np.linalg.svd(rest, compute_uv=False) > np.sqrt(Y.size) * band))
+    within = np.full(Y.shape[1], np.sqrt(len(Y)) * band)
+    rest, rounding = _less_affine_part(Xbar[:, :-1], Y, within) if affine else (Y, 0.0 * within)
+    outputs = int(np.count_nonzero(np.linalg.norm(rest, axis=0) > within + rounding))
+    rank = int(np.count_nonzero(np.linalg.svd(rest, compute_uv=False) > np.linalg.norm(within + rounding)))
     known = [(0, "nothing smaller exists")]
     if quantity == "parameters":
         known.append((outputs, f"each output that is not {'affine' if affine else 'zero'} takes a parameter"))
@@ -92,6 +97,42 @@ def elementary_bound(
     if not affine and ((band < Y).any(axis=0) & (-band > Y).any(axis=0)).any():
         known.append((2, "one neuron gives an output labels of one sign"))
     return max(known, key=lambda pair: pair[0])
+
+
+def _less_affine_part(X: Array, Y: Array, within: Array) -> tuple[Array, Array]:
+    """The least squares residual R of Y, and ρ: if Y_c is affine up to a norm of within_c, |R_c| ≤ within_c + ρ_c.
+
+    Let σ be the smallest singular value of the columns as computed, and η how far they are from the true ones. Then
+    the projections on their spans differ by at most η / σ [Stewart 1977], and R_c by η / σ |Y_c|. If an output of a
+    network is affine, its coefficients have |b| ≤ (|Y_c| + within_c) / (σ − η), and its sums are right to η |b|.
+    """
+    D, size = _centred(X)
+    nothing = np.zeros_like(Y), np.zeros(Y.shape[1])
+    if len(D) <= D.shape[1]:
+        return nothing
+    Q, R = np.linalg.qr(D)
+    # For the rounding of D, of its factorisation, and of w · x + b in a network, whose terms are of this size.
+    eta = len(D) * ROUNDOFF * size
+    smallest = np.linalg.svd(R, compute_uv=False)[-1]
+    if smallest <= 2.0 * eta:
+        return nothing
+    return Y - Q @ (Q.T @ Y), 2.0 * eta * (np.linalg.norm(Y, axis=0) + within) / (smallest - eta)
+
+
+def _centred(X: Array) -> tuple[Array, float]:
+    """Columns that span the affine functions of X, centred and of size one, and the norm of them before centring.
+
+    A centre is any float and a unit a power of two, so that an entry is right to one unit roundoff of its own. Copies
+    of columns and constant ones are left out.
+    """
+    X = np.unique(X, axis=1)
+    low, high = X.min(axis=0), X.max(axis=0)
+    X, low, high = (a[..., low < high] for a in (X, low, high))
+    centre = 0.5 * low + 0.5 * high
+    centred = X - centre
+    unit = power_of_two(np.abs(centred).max(axis=0))
+    ones = np.ones(len(X))
+    return np.column_stack([centred / unit, ones]), float(np.linalg.norm(np.column_stack([X / unit, ones])))
 
 
 def certificate_for(
@@ -126,7 +167,7 @@ def certificate_for(
     Certificate
         ``proved`` where the best proved bound is at least the generic one or `found`, or where the network
         found is an exception to the generic bound; ``generic`` else; ``none`` where nothing better than 0 is
-        known.
+        known. A bound that the network found contradicts, as rounding may have it, is left out.
 
     Examples
     --------
@@ -139,9 +180,9 @@ def certificate_for(
     ('proved', 2)
     """
     check_number(tolerance, "tolerance")
-    sure, why = elementary_bound(quantity, X, y, affine=affine, tolerance=tolerance)
-    if proved is not None and proved[0] >= sure:
-        sure, why = proved
+    elementary = elementary_bound(quantity, X, y, affine=affine, tolerance=tolerance)
+    bounds = [bound for bound in (proved, elementary) if bound is not None and (found is None or bound[0] <= found)]
+    sure, why = max(bounds, key=lambda bound: bound[0], default=(0, "nothing smaller exists"))
     labels = np.asarray(y)
     outputs = labels.shape[1] if labels.ndim == 2 else 1
     generic = generic_bound(quantity, X, n_outputs=outputs, affine=affine) if tolerance == 0 else 0
