@@ -234,9 +234,11 @@ def test_unknown_objective_is_refused():
 
 COLD = """
 import numpy as np
-from reluctant import interpolate
+from reluctant import approximate, interpolate
 rng = np.random.default_rng(0)
 print(interpolate(rng.uniform(-1, 1, (10, 50)), rng.uniform(-1, 1, 10), time_limit=0.5).n_parameters)
+X = rng.uniform(-1, 1, (40, 3))
+print(approximate(X, np.abs(X[:, :1]) * [1, -2], tolerance=0.01, time_limit=1.0).n_parameters)
 """
 
 
@@ -244,4 +246,4 @@ print(interpolate(rng.uniform(-1, 1, (10, 50)), rng.uniform(-1, 1, 10), time_lim
 def test_compilation_takes_nothing_from_the_time_limit(tmp_path):
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", COLD], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout == "10\n"
+    assert done.stdout == "10\n4\n"

@@ -1,5 +1,11 @@
 """`interpolate` and `approximate` in R^d: results, certificates and bad input."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
+
 import numpy as np
 import pytest
 
@@ -459,3 +465,66 @@ def test_few_neurons_are_found_where_pruning_whole_ones_fails():
     X.append([-0.1799999850988388, 1.81, -0.32])
     y = [-1.62, 0, -5.98, -0.32000000000000006, -1.6200000596046449]
     assert interpolate(X, y, minimize="neurons", random_state=0).n_neurons == 1
+
+
+@pytest.mark.parametrize("factors", [(1e6, 1e-4), (1e6, 1e-8)])
+def test_outputs_in_small_units_are_met_as_closely_as_those_in_large_ones(factors):
+    rng = np.random.default_rng(0)
+    X, Y = rng.uniform(-1, 1, (10, 3)), rng.uniform(-1, 1, (10, 2)) * factors
+    errors = np.abs(interpolate(X, Y, time_limit=2.0, random_state=0).predict(X) - Y)
+    assert (errors <= 1e-9 * np.abs(Y).max(axis=0)).all()
+
+
+def test_every_output_of_approximate_keeps_its_own_tolerance_whatever_its_units():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, (25, 3))
+    Y = np.column_stack([np.abs(X[:, 0] - 0.2), np.maximum(X[:, 2], 0)]) * [1e6, 1e-4]
+    tolerance = np.array([1e5, 1e-5])
+    errors = np.abs(approximate(X, Y, tolerance=tolerance, time_limit=1.0, random_state=0).predict(X) - Y)
+    assert (errors <= tolerance * (1 + 1e-9)).all()
+
+
+@pytest.mark.parametrize("affine", [False, True])
+def test_outputs_that_are_all_zero_need_nothing(affine):
+    X, Y = np.random.default_rng(0).uniform(-1, 1, (10, 3)), np.zeros((10, 2))
+    assert interpolate(X, Y, affine=affine).n_parameters == 0
+    for tolerance in (0.1, np.repeat([[0.0, 0.1]], 10, axis=0)):
+        assert approximate(X, Y, tolerance=tolerance, affine=affine).n_parameters == 0
+
+
+def test_bands_that_touch_in_one_value_are_refused_in_words():
+    X, y = np.repeat(np.eye(3), 2, axis=0), np.tile([0.0, 0.5], 3)
+    with pytest.raises(InfeasibleError, match="a single value in common"):
+        approximate(X, y, tolerance=0.25, rtol=0)
+    assert np.abs(approximate(X, y, tolerance=0.25, time_limit=1.0).predict(X) - y).max() <= 0.25 * (1 + 1e-9)
+
+
+def test_sharing_is_no_worse_than_one_output_after_the_other():
+    rng = np.random.default_rng(0)
+    X, Y = rng.uniform(-1, 1, (60, 6)), rng.uniform(-1, 1, (60, 3))
+    together = approximate(X, Y, tolerance=0.3, time_limit=3.0, random_state=0)
+    apart = [approximate(X, y, tolerance=0.3, time_limit=0.3, random_state=0).n_parameters for y in Y.T]
+    assert together.n_parameters <= sum(apart)
+
+
+INTERRUPTED = """
+import numpy as np
+import sys
+from reluctant import approximate, interpolate
+rng = np.random.default_rng(0)
+X, y = rng.uniform(-1, 1, (60, 5)), rng.uniform(-1, 1, (60, 1))
+approximate(X[:5], y[:5] * [1, -2], tolerance=0.1, time_limit=0.1)
+print("ready", flush=True)
+print(approximate(X, y * [1, -2], tolerance=0.1, time_limit=60).n_parameters)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+def test_an_interrupt_ends_an_approximation_of_several_outputs():
+    process = subprocess.Popen([sys.executable, "-c", INTERRUPTED], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert 0 < int(output) < 300

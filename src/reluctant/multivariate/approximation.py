@@ -7,17 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from reluctant.errors import TooSteepError
+from reluctant.errors import InfeasibleError, TooSteepError
 from reluctant.multivariate.band import sparsest_within
 from reluctant.multivariate.bounds import elementary_bound
-from reluctant.multivariate.effort import DEFAULT_SECONDS, Array, Effort, max_error_of
+from reluctant.multivariate.compilation import compile_loops
+from reluctant.multivariate.effort import DEFAULT_SECONDS, Array, Effort, label_size, max_error_of
+from reluctant.multivariate.outputs import combined
 from reluctant.multivariate.problem import INTERPOLATES, distinct_bands
-from reluctant.multivariate.search import compile_loops
 from reluctant.multivariate.solutions import (
     better_of,
     check_range,
     count_of,
-    sparsest,
     sparsest_or_interrupted,
     what_is_known,
 )
@@ -28,28 +28,47 @@ from reluctant.solution import Solution
 def approximate_space(X: Array, y: Array, tolerance: Array, slack: float, affine: bool, effort: Effort) -> Solution:
     """Solve `reluctant.approximate` for checked data in R^d: an interpolant of the band's middle, pruned within it."""
     check_range(X, y)
-    if not tolerance.any():
-        return sparsest(X, y, affine, effort).replace(p=None)
+    solution, _ = _sparsest_or_interrupted(X, y, tolerance, slack, affine, effort)
+    if solution is None:
+        seconds = DEFAULT_SECONDS if effort.time_limit is None else effort.time_limit
+        raise ValueError(
+            f"no network within the tolerance was found in {seconds:g} seconds; raise time_limit or widen the tolerance"
+        )
+    return solution
+
+
+def _sparsest_or_interrupted(
+    X: Array, y: Array, tolerance: Array, slack: float, affine: bool, effort: Effort
+) -> tuple[Solution | None, bool]:
+    """The same, None where no network was found in time, and whether the user interrupted a search."""
+    if not (tolerance.any() and y.any()):
+        solution, interrupted = sparsest_or_interrupted(X, y, affine, effort)
+        return solution.replace(p=None), interrupted
     compile_loops()
     began = time.monotonic()
     # Points without tolerance are met as closely as an interpolant meets them; half of the slack is left for rounding.
-    closest = INTERPOLATES * np.max(np.abs(y))
+    closest = INTERPOLATES * label_size(y)
     allowed = np.maximum(tolerance * (1 + slack), closest)
     aimed = np.maximum(tolerance * (1 + 0.5 * slack), 0.1 * closest)
     rows, labels, half_width = distinct_bands(X, y, aimed)
+    if not (half_width > 0.0).all():
+        raise InfeasibleError(
+            "the tolerance bands of equal rows of X have a single value in common, which float64 may miss; "
+            "widen a tolerance a little or leave rtol at its default"
+        )
     seconds = DEFAULT_SECONDS if effort.time_limit is None else effort.time_limit
     try:
-        first, interrupted = sparsest_or_interrupted(rows, labels, affine, effort._replace(time_limit=0.3 * seconds))
-        if interrupted:
-            seconds = 0.0
+        some = effort._replace(time_limit=0.3 * seconds)
+        first, interrupted = sparsest_or_interrupted(rows, labels, affine, some, prove=False)
     except TooSteepError:  # for the middle of the band, which need not be met
-        first = None
-    network = None if first is None else first.network
+        first, interrupted = None, False
+    network = None if first is None or not _is_within(first.network, X, y, allowed) else first.network
     widest = half_width.max(axis=0) + np.max(allowed - aimed, axis=0)  # of each output
     found = None
-    starts = tuple(start for start in (effort.start, network) if start is not None)
-    if network is None or not _is_settled(network, rows, labels / widest, affine, effort):
+    if network is None or not (interrupted or _is_settled(network, rows, labels / widest, affine, effort)):
         try:
+            apart, interrupted = _one_by_one(X, y, tolerance, slack, affine, effort._replace(time_limit=0.3 * seconds))
+            starts = [start for start in (effort.start, apart, network) if start is not None]
             found = sparsest_within(
                 rows,
                 labels,
@@ -58,21 +77,21 @@ def approximate_space(X: Array, y: Array, tolerance: Array, slack: float, affine
                 minimize=effort.minimize,
                 target=0 if effort.target is None else effort.target,
                 starts=starts,
-                time_limit=max(seconds - (time.monotonic() - began), 0.0),
+                time_limit=0.0 if interrupted else max(seconds - (time.monotonic() - began), 0.0),
                 random_state=effort.random_state,
             )
+            interrupted = interrupted or (found is not None and found.interrupted)
         except KeyboardInterrupt:
             if network is None:
                 raise
-    if found is not None and (np.abs(found.network(X) - y) <= allowed).all():
+            interrupted = True
+    if found is not None and _is_within(found.network, X, y, allowed):
         network = found.network if network is None else better_of(network, found.network, effort.minimize)
     if network is None:
-        raise ValueError(
-            f"no network within the tolerance was found in {seconds:g} seconds; raise time_limit or widen the tolerance"
-        )
+        return None, interrupted
     certificate = what_is_known(network, rows, labels / widest, affine, effort.minimize, tolerance=1.0)
     reason = f"{certificate.reason}; {_band_in_words(tolerance, slack)}"
-    return Solution(
+    solution = Solution(
         network=network,
         p=None,
         value=float(network.path_norm(0.0)),
@@ -80,6 +99,28 @@ def approximate_space(X: Array, y: Array, tolerance: Array, slack: float, affine
         certificate=replace(certificate, reason=reason),
         history=() if first is None else first.history,
     )
+    return solution, interrupted
+
+
+def _one_by_one(
+    X: Array, y: Array, tolerance: Array, slack: float, affine: bool, effort: Effort
+) -> tuple[ReLUNetwork | None, bool]:
+    """Networks of the single outputs side by side, in equal shares of the time; None for one output."""
+    if y.ndim == 1:
+        return None, False
+    m = y.shape[1]
+    share = effort._replace(start=None, target=None, time_limit=(effort.time_limit or DEFAULT_SECONDS) / m)
+    networks = []
+    for c in range(m):
+        solution, interrupted = _sparsest_or_interrupted(X, y[:, c], tolerance[:, c], slack, affine, share)
+        if solution is None or interrupted:
+            return None, interrupted
+        networks.append(solution.network)
+    return combined(networks, np.eye(m), X.shape[1]), False
+
+
+def _is_within(network: ReLUNetwork, X: Array, y: Array, allowed: Array) -> bool:
+    return bool((np.abs(network(X) - y) <= allowed).all())
 
 
 def _is_settled(network: ReLUNetwork, rows: Array, labels: Array, affine: bool, effort: Effort) -> bool:

@@ -35,6 +35,7 @@ class Within:
 
     network: ReLUNetwork
     history: tuple[tuple[int, int, int], ...]
+    interrupted: bool = False
 
 
 def sparsest_within(
@@ -105,6 +106,7 @@ def sparsest_within(
     units = Units.of(X, Y)
     data = Data.from_arrays(X / units.x, Y / units.y, affine, tolerance.reshape(Y.shape) / units.y)
     search = _Search(data, minimize, target, p, np.random.default_rng(random_state), clock.expired)
+    interrupted = False
     try:
         with one_blas_thread():
             search.begin([units.scaled(network, affine) for network in starts])
@@ -113,7 +115,8 @@ def sparsest_within(
     except KeyboardInterrupt:
         if search.best is None:
             raise
-    return None if search.best is None else Within(units.network(search.best), tuple(search.history))
+        interrupted = True
+    return None if search.best is None else Within(units.network(search.best), tuple(search.history), interrupted)
 
 
 class _Search:

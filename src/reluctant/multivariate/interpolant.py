@@ -11,9 +11,10 @@ import joblib
 import numpy as np
 
 from reluctant.errors import TooSteepError
+from reluctant.multivariate.compilation import compile_loops
 from reluctant.multivariate.problem import INTERPOLATES, Units, distinct_rows
 from reluctant.multivariate.race import race
-from reluctant.multivariate.search import Ended, Improvement, Minimize, Search, compile_loops
+from reluctant.multivariate.search import Ended, Improvement, Minimize, Search
 from reluctant.multivariate.state import Array, Data
 from reluctant.network import ReLUNetwork
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -20,7 +19,7 @@ from reluctant.multivariate.newton import solve
 from reluctant.multivariate.problem import INTERPOLATES
 from reluctant.multivariate.pruning import LOOSE, NeuronPruner, ParameterPruner, Pruner, never
 from reluctant.multivariate.starts import line_start, simple_start, solved_start, sparsest_line_start
-from reluctant.multivariate.state import Data, Unknowns, Weights
+from reluctant.multivariate.state import Data, Weights
 
 Minimize = Literal["parameters", "neurons"]
 Ended = Literal["target", "time", "interrupted", "exhausted"]
@@ -33,18 +32,6 @@ PATIENCE = 40
 PROMISING = 1.5
 #: One more neuron may be kicked at once for every so many equations.
 EQUATIONS_PER_KICK = 100
-
-
-@cache
-def compile_loops() -> None:
-    """Compile what starts and steps run, once on a machine: seconds that no time limit should count."""
-    rng = np.random.default_rng(0)
-    for affine in (False, True):
-        data = Data.from_arrays(rng.uniform(-1, 1, (6, 2)), rng.uniform(-1, 1, 6), affine)
-        line = sparsest_line_start(data, rng) or line_start(data, rng)
-        unknowns = Unknowns.of(data, line)
-        for dtype in (np.float32, np.float64):
-            unknowns.design(data, line, np.ones(unknowns.size), dtype)
 
 
 @dataclass(frozen=True)

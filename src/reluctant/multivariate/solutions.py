@@ -9,14 +9,14 @@ import numpy as np
 
 from reluctant.multivariate.band import sparsest_within
 from reluctant.multivariate.bounds import Count, certificate_for
-from reluctant.multivariate.effort import Array, Effort, interpolates, max_error_of, newton_prune
+from reluctant.multivariate.compilation import compile_loops
+from reluctant.multivariate.effort import Array, Effort, interpolates, label_size, max_error_of, newton_prune
 from reluctant.multivariate.exact import Proof, enumeration_size, fewest_neurons, fewest_parameters
 from reluctant.multivariate.interpolant import PREFERRED_P
 from reluctant.multivariate.least_norm import smallest_path_norm
 from reluctant.multivariate.outputs import independent_outputs, unmixing, with_outputs_mixed
 from reluctant.multivariate.planted import recover
 from reluctant.multivariate.problem import INTERPOLATES, MOST_ROWS, Units, distinct_rows
-from reluctant.multivariate.search import compile_loops
 from reluctant.multivariate.state import Weights
 from reluctant.network import ReLUNetwork
 from reluctant.solution import Certificate, Solution
@@ -47,18 +47,21 @@ def check_range(X: Array, y: Array) -> None:
             raise ValueError(f"{name} has a column whose largest entry is beyond {WIDEST:g}^±1; rescale it")
 
 
-def _sparsest_of_mixed_outputs(X: Array, Y: Array, affine: bool, effort: Effort) -> Solution | None:
+def _sparsest_of_mixed_outputs(
+    X: Array, Y: Array, affine: bool, effort: Effort, prove: bool
+) -> tuple[Solution | None, bool]:
     """Solve for the outputs that are not zero or multiples of others; None where all are needed."""
     outputs, mixing = independent_outputs(Y)
     if outputs.shape[1] in (0, Y.shape[1]):
-        return None
+        return None, False
     start = None if effort.start is None else with_outputs_mixed(effort.start, unmixing(mixing))
-    few = sparsest(X, outputs[:, 0] if outputs.shape[1] == 1 else outputs, affine, effort._replace(start=start))
+    labels = outputs[:, 0] if outputs.shape[1] == 1 else outputs
+    few, interrupted = sparsest_or_interrupted(X, labels, affine, effort._replace(start=start), prove=prove)
     network = with_outputs_mixed(few.network, mixing)
     certificate = few.certificate
     if certificate.kind == "generic":
         certificate = replace(certificate, reason=f"zero and proportional outputs aside, {certificate.reason}")
-    return Solution(
+    solution = Solution(
         network=network,
         p=0.0,
         value=float(network.path_norm(0.0)),
@@ -66,6 +69,7 @@ def _sparsest_of_mixed_outputs(X: Array, Y: Array, affine: bool, effort: Effort)
         certificate=certificate,
         history=few.history,
     )
+    return solution, interrupted
 
 
 def sparsest(X: Array, y: Array, affine: bool, effort: Effort) -> Solution:
@@ -73,41 +77,45 @@ def sparsest(X: Array, y: Array, affine: bool, effort: Effort) -> Solution:
     return sparsest_or_interrupted(X, y, affine, effort)[0]
 
 
-def sparsest_or_interrupted(X: Array, y: Array, affine: bool, effort: Effort) -> tuple[Solution, bool]:
+def sparsest_or_interrupted(
+    X: Array, y: Array, affine: bool, effort: Effort, *, prove: bool = True
+) -> tuple[Solution, bool]:
     """The interpolant with the fewest parameters, or neurons, that the searches find, and what is proved about it.
 
     Newton-prune first. If it stops without having reached a `target` of the caller's, small problems are settled
-    by enumeration, and others are searched for a network with fewer parameters than equations. Also says whether the
-    user interrupted it.
+    by enumeration if a proof is wanted, and others are searched for a network with fewer parameters than equations.
+    Also says whether the user interrupted it.
     """
     compile_loops()
     began = time.monotonic()
     rows, labels = distinct_rows(X, y)
-    mixed = _sparsest_of_mixed_outputs(X, y, affine, effort) if y.ndim > 1 else None
-    if mixed is not None:
-        return mixed, False
+    if y.ndim > 1:
+        mixed, interrupted = _sparsest_of_mixed_outputs(X, y, affine, effort, prove)
+        if mixed is not None:
+            return mixed, interrupted
     rng = np.random.default_rng(effort.random_state)
     found = newton_prune(X, y, affine, effort._replace(random_state=rng))
-    network, proof = found.network, None
+    network, proof, interrupted = found.network, None, found.ended == "interrupted"
     elapsed = time.monotonic() - began
     left = np.inf if effort.time_limit is None else effort.time_limit - elapsed
-    wanted = effort.target is None or count_of(network, effort.minimize) > effort.target
-    if wanted and left > 0 and found.ended != "interrupted":
+    wanted = count_of(network, effort.minimize) > (effort.target or 0)
+    if wanted and left > 0 and not interrupted:
         try:
-            network, proof = _enumerated(rows, labels, affine, network, effort.minimize, min(left, PROVING_SECONDS))
+            proving = min(left, PROVING_SECONDS)
+            if prove:
+                network, proof = _enumerated(rows, labels, affine, network, effort.minimize, proving)
             if proof is None and effort.minimize == "parameters":
                 seconds = min(left, max(LEAST_PLANTED_SECONDS, PLANTED_SHARE * elapsed))
-                planted = (
-                    _planted(rows, labels, affine, seconds, rng)
-                    if labels.ndim == 1
-                    else _planted_outputs(rows, labels, affine, network, seconds, rng)
-                )
+                if labels.ndim == 1:
+                    planted = _planted(rows, labels, affine, seconds, rng)
+                else:
+                    planted, interrupted = _planted_outputs(rows, labels, affine, network, seconds, rng)
                 if planted is not None and planted.n_parameters < network.n_parameters:
-                    network, proof = _enumerated(
-                        rows, labels, affine, planted, effort.minimize, min(left, PROVING_SECONDS)
-                    )
+                    network = planted
+                    if prove:
+                        network, proof = _enumerated(rows, labels, affine, planted, effort.minimize, proving)
         except KeyboardInterrupt:  # the network at hand is the best so far
-            proof = None
+            proof, interrupted = None, True
     certificate = what_is_known(network, rows, labels, affine, effort.minimize, proof=proof)
     solution = Solution(
         network=network,
@@ -117,7 +125,7 @@ def sparsest_or_interrupted(X: Array, y: Array, affine: bool, effort: Effort) ->
         certificate=certificate,
         history=found.history,
     )
-    return solution, found.ended == "interrupted"
+    return solution, interrupted
 
 
 def what_is_known(
@@ -172,19 +180,24 @@ def _planted(rows: Array, labels: Array, affine: bool, seconds: float, rng: np.r
 
 def _planted_outputs(
     rows: Array, labels: Array, affine: bool, known: ReLUNetwork, seconds: float, rng: np.random.Generator
-) -> ReLUNetwork | None:
-    """The same for several outputs: `known` pruned, and the search, in a band as narrow as rounding allows."""
+) -> tuple[ReLUNetwork | None, bool]:
+    """The same for several outputs, and whether the user interrupted it.
+
+    `known` is pruned, and the search runs, in a band as narrow as rounding allows.
+    """
     found = sparsest_within(
         rows,
         labels,
-        0.1 * INTERPOLATES * float(np.max(np.abs(labels))),
+        np.broadcast_to(0.1 * INTERPOLATES * label_size(labels), labels.shape),
         affine=affine,
         starts=[known],
         time_limit=seconds,
         max_rounds=PLANTED_ROUNDS,
         random_state=rng,
     )
-    return None if found is None or not interpolates(found.network, rows, labels) else found.network
+    if found is None:
+        return None, False
+    return (found.network if interpolates(found.network, rows, labels) else None), found.interrupted
 
 
 def better_of(network: ReLUNetwork, other: ReLUNetwork | None, minimize: Count) -> ReLUNetwork:
