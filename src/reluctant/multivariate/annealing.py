@@ -2,8 +2,9 @@
 
 The objective is ½ dist²(F, labels or band) + (λ/p) Σ_k (Σ_j |u_kj|^p + s_k^p Σ_c |v_kc|^p), |t|^p smoothed to
 (t² + ε²)^{p/2}. The inner sum is over the free output weights, all but one ±1 a neuron, and s_k = max_j |u_kj| gives
-them the size of their neuron: for p → 0 the sums count parameters, and for one output they are Σ|u|^p. The network
-is F = A θ up to second order, so the quadratic majorant [CWB] is minimised by a weighted ridge solution.
+them the size of their neuron: for p → 0 the sums count parameters, and for one output they are Σ|u|^p. With the s_k
+held fixed and F(θ') = F(θ) + A (θ' − θ) up to second order, the quadratic majorant [CWB] is minimised by a weighted
+ridge solution.
 """
 
 from __future__ import annotations
