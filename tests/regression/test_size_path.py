@@ -342,3 +342,23 @@ def test_slope_ridge_is_that_of_ridge_regression_in_standard_units():
     assert_allclose(affine.slope[:, 0], slopes, rtol=1e-6)
     with pytest.raises(ValueError, match="slope_ridge"):
         size_path(X, y, slope_ridge=-1.0)
+
+
+@pytest.mark.parametrize("p", [None, 0.5])
+@pytest.mark.parametrize("slope_ridge", [None, 0.3])
+@pytest.mark.parametrize("d", [3, 21])
+def test_the_affine_part_of_a_classifier_is_shrunk_as_documented(d, p, slope_ridge):
+    """The gradient of the documented objective vanishes at the path's affine network."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(2.0, 3.0, (300, d))
+    labels = (X[:, 0] + 3.0 * rng.standard_normal(300) > 4.0).astype(float)
+    affine = size_path(X, labels, loss="logistic", max_neurons=0, ridge=0.5, p=p, slope_ridge=slope_ridge).networks[0]
+    by_default = 0.001 * 0.5 if p is not None else 0.1 * 0.5 if d == 3 else 0.5
+    on_slopes = by_default if slope_ridge is None else slope_ridge
+    on_intercept = 1e-9 if p is None else on_slopes
+    Z = (X - X.mean(axis=0)) / X.std(axis=0)
+    slopes, intercept = affine.slope[:, 0] * X.std(axis=0), affine.intercept[0] + X.mean(axis=0) @ affine.slope[:, 0]
+    excess = 1.0 / (1.0 + np.exp(-affine(X))) - labels
+    assert np.count_nonzero(slopes) == d
+    assert_allclose(excess @ Z / 300 + on_slopes * slopes, 0, atol=1e-6)
+    assert_allclose(np.mean(excess) + on_intercept * intercept, 0, atol=1e-6)

@@ -146,14 +146,14 @@ def size_path(
         `reluctant.regression.losses` has their parameters.
     ridge : float, default 0.003
         λ of the mean loss + ½ λ Σ θ² over the hinge parameters θ in standardised units. The intercept of the affine
-        part is shrunk by 1e-9. Where Huber's δ is below 1 in these units, it multiplies all of these.
+        part has 1e-9 in place of λ. Where Huber's δ is below 1 in these units, it multiplies all of these.
     slope_ridge : float, optional
-        The same for the slopes of the affine part; by default 0.001 λ, in classification 0.1 λ and of more than 20
-        inputs λ. The same share of λ is left of them with `p`.
+        What the slopes of the affine part have in place of λ; by default 0.001 λ, but in classification without `p`
+        0.1 λ, and λ where there are more than 20 inputs.
     p : float, optional
         In (0, 1]: replace ½ λ Σ θ² by the smoothed path norm (λ / p) Σ_k (Σ_j g(u_kj)) (Σ_c g(v_kc)), where
-        g(t) = (t² + 0.05²)^{p/2} − 0.05^p; with one output the second factor is 1. The affine part is then shrunk by
-        0.001 λ, its intercept too.
+        g(t) = (t² + 0.05²)^{p/2} − 0.05^p; with one output the second factor is 1. The intercept of the affine part
+        is then shrunk like its slopes.
     affine : bool, default True
         Whether the network has an affine part.
     start : ReLUNetwork, optional
