@@ -182,11 +182,10 @@ class ParquetTable:
 
 
 @dataclass(frozen=True)
-class ClippedTable:
-    """A table whose inputs are moved to bounds (2, d) where they lie beyond."""
+class _OfTable:
+    """The rows of another table, to be changed as they are read."""
 
     table: Table
-    bounds: Array
 
     @property
     def n_rows(self) -> int:
@@ -197,6 +196,13 @@ class ClippedTable:
     def n_inputs(self) -> int:
         """Number of inputs d."""
         return self.table.n_inputs
+
+
+@dataclass(frozen=True)
+class ClippedTable(_OfTable):
+    """A table whose inputs are moved to bounds (2, d) where they lie beyond."""
+
+    bounds: Array
 
     def blocks(self) -> Iterator[RawBlock]:
         """Yield all rows in order."""
@@ -205,21 +211,10 @@ class ClippedTable:
 
 
 @dataclass(frozen=True)
-class WeighedTable:
+class WeighedTable(_OfTable):
     """A table whose weights are shares of the largest, and zero where they vanish beside it."""
 
-    table: Table
     largest: float
-
-    @property
-    def n_rows(self) -> int:
-        """Number of rows N."""
-        return self.table.n_rows
-
-    @property
-    def n_inputs(self) -> int:
-        """Number of inputs d."""
-        return self.table.n_inputs
 
     def blocks(self) -> Iterator[RawBlock]:
         """Yield all rows in order."""
