@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from reluctant.multivariate.band import sparsest_within
+from reluctant.multivariate.band import reweighted_vertex, sparsest_within
 from reluctant.multivariate.interpolant import sparsest_interpolant
+from reluctant.multivariate.state import Data, Weights
 from reluctant.network import ReLUNetwork
 
 
@@ -148,3 +149,17 @@ def test_affine_part_of_a_start_is_left_out_where_there_is_to_be_none():
     found = sparsest_within(X, y, 0.01, starts=[affine], max_rounds=1, time_limit=None, random_state=0)
     assert found.network.n_affine == 0
     assert np.abs(found.network(X) - y).max() <= 0.01
+
+
+@pytest.mark.parametrize("affine", [False, True])
+def test_vertex_of_the_linear_program_keeps_band_and_patterns(affine):
+    rng = np.random.default_rng(0)
+    X, y = rng.uniform(-1, 1, (30, 3)), rng.uniform(-1, 1, 30)
+    network = sparsest_interpolant(X, y, affine=affine, target=30, time_limit=2.0, random_state=0).network
+    data = Data.from_arrays(X, y, affine, np.full((30, 1), 0.2))
+    weights = Weights.from_network(network)
+    vertex = reweighted_vertex(data, weights)
+    assert np.abs(vertex.residuals(data)).max() <= 0.2 * (1 + 1e-5)
+    on = weights.U @ data.inputs > 0.0
+    for active in vertex.U @ data.inputs > 1e-6 * np.abs(vertex.U).max():
+        assert (~active | on).all(axis=1).any()

@@ -1,7 +1,8 @@
 """Networks of few parameters, or neurons, within a tolerance band |f(x_i) − y_i| ≤ ε_i, outputs sharing neurons.
 
 Rounds go down a ladder of ℓp penalties on ½ dist²(f(X), band) by annealing and basin hopping. What stands on a rung is
-moved into the band by Newton steps and pruned there by surgeon deletions; the sparsest network is kept.
+moved into the band by Newton steps and pruned there by surgeon deletions; the sparsest network is kept. With one output
+that of every round is tried in the linear program over its patterns, whose reweighted ℓ1 may need fewer parameters.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reluctant.errors import InfeasibleError, SolverError
 from reluctant.multivariate.annealing import Annealing
 from reluctant.multivariate.bounds import Count
 from reluctant.multivariate.kicks import KICKS, fill_neurons
 from reluctant.multivariate.newton import squared_excess
 from reluctant.multivariate.problem import Units
+from reluctant.multivariate.program import PatternProgram
 from reluctant.multivariate.pruning import NeuronPruner, ParameterPruner
 from reluctant.multivariate.reweighted import Array, Clock, one_blas_thread
 from reluctant.multivariate.state import Data, Weights
@@ -27,6 +30,8 @@ _REHEATED = 0.5  # share of the rounds that begin from the best network
 _LAST = 1e-1  # of the smallest λ: a vanishing penalty
 _WORTH_TRYING = 1.5  # times the best size
 _KICKS_IN_VAIN = 10
+_DELTAS = (1e-1, 1e-1, 1e-2, 1e-2, 1e-3, 1e-3)  # of max|u|
+_NO_WEIGHT = 1e-9  # of max|u|: below this a level of the linear program is zero
 
 
 @dataclass(frozen=True)
@@ -163,6 +168,10 @@ class _Search:
                 return
         if pruned:
             self.climb(min(pruned, key=self.key))
+        if self.best is not None and self.best is not best and self.data.n_outputs == 1 and not self.stop():
+            vertex = reweighted_vertex(self.data, self.best)
+            if vertex is not None:
+                self.prune(vertex)
 
     def climb(self, weights: Weights) -> None:
         """Add freedom at random, prune back and keep what is not worse, until a few kicks in a row brought nothing."""
@@ -209,6 +218,28 @@ class _Search:
         low = (self.data.targets - self.data.half_width).max(axis=1)
         high = (self.data.targets + self.data.half_width).min(axis=1)
         return np.minimum(low, high), high
+
+
+def reweighted_vertex(data: Data, weights: Weights) -> Weights | None:
+    """A vertex of few nonzeros over the patterns of a network of one output, by linear programs with weights
+    1/(|u| + δ) [CWB]. All coordinates may enter, not the support alone; None where HiGHS gives the patterns up.
+    """
+    assert data.half_width is not None
+    if not weights.n_neurons:
+        return None
+    signs, U = np.sign(weights.V[:, 0]), weights.U
+    affine = data.affine.size > 0
+    program = PatternProgram(data.inputs[:-1].T, data.targets[0], tolerance=data.half_width[0], affine=affine)
+    program.add_neurons((U @ data.inputs > 0.0), signs)
+    try:
+        for delta in _DELTAS:
+            program.set_costs(1.0 / (np.abs(U) + delta * np.abs(weights.U).max()))
+            program.solve()
+            U = program.hinges
+    except (InfeasibleError, SolverError):
+        return None
+    U = np.where(np.abs(U) > _NO_WEIGHT * np.abs(U).max(initial=0.0), U, 0.0)
+    return Weights(U, signs[:, None], program.affine_part[:, None]).normalised()
 
 
 def search_round(
