@@ -178,7 +178,6 @@ def test_two_rows_with_weight_among_ten_are_enough():
 
 
 @pytest.mark.usefixtures("quick")
-@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("loss", [Squared(), Absolute(), Quantile(0.3)])
 def test_a_power_of_two_in_y_changes_no_bit_of_the_choice(loss):
     X, targets, weights = table(80)
@@ -187,6 +186,7 @@ def test_a_power_of_two_in_y_changes_no_bit_of_the_choice(loss):
     assert_array_equal(plain.mean, large.mean)
 
 
+@pytest.mark.usefixtures("quick")
 def test_weight_of_all_rows_does_not_matter():
     X, y, w = table()
     equal(choose(X, y, w, Config(Squared())), choose(X, y, 4 * w, Config(Squared())))
