@@ -69,6 +69,7 @@ def test_many_rows_are_compared_on_rows_held_out_of_all(monkeypatch, hinge):
     capped = SparseReLUClassifier(max_parameters=8, random_state=0).fit(X, labels)
     assert capped.n_parameters_ <= 8
     assert capped.score(X, labels) > 0.8
+    assert capped.temperature_ is None
 
 
 def test_wide_tables_are_screened_and_say_so():

@@ -7,7 +7,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
 from reluctant import SparseReLUClassifier, SparseReLURegressor
-from reluctant.regression.losses import Quantile
+from reluctant.regression import selection
+from reluctant.regression.losses import Quantile, class_probabilities
 
 
 def test_probabilities_are_as_good_as_those_behind_the_labels(classifier):
@@ -49,6 +50,57 @@ def test_linear_log_odds_give_probabilities_no_worse_than_logistic_regression():
     linear = LogisticRegression().fit(X[:500], labels[:500])
     losses = [log_loss(labels[500:], model.predict_proba(X[500:])) for model in (ours, linear)]
     assert losses[0] < losses[1] + 0.005
+
+
+def without_temperature(model, X, y, monkeypatch):
+    """The same estimator fitted with outputs as they are."""
+    with monkeypatch.context() as patch:
+        patch.setattr(selection, "temperature_of", lambda *a: 1.0)
+        return clone(model).fit(X, y)
+
+
+@pytest.mark.parametrize("params", [{}, {"max_parameters": 9}, {"max_neurons": 1, "affine": False}])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_outputs_are_divided_by_the_temperature_and_nothing_else_changes(monkeypatch, class_table, params, n_classes):
+    X, y = class_table
+    y = y if n_classes == 2 else np.where(X[:, 1] > 0.7, "perhaps", y)
+    model = SparseReLUClassifier(**params, random_state=0).fit(X, y)
+    plain = without_temperature(model, X, y, monkeypatch)
+    assert plain.temperature_ == 1.0
+    assert model.temperature_ != 1.0
+    np.testing.assert_allclose(model.temperature_ * model.decision_function(X), plain.decision_function(X), atol=1e-9)
+    for name in ("input_weights", "output_weights", "slope"):
+        mine, its = getattr(model.network_, name), getattr(plain.network_, name)
+        np.testing.assert_array_equal(np.sign(mine), np.sign(its))
+    assert model.n_parameters_ == plain.n_parameters_ == model.network_.size
+    path = model.path_
+    assert path.temperature == model.temperature_
+    assert path.networks[path.chosen] is model.network_
+    for network, other, loss in zip(path.networks, plain.path_.networks, path.training_loss, strict=True):
+        np.testing.assert_allclose(network(X) * path.temperature, other(X), atol=1e-9)
+        assert loss == pytest.approx(log_loss(y, class_probabilities(network(X).reshape(len(X), -1))))
+    np.testing.assert_array_equal(path.validation_loss, plain.path_.validation_loss)
+
+
+def test_networks_that_are_too_sure_get_better_probabilities_by_the_temperature(monkeypatch):
+    """Twenty parameters and hardly any ridge for eighty rows of noisy labels; fresh rows judge."""
+    monkeypatch.setattr(selection, "RIDGES", (1e-4,))
+    monkeypatch.setattr(selection, "size_grid", lambda largest, smallest: np.array([20]))
+    gains = []
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        X = rng.uniform(-1, 1, (3080, 4))
+        labels = rng.random(3080) < 1.0 / (1.0 + np.exp(-3.0 * X[:, 0]))
+        model = SparseReLUClassifier(random_state=seed).fit(X[:80], labels[:80])
+        assert model.temperature_ > 1.5
+        plain = without_temperature(model, X[:80], labels[:80], monkeypatch)
+        fresh = [log_loss(labels[80:], each.predict_proba(X[80:])) for each in (plain, model)]
+        gains.append(fresh[0] - fresh[1])
+    assert min(gains) > 0.0
+
+
+def test_there_is_no_temperature_without_cross_validation(class_table):
+    assert SparseReLUClassifier(alpha=0.01, random_state=0).fit(*class_table).temperature_ is None
 
 
 def test_several_outputs_are_predicted_together(hinge_table):

@@ -6,17 +6,20 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from reluctant import size_path
 from reluctant.regression import selection
+from reluctant.regression.calibration import COLDEST, HOTTEST, temperature_of
 from reluctant.regression.losses import Absolute, Huber, Logistic, Quantile, Softmax, Squared
 from reluctant.regression.selection import (
     Choice,
     Config,
     _chosen,
+    _Fold,
     _folds,
     _Tally,
     choose,
     excess,
     shrinkages,
     size_grid,
+    standard_path,
 )
 from reluctant.regression.size_path import Shrinkage
 from reluctant.regression.surgeon import ONE_BY_ONE
@@ -151,6 +154,11 @@ def equal(a: Choice, b: Choice) -> None:
 @pytest.mark.usefixtures("quick")
 def test_same_choice_for_one_process_and_two():
     equal(choose(*table(), Config(Squared()), seed=1), choose(*table(), Config(Squared()), seed=1, n_jobs=2))
+    X, y, w = table()
+    classes = X, (y > 0.1).astype(float), w
+    one = choose(*classes, Config(Logistic()), seed=1)
+    assert one.temperature is not None
+    equal(one, choose(*classes, Config(Logistic()), seed=1, n_jobs=2))
 
 
 @pytest.mark.usefixtures("quick")
@@ -204,6 +212,26 @@ def test_time_limit_ends_after_the_first_fold(monkeypatch):
     assert len(calls) == len(selection.RIDGES)
     assert choice.n_rows == 12
     assert np.isfinite(choice.mean).all()
+    assert choice.temperature is None
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("n_folds", [1, 5])
+def test_the_temperature_is_that_of_the_rows_validated_with_the_chosen_size_and_ridge(monkeypatch, n_folds):
+    folds = _folds(np.arange(60) % 2.0, Logistic(), 3)[:n_folds]
+    monkeypatch.setattr(selection, "_folds", lambda *a: folds)
+    X, y, w = table()
+    labels, w = (y + 0.2 * X[:, 1:] > 0.3).astype(float), w + np.arange(60) % 3
+    choice = choose(X, labels, w, Config(Logistic()), seed=3)
+    f = np.empty((60, 1))
+    for train, test in folds:
+        units, stages = standard_path(X[train], labels[train], w[train], Config(Logistic()), choice.shrinkage, 3)
+        model = max((stage for stage in stages if stage.size <= choice.size), key=lambda stage: stage.size).model
+        f[test] = units.network(model)(X[test])[:, None]
+    tested = np.concatenate([test for _, test in folds])
+    expected = temperature_of(f[tested], labels[tested], w[tested], tested.size, Logistic())
+    assert choice.temperature == pytest.approx(expected, rel=1e-9)
+    assert choice.n_rows == tested.size
 
 
 @pytest.mark.usefixtures("quick")
@@ -224,6 +252,7 @@ def test_a_class_with_one_member(loss):
     choice = choose(X, targets, w, Config(loss))
     assert np.isfinite(choice.mean).all()
     assert choice.n_rows == 20
+    assert COLDEST <= choice.temperature <= HOTTEST
 
 
 @pytest.mark.usefixtures("quick")
@@ -239,9 +268,8 @@ def test_the_loss_of_huber_has_one_threshold_for_all_folds():
     whole = np.vstack([train, test])
     X, w = np.zeros((40, 1)), np.ones(40)
     scale, loss = whole.std(axis=0), Huber(tuple(2.0 / whole.std(axis=0)))
-    losses = selection._validation_losses(
-        X, train, w, X, test, Config(Huber(2.0)), Shrinkage(1e-3), np.array([1]), scale, loss, 0
-    )
+    fold = _Fold(np.arange(40), *standard_path(X, train, w, Config(Huber(2.0)), Shrinkage(1e-3), 0))
+    losses = selection._validation_losses(fold, X, test, np.array([1]), scale, loss)
     network = size_path(X, train, loss=Huber(2.0), ridge=1e-3, random_state=0).within(1)
     residual = np.abs(network(X) - test[:, 0])
     expected = np.where(residual <= 2.0, 0.5 * residual**2, 2.0 * residual - 2.0) / scale**2

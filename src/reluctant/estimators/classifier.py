@@ -29,7 +29,8 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
     One of these decides the size: nothing, which leaves it to cross-validation; `max_parameters` or `max_neurons`; or
     `alpha`, with its `p`. Inputs need no scaling, except with `alpha`. The loss is the negative log-likelihood, the
     one of two classes from one output, the one of more from one output a class; a small ridge keeps the weights finite
-    where classes are separable.
+    where classes are separable. Cross-validation also tells how sure the network may be: its outputs are divided by a
+    temperature.
 
     Parameters
     ----------
@@ -82,6 +83,9 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
     input_bounds_ : ndarray, shape (2, d)
         With the automatic size and with caps, inputs are moved to mean ± 8 standard deviations where they lie beyond,
         in `fit` and `predict`; infinite else.
+    temperature_ : float or None
+        What cross-validation divided the outputs of the network by, so that probabilities of rows that it was not
+        fitted to are right [1]_: more than 1 where it was too sure. None with `alpha` and for more than 10,000 rows.
     classes_ : ndarray, shape (n_classes,)
         Class labels, sorted.
     n_features_in_ : int
@@ -175,6 +179,7 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
                 classes = _at_least_two(np.unique(labels[weights > 0.0]))
                 self._learn(inputs, class_shares(labels, classes), weights, _loss(classes), decider)
             self.classes_ = classes
+            self.temperature_ = None if self.path_ is None else self.path_.temperature
         return self
 
     def decision_function(self, X: ArrayLike) -> Array:

@@ -11,6 +11,9 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from reluctant.network import ReLUNetwork
+from reluctant.regression.calibration import tempered
+from reluctant.regression.gauss_newton import summed_loss
+from reluctant.regression.losses import Loss
 from reluctant.regression.model import Model, Rows
 from reluctant.regression.selection import Choice, Config, Selection, choose, has_many_unknowns, units_of
 from reluctant.regression.size_path import Shrinkage, in_standard_units, penalty_for, stages_of
@@ -35,6 +38,9 @@ class ValidatedPath:
     means over the rows; in regression targets count in units of their standard deviation, so that a squared loss of
     ½ is that of the mean.
 
+    In classification up to 10,000 rows the outputs of all networks are divided by one temperature: the one that makes
+    the predictions in cross-validation, with the chosen size and ridge, likeliest.
+
     Attributes
     ----------
     sizes : ndarray, shape (n,)
@@ -45,13 +51,16 @@ class ValidatedPath:
     training_loss : ndarray, shape (n,)
         Loss of these networks on the rows they were fitted to.
     validation_loss : ndarray, shape (n,)
-        Loss of networks of that size on rows they were not fitted to, averaged over neighbouring sizes.
+        Loss, before any temperature, of networks of that size on rows they were not fitted to, averaged over
+        neighbouring sizes.
     validation_error : ndarray, shape (n,)
         Standard error of the difference between `validation_loss` and its least value, row by row.
     ridge, slope_ridge : float
         The chosen ridge, and what of it fell on the slopes; `reluctant.size_path` takes both.
     chosen : int
         Index of the chosen size.
+    temperature : float or None
+        What the outputs were divided by; None in regression and for more than 10,000 rows.
     """
 
     sizes: NDArray[np.intp]
@@ -62,6 +71,7 @@ class ValidatedPath:
     ridge: float
     slope_ridge: float
     chosen: int
+    temperature: float | None = None
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -83,7 +93,6 @@ class _Fit(NamedTuple):
     """A network on a path, in standardised units."""
 
     model: Model
-    loss: float
     objective: float
 
 
@@ -114,7 +123,7 @@ def fit_cross_validated(
         starts.append((effort.seed, units.model(start)))
     config = config._replace(loss=in_standard_units(config.loss, units))
     fits = _fits(rows, config, choice.shrinkage, starts, effort.n_jobs)
-    return _validated_path(fits, choice, units, rows.total_weight)
+    return _validated_path(fits, choice, units, rows, config.loss)
 
 
 def fit_in_blocks(
@@ -136,25 +145,28 @@ def _fits(
         for seed, start in starts
     )
     penalty = penalty_for(rows, config.loss, shrinkage, None)
-    return [_Fit(stage.model, stage.loss, stage.loss + penalty.value(stage.model)) for path in paths for stage in path]
+    return [_Fit(stage.model, stage.loss + penalty.value(stage.model)) for path in paths for stage in path]
 
 
-def _validated_path(fits: list[_Fit], choice: Choice, units: Standardisation, total_weight: float) -> ValidatedPath:
-    """The best fit of at most each size, beside what cross-validation says about the size."""
+def _validated_path(fits: list[_Fit], choice: Choice, units: Standardisation, rows: Rows, loss: Loss) -> ValidatedPath:
+    """The best fit of at most each size, beside what cross-validation says about the size and the temperature."""
     largest = max(max(fit.model.size for fit in fits), choice.size)
     shown = np.flatnonzero(choice.sizes <= largest)
     best = [
-        min((fit for fit in fits if fit.model.size <= size), key=lambda fit: fit.objective)
+        min((fit for fit in fits if fit.model.size <= size), key=lambda fit: fit.objective).model
         for size in choice.sizes[shown]
     ]
+    if choice.temperature is not None:
+        best = [tempered(model, choice.temperature) for model in best]
     return ValidatedPath(
         sizes=choice.sizes[shown],
-        networks=tuple(units.network(fit.model) for fit in best),
-        training_loss=np.array([fit.loss for fit in best]) / total_weight,
+        networks=tuple(units.network(model) for model in best),
+        training_loss=np.array([summed_loss(model, rows, loss) for model in best]) / rows.total_weight,
         validation_loss=choice.mean[shown],
         validation_error=choice.error[shown],
         **choice.shrinkage._asdict(),
         chosen=choice.chosen,
+        temperature=choice.temperature,
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
+from reluctant.regression.calibration import LIKELIHOODS, temperature_of
 from reluctant.regression.losses import CLASSIFICATION, Loss
 from reluctant.regression.screening import most_explaining
 from reluctant.regression.size_path import (
@@ -61,7 +62,8 @@ class Choice(NamedTuple):
 
     `sizes` (S,) is the grid of sizes; `mean` and `error` (S,) are the validation loss with the chosen ridge and the
     standard error of its difference to the least. `chosen` is the index of the size, `n_rows` the number of rows that
-    were validated.
+    were validated, `temperature` that of the outputs for these rows with the chosen size and ridge, where the loss is a
+    likelihood.
     """
 
     shrinkage: Shrinkage
@@ -70,6 +72,7 @@ class Choice(NamedTuple):
     error: Array
     chosen: int
     n_rows: int
+    temperature: float | None = None
 
     @property
     def size(self) -> int:
@@ -109,7 +112,8 @@ def choose(
 
     The rule ``"one_se"`` takes the smallest size that, with some ridge, has a validation loss above the least of all by
     no more than the standard error of the difference, row by row, and with at most 300 rows by no more than a quarter
-    of it; ``"min"`` takes the size of least loss. Ridges that do worse on the first folds are dropped.
+    of it; ``"min"`` takes the size of least loss. Ridges that do worse on the first folds are dropped. For a likelihood
+    the predictions of the chosen size and ridge then tell the temperature of the outputs.
 
     Parameters
     ----------
@@ -134,6 +138,7 @@ def choose(
     loss = in_standard_units(config.loss, units)
     candidates = shrinkages(config.loss, units.n_inputs)
     tally = _Tally(candidates, grid.size, weights)
+    folds: list[list[_Fold]] = [[] for _ in candidates]
     many = has_many_unknowns(X.shape[1], targets.shape[1], config)
     alive = np.array(RIDGES_MANY_UNKNOWNS) if many else np.arange(len(candidates))
     survivors = SURVIVORS if len(X) > FEW_ROWS and not many else SURVIVORS_FEW_ROWS
@@ -143,28 +148,25 @@ def choose(
                 break
             ranked = alive[np.argsort(tally.best_means(alive), kind="stable")]
             alive = np.sort(ranked[: survivors[min(i, len(survivors) - 1)]])
-            losses = parallel(
-                delayed(_validation_losses)(
-                    X[train],
-                    targets[train],
-                    weights[train],
-                    X[test],
-                    targets[test],
-                    config,
-                    candidates[j],
-                    grid,
-                    units.y_scale,
-                    loss,
-                    seed,
-                )
+            paths = parallel(
+                delayed(standard_path)(X[train], targets[train], weights[train], config, candidates[j], seed)
                 for j in alive
             )
-            for j, of_ridge in zip(alive, losses, strict=True):
-                tally.add(int(j), test, of_ridge)
+            for j, path in zip(alive, paths, strict=True):
+                fold = _Fold(test, *path)
+                tally.add(int(j), test, _validation_losses(fold, X, targets, grid, units.y_scale, loss))
+                folds[j].append(fold)
             if verbose:
                 best = candidates[int(alive[np.argmin(tally.best_means(alive))])].ridge
                 print(f"fold {i + 1}: {alive.size} ridges, best {best:g}", file=sys.stderr)
-    return _chosen(grid, tally, alive, selection)
+    choice = _chosen(grid, tally, alive, selection)
+    if not isinstance(config.loss, LIKELIHOODS):
+        return choice
+    of_ridge = folds[candidates.index(choice.shrinkage)]
+    f = np.vstack([fold.outputs(X, choice.size) for fold in of_ridge])
+    tested = np.concatenate([fold.test for fold in of_ridge])
+    temperature = temperature_of(f, targets[tested], weights[tested], choice.n_rows, config.loss)
+    return choice._replace(temperature=temperature)
 
 
 def shrinkages(loss: Loss, n_inputs: int) -> list[Shrinkage]:
@@ -197,27 +199,28 @@ def _folds(targets: Array, loss: Loss, seed: int, many: bool = False) -> list[tu
     return [f for r in range(repeats) for f in KFold(n_folds, shuffle=True, random_state=seed + r).split(targets)]
 
 
-def _validation_losses(
-    X: Array,
-    targets: Array,
-    weights: Array,
-    X_test: Array,
-    targets_test: Array,
-    config: Config,
-    shrinkage: Shrinkage,
-    grid: NDArray,
-    scale: Array,
-    loss: Loss,
-    seed: int,
-) -> Array:
-    """`loss` (S, n) of the test rows for every size of the grid, predictions and targets divided by `scale`."""
-    units, stages = standard_path(X, targets, weights, config, shrinkage, seed)
-    inputs = units.inputs(X_test)
-    losses = np.empty((grid.size, len(X_test)))
+class _Fold(NamedTuple):
+    """Rows that were left out, and the path of the others in their own standardised units."""
+
+    test: NDArray[np.intp]
+    units: Standardisation
+    stages: list[Stage]
+
+    def outputs(self, X: Array, size: int) -> Array:
+        """Outputs (n, m), in standardised units, of the largest network up to a size for the rows left out."""
+        model = next(stage.model for stage in self.stages if stage.size <= size)
+        return model(self.units.inputs(X[self.test]))
+
+
+def _validation_losses(fold: _Fold, X: Array, targets: Array, grid: NDArray, scale: Array, loss: Loss) -> Array:
+    """`loss` (S, n) of the rows left out for every size of the grid, predictions and targets divided by `scale`."""
+    test, units, stages = fold
+    inputs = units.inputs(X[test])
+    losses = np.empty((grid.size, len(test)))
     for i, stage in enumerate(stages):
         f = (stage.model(inputs) * units.y_scale + units.y_mean) / scale
         upper = grid >= stage.size if i == 0 else (grid >= stage.size) & (grid < stages[i - 1].size)
-        losses[upper] = loss.values(f, targets_test / scale)
+        losses[upper] = loss.values(f, targets[test] / scale)
     return losses
 
 
