@@ -3,6 +3,12 @@
 A difference between two methods is paired fold by fold. Its standard error is s √(1/J + 1/(K − 1)) for J folds of
 K-fold cross-validation, which accounts for the overlap of the training sets [Nadeau and Bengio 2003]; the plain s / √J,
 smaller and so a harder test of "within one standard error", is given beside it in the summary's first line.
+
+A calibration error is a sum of absolute values over the rows of a repetition, which noise alone makes positive: "by
+chance" is what a model would show whose confidences are all right, the gaps of the bins being about normal. The
+difference of two has the standard error s / √J of the jackknife's pseudo-values, one for each fold left out. Where two
+models are equally good it covers the true difference, 0, in 60 to 80 of 100 simulated tables, where a normal error
+would in 68; corrected for overlap it would in 95.
 """
 
 from __future__ import annotations
@@ -18,7 +24,7 @@ from protocol import FOLDS, Outcome
 OURS = "reluctant"
 Results = dict[str, list[Outcome]]
 HEAD = (
-    "table", "method", "score", "difference", "log-loss", "ECE", "parameters", "neurons", "fit s",
+    "table", "method", "score", "difference", "log-loss", "ECE", "by chance", "parameters", "neurons", "fit s",
     "predict µs/row",
 )  # fmt: skip
 
@@ -57,6 +63,7 @@ def row(table: str, method: str, folds: list[Outcome], reference: list[Outcome],
         "" if is_reference else str(difference(folds, reference)),
         "" if folds[0].log_loss is None else f"{fmean(fold.log_loss for fold in folds):.3f}",
         "" if folds[0].calibration_gaps is None else f"{calibration_error(folds):.3f}",
+        "" if any(fold.calibration_variances is None for fold in folds) else f"{error_by_chance(folds):.3f}",
         f"{median(fold.n_parameters for fold in folds):.0f}",
         f"{median(fold.n_neurons for fold in folds):.0f}" if neurons else "",
         f"{median(fold.fit_seconds for fold in folds):.2f}",
@@ -64,14 +71,42 @@ def row(table: str, method: str, folds: list[Outcome], reference: list[Outcome],
     ]
 
 
+def repetitions(folds: Sequence[Outcome]) -> list[Sequence[Outcome]]:
+    return [folds[i : i + FOLDS] for i in range(0, len(folds), FOLDS)]
+
+
+def pooled_error(folds: Sequence[Outcome]) -> float:
+    """Σ over bins |right answers − summed confidence| / N."""
+    return float(np.abs(np.sum([fold.calibration_gaps for fold in folds], axis=0)).sum()) / n_rows(folds)
+
+
+def n_rows(folds: Sequence[Outcome]) -> int:
+    return sum(fold.n_rows for fold in folds)
+
+
 def calibration_error(folds: Sequence[Outcome]) -> float:
-    """Σ over bins |right answers − summed confidence| / N of each repetition, mean over the repetitions."""
-    repetitions = [folds[i : i + FOLDS] for i in range(0, len(folds), FOLDS)]
+    """The pooled error of each repetition, mean over the repetitions."""
+    return fmean(map(pooled_error, repetitions(folds)))
+
+
+def error_by_chance(folds: Sequence[Outcome]) -> float:
+    """The calibration error to be expected were every confidence right: E|z| = √(2 / π) σ."""
     return fmean(
-        float(np.sum(np.abs(np.sum([fold.calibration_gaps for fold in part], axis=0))))
-        / sum(fold.n_rows for fold in part)
-        for part in repetitions
+        float(np.sqrt(2 / np.pi * np.sum([fold.calibration_variances for fold in part], axis=0)).sum()) / n_rows(part)
+        for part in repetitions(folds)
     )
+
+
+def calibration_difference(ours: Sequence[Outcome], theirs: Sequence[Outcome]) -> Difference:
+    """Calibration error of ours minus theirs, with its jackknife standard error in both places."""
+    pseudo_values: list[float] = []
+    for a, b in zip(repetitions(ours), repetitions(theirs)):
+        whole, n_folds = pooled_error(a) - pooled_error(b), len(a)
+        for k in range(n_folds):
+            left = [pooled_error([*each[:k], *each[k + 1 :]]) for each in (a, b)]
+            pseudo_values.append(n_folds * whole - (n_folds - 1) * (left[0] - left[1]))
+    error = float(np.std(pseudo_values, ddof=1)) / len(pseudo_values) ** 0.5
+    return Difference(calibration_error(ours) - calibration_error(theirs), error, error)
 
 
 def markdown(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
@@ -144,13 +179,14 @@ def log_loss_beside_logistic(results: dict[str, Results]) -> str:
 
 
 def calibration_beside_logistic(results: dict[str, Results]) -> str:
-    worse = []
     tables = classified(having(results, "linear"))
-    for table, found in tables.items():
-        ours, theirs = calibration_error(found[OURS]), calibration_error(found["linear"])
-        if ours > theirs:
-            worse.append(f"{table} ({ours:.3f} against {theirs:.3f})")
-    return f"Calibration error above logistic regression's: {listed(worse)}, of {len(tables)} tables."
+    gaps = {table: calibration_difference(found[OURS], found["linear"]) for table, found in tables.items()}
+    worse = {table: f"{table} ({gap})" for table, gap in gaps.items() if gap.mean > 0}
+    clearly = [text for table, text in worse.items() if gaps[table].mean > gaps[table].error]
+    claim = "Calibration error above logistic regression's by more than one standard error"
+    return (
+        f"{claim}: {listed(clearly)}; in the mean on {len(worse)} of {len(tables)} tables: {listed([*worse.values()])}."
+    )
 
 
 def classified(results: dict[str, Results]) -> dict[str, Results]:

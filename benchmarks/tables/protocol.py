@@ -29,7 +29,8 @@ FOLDS = 5
 class Outcome:
     """One method on one fold. `score` is R² or accuracy; times are CPU seconds and microseconds a row.
 
-    `calibration_gaps` holds, for each bin of confidence, right answers minus summed confidence, over `n_rows` rows.
+    `calibration_gaps` holds, for each bin of confidence, right answers minus summed confidence, over `n_rows` rows, and
+    `calibration_variances` what their variances would be were every confidence right; older files are without.
     """
 
     score: float
@@ -41,6 +42,7 @@ class Outcome:
     fit_seconds: float
     predict_microseconds: float
     weight_decay: float | None
+    calibration_variances: list[float] | None = None
 
 
 def folds(table: Table, repetitions: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -56,9 +58,10 @@ def evaluate(method: str, train: Table, test: Table, settings: Settings, varianc
     predicted = np.asarray(fitted.predict(test.X))
     if test.classify:
         score = float(np.mean(predicted.argmax(axis=1) == test.y))
-        loss, gaps = clipped_log_loss(test.y, predicted), calibration_gaps(test.y, predicted)
+        loss = clipped_log_loss(test.y, predicted)
+        gaps, variances = calibration(test.y, predicted)
     else:
-        score, loss, gaps = r_squared(test.y, predicted, variance), None, None
+        score, loss, gaps, variances = r_squared(test.y, predicted, variance), None, None, None
     return Outcome(
         score=score,
         n_rows=len(test.y),
@@ -69,6 +72,7 @@ def evaluate(method: str, train: Table, test: Table, settings: Settings, varianc
         fit_seconds=fit_seconds,
         predict_microseconds=1e6 * seconds_a_row(fitted.predict, test.X),
         weight_decay=fitted.weight_decay,
+        calibration_variances=variances,
     )
 
 
@@ -83,10 +87,12 @@ def clipped_log_loss(y: np.ndarray, probabilities: np.ndarray) -> float:
     return float(log_loss(y, clipped, labels=np.arange(probabilities.shape[1])))
 
 
-def calibration_gaps(y: np.ndarray, probabilities: np.ndarray, bins: int = 10) -> list[float]:
+def calibration(y: np.ndarray, probabilities: np.ndarray, bins: int = 10) -> tuple[list[float], list[float]]:
+    """Right answers minus confidence c of each bin, and Σ c (1 − c)."""
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == y
     bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
-    return [float(gap) for gap in np.bincount(bin_of, right - confidence, minlength=bins)]
+    summed = [np.bincount(bin_of, of_row, bins) for of_row in (right - confidence, confidence * (1 - confidence))]
+    return summed[0].tolist(), summed[1].tolist()
 
 
 def seconds_a_row(predict: Callable[[np.ndarray], object], X: np.ndarray, rows: int = 1000, repeats: int = 3) -> float:
