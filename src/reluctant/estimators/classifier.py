@@ -84,8 +84,8 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         With the automatic size and with caps, inputs are moved to mean ± 8 standard deviations where they lie beyond,
         in `fit` and `predict`; infinite else.
     temperature_ : float or None
-        What cross-validation divided the outputs of the network by, so that probabilities of rows that it was not
-        fitted to are right [1]_: more than 1 where it was too sure. None with `alpha` and for more than 10,000 rows.
+        What cross-validation divided the outputs of the network by to make the rows left out likeliest [GPSW]: more
+        than 1 where the network was too sure. None with `alpha` and for more than 10,000 rows.
     classes_ : ndarray, shape (n_classes,)
         Class labels, sorted.
     n_features_in_ : int
@@ -97,6 +97,10 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
     -----
     A row of weight two counts as two equal rows wherever `alpha` decides. Cross-validation may part the two, so that
     the automatic size and caps can then lead to another network.
+
+    References
+    ----------
+    [GPSW] Guo, Pleiss, Sun and Weinberger, On calibration of modern neural networks, ICML 2017.
 
     Examples
     --------
