@@ -35,6 +35,7 @@ GOOD = np.random.default_rng(0).standard_normal((20, 2)), np.arange(20.0)
         ({"verbose": "no"}, "verbose must be True or False"),
         ({"n_jobs": 0}, "n_jobs must not be 0"),
         ({"screen": 0}, "screen must be an integer of at least 1"),
+        ({"kicks": -1}, "kicks must be an integer of at least 0"),
         ({"time_limit": 0}, "time_limit must be greater than 0"),
         ({"random_state": "seed"}, "random_state must be an integer"),
     ],

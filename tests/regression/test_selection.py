@@ -1,5 +1,7 @@
 """The choice of size and ridge by cross-validation, on tallies made by hand and on small tables."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -11,9 +13,10 @@ from reluctant.regression.losses import Absolute, Huber, Logistic, Quantile, Sof
 from reluctant.regression.selection import (
     Choice,
     Config,
+    Trial,
     _chosen,
     _Fold,
-    _folds,
+    _repetitions,
     _Tally,
     choose,
     excess,
@@ -31,10 +34,15 @@ def table(n_rows=60, seed=0):
     return X, (np.maximum(X[:, :1], 0) + 0.1 * rng.standard_normal((n_rows, 1))), np.ones(n_rows)
 
 
+def fold_of(n_rows):
+    """All rows left out of a path that does not matter."""
+    return _Fold(np.arange(n_rows), None, [])
+
+
 def tally_of(losses, weights):
     """A tally of one ridge whose validation losses (S, N) are given."""
-    tally = _Tally([Shrinkage(1e-3)], len(losses), weights)
-    tally.add(0, np.arange(len(weights)), losses)
+    tally = _Tally([Trial(Shrinkage(1e-3))], len(losses), weights)
+    tally.add(0, fold_of(len(weights)), losses)
     return tally
 
 
@@ -102,15 +110,15 @@ def test_equal_losses_choose_the_smallest_size(rule, value):
 
 @pytest.mark.usefixtures("plain")
 def test_the_size_may_come_with_any_ridge_and_takes_the_best_for_it():
-    tally = _Tally(shrinkages(Squared(), 2), 2, np.ones(4))
-    tally.add(1, np.arange(4), np.array([[9.0] * 4, [1.0] * 4]))
-    tally.add(2, np.arange(4), np.array([[0.0, 2.5, 0.0, 2.5], [5.0] * 4]))
-    tally.add(3, np.arange(4), np.array([[0.5, 2.0, 0.5, 2.0], [5.0] * 4]))
+    tally = _Tally([Trial(shrinkage) for shrinkage in shrinkages(Squared(), 2)], 2, np.ones(4))
+    tally.add(1, fold_of(4), np.array([[9.0] * 4, [1.0] * 4]))
+    tally.add(2, fold_of(4), np.array([[0.0, 2.5, 0.0, 2.5], [5.0] * 4]))
+    tally.add(3, fold_of(4), np.array([[0.5, 2.0, 0.5, 2.0], [5.0] * 4]))
     alive, grid = np.array([1, 2, 3]), np.array([1, 2])
     smallest = _chosen(grid, tally, alive, "one_se")
-    assert (smallest.size, smallest.shrinkage.ridge) in {(1, selection.RIDGES[2]), (1, selection.RIDGES[3])}
+    assert (smallest.size, smallest.trial.shrinkage.ridge) in {(1, selection.RIDGES[2]), (1, selection.RIDGES[3])}
     least = _chosen(grid, tally, alive, "min")
-    assert (least.size, least.shrinkage.ridge) == (2, selection.RIDGES[1])
+    assert (least.size, least.trial.shrinkage.ridge) == (2, selection.RIDGES[1])
 
 
 def test_a_sharp_fall_of_the_loss_is_not_averaged_away():
@@ -135,19 +143,21 @@ def test_grid_holds_every_small_size_and_ends_at_the_largest():
 def test_each_row_is_tested_once_a_repeat(loss, n_rows):
     labels = np.arange(n_rows) % 2
     targets = np.eye(2)[labels] if isinstance(loss, Softmax) else labels[:, None].astype(float)
-    folds = _folds(targets, loss, 0)
-    tests = np.concatenate([test for _, test in folds])
-    assert_array_equal(np.bincount(tests, minlength=n_rows), selection.REPEATS_FEW_ROWS)
-    assert all(np.intersect1d(train, test).size == 0 for train, test in folds)
+    repetitions = _repetitions(targets, loss, 0)
+    assert len(repetitions) == selection.REPEATS_FEW_ROWS
+    for folds in repetitions:
+        assert_array_equal(np.sort(np.concatenate([test for _, test in folds])), np.arange(n_rows))
+        assert all(np.intersect1d(train, test).size == 0 for train, test in folds)
 
 
 def test_classes_keep_their_shares_in_every_fold():
     labels = (np.arange(100) < 20).astype(float)[:, None]
-    assert all(labels[test].sum() == 4 for _, test in _folds(labels, Logistic(), 0))
+    assert all(labels[test].sum() == 4 for folds in _repetitions(labels, Logistic(), 0) for _, test in folds)
 
 
 def equal(a: Choice, b: Choice) -> None:
-    for x, y in zip(a, b, strict=True):
+    assert a.trial == b.trial
+    for x, y in zip(a[1:], b[1:], strict=True):
         assert_array_equal(x, y)
 
 
@@ -190,7 +200,7 @@ def test_two_rows_with_weight_among_ten_are_enough():
 def test_a_power_of_two_in_y_changes_no_bit_of_the_choice(loss):
     X, targets, weights = table(80)
     plain, large = (choose(X, unit * targets, weights, Config(loss)) for unit in (1.0, 2.0**40))
-    assert (plain.size, plain.shrinkage) == (large.size, large.shrinkage)
+    assert (plain.size, plain.trial) == (large.size, large.trial)
     assert_array_equal(plain.mean, large.mean)
 
 
@@ -218,14 +228,14 @@ def test_time_limit_ends_after_the_first_fold(monkeypatch):
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("n_folds", [1, 5])
 def test_the_temperature_is_that_of_the_rows_validated_with_the_chosen_size_and_ridge(monkeypatch, n_folds):
-    folds = _folds(np.arange(60) % 2.0, Logistic(), 3)[:n_folds]
-    monkeypatch.setattr(selection, "_folds", lambda *a: folds)
+    folds = _repetitions(np.arange(60) % 2.0, Logistic(), 3)[0][:n_folds]
+    monkeypatch.setattr(selection, "_repetitions", lambda *a: [folds])
     X, y, w = table()
     labels, w = (y + 0.2 * X[:, 1:] > 0.3).astype(float), w + np.arange(60) % 3
     choice = choose(X, labels, w, Config(Logistic()), seed=3)
     f = np.empty((60, 1))
     for train, test in folds:
-        units, stages = standard_path(X[train], labels[train], w[train], Config(Logistic()), choice.shrinkage, 3)
+        units, stages = standard_path(X[train], labels[train], w[train], Config(Logistic()), choice.trial, 3)
         model = max((stage for stage in stages if stage.size <= choice.size), key=lambda stage: stage.size).model
         f[test] = units.network(model)(X[test])[:, None]
     tested = np.concatenate([test for _, test in folds])
@@ -268,7 +278,7 @@ def test_the_loss_of_huber_has_one_threshold_for_all_folds():
     whole = np.vstack([train, test])
     X, w = np.zeros((40, 1)), np.ones(40)
     scale, loss = whole.std(axis=0), Huber(tuple(2.0 / whole.std(axis=0)))
-    fold = _Fold(np.arange(40), *standard_path(X, train, w, Config(Huber(2.0)), Shrinkage(1e-3), 0))
+    fold = _Fold(np.arange(40), *standard_path(X, train, w, Config(Huber(2.0)), Trial(Shrinkage(1e-3)), 0))
     losses = selection._validation_losses(fold, X, test, np.array([1]), scale, loss)
     network = size_path(X, train, loss=Huber(2.0), ridge=1e-3, random_state=0).within(1)
     residual = np.abs(network(X) - test[:, 0])
@@ -292,4 +302,38 @@ def test_few_rows_of_many_slopes_want_their_slopes_shrunk():
     X = rng.standard_normal((40, 15))
     y = X @ np.full(15, 0.3) + rng.standard_normal(40)
     choice = choose(X, y[:, None], np.ones(40), Config(Squared(), max_neurons=0))
-    assert choice.shrinkage.slope_ridge == choice.shrinkage.ridge
+    assert choice.trial.shrinkage.slope_ridge == choice.trial.shrinkage.ridge
+
+
+def kicks_are_worth(monkeypatch, worth):
+    """Paths that are kicked lose this much less on the rows left out."""
+    plain_losses = selection._validation_losses
+
+    def losses(fold, *args):
+        return plain_losses(fold, *args) - (worth if kicked[id(fold.stages)] else 0.0)
+
+    kicked, plain_path = {}, selection.standard_path
+
+    def remembered(X, targets, weights, config, trial, seed):
+        units, stages = plain_path(X, targets, weights, config, trial, seed)
+        kicked[id(stages)] = trial.kicks
+        return units, stages
+
+    monkeypatch.setattr(selection, "standard_path", remembered)
+    monkeypatch.setattr(selection, "_validation_losses", losses)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(("worth", "kicks"), [(-1.0, 0), (1.0, 3)])
+def test_kicks_are_taken_where_they_lower_the_validation_loss(monkeypatch, worth, kicks):
+    kicks_are_worth(monkeypatch, worth)
+    assert choose(*table(), Config(Squared(), kicks=3), seed=1).trial.kicks == kicks
+
+
+@pytest.mark.usefixtures("quick")
+def test_kicks_that_a_time_limit_cuts_short_are_not_taken(monkeypatch):
+    kicks_are_worth(monkeypatch, 1.0)
+    plain = choose(*table(), Config(Squared()), seed=1)
+    clock = iter([*np.zeros(1 + selection.FOLDS - 1 + 2), 1.0])  # two folds are kicked
+    monkeypatch.setattr(selection, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    equal(choose(*table(), Config(Squared(), kicks=3), seed=1, time_limit=0.5), plain)

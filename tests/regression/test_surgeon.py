@@ -14,7 +14,7 @@ from reluctant.regression.losses import Logistic, Softmax, Squared
 from reluctant.regression.model import Model, Rows
 from reluctant.regression.penalties import Ridge
 from reluctant.regression.starts import dense, forward
-from reluctant.regression.surgeon import _is_deletable, _Savings, _without_cheapest, backward
+from reluctant.regression.surgeon import Front, _is_deletable, _Savings, _without_cheapest, backward
 
 
 def least_squares(X, y, columns, penalty):
@@ -26,6 +26,12 @@ def least_squares(X, y, columns, penalty):
     theta[used] = np.linalg.solve(D.T @ D + np.diag(penalty[used]), D.T @ y)
     r = design @ theta - y
     return 0.5 * r @ r + 0.5 * np.sum(penalty * theta**2), theta
+
+
+def path(start, problem):
+    front = Front()
+    backward([start], problem, front)
+    return front.stages(problem)
 
 
 def linear_problem(seed, d=6, n_rows=30):
@@ -61,7 +67,7 @@ def test_deletions_from_a_linear_model_equal_backward_elimination(seed, n_delete
 def test_path_of_a_linear_model_is_backward_elimination(seed):
     X, y, penalty, problem = linear_problem(seed)
     columns = list(range(6))
-    stages = backward([affine_model(least_squares(X, y, columns, penalty)[1])], problem)
+    stages = path(affine_model(least_squares(X, y, columns, penalty)[1]), problem)
     assert [stage.size for stage in stages] == [7, 6, 5, 4, 3, 2, 1]
     for stage in stages:
         objective, theta = least_squares(X, y, columns, penalty)
@@ -115,7 +121,7 @@ def test_path_falls_to_its_constants_in_sizes_its_models_have(loss, m, affine):
     problem = Problem(rows, loss, Ridge(0.1, 0.01, 1e-6), affine)
     rng = np.random.default_rng(0)
     start = forward(problem, rows, 4, rng) if isinstance(loss, Squared) else dense(problem, rows, 4, rng)
-    stages = backward([start], problem)
+    stages = path(start, problem)
     assert all(a.size > b.size for a, b in pairwise(stages))
     assert stages[-1].size == (m if affine else 0)
     for stage in stages:
@@ -141,7 +147,7 @@ def test_a_neuron_that_points_the_wrong_way_is_turned_around():
     rows = Rows.of(X, np.maximum(X[:, 0] + X[:, 1], 0.0))
     turned = Model(np.array([[-1.0, -1.0, 0.0]]), np.ones((1, 1)), np.array([[1.0], [1.0], [0.0]]))
     problem = Problem(rows, Squared(), Ridge(1e-9, 1e-9, 1e-9))
-    small = next(stage for stage in backward([turned], problem) if stage.size <= 4)
+    small = next(stage for stage in path(turned, problem) if stage.size <= 4)
     assert small.loss < 1e-9
     assert_allclose(small.model.U, [[1.0, 1.0, 0.0]], atol=1e-5)
     assert not small.model.A[:-1].any()

@@ -175,8 +175,7 @@ def test_streamed_fit_is_as_good_as_the_one_in_memory_and_reads_blocks_only(monk
     assert fitted.model.size <= 30
     assert table.largest == 2_000
     X, y, w = joined(table)
-    shrinkage = fitted.choice.shrinkage
-    units, stages = standard_path(X[:6000], y[:6000, None], w[:6000], config, shrinkage, 0)
+    units, stages = standard_path(X[:6000], y[:6000, None], w[:6000], config, fitted.choice.trial, 0)
     whole = next(stage.model for stage in stages if stage.size <= 30)
     test = joined(Recorded(8_000, 1_999))
     losses = [

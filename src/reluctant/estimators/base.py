@@ -58,6 +58,7 @@ class SparseReLU(BaseEstimator):
         for name, least in (("max_parameters", 1), ("max_neurons", 0), ("screen", 1)):
             if params[name] is not None:
                 check_integer(params[name], name, low=least)
+        check_integer(self.kicks, "kicks", low=0)
         for name in ("alpha", "tolerance"):
             if params.get(name) is not None:
                 check_number(params[name], name)
@@ -115,7 +116,7 @@ class SparseReLU(BaseEstimator):
     def _choice(self, loss: Loss) -> tuple[Config, Selection, int | None]:
         """What cross-validation chooses among, and its rule; under a cap the size of least validation loss."""
         capped = self.max_parameters is not None or self.max_neurons is not None
-        config = Config(loss, bool(self.affine), max_neurons=self.max_neurons, screen=self.screen)
+        config = Config(loss, bool(self.affine), self.max_neurons, self.screen, self.kicks)
         return config, "min" if capped else self.selection, self.max_parameters
 
     def _effort(self) -> Effort:

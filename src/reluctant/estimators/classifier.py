@@ -49,6 +49,10 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
     screen : int, optional
         Of more inputs than that, 200 by default, only those whose own piecewise-linear functions explain most of the
         targets enter a path, and what acts only together with others may be missed; None keeps all.
+    kicks : int, default 0
+        With the automatic size and caps: when the ridge is known, paths that are improved by so many kicks, as in
+        `reluctant.size_path`, are cross-validated too, and taken where the rule prefers them. 60 take 1.5 to 3 times
+        the time.
     affine : bool, default True
         Whether the network has an affine part slopeᵀ x + intercept, which is lightly penalised.
     random_state : int, Generator, RandomState or None
@@ -125,6 +129,7 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         max_neurons: int | None = None,
         selection: Selection = "one_se",
         screen: int | None = 200,
+        kicks: int = 0,
         affine: bool = True,
         random_state: int | np.random.Generator | np.random.RandomState | None = None,
         n_jobs: int | None = None,
@@ -138,6 +143,7 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         self.max_neurons = max_neurons
         self.selection = selection
         self.screen = screen
+        self.kicks = kicks
         self.affine = affine
         self.random_state = random_state
         self.n_jobs = n_jobs

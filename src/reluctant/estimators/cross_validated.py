@@ -15,8 +15,8 @@ from reluctant.regression.calibration import tempered
 from reluctant.regression.gauss_newton import summed_loss
 from reluctant.regression.losses import Loss
 from reluctant.regression.model import Model, Rows
-from reluctant.regression.selection import Choice, Config, Selection, choose, has_many_unknowns, units_of
-from reluctant.regression.size_path import Shrinkage, in_standard_units, penalty_for, stages_of
+from reluctant.regression.selection import Choice, Config, Selection, Trial, choose, has_many_unknowns, units_of
+from reluctant.regression.size_path import in_standard_units, penalty_for, stages_of
 from reluctant.regression.standardise import Standardisation
 from reluctant.regression.streaming import Encode, Streamed, fit_streamed
 from reluctant.regression.tables import Table
@@ -56,7 +56,9 @@ class ValidatedPath:
     validation_error : ndarray, shape (n,)
         Standard error of the difference between `validation_loss` and its least value, row by row.
     ridge, slope_ridge : float
-        The chosen ridge, and what of it fell on the slopes; `reluctant.size_path` takes both.
+        The chosen ridge, and what of it fell on the slopes.
+    kicks : int
+        The kicks of the paths on all rows; `reluctant.size_path` takes all three.
     chosen : int
         Index of the chosen size.
     temperature : float or None
@@ -70,6 +72,7 @@ class ValidatedPath:
     validation_error: Array
     ridge: float
     slope_ridge: float
+    kicks: int
     chosen: int
     temperature: float | None = None
 
@@ -122,7 +125,7 @@ def fit_cross_validated(
     if start is not None:
         starts.append((effort.seed, units.model(start)))
     config = config._replace(loss=in_standard_units(config.loss, units))
-    fits = _fits(rows, config, choice.shrinkage, starts, effort.n_jobs)
+    fits = _fits(rows, config, choice.trial, starts, effort.n_jobs)
     return _validated_path(fits, choice, units, rows, config.loss)
 
 
@@ -135,16 +138,24 @@ def fit_in_blocks(
 
 
 def _fits(
-    rows: Rows, config: Config, shrinkage: Shrinkage, starts: list[tuple[int, Model | None]], n_jobs: int | None
+    rows: Rows, config: Config, trial: Trial, starts: list[tuple[int, Model | None]], n_jobs: int | None
 ) -> list[_Fit]:
     """All networks of the paths from several starts, each a seed and perhaps a network."""
     paths = Parallel(n_jobs=n_jobs)(
         delayed(stages_of)(
-            rows, config.loss, shrinkage, None, config.affine, np.random.default_rng(seed), config.max_neurons, start
+            rows,
+            config.loss,
+            trial.shrinkage,
+            None,
+            config.affine,
+            np.random.default_rng(seed),
+            config.max_neurons,
+            trial.kicks,
+            start,
         )
         for seed, start in starts
     )
-    penalty = penalty_for(rows, config.loss, shrinkage, None)
+    penalty = penalty_for(rows, config.loss, trial.shrinkage, None)
     return [_Fit(stage.model, stage.loss + penalty.value(stage.model)) for path in paths for stage in path]
 
 
@@ -164,7 +175,8 @@ def _validated_path(fits: list[_Fit], choice: Choice, units: Standardisation, ro
         training_loss=np.array([summed_loss(model, rows, loss) for model in best]) / rows.total_weight,
         validation_loss=choice.mean[shown],
         validation_error=choice.error[shown],
-        **choice.shrinkage._asdict(),
+        **choice.trial.shrinkage._asdict(),
+        kicks=choice.trial.kicks,
         chosen=choice.chosen,
         temperature=choice.temperature,
     )
@@ -179,6 +191,7 @@ def _compared_path(streamed: Streamed) -> ValidatedPath:
         training_loss=streamed.losses,
         validation_loss=choice.mean,
         validation_error=choice.error,
-        **choice.shrinkage._asdict(),
+        **choice.trial.shrinkage._asdict(),
+        kicks=choice.trial.kicks,
         chosen=choice.chosen,
     )

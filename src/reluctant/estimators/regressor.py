@@ -44,6 +44,10 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
     screen : int, optional
         Of more inputs than that, 200 by default, only those whose own piecewise-linear functions explain most of the
         targets enter a path, and what acts only together with others may be missed; None keeps all.
+    kicks : int, default 0
+        With the automatic size and caps: when the ridge is known, paths that are improved by so many kicks, as in
+        `reluctant.size_path`, are cross-validated too, and taken where the rule prefers them. 60 take 1.5 to 3 times
+        the time.
     affine : bool, default True
         Whether the network has an affine part slopeᵀ x + intercept. It is free with `alpha`, and else shrunk a
         thousandth as much as the hinges.
@@ -116,6 +120,7 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         tolerance: float | None = None,
         selection: Selection = "one_se",
         screen: int | None = 200,
+        kicks: int = 0,
         affine: bool = True,
         random_state: int | np.random.Generator | np.random.RandomState | None = None,
         n_jobs: int | None = None,
@@ -131,6 +136,7 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         self.tolerance = tolerance
         self.selection = selection
         self.screen = screen
+        self.kicks = kicks
         self.affine = affine
         self.random_state = random_state
         self.n_jobs = n_jobs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from itertools import chain
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -49,24 +50,32 @@ ROUNDING = 1e-9
 
 
 class Config(NamedTuple):
-    """What all paths of a cross-validation share."""
+    """What all paths of a cross-validation share; paths with `kicks` compete with those without."""
 
     loss: Loss
     affine: bool = True
     max_neurons: int | None = None
     screen: int | None = None
+    kicks: int = 0
+
+
+class Trial(NamedTuple):
+    """What paths are computed with to be compared: a ridge, and so many kicks."""
+
+    shrinkage: Shrinkage
+    kicks: int = 0
 
 
 class Choice(NamedTuple):
     """The outcome of a cross-validation.
 
-    `sizes` (S,) is the grid of sizes; `mean` and `error` (S,) are the validation loss with the chosen ridge and the
+    `sizes` (S,) is the grid of sizes; `mean` and `error` (S,) are the validation loss with the chosen trial and the
     standard error of its difference to the least. `chosen` is the index of the size, `n_rows` the number of rows that
-    were validated, `temperature` that of the outputs for these rows with the chosen size and ridge, where the loss is a
+    were validated, `temperature` that of the outputs for these rows with the chosen size and trial, where the loss is a
     likelihood.
     """
 
-    shrinkage: Shrinkage
+    trial: Trial
     sizes: NDArray[np.intp]
     mean: Array
     error: Array
@@ -112,8 +121,9 @@ def choose(
 
     The rule ``"one_se"`` takes the smallest size that, with some ridge, has a validation loss above the least of all by
     no more than the standard error of the difference, row by row, and with at most 300 rows by no more than a quarter
-    of it; ``"min"`` takes the size of least loss. Ridges that do worse on the first folds are dropped. For a likelihood
-    the predictions of the chosen size and ridge then tell the temperature of the outputs.
+    of it; ``"min"`` takes the size of least loss. Ridges that do worse on the first folds are dropped. Where kicks are
+    wanted, the ridges of the least loss and of the smallest size are tried with them too when all folds are done, on
+    those of the last repetition. For a likelihood the predictions with the choice then tell the temperature.
 
     Parameters
     ----------
@@ -130,41 +140,51 @@ def choose(
     -------
     Choice
     """
-    began = time.monotonic()
+    deadline = np.inf if time_limit is None else time.monotonic() + time_limit
     kept = weights > 0.0
     X, targets, weights = X[kept], targets[kept], weights[kept]
     grid = size_grid(largest, targets.shape[1])
     units = Standardisation.of(X, targets, weights, scale_targets=not isinstance(config.loss, CLASSIFICATION))
     loss = in_standard_units(config.loss, units)
-    candidates = shrinkages(config.loss, units.n_inputs)
-    tally = _Tally(candidates, grid.size, weights)
-    folds: list[list[_Fold]] = [[] for _ in candidates]
+    tally = _Tally([Trial(shrinkage) for shrinkage in shrinkages(config.loss, units.n_inputs)], grid.size, weights)
     many = has_many_unknowns(X.shape[1], targets.shape[1], config)
-    alive = np.array(RIDGES_MANY_UNKNOWNS) if many else np.arange(len(candidates))
+    alive = np.array(RIDGES_MANY_UNKNOWNS) if many else np.arange(len(tally.trials))
     survivors = SURVIVORS if len(X) > FEW_ROWS and not many else SURVIVORS_FEW_ROWS
+    repetitions = _repetitions(targets, config.loss, seed, many)
     with Parallel(n_jobs=n_jobs) as parallel:
-        for i, (train, test) in enumerate(_folds(targets, config.loss, seed, many)):
-            if i and time_limit is not None and time.monotonic() - began > time_limit:
+
+        def compete(trials: NDArray, train: NDArray, test: NDArray) -> None:
+            paths = parallel(
+                delayed(standard_path)(X[train], targets[train], weights[train], config, tally.trials[j], seed)
+                for j in trials
+            )
+            for j, path in zip(trials, paths, strict=True):
+                fold = _Fold(test, *path)
+                tally.add(int(j), fold, _validation_losses(fold, X, targets, grid, units.y_scale, loss))
+
+        for i, fold in enumerate(chain.from_iterable(repetitions)):
+            if i and time.monotonic() > deadline:
                 break
             ranked = alive[np.argsort(tally.best_means(alive), kind="stable")]
             alive = np.sort(ranked[: survivors[min(i, len(survivors) - 1)]])
-            paths = parallel(
-                delayed(standard_path)(X[train], targets[train], weights[train], config, candidates[j], seed)
-                for j in alive
-            )
-            for j, path in zip(alive, paths, strict=True):
-                fold = _Fold(test, *path)
-                tally.add(int(j), test, _validation_losses(fold, X, targets, grid, units.y_scale, loss))
-                folds[j].append(fold)
+            compete(alive, *fold)
             if verbose:
-                best = candidates[int(alive[np.argmin(tally.best_means(alive))])].ridge
+                best = tally.trials[tally.best(alive)].shrinkage.ridge
                 print(f"fold {i + 1}: {alive.size} ridges, best {best:g}", file=sys.stderr)
-    choice = _chosen(grid, tally, alive, selection)
+        choice = _chosen(grid, tally, alive, selection)
+        if config.kicks:
+            kicked = tally.with_kicks({choice.trial, tally.trials[tally.best(alive)]}, config.kicks)
+            for fold in repetitions[-1]:
+                if time.monotonic() > deadline:
+                    break
+                compete(kicked, *fold)
+            else:
+                choice = _chosen(grid, tally, np.append(alive, kicked), selection)
     if not isinstance(config.loss, LIKELIHOODS):
         return choice
-    of_ridge = folds[candidates.index(choice.shrinkage)]
-    f = np.vstack([fold.outputs(X, choice.size) for fold in of_ridge])
-    tested = np.concatenate([fold.test for fold in of_ridge])
+    folds = tally.folds[tally.trials.index(choice.trial)]
+    f = np.vstack([fold.outputs(X, choice.size) for fold in folds])
+    tested = np.concatenate([fold.test for fold in folds])
     temperature = temperature_of(f, targets[tested], weights[tested], choice.n_rows, config.loss)
     return choice._replace(temperature=temperature)
 
@@ -183,8 +203,8 @@ def has_many_unknowns(n_inputs: int, n_outputs: int, config: Config) -> bool:
     return hinges + n_outputs * (d + 1) > MANY_UNKNOWNS
 
 
-def _folds(targets: Array, loss: Loss, seed: int, many: bool = False) -> list[tuple[NDArray, NDArray]]:
-    """Training and test rows of every fold, classes in equal shares."""
+def _repetitions(targets: Array, loss: Loss, seed: int, many: bool = False) -> list[list[tuple[NDArray, NDArray]]]:
+    """Training and test rows of every fold of every repetition, classes in equal shares."""
     from sklearn.model_selection import KFold, StratifiedKFold
 
     n_rows = len(targets)
@@ -194,9 +214,9 @@ def _folds(targets: Array, loss: Loss, seed: int, many: bool = False) -> list[tu
     if labels is not None and labels.max() < n_rows // 2 and np.bincount(labels).min() >= 2:
         n_folds = int(min(most, np.bincount(labels).min()))
         kinds = [StratifiedKFold(n_folds, shuffle=True, random_state=seed + r) for r in range(repeats)]
-        return [fold for kind in kinds for fold in kind.split(np.zeros(n_rows), labels)]
+        return [list(kind.split(np.zeros(n_rows), labels)) for kind in kinds]
     n_folds = min(most, n_rows)
-    return [f for r in range(repeats) for f in KFold(n_folds, shuffle=True, random_state=seed + r).split(targets)]
+    return [list(KFold(n_folds, shuffle=True, random_state=seed + r).split(targets)) for r in range(repeats)]
 
 
 class _Fold(NamedTuple):
@@ -225,7 +245,7 @@ def _validation_losses(fold: _Fold, X: Array, targets: Array, grid: NDArray, sca
 
 
 def standard_path(
-    X: Array, targets: Array, weights: Array, config: Config, shrinkage: Shrinkage, seed: int
+    X: Array, targets: Array, weights: Array, config: Config, trial: Trial, seed: int
 ) -> tuple[Standardisation, list[Stage]]:
     """The path of some rows in their own standardised units."""
     kept = weights > 0.0
@@ -234,7 +254,7 @@ def standard_path(
     rows = units.rows(X, targets, weights)
     rng = np.random.default_rng(seed)
     loss = in_standard_units(config.loss, units)
-    return units, stages_of(rows, loss, shrinkage, None, config.affine, rng, config.max_neurons)
+    return units, stages_of(rows, loss, trial.shrinkage, None, config.affine, rng, config.max_neurons, trial.kicks)
 
 
 def units_of(X: Array, targets: Array, weights: Array, config: Config) -> Standardisation:
@@ -248,33 +268,49 @@ def units_of(X: Array, targets: Array, weights: Array, config: Config) -> Standa
 
 
 class _Tally:
-    """Validation losses of every ridge, size and row, summed over the repeats."""
+    """Validation losses of every trial, size and row, summed over the repetitions, and the paths they come from."""
 
-    def __init__(self, candidates: list[Shrinkage], n_sizes: int, weights: Array) -> None:
-        self.candidates = candidates
-        self.sums = np.zeros((len(candidates), n_sizes, len(weights)))
-        self.counts = np.zeros((len(candidates), len(weights)), dtype=np.intp)
+    def __init__(self, trials: list[Trial], n_sizes: int, weights: Array) -> None:
+        self.trials = trials
+        self.sums = np.zeros((len(trials), n_sizes, len(weights)))
+        self.counts = np.zeros((len(trials), len(weights)), dtype=np.intp)
+        self.folds: list[list[_Fold]] = [[] for _ in trials]
         self.weights = weights
 
-    def add(self, ridge: int, rows: NDArray, losses: Array) -> None:
-        self.sums[ridge][:, rows] += losses
-        self.counts[ridge, rows] += 1
+    def with_kicks(self, trials: set[Trial], kicks: int) -> NDArray[np.intp]:
+        """Indices of new trials: these, kicked."""
+        first = len(self.trials)
+        self.trials = [*self.trials, *(trial._replace(kicks=kicks) for trial in sorted(trials))]
+        self.folds += [[] for _ in trials]
+        self.sums, self.counts = (
+            np.concatenate([a, np.zeros((len(trials), *a.shape[1:]), a.dtype)]) for a in (self.sums, self.counts)
+        )
+        return np.arange(first, len(self.trials))
 
-    def rows_of(self, ridge: int, seen: NDArray[np.bool_]) -> Array:
+    def add(self, trial: int, fold: _Fold, losses: Array) -> None:
+        self.sums[trial][:, fold.test] += losses
+        self.counts[trial, fold.test] += 1
+        self.folds[trial].append(fold)
+
+    def rows_of(self, trial: int, seen: NDArray[np.bool_]) -> Array:
         """Mean loss (S, n) of the rows in `seen`."""
-        return self.sums[ridge][:, seen] / self.counts[ridge, seen]
+        return self.sums[trial][:, seen] / self.counts[trial, seen]
 
-    def best_means(self, ridges: NDArray) -> Array:
-        """Least weighted mean loss over the sizes for each ridge; zero before the first fold."""
-        seen = (self.counts[ridges] > 0).all(axis=0)
+    def best_means(self, trials: NDArray) -> Array:
+        """Least weighted mean loss over the sizes for each trial; zero before the first fold."""
+        seen = (self.counts[trials] > 0).all(axis=0)
         if not seen.any():
-            return np.zeros(len(ridges))
+            return np.zeros(len(trials))
         w = self.weights[seen] / self.weights[seen].sum()
-        return np.array([(self.rows_of(int(j), seen) @ w).min() for j in ridges])
+        return np.array([(self.rows_of(int(j), seen) @ w).min() for j in trials])
+
+    def best(self, trials: NDArray) -> int:
+        """Index of the trial of least loss."""
+        return int(trials[np.argmin(self.best_means(trials))])
 
 
 def _chosen(grid: NDArray, tally: _Tally, alive: NDArray, selection: Selection) -> Choice:
-    """The paired rule over all pairs of a size and a ridge that saw every fold; of equal sizes the least loss."""
+    """The paired rule over all pairs of a size and a trial; of equal sizes the least loss."""
     seen = (tally.counts[alive] > 0).all(axis=0)
     w = tally.weights[seen] / tally.weights[seen].sum()
     smooth = _smoother(grid)
@@ -285,8 +321,8 @@ def _chosen(grid: NDArray, tally: _Tally, alive: NDArray, selection: Selection) 
     errors = 0.0 if selection == "min" else 1.0 if tally.weights.size > FEW_ROWS else ERRORS_FEW_ROWS
     close = above <= errors * error + ROUNDING * np.abs(mean)
     chosen = int(np.flatnonzero(close.any(axis=0))[0])
-    ridge = int(np.argmin(np.where(close[:, chosen], mean[:, chosen], np.inf)))
-    return Choice(tally.candidates[int(alive[ridge])], grid, mean[ridge], error[ridge], chosen, int(seen.sum()))
+    trial = int(np.argmin(np.where(close[:, chosen], mean[:, chosen], np.inf)))
+    return Choice(tally.trials[int(alive[trial])], grid, mean[trial], error[trial], chosen, int(seen.sum()))
 
 
 def excess(losses: Array, best: Array, w: Array) -> tuple[Array, Array]:

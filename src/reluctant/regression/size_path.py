@@ -15,12 +15,13 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from reluctant.network import ReLUNetwork, check_start
 from reluctant.objective import check_p
 from reluctant.regression.gauss_newton import Problem, minimise
+from reluctant.regression.kicks import kick
 from reluctant.regression.losses import CLASSIFICATION, Hinge, Huber, Loss, Softmax, as_loss
 from reluctant.regression.model import Model, Rows
 from reluctant.regression.penalties import PathPower, Penalty, Ridge
 from reluctant.regression.standardise import Standardisation
 from reluctant.regression.starts import affine_fit, dense, forward, varying
-from reluctant.regression.surgeon import Report, Stage, backward
+from reluctant.regression.surgeon import Front, Report, Stage, backward
 from reluctant.validation import (
     check_bool,
     check_integer,
@@ -124,6 +125,7 @@ def size_path(
     start: ReLUNetwork | None = None,
     sample_weight: ArrayLike | None = None,
     max_neurons: int | None = None,
+    kicks: int = 0,
     time_limit: float | None = None,
     random_state: int | np.random.Generator | None = None,
     verbose: bool = False,
@@ -164,6 +166,10 @@ def size_path(
     max_neurons : int, optional
         The most that any network of the path has; without a start also the neurons to begin with, where the default
         is not less.
+    kicks : int, default 0
+        So often is a network of the path taken at random, given five more neurons and led down again while that is
+        better than what was known. About twenty take the time of one path; they lower the training objective of all
+        sizes, and of few noisy rows a network can learn too much by them.
     time_limit : float, optional
         Seconds after which nothing more is deleted: the path then ends at larger sizes.
     random_state : int, Generator or None
@@ -210,6 +216,7 @@ def size_path(
     p = None if p is None else check_p(p, zero=False)
     if max_neurons is not None:
         max_neurons = check_integer(max_neurons, "max_neurons", low=0)
+    kicks = check_integer(kicks, "kicks", low=0)
     if time_limit is not None:
         time_limit = check_number(time_limit, "time_limit", strict=True)
     verbose = check_bool(verbose, "verbose")
@@ -222,7 +229,7 @@ def size_path(
     deadline = np.inf if time_limit is None else began + time_limit
     report = _print_stage if verbose else None
     stages = stages_of(
-        rows, in_standard_units(loss, units), shrinkage, p, affine, rng, max_neurons, first, deadline, report
+        rows, in_standard_units(loss, units), shrinkage, p, affine, rng, max_neurons, kicks, first, deadline, report
     )
     networks = tuple(units.network(stage.model) for stage in stages)
     return SizePath(
@@ -241,6 +248,7 @@ def stages_of(
     affine: bool,
     rng: np.random.Generator,
     max_neurons: int | None = None,
+    n_kicks: int = 0,
     start: Model | None = None,
     deadline: float = np.inf,
     report: Report | None = None,
@@ -248,14 +256,16 @@ def stages_of(
     """The path of rows in standardised units; where the affine part alone does better at a size, it is that.
 
     A model to begin with may be given; else one is grown or made of dense neurons. Networks of more than `max_neurons`
-    neurons are left out.
+    neurons are left out. The path may be improved by kicks.
     """
     problem = Problem(rows, loss, penalty_for(rows, loss, shrinkage, p), affine)
     with threadpool_limits(limits=1, user_api="blas"):
         first = start_of(problem, rows, rng, max_neurons) if start is None else start
         starts = [first, affine_fit(problem, varying(rows))] if affine else [first]
-        stages = backward(starts, problem, deadline, report)
-    return [stage for stage in stages if max_neurons is None or stage.model.n_neurons <= max_neurons]
+        front = Front(max_neurons)
+        backward(starts, problem, front, deadline, report)
+        kick(front, problem, rows, n_kicks, rng, deadline)
+        return front.stages(problem)
 
 
 def _print_stage(size: int, objective: float) -> None:

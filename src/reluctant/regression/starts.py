@@ -59,12 +59,12 @@ def forward(problem: Problem, rows: Rows, n_neurons: int, rng: np.random.Generat
     return model
 
 
-def grown(model: Model, problem: Problem, rows: Rows, rng: np.random.Generator) -> Model | None:
-    """The model with the best two of many random hinges added; None where no hinge changes anything."""
+def grown(model: Model, problem: Problem, rows: Rows, rng: np.random.Generator, n_added: int = ADDED) -> Model | None:
+    """The model with the best of many random hinges added; None where no hinge changes anything."""
     columns, _ = _columns(rows)
     if columns.size == 0:
         return None
-    return _with_best_hinges(model, problem, _scoring_rows(rows, rng), columns, rng)
+    return _with_best_hinges(model, problem, _scoring_rows(rows, rng), columns, rng, n_added)
 
 
 def dense(problem: Problem, rows: Rows, n_neurons: int, rng: np.random.Generator) -> Model:

@@ -155,11 +155,11 @@ def fit_streamed(
     )
     if size is None and len(sample[0]) == n_rows:
         cap = size = choice.size
-    units, stages = standard_path(*sample, config, choice.shrinkage, seed)
+    units, stages = standard_path(*sample, config, choice.trial, seed)
     rows = StreamedRows(table, units, encode, n_outputs, total, seed)
     loss = in_standard_units(config.loss, units)
     like = Rows(np.empty((0, rows.n_inputs + 1)), np.empty((0, n_outputs)), np.full(1, total))
-    problem = Problem(rows, loss, penalty_for(like, loss, choice.shrinkage, None), config.affine)
+    problem = Problem(rows, loss, penalty_for(like, loss, choice.trial.shrinkage, None), config.affine)
     fitting = [stage.model for stage in stages if stage.size <= cap]
     with threadpool_limits(limits=1, user_api="blas"):
         if size is not None:
@@ -299,5 +299,5 @@ def _compared(
     error = np.sqrt(np.maximum(second - 2.0 * above * first + squares * above**2, 0.0)) / total
     chosen = best if selection == "min" else int(np.flatnonzero(above <= error)[0])
     sizes = np.array([model.size for model in refitted])
-    table = Choice(choice.shrinkage, sizes, mean, error, chosen, n_rows)
+    table = Choice(choice.trial, sizes, mean, error, chosen, n_rows)
     return refitted, table

@@ -36,33 +36,56 @@ class Stage(NamedTuple):
     loss: float
 
 
-def backward(
-    starts: Sequence[Model], problem: Problem, deadline: float = np.inf, report: Report | None = None
-) -> list[Stage]:
-    """The path from fitted models down to their constants, big to small: sizes fall and objectives rise.
+class Front:
+    """Of every size the network of least objective found so far, among those of at most so many neurons."""
 
-    Of several networks of one size the one with the least objective stays, and none stays that a smaller one beats.
+    def __init__(self, max_neurons: int | None = None) -> None:
+        self.max_neurons = np.inf if max_neurons is None else max_neurons
+        self._found: dict[int, tuple[float, Model]] = {}
+
+    def note(self, model: Model, value: float) -> None:
+        """Keep a network if it is the best of its size."""
+        if model.n_neurons > self.max_neurons:
+            return
+        if model.size not in self._found or value < self._found[model.size][0]:
+            self._found[model.size] = value, model
+
+    def least(self, size: int) -> float:
+        """The least objective of at most that size."""
+        return min((value for found, (value, _) in self._found.items() if found <= size), default=np.inf)
+
+    def models(self) -> list[Model]:
+        """Networks that no smaller one beats: sizes rise and objectives fall."""
+        models, least = [], np.inf
+        for size in sorted(self._found):
+            value, model = self._found[size]
+            if value < least:
+                least = value
+                models.append(model)
+        return models
+
+    def stages(self, problem: Problem) -> list[Stage]:
+        """These networks, big to small, with their training loss."""
+        return [Stage(m.size, m, summed_loss(m, problem.data, problem.loss)) for m in reversed(self.models())]
+
+
+def backward(
+    starts: Sequence[Model], problem: Problem, front: Front, deadline: float = np.inf, report: Report | None = None
+) -> None:
+    """Descend from fitted models down to their constants and note every size on the way.
+
     After the deadline, on the monotonic clock, nothing more is deleted.
     """
-    found: dict[int, tuple[float, Model]] = {}
     for model in starts:
-        for stage in _descend(model.trimmed(), problem, found):
+        for size, value in descend(model.trimmed(), problem, front):
             if report is not None:
-                report(*stage)
+                report(size, value)
             if time.monotonic() > deadline:
                 break
-    path: list[Stage] = []
-    least = np.inf
-    for size in sorted(found):
-        value, model = found[size]
-        if value < least:
-            least = value
-            path.append(Stage(size, model, summed_loss(model, problem.data, problem.loss)))
-    return path[::-1]
 
 
-def _descend(model: Model, problem: Problem, found: dict[int, tuple[float, Model]]) -> Iterator[tuple[int, float]]:
-    """Delete, join and refit, and note every size with its objective and model in `found`, the least of each.
+def descend(model: Model, problem: Problem, front: Front) -> Iterator[tuple[int, float]]:
+    """Delete, join and refit, and note every size with its objective.
 
     Yields size and objective before each deletion.
 
@@ -73,11 +96,11 @@ def _descend(model: Model, problem: Problem, found: dict[int, tuple[float, Model
         small = model.size <= ONE_BY_ONE
         n_steps = SMALL_REFIT_STEPS if small else REFIT_STEPS
         model, value = minimise(model, problem, n_steps)
-        _note(model, value, found)
+        front.note(model, value)
         joined = _joined(model, problem)
         if joined.n_neurons < model.n_neurons:
             model, value = minimise(joined, problem, n_steps)
-            _note(model, value, found)
+            front.note(model, value)
             small = model.size <= ONE_BY_ONE
         yield model.size, value
         n_deleted = 1 if small else max(1, int(SHARE * model.size))
@@ -87,11 +110,6 @@ def _descend(model: Model, problem: Problem, found: dict[int, tuple[float, Model
         if best is None:
             return
         model = best
-
-
-def _note(model: Model, value: float, found: dict[int, tuple[float, Model]]) -> None:
-    if model.size not in found or value < found[model.size][0]:
-        found[model.size] = value, model
 
 
 def _joined(model: Model, problem: Problem) -> Model:

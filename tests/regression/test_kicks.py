@@ -1,0 +1,88 @@
+"""Kicks of a path, which only ever improve it."""
+
+import time
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from reluctant import SparseReLURegressor, size_path
+from reluctant.regression.gauss_newton import Problem
+from reluctant.regression.kicks import kick
+from reluctant.regression.losses import Logistic, Softmax, Squared
+from reluctant.regression.model import Rows
+from reluctant.regression.penalties import Ridge
+from reluctant.regression.starts import affine_fit
+from reluctant.regression.surgeon import Front, backward
+
+
+def rough_rows(loss, m=1, n_rows=120, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_rows, 3))
+    y = np.sin(2.0 * X @ rng.normal(size=(3, m))) + 0.1 * rng.normal(size=(n_rows, m))
+    if isinstance(loss, Logistic):
+        y = (y > 0.0).astype(float)
+    if isinstance(loss, Softmax):
+        y = np.eye(m)[y.argmax(axis=1)]
+    return Rows.of(X, y)
+
+
+def affine_path(rows, loss, max_neurons=None):
+    """The path of the affine part alone, and its problem."""
+    problem, front = Problem(rows, loss, Ridge(0.1, 0.01, 1e-6)), Front(max_neurons)
+    backward([affine_fit(problem, np.arange(3))], problem, front)
+    return problem, front
+
+
+@pytest.mark.parametrize(("loss", "m"), [(Squared(), 1), (Squared(), 2), (Logistic(), 1), (Softmax(), 3)])
+def test_kicks_lower_objectives_and_raise_none(loss, m):
+    rows = rough_rows(loss, m)
+    problem, front = affine_path(rows, loss)
+    before = {model.size: problem.objective(model) for model in front.models()}
+    kick(front, problem, rows, 8, np.random.default_rng(0))
+    models = front.models()
+    assert any(model.n_neurons for model in models)
+    assert all(front.least(size) <= value for size, value in before.items())
+    for model in models:
+        assert front.least(model.size) == pytest.approx(problem.objective(model))
+
+
+def test_kicks_keep_to_the_cap_on_neurons():
+    rows = rough_rows(Squared())
+    problem, front = affine_path(rows, Squared(), max_neurons=2)
+    kick(front, problem, rows, 8, np.random.default_rng(0))
+    assert {model.n_neurons for model in front.models()} == {0, 1, 2}
+
+
+def test_no_kick_begins_after_the_deadline():
+    rows = rough_rows(Squared())
+    problem, front = affine_path(rows, Squared())
+    kick(front, problem, rows, 8, np.random.default_rng(0), deadline=time.monotonic() - 1.0)
+    assert not any(model.n_neurons for model in front.models())
+
+
+def test_constant_inputs_leave_nothing_to_kick():
+    rows = Rows.of(np.zeros((20, 3)), np.arange(20.0))
+    problem, front = affine_path(rows, Squared())
+    kick(front, problem, rows, 8, np.random.default_rng(0))
+    assert [model.size for model in front.models()] == [1]
+
+
+def test_a_kicked_path_has_at_every_size_at_most_the_objective_of_the_plain_one():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, (150, 3))
+    y = np.sin(3.0 * X[:, 0] + 2.0 * X[:, 1])
+    plain, kicked, again = (size_path(X, y, ridge=1e-6, random_state=0, kicks=kicks) for kicks in (0, 10, 10))
+    losses = [[path.losses(X, y)[path.sizes <= size].min() for size in range(5, 40)] for path in (plain, kicked)]
+    assert (np.array(losses[1]) <= np.array(losses[0]) * (1.0 + 1e-3)).all()  # the ridge has its say too
+    assert np.mean(np.log(losses[1])) < np.mean(np.log(losses[0])) - 0.01
+    assert_array_equal(kicked.training_loss, again.training_loss)
+
+
+def test_an_estimator_reports_the_kicks_that_were_chosen():
+    rng = np.random.default_rng(1)
+    X = rng.uniform(-1, 1, (60, 2))
+    y = np.maximum(X[:, 0], 0.0) + 0.01 * rng.standard_normal(60)
+    model = SparseReLURegressor(kicks=2, max_parameters=4, random_state=0).fit(X, y)
+    assert model.path_.kicks in (0, 2)
+    assert model.score(X, y) > 0.98
