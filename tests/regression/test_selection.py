@@ -15,8 +15,10 @@ from reluctant.regression.selection import (
     _Tally,
     choose,
     excess,
+    most_parameters_of,
     shrinkages,
     size_grid,
+    takes_long,
 )
 from reluctant.regression.size_path import Shrinkage
 from reluctant.regression.surgeon import ONE_BY_ONE
@@ -79,6 +81,40 @@ def test_few_rows_allow_a_quarter_of_the_error(monkeypatch, n_rows, errors, size
     above = errors * noise.std() / np.sqrt(n_rows)
     losses = np.stack([10.0 + noise + above, np.full(n_rows, 10.0)])
     assert _chosen(np.array([2, 9]), tally_of(losses, np.ones(n_rows)), np.array([0]), "one_se").size == size
+
+
+@pytest.mark.usefixtures("plain")
+@pytest.mark.parametrize(("above", "size"), [(0.45, 2), (0.55, 9)])
+def test_classes_allow_half_the_error(monkeypatch, above, size):
+    """Losses made by hand: size 2 exceeds size 9 by a share of the standard error of their difference."""
+    X, y, weights = table()
+    noise = np.random.default_rng(0).standard_normal(60)
+    noise -= noise.mean()
+    grid = size_grid(9, 2)
+
+    def losses_of(X, targets, weights, X_test, targets_test, *_):
+        rows = targets_test[:, 1].astype(int)
+        excess = 10.0 + noise[rows] + above * noise.std() / np.sqrt(60)
+        return np.where(grid[:, None] == 9, 10.0, excess)
+
+    monkeypatch.setattr(selection, "_validation_losses", losses_of)
+    targets = np.column_stack([y[:, 0] > 0.3, np.arange(60)]).astype(float)
+    assert choose(X, targets, weights, Config(Logistic()), largest=9).size == size
+
+
+def test_sizes_of_very_many_unknowns_end_at_a_parameter_for_two_rows():
+    assert most_parameters_of(718, 64, 10, Config(Softmax())) == 359
+    assert most_parameters_of(12, 64, 10, Config(Softmax())) == 10
+    assert most_parameters_of(718, 20, 1, Config(Logistic())) == selection.MOST_PARAMETERS
+    assert most_parameters_of(9000, 64, 10, Config(Softmax())) == selection.MOST_PARAMETERS
+
+
+def test_many_inputs_of_many_classes_take_long_and_others_do_not():
+    assert takes_long(64, 10, Config(Softmax()))
+    assert not takes_long(64, 10, Config(Softmax(), screen=5))
+    assert not takes_long(6, 1, Config(Logistic()))
+    assert not takes_long(13, 3, Config(Softmax()))
+    assert not takes_long(300, 1, Config(Squared(), screen=200))
 
 
 def test_the_error_of_equal_weights_is_the_standard_error_of_the_mean():

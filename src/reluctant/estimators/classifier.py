@@ -43,7 +43,7 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         Most neurons, likewise.
     selection : {"one_se", "min"}, default "one_se"
         With the automatic size: ``"one_se"`` takes the smallest size whose validation loss, with some ridge, exceeds
-        the least by no more than the standard error of the difference, taken row by row (up to 300 rows a quarter
+        the least by no more than half the standard error of the difference, taken row by row (up to 300 rows a quarter
         of it); ``"min"`` takes the size of least loss.
     screen : int, optional
         Of more inputs than that, 200 by default, only those whose own piecewise-linear functions explain most of the

@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 from reluctant.regression.losses import CLASSIFICATION, Loss
 from reluctant.regression.screening import most_explaining
 from reluctant.regression.size_path import (
-    DENSE_NEURONS,
-    DENSE_NEURONS_MANY,
-    MOST_NEURONS,
     Shrinkage,
+    has_many_unknowns,
     in_standard_units,
     slope_ridge_of,
     stages_of,
@@ -34,12 +32,17 @@ FOLDS = 5
 FEW_ROWS, REPEATS_FEW_ROWS, ERRORS_FEW_ROWS = 300, 4, 0.25
 """Up to so many rows the folds are drawn this often, and the loss may exceed the least by this share of a standard
 error only: a whole one of so few rows is as large as most of what there is to learn."""
+ERRORS, ERRORS_CLASSES = 1.0, 0.5
+"""Standard errors of the difference by which the loss may exceed the least: fewer for classes, where a few parameters
+more gain accuracy within one."""
 SOME_ROWS, REPEATS_SOME_ROWS = 2000, 2
 """Up to so many rows the folds are drawn twice: what a path owes to the rows it happened to see counts less then."""
 SURVIVORS, SURVIVORS_FEW_ROWS = (11, 5, 3), (11,) * FOLDS + (4,)
 """Ridges that go on to the first, the second and all further folds: successive halving."""
-MANY_UNKNOWNS, RIDGES_MANY_UNKNOWNS, FOLDS_MANY_UNKNOWNS = 500, (1, 3, 5), 3
-"""Paths that begin with more unknowns take seconds each: fewer ridges, by index, and fewer folds are tried then."""
+RIDGES_MANY_UNKNOWNS, SURVIVORS_MANY_UNKNOWNS = (1, 2, 3, 5), (4, 2)
+"""Paths that begin with very many unknowns take seconds each: fewer ridges, by index, and folds drawn once then."""
+MOST_PARAMETERS, ROWS_PER_PARAMETER = 2000, 2
+"""Sizes beyond the first, and of very many unknowns those of fewer rows to a parameter, are not considered."""
 BANDWIDTH = 0.3
 """Validation losses are averaged with those of larger sizes, by half a Gaussian of this width in the logarithm of the
 size. Smaller sizes do not enter, so that a sharp fall of the loss at one size stays one."""
@@ -108,8 +111,9 @@ def choose(
     """Cross-validate paths over the ridges and choose the size by a paired rule.
 
     The rule ``"one_se"`` takes the smallest size that, with some ridge, has a validation loss above the least of all by
-    no more than the standard error of the difference, row by row, and with at most 300 rows by no more than a quarter
-    of it; ``"min"`` takes the size of least loss. Ridges that do worse on the first folds are dropped.
+    no more than the standard error of the difference, row by row, for classes by no more than half of it, and with at
+    most 300 rows by no more than a quarter; ``"min"`` takes the size of least loss. Ridges that do worse on the first
+    folds are dropped.
 
     Parameters
     ----------
@@ -134,9 +138,9 @@ def choose(
     loss = in_standard_units(config.loss, units)
     candidates = shrinkages(config.loss, units.n_inputs)
     tally = _Tally(candidates, grid.size, weights)
-    many = has_many_unknowns(X.shape[1], targets.shape[1], config)
+    many = takes_long(X.shape[1], targets.shape[1], config)
     alive = np.array(RIDGES_MANY_UNKNOWNS) if many else np.arange(len(candidates))
-    survivors = SURVIVORS if len(X) > FEW_ROWS and not many else SURVIVORS_FEW_ROWS
+    survivors = SURVIVORS_MANY_UNKNOWNS if many else SURVIVORS if len(X) > FEW_ROWS else SURVIVORS_FEW_ROWS
     with Parallel(n_jobs=n_jobs) as parallel:
         for i, (train, test) in enumerate(_folds(targets, config.loss, seed, many)):
             if i and time_limit is not None and time.monotonic() - began > time_limit:
@@ -164,7 +168,8 @@ def choose(
             if verbose:
                 best = candidates[int(alive[np.argmin(tally.best_means(alive))])].ridge
                 print(f"fold {i + 1}: {alive.size} ridges, best {best:g}", file=sys.stderr)
-    return _chosen(grid, tally, alive, selection)
+    errors = ERRORS_CLASSES if isinstance(config.loss, CLASSIFICATION) else ERRORS
+    return _chosen(grid, tally, alive, selection, errors)
 
 
 def shrinkages(loss: Loss, n_inputs: int) -> list[Shrinkage]:
@@ -173,12 +178,17 @@ def shrinkages(loss: Loss, n_inputs: int) -> list[Shrinkage]:
     return list(dict.fromkeys([*shared, *(Shrinkage(ridge, ridge) for ridge in RIDGES_ON_SLOPES)]))
 
 
-def has_many_unknowns(n_inputs: int, n_outputs: int, config: Config) -> bool:
+def most_parameters_of(n_rows: int, n_inputs: int, n_outputs: int, config: Config) -> int:
+    """Sizes beyond this are not considered unless asked for."""
+    if not takes_long(n_inputs, n_outputs, config):
+        return MOST_PARAMETERS
+    return max(n_outputs, min(MOST_PARAMETERS, n_rows // ROWS_PER_PARAMETER))
+
+
+def takes_long(n_inputs: int, n_outputs: int, config: Config) -> bool:
     """Whether paths begin with so many unknowns that few of them can be computed."""
     d = n_inputs if config.screen is None else min(n_inputs, config.screen)
-    neurons = (DENSE_NEURONS_MANY if n_outputs > 1 else DENSE_NEURONS) * (d + n_outputs)
-    hinges = neurons if isinstance(config.loss, CLASSIFICATION) else 3 * MOST_NEURONS
-    return hinges + n_outputs * (d + 1) > MANY_UNKNOWNS
+    return has_many_unknowns(config.loss, d, n_outputs)
 
 
 def _folds(targets: Array, loss: Loss, seed: int, many: bool = False) -> list[tuple[NDArray, NDArray]]:
@@ -187,13 +197,12 @@ def _folds(targets: Array, loss: Loss, seed: int, many: bool = False) -> list[tu
 
     n_rows = len(targets)
     repeats = 1 if many or n_rows > SOME_ROWS else REPEATS_SOME_ROWS if n_rows > FEW_ROWS else REPEATS_FEW_ROWS
-    most = FOLDS_MANY_UNKNOWNS if many else FOLDS
     labels = np.unique(targets, axis=0, return_inverse=True)[1].ravel() if isinstance(loss, CLASSIFICATION) else None
     if labels is not None and labels.max() < n_rows // 2 and np.bincount(labels).min() >= 2:
-        n_folds = int(min(most, np.bincount(labels).min()))
+        n_folds = int(min(FOLDS, np.bincount(labels).min()))
         kinds = [StratifiedKFold(n_folds, shuffle=True, random_state=seed + r) for r in range(repeats)]
         return [fold for kind in kinds for fold in kind.split(np.zeros(n_rows), labels)]
-    n_folds = min(most, n_rows)
+    n_folds = min(FOLDS, n_rows)
     return [f for r in range(repeats) for f in KFold(n_folds, shuffle=True, random_state=seed + r).split(targets)]
 
 
@@ -270,7 +279,7 @@ class _Tally:
         return np.array([(self.rows_of(int(j), seen) @ w).min() for j in ridges])
 
 
-def _chosen(grid: NDArray, tally: _Tally, alive: NDArray, selection: Selection) -> Choice:
+def _chosen(grid: NDArray, tally: _Tally, alive: NDArray, selection: Selection, errors: float = ERRORS) -> Choice:
     """The paired rule over all pairs of a size and a ridge that saw every fold; of equal sizes the least loss."""
     seen = (tally.counts[alive] > 0).all(axis=0)
     w = tally.weights[seen] / tally.weights[seen].sum()
@@ -279,8 +288,8 @@ def _chosen(grid: NDArray, tally: _Tally, alive: NDArray, selection: Selection) 
     mean = losses @ w
     best = np.unravel_index(np.argmin(mean), mean.shape)
     above, error = excess(losses, losses[best], w)
-    errors = 0.0 if selection == "min" else 1.0 if tally.weights.size > FEW_ROWS else ERRORS_FEW_ROWS
-    close = above <= errors * error + ROUNDING * np.abs(mean)
+    allowed = 0.0 if selection == "min" else errors if tally.weights.size > FEW_ROWS else ERRORS_FEW_ROWS
+    close = above <= allowed * error + ROUNDING * np.abs(mean)
     chosen = int(np.flatnonzero(close.any(axis=0))[0])
     ridge = int(np.argmin(np.where(close[:, chosen], mean[:, chosen], np.inf)))
     return Choice(tally.candidates[int(alive[ridge])], grid, mean[ridge], error[ridge], chosen, int(seen.sum()))
