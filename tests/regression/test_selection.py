@@ -15,7 +15,6 @@ from reluctant.regression.selection import (
     _Tally,
     choose,
     excess,
-    most_parameters_of,
     shrinkages,
     size_grid,
     takes_long,
@@ -100,13 +99,6 @@ def test_classes_allow_half_the_error(monkeypatch, above, size):
     monkeypatch.setattr(selection, "_validation_losses", losses_of)
     targets = np.column_stack([y[:, 0] > 0.3, np.arange(60)]).astype(float)
     assert choose(X, targets, weights, Config(Logistic()), largest=9).size == size
-
-
-def test_sizes_of_very_many_unknowns_end_at_a_parameter_for_two_rows():
-    assert most_parameters_of(718, 64, 10, Config(Softmax())) == 359
-    assert most_parameters_of(12, 64, 10, Config(Softmax())) == 10
-    assert most_parameters_of(718, 20, 1, Config(Logistic())) == selection.MOST_PARAMETERS
-    assert most_parameters_of(9000, 64, 10, Config(Softmax())) == selection.MOST_PARAMETERS
 
 
 def test_many_inputs_of_many_classes_take_long_and_others_do_not():

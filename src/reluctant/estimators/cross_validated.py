@@ -12,15 +12,7 @@ from numpy.typing import NDArray
 
 from reluctant.network import ReLUNetwork
 from reluctant.regression.model import Model, Rows
-from reluctant.regression.selection import (
-    MOST_PARAMETERS,
-    Choice,
-    Config,
-    Selection,
-    choose,
-    most_parameters_of,
-    units_of,
-)
+from reluctant.regression.selection import Choice, Config, Selection, choose, units_of
 from reluctant.regression.size_path import Shrinkage, in_standard_units, penalty_for, stages_of
 from reluctant.regression.standardise import Standardisation
 from reluctant.regression.streaming import Encode, Streamed, fit_streamed
@@ -30,6 +22,8 @@ Array = NDArray[np.float64]
 
 STARTS = 3
 """Paths on all rows, from as many random starts; for every size the best of them stays."""
+MOST_PARAMETERS = 2000
+"""Sizes beyond this are not considered."""
 
 
 @dataclass(frozen=True)
@@ -107,9 +101,7 @@ def fit_cross_validated(
 
     After the time limit no fold is begun, and one path is fitted instead of `STARTS`.
     """
-    largest = (
-        most_parameters_of(len(X), X.shape[1], targets.shape[1], config) if most_parameters is None else most_parameters
-    )
+    largest = MOST_PARAMETERS if most_parameters is None else most_parameters
     deadline = np.inf if effort.time_limit is None else time.monotonic() + effort.time_limit
     choice = choose(X, targets, weights, config, selection=selection, largest=largest, **effort._asdict())
     units = units_of(X, targets, weights, config)

@@ -41,8 +41,6 @@ SURVIVORS, SURVIVORS_FEW_ROWS = (11, 5, 3), (11,) * FOLDS + (4,)
 """Ridges that go on to the first, the second and all further folds: successive halving."""
 RIDGES_MANY_UNKNOWNS, SURVIVORS_MANY_UNKNOWNS = (1, 2, 3, 5), (4, 2)
 """Paths that begin with very many unknowns take seconds each: fewer ridges, by index, and folds drawn once then."""
-MOST_PARAMETERS, ROWS_PER_PARAMETER = 2000, 2
-"""Sizes beyond the first, and of very many unknowns those of fewer rows to a parameter, are not considered."""
 BANDWIDTH = 0.3
 """Validation losses are averaged with those of larger sizes, by half a Gaussian of this width in the logarithm of the
 size. Smaller sizes do not enter, so that a sharp fall of the loss at one size stays one."""
@@ -176,13 +174,6 @@ def shrinkages(loss: Loss, n_inputs: int) -> list[Shrinkage]:
     """What is tried: every ridge with the default share of it on the slopes, and some on the slopes in full."""
     shared = [Shrinkage(ridge, slope_ridge_of(Shrinkage(ridge), loss, n_inputs, None)) for ridge in RIDGES]
     return list(dict.fromkeys([*shared, *(Shrinkage(ridge, ridge) for ridge in RIDGES_ON_SLOPES)]))
-
-
-def most_parameters_of(n_rows: int, n_inputs: int, n_outputs: int, config: Config) -> int:
-    """Sizes beyond this are not considered unless asked for."""
-    if not takes_long(n_inputs, n_outputs, config):
-        return MOST_PARAMETERS
-    return max(n_outputs, min(MOST_PARAMETERS, n_rows // ROWS_PER_PARAMETER))
 
 
 def takes_long(n_inputs: int, n_outputs: int, config: Config) -> bool:

@@ -38,9 +38,9 @@ MOST_NEURONS, ROWS_PER_NEURON = 40, 8
 """A path in regression begins with this many neurons, or fewer where rows are few."""
 DENSE_NEURONS, DENSE_NEURONS_MANY, DENSE_STEPS = 8, 14, 60
 """A path in classification begins with so many neurons on all inputs: two classes, more classes."""
-WIDE_NEURONS, NORM_ITERATIONS, WIDE_ITERATIONS = 20, 300, 50
-"""Neurons where more classes of many inputs have very many unknowns; iterations of L-BFGS with the path norm, which
-leaves most of them near zero, and with the penalty of the path."""
+WIDE_NEURONS, WIDE_ITERATIONS = 20, (200, 300, 50)
+"""Neurons where more classes of many inputs have very many unknowns; iterations of L-BFGS with the penalty of the path,
+with the path norm, which leaves most of them near zero, and with the former again."""
 PATH_NORM = 3.0
 """Multiple of the ridge that charges the path norm then."""
 SLOPES_SHARE, SLOPES_SHARE_CLASSES, MANY_INPUTS = 1e-3, 0.1, 20
@@ -294,7 +294,7 @@ def start_of(
 ) -> Model:
     """A network that is larger than needed: grown for regression, dense for classification.
 
-    Very many unknowns are fitted with the path norm first.
+    Very many unknowns are fitted with the path norm in between.
     """
     n_neurons = min(neurons_of(problem.loss, rows.n_inputs, rows.n_outputs), max(1, len(rows) // ROWS_PER_NEURON))
     if max_neurons is not None:
@@ -304,8 +304,9 @@ def start_of(
     model = dense(problem, rows, n_neurons, rng)
     if problem.unknowns(model).size <= MANY_UNKNOWNS:
         return minimise(model, problem, DENSE_STEPS)[0]
-    sparse, _ = quasi_newton(model, problem._replace(penalty=path_norm), NORM_ITERATIONS)
-    return quasi_newton(sparse, problem, WIDE_ITERATIONS)[0]
+    for penalty, n_iterations in zip((problem.penalty, path_norm, problem.penalty), WIDE_ITERATIONS, strict=True):
+        model, _ = quasi_newton(model, problem._replace(penalty=penalty), n_iterations)
+    return model
 
 
 def neurons_of(loss: Loss, n_inputs: int, n_outputs: int) -> int:
