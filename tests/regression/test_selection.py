@@ -23,6 +23,7 @@ from reluctant.regression.selection import (
     shrinkages,
     size_grid,
     standard_path,
+    takes_long,
 )
 from reluctant.regression.size_path import Shrinkage
 from reluctant.regression.surgeon import ONE_BY_ONE
@@ -90,6 +91,14 @@ def test_few_rows_allow_a_quarter_of_the_error(monkeypatch, n_rows, errors, size
     above = errors * noise.std() / np.sqrt(n_rows)
     losses = np.stack([10.0 + noise + above, np.full(n_rows, 10.0)])
     assert _chosen(np.array([2, 9]), tally_of(losses, np.ones(n_rows)), np.array([0]), "one_se").size == size
+
+
+def test_many_inputs_of_many_classes_take_long_and_others_do_not():
+    assert takes_long(64, 10, Config(Softmax()))
+    assert not takes_long(64, 10, Config(Softmax(), screen=5))
+    assert not takes_long(6, 1, Config(Logistic()))
+    assert not takes_long(13, 3, Config(Softmax()))
+    assert not takes_long(300, 1, Config(Squared(), screen=200))
 
 
 def test_the_error_of_equal_weights_is_the_standard_error_of_the_mean():

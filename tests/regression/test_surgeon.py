@@ -14,7 +14,7 @@ from reluctant.regression.losses import Logistic, Softmax, Squared
 from reluctant.regression.model import Model, Rows
 from reluctant.regression.penalties import Ridge
 from reluctant.regression.starts import dense, forward
-from reluctant.regression.surgeon import Front, _is_deletable, _Savings, _without_cheapest, backward
+from reluctant.regression.surgeon import Front, _inverse, _is_deletable, _Savings, _without_cheapest, backward
 
 
 def least_squares(X, y, columns, penalty):
@@ -32,6 +32,14 @@ def path(start, problem):
     front = Front()
     backward([start], problem, front)
     return front.stages(problem)
+
+
+@pytest.mark.parametrize("definite", [True, False])
+def test_the_inverse_is_that_of_elimination(definite):
+    A = np.random.default_rng(0).standard_normal((8, 5))
+    hessian = A.T @ A - (0.0 if definite else 3.0) * np.eye(5)
+    assert (np.linalg.eigvalsh(hessian)[0] > 0) == definite
+    assert_allclose(_inverse(hessian), np.linalg.inv(hessian), rtol=1e-10, atol=1e-12)
 
 
 def linear_problem(seed, d=6, n_rows=30):

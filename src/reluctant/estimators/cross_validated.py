@@ -15,7 +15,7 @@ from reluctant.regression.calibration import tempered
 from reluctant.regression.gauss_newton import summed_loss
 from reluctant.regression.losses import Loss
 from reluctant.regression.model import Model, Rows
-from reluctant.regression.selection import Choice, Config, Selection, Trial, choose, has_many_unknowns, units_of
+from reluctant.regression.selection import Choice, Config, Selection, Trial, choose, units_of
 from reluctant.regression.size_path import in_standard_units, penalty_for, stages_of
 from reluctant.regression.standardise import Standardisation
 from reluctant.regression.streaming import Encode, Streamed, fit_streamed
@@ -111,16 +111,15 @@ def fit_cross_validated(
 ) -> ValidatedPath:
     """Choose size and ridge by cross-validation, then fit paths to all rows.
 
-    After the time limit no fold is begun, and one path is fitted instead of `STARTS`, as with very many unknowns.
+    After the time limit no fold is begun, and one path is fitted instead of `STARTS`.
     """
     largest = MOST_PARAMETERS if most_parameters is None else most_parameters
     deadline = np.inf if effort.time_limit is None else time.monotonic() + effort.time_limit
     choice = choose(X, targets, weights, config, selection=selection, largest=largest, **effort._asdict())
     units = units_of(X, targets, weights, config)
     rows = units.rows(X, targets, weights)
-    many = has_many_unknowns(X.shape[1], targets.shape[1], config)
     starts: list[tuple[int, Model | None]] = [
-        (effort.seed + i, None) for i in range(1 if many or time.monotonic() >= deadline else STARTS)
+        (effort.seed + i, None) for i in range(1 if time.monotonic() >= deadline else STARTS)
     ]
     if start is not None:
         starts.append((effort.seed, units.model(start)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
@@ -205,40 +206,39 @@ def _gram_of_many_outputs(
 ) -> tuple[Array, Array]:
     """Jᵀ W J and Jᵀ l' block by block; J, of N m rows, is never formed.
 
-    With W_i = diag(D_i) − q_i q_iᵀ and z = q Vᵀ, neurons k and l meet with the weights Σ_c D_c v_kc v_lc − z_k z_l, a
-    neuron and a linear unknown of output c with D_c v_kc − z_k q_c, two linear unknowns with δ_cc' D_c − q_c q_c'.
+    The Jacobian of output c has columns v_kc x_j 1[k is on] for the weights of neuron k, and for the linear unknowns
+    of c alone their inputs. So, with W_i = diag(D_i) − q_i q_iᵀ and before Q = Σ_c q_c J_c is taken off as QᵀQ, neurons
+    k and l meet with the weights Σ_c D_c v_kc v_lc, a neuron and a linear unknown of c with v_kc D_c, two linear
+    unknowns of c with D_c, and those of different outputs not at all.
     """
-    inputs, K, m = block.inputs, model.n_neurons, model.n_outputs
+    inputs, n_weights = block.inputs, unknowns.neuron.size
     D = slopes.diagonal * block.weights[:, None]
-    q = np.zeros_like(D) if slopes.root is None else slopes.root * np.sqrt(block.weights)[:, None]
     g = slopes.gradient * block.weights[:, None]
-    z = q @ model.V.T
-    features = np.hstack([hidden, inputs])
-    moved = [inputs[:, unknowns.coordinate[unknowns.neuron == k]] * on[:, k, None] for k in range(K)]
-    source = np.concatenate([unknowns.out_neuron, K + unknowns.affine])
     output = np.concatenate([unknowns.output, unknowns.affine_output])
-    linear = [features[:, source[output == c]] for c in range(m)]
+    moved = inputs[:, unknowns.coordinate] * on[:, unknowns.neuron]
+    linear = np.hstack([hidden[:, unknowns.out_neuron], inputs[:, unknowns.affine]])
+    back = g @ model.V.T
+    gradient = np.concatenate(
+        [np.einsum("np,np->p", moved, back[:, unknowns.neuron]), np.einsum("np,np->p", linear, g[:, output])]
+    )
+    hessian = np.zeros((unknowns.size, unknowns.size))
+    if slopes.root is not None:
+        q = slopes.root * np.sqrt(block.weights)[:, None]
+        Q = np.hstack([moved * (q @ model.V.T)[:, unknowns.neuron], linear * q[:, output]])
+        hessian = np.negative(Q.T @ Q)
 
-    at_neuron = [np.flatnonzero(unknowns.neuron == k) for k in range(K)]
-    at_output = [unknowns.neuron.size + np.flatnonzero(output == c) for c in range(m)]
-    hessian = np.empty((unknowns.size, unknowns.size))
-    gradient = np.empty(unknowns.size)
-
-    def put(rows: NDArray, columns: NDArray, values: Array) -> None:
-        hessian[np.ix_(rows, columns)] = values
-        hessian[np.ix_(columns, rows)] = values.T
-
-    for k in range(K):
-        gradient[at_neuron[k]] = moved[k].T @ (g @ model.V[k])
-        for other in range(k + 1):
-            weight = D @ (model.V[k] * model.V[other]) - z[:, k] * z[:, other]
-            put(at_neuron[k], at_neuron[other], (moved[k] * weight[:, None]).T @ moved[other])
-        for c in range(m):
-            weight = D[:, c] * model.V[k, c] - z[:, k] * q[:, c]
-            put(at_neuron[k], at_output[c], (moved[k] * weight[:, None]).T @ linear[c])
-    for c in range(m):
-        gradient[at_output[c]] = linear[c].T @ g[:, c]
-        for other in range(c + 1):
-            weight = (D[:, c] if other == c else 0.0) - q[:, c] * q[:, other]
-            put(at_output[c], at_output[other], (linear[c] * weight[:, None]).T @ linear[other])
+    ends = np.searchsorted(unknowns.neuron, np.arange(model.n_neurons + 1))
+    for k, (start, end) in enumerate(itertools.pairwise(ends)):
+        weights = (D * model.V[k]) @ model.V[: k + 1].T
+        met = moved[:, start:end].T @ (moved[:, :end] * weights[:, unknowns.neuron[:end]])
+        hessian[start:end, :end] += met
+        hessian[:start, start:end] += met[:, :start].T
+    for c in range(model.n_outputs):
+        mine = np.flatnonzero(output == c)
+        weighted = linear[:, mine] * D[:, c, None]
+        met = (moved.T @ weighted) * model.V[unknowns.neuron, c, None]
+        at = n_weights + mine
+        hessian[:n_weights, at] += met
+        hessian[at, :n_weights] += met.T
+        hessian[np.ix_(at, at)] += linear[:, mine].T @ weighted
     return hessian, gradient

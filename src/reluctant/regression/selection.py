@@ -15,10 +15,8 @@ from reluctant.regression.calibration import LIKELIHOODS, temperature_of
 from reluctant.regression.losses import CLASSIFICATION, Loss
 from reluctant.regression.screening import most_explaining
 from reluctant.regression.size_path import (
-    DENSE_NEURONS,
-    DENSE_NEURONS_MANY,
-    MOST_NEURONS,
     Shrinkage,
+    has_many_unknowns,
     in_standard_units,
     slope_ridge_of,
     stages_of,
@@ -40,8 +38,8 @@ SOME_ROWS, REPEATS_SOME_ROWS = 2000, 2
 """Up to so many rows the folds are drawn twice: what a path owes to the rows it happened to see counts less then."""
 SURVIVORS, SURVIVORS_FEW_ROWS = (11, 5, 3), (11,) * FOLDS + (4,)
 """Ridges that go on to the first, the second and all further folds: successive halving."""
-MANY_UNKNOWNS, RIDGES_MANY_UNKNOWNS, FOLDS_MANY_UNKNOWNS = 500, (1, 3, 5), 3
-"""Paths that begin with more unknowns take seconds each: fewer ridges, by index, and fewer folds are tried then."""
+RIDGES_MANY_UNKNOWNS, SURVIVORS_MANY_UNKNOWNS = (1, 2, 3, 5), (4, 2)
+"""Paths that begin with very many unknowns take seconds each: fewer ridges, by index, and folds drawn once then."""
 BANDWIDTH = 0.3
 """Validation losses are averaged with those of larger sizes, by half a Gaussian of this width in the logarithm of the
 size. Smaller sizes do not enter, so that a sharp fall of the loss at one size stays one."""
@@ -147,9 +145,9 @@ def choose(
     units = Standardisation.of(X, targets, weights, scale_targets=not isinstance(config.loss, CLASSIFICATION))
     loss = in_standard_units(config.loss, units)
     tally = _Tally([Trial(shrinkage) for shrinkage in shrinkages(config.loss, units.n_inputs)], grid.size, weights)
-    many = has_many_unknowns(X.shape[1], targets.shape[1], config)
+    many = takes_long(X.shape[1], targets.shape[1], config)
     alive = np.array(RIDGES_MANY_UNKNOWNS) if many else np.arange(len(tally.trials))
-    survivors = SURVIVORS if len(X) > FEW_ROWS and not many else SURVIVORS_FEW_ROWS
+    survivors = SURVIVORS_MANY_UNKNOWNS if many else SURVIVORS if len(X) > FEW_ROWS else SURVIVORS_FEW_ROWS
     repetitions = _repetitions(targets, config.loss, seed, many)
     with Parallel(n_jobs=n_jobs) as parallel:
 
@@ -195,12 +193,10 @@ def shrinkages(loss: Loss, n_inputs: int) -> list[Shrinkage]:
     return list(dict.fromkeys([*shared, *(Shrinkage(ridge, ridge) for ridge in RIDGES_ON_SLOPES)]))
 
 
-def has_many_unknowns(n_inputs: int, n_outputs: int, config: Config) -> bool:
+def takes_long(n_inputs: int, n_outputs: int, config: Config) -> bool:
     """Whether paths begin with so many unknowns that few of them can be computed."""
     d = n_inputs if config.screen is None else min(n_inputs, config.screen)
-    neurons = (DENSE_NEURONS_MANY if n_outputs > 1 else DENSE_NEURONS) * (d + n_outputs)
-    hinges = neurons if isinstance(config.loss, CLASSIFICATION) else 3 * MOST_NEURONS
-    return hinges + n_outputs * (d + 1) > MANY_UNKNOWNS
+    return has_many_unknowns(config.loss, d, n_outputs)
 
 
 def _repetitions(targets: Array, loss: Loss, seed: int, many: bool = False) -> list[list[tuple[NDArray, NDArray]]]:
@@ -209,13 +205,12 @@ def _repetitions(targets: Array, loss: Loss, seed: int, many: bool = False) -> l
 
     n_rows = len(targets)
     repeats = 1 if many or n_rows > SOME_ROWS else REPEATS_SOME_ROWS if n_rows > FEW_ROWS else REPEATS_FEW_ROWS
-    most = FOLDS_MANY_UNKNOWNS if many else FOLDS
     labels = np.unique(targets, axis=0, return_inverse=True)[1].ravel() if isinstance(loss, CLASSIFICATION) else None
     if labels is not None and labels.max() < n_rows // 2 and np.bincount(labels).min() >= 2:
-        n_folds = int(min(most, np.bincount(labels).min()))
+        n_folds = int(min(FOLDS, np.bincount(labels).min()))
         kinds = [StratifiedKFold(n_folds, shuffle=True, random_state=seed + r) for r in range(repeats)]
         return [list(kind.split(np.zeros(n_rows), labels)) for kind in kinds]
-    n_folds = min(most, n_rows)
+    n_folds = min(FOLDS, n_rows)
     return [list(KFold(n_folds, shuffle=True, random_state=seed + r).split(targets)) for r in range(repeats)]
 
 

@@ -19,6 +19,7 @@ from reluctant.regression.kicks import kick
 from reluctant.regression.losses import CLASSIFICATION, Hinge, Huber, Loss, Softmax, as_loss
 from reluctant.regression.model import Model, Rows
 from reluctant.regression.penalties import PathPower, Penalty, Ridge
+from reluctant.regression.quasi_newton import MANY_UNKNOWNS, quasi_newton
 from reluctant.regression.standardise import Standardisation
 from reluctant.regression.starts import affine_fit, dense, forward, varying
 from reluctant.regression.surgeon import Front, Report, Stage, backward
@@ -38,6 +39,11 @@ MOST_NEURONS, ROWS_PER_NEURON = 40, 8
 """A path in regression begins with this many neurons, or fewer where rows are few."""
 DENSE_NEURONS, DENSE_NEURONS_MANY, DENSE_STEPS = 8, 14, 60
 """A path in classification begins with so many neurons on all inputs: two classes, more classes."""
+WIDE_NEURONS, WIDE_ITERATIONS = 20, (200, 300, 50)
+"""Neurons where more classes of many inputs have very many unknowns; iterations of L-BFGS with the penalty of the path,
+with the path norm, which leaves most of them near zero, and with the former again."""
+PATH_NORM = 3.0
+"""Multiple of the ridge that charges the path norm then."""
 SLOPES_SHARE, SLOPES_SHARE_CLASSES, MANY_INPUTS = 1e-3, 0.1, 20
 """Slopes are shrunk by this share of the ridge unless told; in classification of more inputs than that by all of it."""
 INTERCEPT = 1e-9
@@ -259,8 +265,9 @@ def stages_of(
     neurons are left out. The path may be improved by kicks.
     """
     problem = Problem(rows, loss, penalty_for(rows, loss, shrinkage, p), affine)
+    path_norm = penalty_for(rows, loss, shrinkage._replace(ridge=PATH_NORM * shrinkage.ridge), 1.0)
     with threadpool_limits(limits=1, user_api="blas"):
-        first = start_of(problem, rows, rng, max_neurons) if start is None else start
+        first = start_of(problem, path_norm, rows, rng, max_neurons) if start is None else start
         starts = [first, affine_fit(problem, varying(rows))] if affine else [first]
         front = Front(max_neurons)
         backward(starts, problem, front, deadline, report)
@@ -292,15 +299,41 @@ def slope_ridge_of(shrinkage: Shrinkage, loss: Loss, n_inputs: int, p: float | N
     return share * shrinkage.ridge
 
 
-def start_of(problem: Problem, rows: Rows, rng: np.random.Generator, max_neurons: int | None = None) -> Model:
-    """A network that is larger than needed: grown for regression, dense for classification."""
-    few_rows = max(1, len(rows) // ROWS_PER_NEURON)
-    if isinstance(problem.loss, CLASSIFICATION):
-        n_neurons = min(DENSE_NEURONS if rows.n_outputs == 1 else DENSE_NEURONS_MANY, few_rows)
-        model = dense(problem, rows, n_neurons if max_neurons is None else min(n_neurons, max_neurons), rng)
+def start_of(
+    problem: Problem, path_norm: Penalty, rows: Rows, rng: np.random.Generator, max_neurons: int | None = None
+) -> Model:
+    """A network that is larger than needed: grown for regression, dense for classification.
+
+    Very many unknowns are fitted with the path norm in between.
+    """
+    n_neurons = min(neurons_of(problem.loss, rows.n_inputs, rows.n_outputs), max(1, len(rows) // ROWS_PER_NEURON))
+    if max_neurons is not None:
+        n_neurons = min(n_neurons, max_neurons)
+    if not isinstance(problem.loss, CLASSIFICATION):
+        return forward(problem, rows, n_neurons, rng)
+    model = dense(problem, rows, n_neurons, rng)
+    if problem.unknowns(model).size <= MANY_UNKNOWNS:
         return minimise(model, problem, DENSE_STEPS)[0]
-    n_neurons = min(MOST_NEURONS, few_rows)
-    return forward(problem, rows, n_neurons if max_neurons is None else min(n_neurons, max_neurons), rng)
+    for penalty, n_iterations in zip((problem.penalty, path_norm, problem.penalty), WIDE_ITERATIONS, strict=True):
+        model, _ = quasi_newton(model, problem._replace(penalty=penalty), n_iterations)
+    return model
+
+
+def neurons_of(loss: Loss, n_inputs: int, n_outputs: int) -> int:
+    """Neurons of the network that a path begins with, if rows are many."""
+    if not isinstance(loss, CLASSIFICATION):
+        return MOST_NEURONS
+    if n_outputs == 1:
+        return DENSE_NEURONS
+    return WIDE_NEURONS if has_many_unknowns(loss, n_inputs, n_outputs) else DENSE_NEURONS_MANY
+
+
+def has_many_unknowns(loss: Loss, n_inputs: int, n_outputs: int) -> bool:
+    """Whether a path begins with so many unknowns that its large networks take most of the time."""
+    dense_neurons = DENSE_NEURONS_MANY if n_outputs > 1 else DENSE_NEURONS
+    classes = isinstance(loss, CLASSIFICATION)
+    hinges = dense_neurons * (n_inputs + n_outputs) if classes else 3 * MOST_NEURONS
+    return hinges + n_outputs * (n_inputs + 1) > MANY_UNKNOWNS
 
 
 def in_standard_units(loss: Loss, units: Standardisation) -> Loss:

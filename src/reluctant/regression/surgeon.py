@@ -9,15 +9,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg.lapack import dpotrf, dpotri
 
 from reluctant.regression.gauss_newton import Problem, minimise, quadratic_model, regular, summed_loss
 from reluctant.regression.model import Model, Unknowns
+from reluctant.regression.quasi_newton import MANY_UNKNOWNS, quasi_newton
 
 Array = NDArray[np.float64]
 
-SHARE, ONE_BY_ONE = 0.12, 24
-"""Share of the unknowns deleted at a time, and the size below which they go one by one."""
-REFIT_STEPS, SMALL_REFIT_STEPS = 3, 9
+SHARE, SHARE_OF_MANY, ONE_BY_ONE = 0.12, 0.25, 24
+"""Share of the parameters deleted at a time, also of very many, and the size below which they go one by one."""
+REFIT_STEPS, SMALL_REFIT_STEPS, REFIT_ITERATIONS = 3, 9, 50
+"""Steps between deletions; those of L-BFGS where unknowns are very many."""
 DOWNDATED = 400
 """Up to so many unknowns the curvature is down-dated between deletions; beyond, that would take most of the time."""
 REGULAR = 1e-10
@@ -93,23 +96,33 @@ def descend(model: Model, problem: Problem, front: Front) -> Iterator[tuple[int,
     nothing.
     """
     while True:
-        small = model.size <= ONE_BY_ONE
-        n_steps = SMALL_REFIT_STEPS if small else REFIT_STEPS
-        model, value = minimise(model, problem, n_steps)
+        model, value = _refitted(model, problem)
         front.note(model, value)
         joined = _joined(model, problem)
         if joined.n_neurons < model.n_neurons:
-            model, value = minimise(joined, problem, n_steps)
+            model, value = _refitted(joined, problem)
             front.note(model, value)
-            small = model.size <= ONE_BY_ONE
         yield model.size, value
-        n_deleted = 1 if small else max(1, int(SHARE * model.size))
+        small = model.size <= ONE_BY_ONE
+        share = SHARE_OF_MANY if _has_many_unknowns(model, problem) else SHARE
+        n_deleted = 1 if small else max(1, int(share * model.size))
         same_function = [model, *_flips(model)] if small and problem.affine else [model]
         shorter = [_without_cheapest(m, problem, m.size - model.size + n_deleted) for m in same_function]
         best = min((m for m in shorter if m is not None), key=problem.objective, default=None)
         if best is None:
             return
         model = best
+
+
+def _refitted(model: Model, problem: Problem) -> tuple[Model, float]:
+    """A few steps from a model, and its objective then."""
+    if _has_many_unknowns(model, problem):
+        return quasi_newton(model, problem, REFIT_ITERATIONS)
+    return minimise(model, problem, SMALL_REFIT_STEPS if model.size <= ONE_BY_ONE else REFIT_STEPS)
+
+
+def _has_many_unknowns(model: Model, problem: Problem) -> bool:
+    return problem.unknowns(model).size > MANY_UNKNOWNS
 
 
 def _joined(model: Model, problem: Problem) -> Model:
@@ -150,7 +163,7 @@ def _without_cheapest(model: Model, problem: Problem, n_deleted: int) -> Model |
         return None
     local = quadratic_model(model, unknowns, problem)
     hessian = regular(local.hessian, REGULAR)
-    C = np.linalg.inv(hessian)
+    C = _inverse(hessian)
     theta = unknowns.gather(model)
     expected = theta.copy()
     saved = _Savings(model, unknowns)
@@ -168,6 +181,15 @@ def _without_cheapest(model: Model, problem: Problem, n_deleted: int) -> Model |
         kept[gone] = free[gone] = False
         expected[gone] = 0.0
     return _followed(model, unknowns, theta, kept, hessian, problem)
+
+
+def _inverse(hessian: Array) -> Array:
+    """H⁻¹ from Cholesky's factor, or by elimination where rounding leaves H without one."""
+    factor, failed = dpotrf(hessian, lower=1)
+    if failed:
+        return np.asarray(np.linalg.inv(hessian), dtype=np.float64)
+    lower: Array = np.tril(dpotri(factor, lower=1, overwrite_c=1)[0])
+    return lower + np.tril(lower, -1).T
 
 
 def _followed(

@@ -1,0 +1,57 @@
+"""L-BFGS on the unknowns of a network, for so many of them that their curvature takes most of the time."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from reluctant.regression.gauss_newton import Problem
+from reluctant.regression.losses import SMOOTHING
+from reluctant.regression.model import Model, Unknowns
+
+Array = NDArray[np.float64]
+
+MANY_UNKNOWNS = 500
+"""Of more unknowns a hundred gradients cost less than one step with their curvature."""
+REMEMBERED = 20
+"""Steps from which L-BFGS estimates curvature."""
+
+
+def quasi_newton(model: Model, problem: Problem, max_iterations: int) -> tuple[Model, float]:
+    """L-BFGS from a model (Liu and Nocedal, 1989); returns the model, without dead neurons, and its objective."""
+    unknowns = problem.unknowns(model)
+
+    def objective(theta: Array) -> tuple[float, Array]:
+        return value_and_gradient(unknowns.scatter(model, theta), unknowns, problem)
+
+    options = {"maxiter": max_iterations, "maxcor": REMEMBERED}
+    found = minimize(objective, unknowns.gather(model), jac=True, method="L-BFGS-B", options=options)
+    fitted = _cleaned(unknowns.scatter(model, found.x).balanced(), problem)
+    return fitted, problem.objective(fitted)
+
+
+def value_and_gradient(model: Model, unknowns: Unknowns, problem: Problem) -> tuple[float, Array]:
+    """The smoothed objective and Jᵀ l' + w θ, summed over the blocks."""
+    value = problem.penalty.value(model)
+    of_U, of_V, of_A = np.zeros_like(model.U), np.zeros_like(model.V), np.zeros_like(model.A)
+    for block in problem.data.blocks():
+        hidden = np.maximum(block.inputs @ model.U.T, 0.0)
+        f = hidden @ model.V + block.inputs @ model.A
+        value += float(block.weights @ problem.loss.values(f, block.targets, SMOOTHING))
+        slopes = block.weights[:, None] * problem.loss.derivatives(f, block.targets).gradient
+        of_U += ((slopes @ model.V.T) * (hidden > 0.0)).T @ block.inputs
+        of_V += hidden.T @ slopes
+        of_A += block.inputs.T @ slopes
+    pull = problem.penalty.weights(model, unknowns) * unknowns.gather(model)
+    return value, unknowns.gather(Model(of_U, of_V, of_A)) + pull
+
+
+def _cleaned(model: Model, problem: Problem) -> Model:
+    """The same function at the data with fewer neurons."""
+    ever_on, ever_off = np.zeros((2, model.n_neurons), dtype=bool)
+    for block in problem.data.blocks():
+        on = block.inputs @ model.U.T > 0.0
+        ever_on |= on.any(axis=0)
+        ever_off |= ~on.all(axis=0)
+    return model.cleaned(ever_on, ever_off, problem.affine, problem.lines)
