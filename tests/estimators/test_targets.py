@@ -78,7 +78,9 @@ def test_outputs_are_divided_by_the_temperature_and_nothing_else_changes(monkeyp
     assert path.networks[path.chosen] is model.network_
     for network, other, loss in zip(path.networks, plain.path_.networks, path.training_loss, strict=True):
         np.testing.assert_allclose(network(X) * path.temperature, other(X), atol=1e-9)
-        assert loss == pytest.approx(log_loss(y, class_probabilities(network(X).reshape(len(X), -1))))
+        assert loss == pytest.approx(
+            log_loss(y, class_probabilities(path.temperature * network(X).reshape(len(X), -1)))
+        )
     np.testing.assert_array_equal(path.validation_loss, plain.path_.validation_loss)
 
 
@@ -137,3 +139,29 @@ def test_losses_lead_to_their_own_centre():
     for loss, centre in centres.items():
         model = SparseReLURegressor(loss=loss, max_parameters=1, random_state=0).fit(X, y)
         assert model.predict([[0.0]])[0] == pytest.approx(centre, abs=0.03)
+
+
+@pytest.mark.parametrize("line", [True, False])
+def test_separable_classes_get_a_small_network(monkeypatch, line):
+    monkeypatch.setattr(selection, "RIDGES", (1e-4, 1e-2))
+    rng = np.random.default_rng(0)
+    X = np.linspace(-1, 1, 400)[:, None] if line else np.r_[rng.normal(size=(60, 3)) - 5, rng.normal(size=(60, 3)) + 5]
+    y = X[:, 0] > 0
+    model = SparseReLUClassifier(random_state=0).fit(X, y)
+    assert model.n_parameters_ <= 8
+    assert model.score(X, y) == 1.0
+    assert np.isfinite(model.decision_function(X)).all()
+
+
+def test_one_outlying_cell_does_not_make_the_model_a_constant():
+    rng = np.random.default_rng(0)
+    X, fresh = rng.normal(size=(120, 3)), rng.normal(size=(500, 3))
+    y = X[:, 1] + 0.3 * rng.normal(size=120)
+    X[3, 1] = 30.0
+    assert SparseReLURegressor(random_state=0).fit(X, y).score(fresh, fresh[:, 1]) > 0.9
+
+
+def test_log_probabilities_are_logarithms():
+    X = np.r_[np.full(20, -1.0), np.full(20, 1.0)][:, None]
+    model = SparseReLUClassifier(max_parameters=2, random_state=0).fit(X, X[:, 0] > 0)
+    np.testing.assert_array_equal(model.predict_log_proba(X), np.log(model.predict_proba(X)))

@@ -19,6 +19,7 @@ from reluctant.regression.selection import (
     _repetitions,
     _Tally,
     choose,
+    effective_rows,
     excess,
     shrinkages,
     size_grid,
@@ -240,15 +241,15 @@ def test_the_temperature_is_that_of_the_rows_validated_with_the_chosen_size_and_
     folds = _repetitions(np.arange(60) % 2.0, Logistic(), 3)[0][:n_folds]
     monkeypatch.setattr(selection, "_repetitions", lambda *a: [folds])
     X, y, w = table()
-    labels, w = (y + 0.2 * X[:, 1:] > 0.3).astype(float), w + np.arange(60) % 3
-    choice = choose(X, labels, w, Config(Logistic()), seed=3)
+    labels, w = (y + 0.2 * X[:, 1:] > 0.1).astype(float), w + np.arange(60) % 3
+    choice = choose(X, labels, w, Config(Logistic()), selection="min", seed=3)
     f = np.empty((60, 1))
     for train, test in folds:
         units, stages = standard_path(X[train], labels[train], w[train], Config(Logistic()), choice.trial, 3)
         model = max((stage for stage in stages if stage.size <= choice.size), key=lambda stage: stage.size).model
         f[test] = units.network(model)(X[test])[:, None]
     tested = np.concatenate([test for _, test in folds])
-    expected = temperature_of(f[tested], labels[tested], w[tested], tested.size, Logistic())
+    expected = temperature_of(f[tested], labels[tested], w[tested], effective_rows(w[tested]), Logistic())
     assert choice.temperature == pytest.approx(expected, rel=1e-9)
     assert choice.n_rows == tested.size
 
@@ -323,8 +324,8 @@ def kicks_are_worth(monkeypatch, worth):
 
     kicked, plain_path = {}, selection.standard_path
 
-    def remembered(X, targets, weights, config, trial, seed):
-        units, stages = plain_path(X, targets, weights, config, trial, seed)
+    def remembered(X, targets, weights, config, trial, *rest):
+        units, stages = plain_path(X, targets, weights, config, trial, *rest)
         kicked[id(stages)] = trial.kicks
         return units, stages
 
@@ -343,6 +344,44 @@ def test_kicks_are_taken_where_they_lower_the_validation_loss(monkeypatch, worth
 def test_kicks_that_a_time_limit_cuts_short_are_not_taken(monkeypatch):
     kicks_are_worth(monkeypatch, 1.0)
     plain = choose(*table(), Config(Squared()), seed=1)
-    clock = iter([*np.zeros(1 + selection.FOLDS - 1 + 2), 1.0])  # two folds are kicked
+    readings = 1 + (2 * selection.FOLDS - 1) + 2 * 2  # the limit, whether to go on and how long, two folds kicked
+    clock = iter([*np.zeros(readings), 1.0])
     monkeypatch.setattr(selection, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     equal(choose(*table(), Config(Squared(), kicks=3), seed=1, time_limit=0.5), plain)
+
+
+@pytest.mark.usefixtures("plain")
+@pytest.mark.parametrize(("nats", "size"), [(0.0, 9), (0.9, 9), (1.1, 2)])
+def test_the_error_of_a_sum_of_losses_may_have_a_least_value(nats, size):
+    weights = np.array([3.0, 1.0, 1.0, 1.0])
+    losses = np.array([[0.25] * 4, [0.0] * 4])  # their difference has no error, but is 0.25 N with N effective rows
+    unit = 0.25 * effective_rows(weights)
+    tally = tally_of(losses, weights)
+    assert _chosen(np.array([2, 9]), tally, np.array([0]), "one_se", nats * unit).size == size
+    assert _chosen(np.array([2, 9]), tally, np.array([0]), "min", nats * unit).size == 9
+
+
+def test_effective_rows_are_all_of_equal_weight_and_one_of_very_unequal():
+    assert effective_rows(np.full(7, 0.3)) == pytest.approx(7)
+    assert effective_rows(np.array([1.0, 1e-9, 1e-9])) == pytest.approx(1)
+
+
+@pytest.mark.usefixtures("quick")
+def test_rows_left_out_are_clipped_as_the_estimators_clip_rows_to_predict_for():
+    X, y, w = table()
+    far = X.copy()
+    far[7, 0] = 1e6  # more than eight deviations of the others from their mean
+    fold = _Fold(np.array([7]), *standard_path(X[8:], y[8:], w[8:], Config(Squared()), Trial(Shrinkage(1e-3)), 0))
+    edge = X.copy()
+    edge[7, 0] = X[8:, 0].mean() + 8.0 * X[8:, 0].std()
+    assert_allclose(fold.outputs(far, 9), fold.outputs(edge, 9))
+    losses = [
+        selection._validation_losses(fold, rows, y, size_grid(9, 1), np.ones(1), Squared()) for rows in (far, edge)
+    ]
+    assert_allclose(*losses)
+
+
+@pytest.mark.parametrize("n_rows", [2, 3])
+def test_the_temperature_of_too_few_rows_is_one(n_rows):
+    X, labels = np.arange(float(n_rows))[:, None], (np.arange(n_rows) % 2.0)[:, None]
+    assert choose(X, labels, np.ones(n_rows), Config(Logistic())).temperature == 1.0

@@ -22,7 +22,7 @@ def test_path_is_drawn_as_it_is():
 
 
 def test_estimator_without_a_path_has_none_to_draw():
-    with pytest.raises(ValueError, match="traced no path"):
+    with pytest.raises(ValueError, match="nothing was cross-validated"):
         plot_path(None)
 
 

@@ -17,7 +17,7 @@ from reluctant.network import ReLUNetwork
 from reluctant.objective import check_p
 from reluctant.regression.losses import Loss, Squared
 from reluctant.regression.selection import Config, Selection, check_selection
-from reluctant.regression.standardise import Moments
+from reluctant.regression.standardise import CLIP, Moments
 from reluctant.regression.streaming import Encode, moments_of, rows_at, sample_of
 from reluctant.regression.tables import ArrayTable, ClippedTable, Table
 from reluctant.solution import Certificate
@@ -25,8 +25,6 @@ from reluctant.validation import check_bool, check_integer, check_number
 
 Array = NDArray[np.float64]
 
-CLIP = 8.0
-"""Inputs farther than this many standard deviations from their mean are moved there."""
 MANY_ROWS = 10_000
 """More rows than that are not cross-validated whole: their path is traced on a sample, and they are read in blocks."""
 DEFAULT_P = 0.5

@@ -44,21 +44,22 @@ class ValidatedPath:
     Attributes
     ----------
     sizes : ndarray, shape (n,)
-        Nonzero hinge and affine parameters, rising.
+        Most nonzero hinge and affine parameters, rising.
     networks : tuple of ReLUNetwork
         The network of at most that size with the least training objective, fitted to all rows with the chosen ridge.
         It predicts for inputs within the estimator's `input_bounds_`.
     training_loss : ndarray, shape (n,)
-        Loss of these networks on the rows they were fitted to.
+        Loss of these networks on the rows they were fitted to, before any temperature.
     validation_loss : ndarray, shape (n,)
-        Loss, before any temperature, of networks of that size on rows they were not fitted to, averaged over
-        neighbouring sizes.
+        Loss of networks of that size on rows they were not fitted to, before any temperature and averaged with that of
+        somewhat larger sizes, as the rule compares it.
     validation_error : ndarray, shape (n,)
         Standard error of the difference between `validation_loss` and its least value, row by row.
     ridge, slope_ridge : float
         The chosen ridge, and what of it fell on the slopes.
     kicks : int
-        The kicks of the paths on all rows; `reluctant.size_path` takes all three.
+        The kicks of the paths on all rows. `reluctant.size_path` takes all three; the paths here have several seeds,
+        and inputs within `input_bounds_`.
     chosen : int
         Index of the chosen size.
     temperature : float or None
@@ -80,7 +81,7 @@ class ValidatedPath:
         return len(self.sizes)
 
     def __repr__(self) -> str:
-        return f"<ValidatedPath of {len(self)} sizes, {self.sizes[self.chosen]} chosen>"
+        return f"<ValidatedPath of {len(self)} sizes, {self.networks[self.chosen].size} chosen>"
 
 
 class Effort(NamedTuple):
@@ -124,7 +125,7 @@ def fit_cross_validated(
     if start is not None:
         starts.append((effort.seed, units.model(start)))
     config = config._replace(loss=in_standard_units(config.loss, units))
-    fits = _fits(rows, config, choice.trial, starts, effort.n_jobs)
+    fits = _fits(rows, config, choice.trial, starts, effort.n_jobs, deadline - time.monotonic())
     return _validated_path(fits, choice, units, rows, config.loss)
 
 
@@ -137,9 +138,9 @@ def fit_in_blocks(
 
 
 def _fits(
-    rows: Rows, config: Config, trial: Trial, starts: list[tuple[int, Model | None]], n_jobs: int | None
+    rows: Rows, config: Config, trial: Trial, starts: list[tuple[int, Model | None]], n_jobs: int | None, seconds: float
 ) -> list[_Fit]:
-    """All networks of the paths from several starts, each a seed and perhaps a network."""
+    """All networks of the paths from several starts, each a seed and perhaps a network; no kick after some seconds."""
     paths = Parallel(n_jobs=n_jobs)(
         delayed(stages_of)(
             rows,
@@ -151,6 +152,7 @@ def _fits(
             config.max_neurons,
             trial.kicks,
             start,
+            kicking_seconds=seconds,
         )
         for seed, start in starts
     )
@@ -166,11 +168,10 @@ def _validated_path(fits: list[_Fit], choice: Choice, units: Standardisation, ro
         min((fit for fit in fits if fit.model.size <= size), key=lambda fit: fit.objective).model
         for size in choice.sizes[shown]
     ]
-    if choice.temperature is not None:
-        best = [tempered(model, choice.temperature) for model in best]
+    warmth = 1.0 if choice.temperature is None else choice.temperature
     return ValidatedPath(
         sizes=choice.sizes[shown],
-        networks=tuple(units.network(model) for model in best),
+        networks=tuple(units.network(tempered(model, warmth)) for model in best),
         training_loss=np.array([summed_loss(model, rows, loss) for model in best]) / rows.total_weight,
         validation_loss=choice.mean[shown],
         validation_error=choice.error[shown],

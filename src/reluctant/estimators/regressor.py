@@ -46,8 +46,8 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         targets enter a path, and what acts only together with others may be missed; None keeps all.
     kicks : int, default 0
         With the automatic size and caps: when the ridge is known, paths that are improved by so many kicks, as in
-        `reluctant.size_path`, are cross-validated too, and taken where the rule prefers them. 60 take 1.5 to 3 times
-        the time.
+        `reluctant.size_path`, are cross-validated too, and taken where the rule prefers them. 60 take 1.4 to 2.9
+        times the time.
     affine : bool, default True
         Whether the network has an affine part slopeᵀ x + intercept. It is free with `alpha`, and else shrunk a
         thousandth as much as the hinges.
@@ -56,7 +56,8 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
     n_jobs : int, optional
         Paths computed at a time, through joblib and its current backend, a Dask cluster for example.
     time_limit : float, optional
-        Seconds after which the cross-validation begins no further fold, and searches return the best so far.
+        Seconds after which the cross-validation begins no further fold, and searches and kicks end with the best so
+        far. The first fold and a path on all rows always end: with hundreds of classes they take minutes.
     warm_start : bool, default False
         Begin also with the network of the previous fit; it is kept only where it is better. Of no effect with the
         automatic size and caps on more than 10,000 rows, which are read in blocks.

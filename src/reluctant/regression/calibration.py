@@ -19,7 +19,7 @@ COLDEST, HOTTEST = 1.0 / 8.0, 8.0
 """Temperatures beyond these are not considered: outputs that are worse than none would be divided without end."""
 
 
-def temperature_of(f: Array, targets: Array, weights: Array, n_rows: int, loss: Loss) -> float:
+def temperature_of(f: Array, targets: Array, weights: Array, n_rows: float, loss: Loss) -> float:
     """Temperature T of outputs f on rows that their networks were not fitted to [GPSW].
 
     τ = 1 / T minimises Σ w loss(τ f, y) / Σ w + κ (τ − 1)² / (2 N), which is strictly convex, over 1/8 ≤ τ ≤ 8.
@@ -28,8 +28,8 @@ def temperature_of(f: Array, targets: Array, weights: Array, n_rows: int, loss: 
     ----------
     f, targets, weights : ndarray
         (M, m), (M, m), (M,): predictions of each row by networks fitted to others, one or more of them.
-    n_rows : int
-        Number N of different rows.
+    n_rows : float
+        Number N of different rows; of unequal weights (Σ w)² / Σ w² of them.
     loss : Loss
         A negative log-likelihood.
 

@@ -45,6 +45,9 @@ BANDWIDTH = 0.3
 size. Smaller sizes do not enter, so that a sharp fall of the loss at one size stays one."""
 ROUNDING = 1e-9
 """Means that differ by no larger share of themselves are equal, and the smaller size wins."""
+NATS = 0.5
+"""The error of a log-likelihood of all rows is taken to be at least that: a likelihood ratio of 1.6 is worth no
+parameter. Where classes are separable the error is next to nothing, and larger networks would win for ever."""
 
 
 class Config(NamedTuple):
@@ -119,16 +122,17 @@ def choose(
 
     The rule ``"one_se"`` takes the smallest size that, with some ridge, has a validation loss above the least of all by
     no more than the standard error of the difference, row by row, and with at most 300 rows by no more than a quarter
-    of it; ``"min"`` takes the size of least loss. Ridges that do worse on the first folds are dropped. Where kicks are
-    wanted, the ridges of the least loss and of the smallest size are tried with them too when all folds are done, on
-    those of the last repetition. For a likelihood the predictions with the choice then tell the temperature.
+    of it; that of a log-likelihood is at least one half over all rows. ``"min"`` takes the size of least loss. Ridges
+    that do worse on the first folds are dropped. Where kicks are wanted, the ridges of the least loss and of the
+    smallest size are tried with them too when all folds are done, on those of the last repetition. For a likelihood
+    the predictions with the choice then tell the temperature.
 
     Parameters
     ----------
     X, targets, weights : ndarray
         (N, d), (N, m), (N,); at least two rows with positive weight. The others are left out of the folds.
     largest : int
-        Sizes above this are not considered.
+        Sizes above this, or above the number of targets N m, are not considered.
     n_jobs : int or None
         Paths computed at a time, through joblib and its current backend.
     time_limit : float, optional
@@ -141,7 +145,7 @@ def choose(
     deadline = np.inf if time_limit is None else time.monotonic() + time_limit
     kept = weights > 0.0
     X, targets, weights = X[kept], targets[kept], weights[kept]
-    grid = size_grid(largest, targets.shape[1])
+    grid = size_grid(min(largest, targets.size), targets.shape[1])
     units = Standardisation.of(X, targets, weights, scale_targets=not isinstance(config.loss, CLASSIFICATION))
     loss = in_standard_units(config.loss, units)
     tally = _Tally([Trial(shrinkage) for shrinkage in shrinkages(config.loss, units.n_inputs)], grid.size, weights)
@@ -152,8 +156,9 @@ def choose(
     with Parallel(n_jobs=n_jobs) as parallel:
 
         def compete(trials: NDArray, train: NDArray, test: NDArray) -> None:
+            seconds = deadline - time.monotonic()
             paths = parallel(
-                delayed(standard_path)(X[train], targets[train], weights[train], config, tally.trials[j], seed)
+                delayed(standard_path)(X[train], targets[train], weights[train], config, tally.trials[j], seed, seconds)
                 for j in trials
             )
             for j, path in zip(trials, paths, strict=True):
@@ -169,7 +174,8 @@ def choose(
             if verbose:
                 best = tally.trials[tally.best(alive)].shrinkage.ridge
                 print(f"fold {i + 1}: {alive.size} ridges, best {best:g}", file=sys.stderr)
-        choice = _chosen(grid, tally, alive, selection)
+        nats = NATS if isinstance(config.loss, LIKELIHOODS) else 0.0
+        choice = _chosen(grid, tally, alive, selection, nats)
         if config.kicks:
             kicked = tally.with_kicks({choice.trial, tally.trials[tally.best(alive)]}, config.kicks)
             for fold in repetitions[-1]:
@@ -177,14 +183,22 @@ def choose(
                     break
                 compete(kicked, *fold)
             else:
-                choice = _chosen(grid, tally, np.append(alive, kicked), selection)
+                choice = _chosen(grid, tally, np.append(alive, kicked), selection, nats)
     if not isinstance(config.loss, LIKELIHOODS):
         return choice
+    return choice._replace(temperature=_temperature(choice, tally, X, targets, config.loss))
+
+
+def _temperature(choice: Choice, tally: _Tally, X: Array, targets: Array, loss: Loss) -> float:
+    """The temperature of the outputs for the rows left out; 1 where these are constants or a class has one row only."""
+    members = np.bincount(np.unique(targets, axis=0, return_inverse=True)[1].ravel())
+    if choice.size == targets.shape[1] or members.min() < 2:
+        return 1.0
     folds = tally.folds[tally.trials.index(choice.trial)]
     f = np.vstack([fold.outputs(X, choice.size) for fold in folds])
     tested = np.concatenate([fold.test for fold in folds])
-    temperature = temperature_of(f, targets[tested], weights[tested], choice.n_rows, config.loss)
-    return choice._replace(temperature=temperature)
+    seen = tally.weights[np.unique(tested)]
+    return temperature_of(f, targets[tested], tally.weights[tested], effective_rows(seen), loss)
 
 
 def shrinkages(loss: Loss, n_inputs: int) -> list[Shrinkage]:
@@ -224,13 +238,13 @@ class _Fold(NamedTuple):
     def outputs(self, X: Array, size: int) -> Array:
         """Outputs (n, m), in standardised units, of the largest network up to a size for the rows left out."""
         model = next(stage.model for stage in self.stages if stage.size <= size)
-        return model(self.units.inputs(X[self.test]))
+        return model(self.units.clipped_inputs(X[self.test]))
 
 
 def _validation_losses(fold: _Fold, X: Array, targets: Array, grid: NDArray, scale: Array, loss: Loss) -> Array:
     """`loss` (S, n) of the rows left out for every size of the grid, predictions and targets divided by `scale`."""
     test, units, stages = fold
-    inputs = units.inputs(X[test])
+    inputs = units.clipped_inputs(X[test])
     losses = np.empty((grid.size, len(test)))
     for i, stage in enumerate(stages):
         f = (stage.model(inputs) * units.y_scale + units.y_mean) / scale
@@ -240,7 +254,7 @@ def _validation_losses(fold: _Fold, X: Array, targets: Array, grid: NDArray, sca
 
 
 def standard_path(
-    X: Array, targets: Array, weights: Array, config: Config, trial: Trial, seed: int
+    X: Array, targets: Array, weights: Array, config: Config, trial: Trial, seed: int, kicking_seconds: float = np.inf
 ) -> tuple[Standardisation, list[Stage]]:
     """The path of some rows in their own standardised units."""
     kept = weights > 0.0
@@ -249,7 +263,10 @@ def standard_path(
     rows = units.rows(X, targets, weights)
     rng = np.random.default_rng(seed)
     loss = in_standard_units(config.loss, units)
-    return units, stages_of(rows, loss, trial.shrinkage, None, config.affine, rng, config.max_neurons, trial.kicks)
+    shrinkage, n_kicks = trial
+    return units, stages_of(
+        rows, loss, shrinkage, None, config.affine, rng, config.max_neurons, n_kicks, kicking_seconds=kicking_seconds
+    )
 
 
 def units_of(X: Array, targets: Array, weights: Array, config: Config) -> Standardisation:
@@ -304,8 +321,11 @@ class _Tally:
         return int(trials[np.argmin(self.best_means(trials))])
 
 
-def _chosen(grid: NDArray, tally: _Tally, alive: NDArray, selection: Selection) -> Choice:
-    """The paired rule over all pairs of a size and a trial; of equal sizes the least loss."""
+def _chosen(grid: NDArray, tally: _Tally, alive: NDArray, selection: Selection, nats: float = 0.0) -> Choice:
+    """The paired rule over all pairs of a size and a trial; of equal sizes the least loss.
+
+    The standard error of a difference, summed over the rows, is taken to be at least `nats`.
+    """
     seen = (tally.counts[alive] > 0).all(axis=0)
     w = tally.weights[seen] / tally.weights[seen].sum()
     smooth = _smoother(grid)
@@ -313,11 +333,19 @@ def _chosen(grid: NDArray, tally: _Tally, alive: NDArray, selection: Selection) 
     mean = losses @ w
     best = np.unravel_index(np.argmin(mean), mean.shape)
     above, error = excess(losses, losses[best], w)
-    errors = 0.0 if selection == "min" else 1.0 if tally.weights.size > FEW_ROWS else ERRORS_FEW_ROWS
-    close = above <= errors * error + ROUNDING * np.abs(mean)
+    allowed = np.zeros_like(error)
+    if selection == "one_se":
+        errors = 1.0 if tally.weights.size > FEW_ROWS else ERRORS_FEW_ROWS
+        allowed = errors * np.maximum(error, nats / effective_rows(w))
+    close = above <= allowed + ROUNDING * np.abs(mean)
     chosen = int(np.flatnonzero(close.any(axis=0))[0])
     trial = int(np.argmin(np.where(close[:, chosen], mean[:, chosen], np.inf)))
     return Choice(tally.trials[int(alive[trial])], grid, mean[trial], error[trial], chosen, int(seen.sum()))
+
+
+def effective_rows(weights: Array) -> float:
+    """(Σ w)² / Σ w²: as many rows of equal weight tell a mean as exactly (Kish, 1965)."""
+    return float(weights.sum() ** 2 / np.sum(weights**2))
 
 
 def excess(losses: Array, best: Array, w: Array) -> tuple[Array, Array]:

@@ -258,12 +258,14 @@ def stages_of(
     start: Model | None = None,
     deadline: float = np.inf,
     report: Report | None = None,
+    kicking_seconds: float = np.inf,
 ) -> list[Stage]:
     """The path of rows in standardised units; where the affine part alone does better at a size, it is that.
 
     A model to begin with may be given; else one is grown or made of dense neurons. Networks of more than `max_neurons`
-    neurons are left out. The path may be improved by kicks.
+    neurons are left out. The path may be improved by kicks, until the deadline or for some seconds from now.
     """
+    end_of_kicks = min(deadline, time.monotonic() + kicking_seconds)
     problem = Problem(rows, loss, penalty_for(rows, loss, shrinkage, p), affine)
     path_norm = penalty_for(rows, loss, shrinkage._replace(ridge=PATH_NORM * shrinkage.ridge), 1.0)
     with threadpool_limits(limits=1, user_api="blas"):
@@ -271,7 +273,7 @@ def stages_of(
         starts = [first, affine_fit(problem, varying(rows))] if affine else [first]
         front = Front(max_neurons)
         backward(starts, problem, front, deadline, report)
-        kick(front, problem, rows, n_kicks, rng, deadline)
+        kick(front, problem, rows, n_kicks, rng, end_of_kicks)
         return front.stages(problem)
 
 

@@ -13,6 +13,8 @@ from reluctant.regression.model import Model, Rows
 
 Array = NDArray[np.float64]
 
+CLIP = 8.0
+"""Inputs farther than this many standard deviations from their mean are moved there."""
 RESOLVED = 1e-12
 """From which deviation, as a share of the largest entry, float64 has digits enough for hinges in units of the data."""
 
@@ -130,6 +132,10 @@ class Standardisation:
         standard[:, :-1] = ((X if self.columns is None else X[:, self.columns]) - self.x_mean) / self.x_scale
         standard[:, -1] = 1.0
         return standard
+
+    def clipped_inputs(self, X: Array) -> Array:
+        """Inputs X̄ (N, d + 1) of rows to predict for, moved to mean ± 8 deviations where they lie beyond."""
+        return np.clip(self.inputs(X), -CLIP, CLIP)
 
     def targets(self, targets: Array) -> Array:
         """Targets (N, m) in standardised units."""

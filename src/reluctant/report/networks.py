@@ -56,9 +56,12 @@ def plot_path(path: Any) -> Figure:
     'parameters'
     """
     if path is None:
-        raise ValueError("path is None: this estimator was given alpha or tolerance and traced no path of sizes")
+        raise ValueError(
+            "path is None: nothing was cross-validated, because the estimator was given alpha or tolerance"
+        )
     if not (hasattr(path, "sizes") and hasattr(path, "training_loss")):
-        raise ValueError(f"path must be a SizePath or the path_ of an estimator, got a {type(path).__name__}")
+        remedy = "; pass its path_" if hasattr(path, "fit") else ""
+        raise ValueError(f"path must be a SizePath or the path_ of an estimator, got a {type(path).__name__}{remedy}")
     with _panels((8, 4.2)) as (figure, panels):
         axes = panels[0, 0]
         sizes, validation = np.asarray(path.sizes), getattr(path, "validation_loss", None)
@@ -66,8 +69,16 @@ def plot_path(path: Any) -> Figure:
         if validation is not None:
             error = path.validation_error
             axes.fill_between(sizes, validation - error, validation + error, color=BAND, alpha=0.15, linewidth=0)
-            axes.plot(sizes, validation, "o-", color=BAND, markersize=3.5, linewidth=1.2, label="validation rows")
-            chosen = sizes[path.chosen]
+            axes.plot(
+                sizes,
+                validation,
+                "o-",
+                color=BAND,
+                markersize=3.5,
+                linewidth=1.2,
+                label="rows left out, averaged with larger sizes",
+            )
+            chosen = path.networks[path.chosen].size
             axes.axvline(chosen, color=KNOT, linewidth=1.2, label=f"chosen: {chosen} parameters")
         axes.set_xscale("log")
         axes.set_xlabel("parameters")
@@ -244,7 +255,10 @@ def _check_one_output(network: ReLUNetwork) -> None:
         remedy = "; pass its network_" if hasattr(network, "fit") else ""
         raise ValueError(f"network must be a ReLUNetwork, got a {type(network).__name__}{remedy}")
     if network.n_outputs != 1:
-        raise ValueError(f"only networks of one output are drawn; this one has {network.n_outputs}")
+        raise ValueError(
+            f"only networks of one output are drawn, this one has {network.n_outputs}; fit one output, or one class "
+            "against the rest"
+        )
 
 
 def _inputs(X: ArrayLike, network: ReLUNetwork) -> Array:
