@@ -71,9 +71,9 @@ def test_a_tolerance_holds_in_every_output():
     rng = np.random.default_rng(3)
     X = rng.uniform(-1, 1, (30, 2))
     Y = np.abs(X[:, [0]]) * [1.0, -2.0] + rng.uniform(-0.05, 0.05, (30, 2))
-    model = SparseReLURegressor(tolerance=0.1, time_limit=4.0, random_state=0).fit(X, Y)
+    model = SparseReLURegressor(tolerance=0.1, time_limit=1.0, random_state=0).fit(X, Y)
+    assert model.solver_used_ == "exact search"
     assert np.abs(model.predict(X) - Y).max() <= 0.1 * (1 + 1e-9)
-    assert model.network_.n_parameters <= 8
 
 
 def test_a_tolerance_takes_any_number_of_workers():

@@ -43,6 +43,7 @@ def test_a_class_with_one_member_has_a_small_probability():
     model = SparseReLUClassifier(random_state=0).fit(X, np.repeat(["a", "b", "c"], [1, 24, 25]))
     assert model.classes_.tolist() == ["a", "b", "c"]
     assert model.predict_proba(X)[:, 0].mean() < 0.2
+    assert model.temperature_ == 1.0
 
 
 def test_without_an_affine_part_the_network_has_none(hinge_table):

@@ -1,7 +1,10 @@
 """Classes, several outputs, weights and losses."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.special import log_expit
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
@@ -161,7 +164,10 @@ def test_one_outlying_cell_does_not_make_the_model_a_constant():
     assert SparseReLURegressor(random_state=0).fit(X, y).score(fresh, fresh[:, 1]) > 0.9
 
 
-def test_log_probabilities_are_logarithms():
+def test_log_probabilities_are_those_of_the_log_odds_and_may_be_infinite():
     X = np.r_[np.full(20, -1.0), np.full(20, 1.0)][:, None]
     model = SparseReLUClassifier(max_parameters=2, random_state=0).fit(X, X[:, 0] > 0)
-    np.testing.assert_array_equal(model.predict_log_proba(X), np.log(model.predict_proba(X)))
+    odds = model.decision_function(X)
+    np.testing.assert_allclose(model.predict_log_proba(X), log_expit(np.column_stack([-odds, odds])), rtol=1e-6)
+    model.network_ = replace(model.network_, slope=model.network_.slope * 1e6)
+    assert model.predict_log_proba([[1.0]]).tolist() == [[-np.inf, 0.0]]

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from reluctant import SparseReLURegressor, size_path
+from reluctant import size_path
+from reluctant.regression import kicks
 from reluctant.regression.gauss_newton import Problem
 from reluctant.regression.kicks import kick
-from reluctant.regression.losses import Logistic, Softmax, Squared
+from reluctant.regression.losses import Logistic, Quantile, Softmax, Squared
 from reluctant.regression.model import Rows
 from reluctant.regression.penalties import Ridge
-from reluctant.regression.starts import affine_fit
-from reluctant.regression.surgeon import Front, backward
+from reluctant.regression.starts import affine_fit, forward
+from reluctant.regression.surgeon import Front, backward, descend
 
 
 def rough_rows(loss, m=1, n_rows=120, seed=0):
@@ -72,17 +73,29 @@ def test_a_kicked_path_has_at_every_size_at_most_the_objective_of_the_plain_one(
     rng = np.random.default_rng(0)
     X = rng.uniform(-1, 1, (150, 3))
     y = np.sin(3.0 * X[:, 0] + 2.0 * X[:, 1])
-    plain, kicked, again = (size_path(X, y, ridge=1e-6, random_state=0, kicks=kicks) for kicks in (0, 10, 10))
+    plain, kicked, again = (size_path(X, y, ridge=1e-6, random_state=0, kicks=n) for n in (0, 10, 10))
     losses = [[path.losses(X, y)[path.sizes <= size].min() for size in range(5, 40)] for path in (plain, kicked)]
     assert (np.array(losses[1]) <= np.array(losses[0]) * (1.0 + 1e-3)).all()  # the ridge has its say too
     assert np.mean(np.log(losses[1])) < np.mean(np.log(losses[0])) - 0.01
     assert_array_equal(kicked.training_loss, again.training_loss)
 
 
-def test_an_estimator_reports_the_kicks_that_were_chosen():
-    rng = np.random.default_rng(1)
-    X = rng.uniform(-1, 1, (60, 2))
-    y = np.maximum(X[:, 0], 0.0) + 0.01 * rng.standard_normal(60)
-    model = SparseReLURegressor(kicks=2, max_parameters=4, random_state=0).fit(X, y)
-    assert model.path_.kicks in (0, 2)
-    assert model.score(X, y) > 0.98
+def test_kicks_go_on_where_the_smoothed_objective_is_negative(monkeypatch):
+    """Smoothed, the loss of a quantile is less than zero near zero."""
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, (80, 3))
+    rows, loss = Rows.of(X, np.maximum(X[:, :1], 0.0)), Quantile(0.9)
+    problem, front = Problem(rows, loss, Ridge(1e-6, 1e-8, 1e-9)), Front()
+    backward([forward(problem, rows, 6, rng)], problem, front)
+    assert front.least(20) < 0.0
+    lengths = []
+
+    def counted(*args):
+        lengths.append(0)
+        for step in descend(*args):
+            lengths[-1] += 1
+            yield step
+
+    monkeypatch.setattr(kicks, "descend", counted)
+    kick(front, problem, rows, 6, rng)
+    assert max(lengths) > 1

@@ -1,5 +1,6 @@
 """The choice of size and ridge by cross-validation, on tallies made by hand and on small tables."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,7 +17,7 @@ from reluctant.regression.selection import (
     Trial,
     _chosen,
     _Fold,
-    _repetitions,
+    _folds,
     _Tally,
     choose,
     effective_rows,
@@ -24,7 +25,6 @@ from reluctant.regression.selection import (
     shrinkages,
     size_grid,
     standard_path,
-    takes_long,
 )
 from reluctant.regression.size_path import Shrinkage
 from reluctant.regression.surgeon import ONE_BY_ONE
@@ -73,7 +73,7 @@ def test_paired_rule_takes_the_smallest_size_within_one_error_of_the_difference(
     middle = hard + rng.standard_normal(40)
     middle += 0.02 - np.average(middle - hard, weights=weights)
     losses = np.stack([small, middle, hard])
-    choice = _chosen(np.array([2, 5, 9]), tally_of(losses, weights), np.array([0]), "one_se")
+    choice = _chosen(np.array([2, 5, 9]), tally_of(losses, weights), np.array([0]), "one_se", Squared())
     for i in range(3):
         difference = losses[i] - hard
         mean = np.average(difference, weights=weights)
@@ -81,7 +81,7 @@ def test_paired_rule_takes_the_smallest_size_within_one_error_of_the_difference(
         assert choice.error[i] == pytest.approx(error)
         assert choice.mean[i] - choice.mean[2] == pytest.approx(mean)
     assert choice.size == 5
-    assert _chosen(np.array([2, 5, 9]), tally_of(losses, weights), np.array([0]), "min").size == 9
+    assert _chosen(np.array([2, 5, 9]), tally_of(losses, weights), np.array([0]), "min", Squared()).size == 9
 
 
 @pytest.mark.parametrize(("n_rows", "errors", "size"), [(300, 0.24, 2), (300, 0.26, 9), (301, 0.26, 2), (301, 1.01, 9)])
@@ -91,15 +91,7 @@ def test_few_rows_allow_a_quarter_of_the_error(monkeypatch, n_rows, errors, size
     noise -= noise.mean()
     above = errors * noise.std() / np.sqrt(n_rows)
     losses = np.stack([10.0 + noise + above, np.full(n_rows, 10.0)])
-    assert _chosen(np.array([2, 9]), tally_of(losses, np.ones(n_rows)), np.array([0]), "one_se").size == size
-
-
-def test_many_inputs_of_many_classes_take_long_and_others_do_not():
-    assert takes_long(64, 10, Config(Softmax()))
-    assert not takes_long(64, 10, Config(Softmax(), screen=5))
-    assert not takes_long(6, 1, Config(Logistic()))
-    assert not takes_long(13, 3, Config(Softmax()))
-    assert not takes_long(300, 1, Config(Squared(), screen=200))
+    assert _chosen(np.array([2, 9]), tally_of(losses, np.ones(n_rows)), np.array([0]), "one_se", Squared()).size == size
 
 
 def test_the_error_of_equal_weights_is_the_standard_error_of_the_mean():
@@ -115,7 +107,7 @@ def test_the_error_of_equal_weights_is_the_standard_error_of_the_mean():
 def test_equal_losses_choose_the_smallest_size(rule, value):
     grid = size_grid(200, 1)
     losses = np.full((grid.size, 10), value)
-    assert _chosen(grid, tally_of(losses, np.ones(10)), np.array([0]), rule).size == 1
+    assert _chosen(grid, tally_of(losses, np.ones(10)), np.array([0]), rule, Squared()).size == 1
 
 
 @pytest.mark.usefixtures("plain")
@@ -125,16 +117,16 @@ def test_the_size_may_come_with_any_ridge_and_takes_the_best_for_it():
     tally.add(2, fold_of(4), np.array([[0.0, 2.5, 0.0, 2.5], [5.0] * 4]))
     tally.add(3, fold_of(4), np.array([[0.5, 2.0, 0.5, 2.0], [5.0] * 4]))
     alive, grid = np.array([1, 2, 3]), np.array([1, 2])
-    smallest = _chosen(grid, tally, alive, "one_se")
+    smallest = _chosen(grid, tally, alive, "one_se", Squared())
     assert (smallest.size, smallest.trial.shrinkage.ridge) in {(1, selection.RIDGES[2]), (1, selection.RIDGES[3])}
-    least = _chosen(grid, tally, alive, "min")
+    least = _chosen(grid, tally, alive, "min", Squared())
     assert (least.size, least.trial.shrinkage.ridge) == (2, selection.RIDGES[1])
 
 
 def test_a_sharp_fall_of_the_loss_is_not_averaged_away():
     grid = size_grid(60, 1)
     losses = np.where(grid < 3, 100.0, 1.0)[:, None] * np.ones(20)
-    choice = _chosen(grid, tally_of(losses, np.ones(20)), np.array([0]), "one_se")
+    choice = _chosen(grid, tally_of(losses, np.ones(20)), np.array([0]), "one_se", Squared())
     assert choice.size == 3
     assert choice.mean[2] == pytest.approx(1.0)
 
@@ -153,16 +145,15 @@ def test_grid_holds_every_small_size_and_ends_at_the_largest():
 def test_each_row_is_tested_once_a_repeat(loss, n_rows):
     labels = np.arange(n_rows) % 2
     targets = np.eye(2)[labels] if isinstance(loss, Softmax) else labels[:, None].astype(float)
-    repetitions = _repetitions(targets, loss, 0)
-    assert len(repetitions) == selection.REPEATS_FEW_ROWS
-    for folds in repetitions:
-        assert_array_equal(np.sort(np.concatenate([test for _, test in folds])), np.arange(n_rows))
-        assert all(np.intersect1d(train, test).size == 0 for train, test in folds)
+    folds = _folds(targets, loss, 0)
+    tests = np.concatenate([test for _, test in folds])
+    assert_array_equal(np.bincount(tests, minlength=n_rows), selection.REPEATS_FEW_ROWS)
+    assert all(np.intersect1d(train, test).size == 0 for train, test in folds)
 
 
 def test_classes_keep_their_shares_in_every_fold():
     labels = (np.arange(100) < 20).astype(float)[:, None]
-    assert all(labels[test].sum() == 4 for folds in _repetitions(labels, Logistic(), 0) for _, test in folds)
+    assert all(labels[test].sum() == 4 for _, test in _folds(labels, Logistic(), 0))
 
 
 def equal(a: Choice, b: Choice) -> None:
@@ -223,8 +214,8 @@ def test_weight_of_all_rows_does_not_matter():
 @pytest.mark.usefixtures("quick")
 def test_time_limit_ends_after_the_first_fold(monkeypatch):
     calls = []
-    honest = selection._validation_losses
-    monkeypatch.setattr(selection, "_validation_losses", lambda *a: calls.append(1) or honest(*a))
+    honest = _Fold.losses
+    monkeypatch.setattr(_Fold, "losses", lambda *a: calls.append(1) or honest(*a))
     monkeypatch.setattr(
         selection, "time", type("Clock", (), {"monotonic": staticmethod(iter(range(0, 9999, 10)).__next__)})
     )
@@ -238,8 +229,8 @@ def test_time_limit_ends_after_the_first_fold(monkeypatch):
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("n_folds", [1, 5])
 def test_the_temperature_is_that_of_the_rows_validated_with_the_chosen_size_and_ridge(monkeypatch, n_folds):
-    folds = _repetitions(np.arange(60) % 2.0, Logistic(), 3)[0][:n_folds]
-    monkeypatch.setattr(selection, "_repetitions", lambda *a: [folds])
+    folds = _folds(np.arange(60) % 2.0, Logistic(), 3)[:n_folds]
+    monkeypatch.setattr(selection, "_folds", lambda *a: folds)
     X, y, w = table()
     labels, w = (y + 0.2 * X[:, 1:] > 0.1).astype(float), w + np.arange(60) % 3
     choice = choose(X, labels, w, Config(Logistic()), selection="min", seed=3)
@@ -289,7 +280,7 @@ def test_the_loss_of_huber_has_one_threshold_for_all_folds():
     X, w = np.zeros((40, 1)), np.ones(40)
     scale, loss = whole.std(axis=0), Huber(tuple(2.0 / whole.std(axis=0)))
     fold = _Fold(np.arange(40), *standard_path(X, train, w, Config(Huber(2.0)), Trial(Shrinkage(1e-3)), 0))
-    losses = selection._validation_losses(fold, X, test, np.array([1]), scale, loss)
+    losses = fold.losses(X, test, np.array([1]), scale, loss)
     network = size_path(X, train, loss=Huber(2.0), ridge=1e-3, random_state=0).within(1)
     residual = np.abs(network(X) - test[:, 0])
     expected = np.where(residual <= 2.0, 0.5 * residual**2, 2.0 * residual - 2.0) / scale**2
@@ -315,50 +306,76 @@ def test_few_rows_of_many_slopes_want_their_slopes_shrunk():
     assert choice.trial.shrinkage.slope_ridge == choice.trial.shrinkage.ridge
 
 
-def kicks_are_worth(monkeypatch, worth):
-    """Paths that are kicked lose this much less on the rows left out."""
-    plain_losses = selection._validation_losses
+def paths_with_kicks(monkeypatch, changed):
+    """Kicked paths become those that `changed` makes of them."""
+    plain_path = selection.standard_path
 
-    def losses(fold, *args):
-        return plain_losses(fold, *args) - (worth if kicked[id(fold.stages)] else 0.0)
+    def path(X, targets, weights, config, trial, *rest):
+        units, stages = plain_path(X, targets, weights, config, trial._replace(kicks=0), *rest)
+        return units, changed(stages) if trial.kicks else stages
 
-    kicked, plain_path = {}, selection.standard_path
+    monkeypatch.setattr(selection, "standard_path", path)
 
-    def remembered(X, targets, weights, config, trial, *rest):
-        units, stages = plain_path(X, targets, weights, config, trial, *rest)
-        kicked[id(stages)] = trial.kicks
-        return units, stages
 
-    monkeypatch.setattr(selection, "standard_path", remembered)
-    monkeypatch.setattr(selection, "_validation_losses", losses)
+def shifted(stages, by):
+    """A path whose networks predict more by so much."""
+    return [
+        stage._replace(model=replace(stage.model, A=np.add(stage.model.A, [[0.0], [0.0], [by]]))) for stage in stages
+    ]
 
 
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize(("worth", "kicks"), [(-1.0, 0), (1.0, 3)])
-def test_kicks_are_taken_where_they_lower_the_validation_loss(monkeypatch, worth, kicks):
-    kicks_are_worth(monkeypatch, worth)
-    assert choose(*table(), Config(Squared(), kicks=3), seed=1).trial.kicks == kicks
+def test_kicks_are_taken_where_they_lower_the_validation_loss(monkeypatch):
+    X, y, w = table()
+    paths_with_kicks(monkeypatch, lambda stages: shifted(stages, 5.0))
+    assert choose(X, y, w, Config(Squared(), kicks=3), seed=1).trial.kicks == 0
+
+
+@pytest.mark.usefixtures("quick")
+def test_paths_that_only_kicks_make_good_are_taken(monkeypatch):
+    plain_path = selection.standard_path
+
+    def path(X, targets, weights, config, trial, *rest):
+        units, stages = plain_path(X, targets, weights, config, trial._replace(kicks=0), *rest)
+        return units, stages if trial.kicks else shifted(stages, 5.0)
+
+    monkeypatch.setattr(selection, "standard_path", path)
+    assert choose(*table(), Config(Squared(), kicks=3), seed=1).trial.kicks == 3
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_kicks_that_change_nothing_are_never_taken_and_change_no_size(monkeypatch, seed):
+    monkeypatch.setattr(selection, "RIDGES", (1e-3, 1e-1))
+    monkeypatch.setattr(selection, "RIDGES_ON_SLOPES", ())
+    paths_with_kicks(monkeypatch, lambda stages: stages)
+    data = table(seed=seed)
+    equal(choose(*data, Config(Squared(), kicks=3), seed=seed), choose(*data, Config(Squared()), seed=seed))
 
 
 @pytest.mark.usefixtures("quick")
 def test_kicks_that_a_time_limit_cuts_short_are_not_taken(monkeypatch):
-    kicks_are_worth(monkeypatch, 1.0)
     plain = choose(*table(), Config(Squared()), seed=1)
-    readings = 1 + (2 * selection.FOLDS - 1) + 2 * 2  # the limit, whether to go on and how long, two folds kicked
-    clock = iter([*np.zeros(readings), 1.0])
-    monkeypatch.setattr(selection, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    now = [0.0]
+
+    def late(stages):
+        now[0] += 0.3
+        return stages
+
+    paths_with_kicks(monkeypatch, late)
+    monkeypatch.setattr(selection, "time", SimpleNamespace(monotonic=lambda: now[0]))
     equal(choose(*table(), Config(Squared(), kicks=3), seed=1, time_limit=0.5), plain)
 
 
 @pytest.mark.usefixtures("plain")
-@pytest.mark.parametrize(("nats", "size"), [(0.0, 9), (0.9, 9), (1.1, 2)])
-def test_the_error_of_a_sum_of_losses_may_have_a_least_value(nats, size):
+@pytest.mark.parametrize(
+    ("loss", "summed", "size"), [(Squared(), 0.4, 9), (Logistic(), 0.6, 9), (Logistic(), 0.4, 2), (Softmax(), 0.4, 2)]
+)
+def test_half_a_nat_over_all_rows_is_worth_no_parameter(loss, summed, size):
     weights = np.array([3.0, 1.0, 1.0, 1.0])
-    losses = np.array([[0.25] * 4, [0.0] * 4])  # their difference has no error, but is 0.25 N with N effective rows
-    unit = 0.25 * effective_rows(weights)
+    losses = np.array([[summed / effective_rows(weights)] * 4, [0.0] * 4])  # a difference without an error
     tally = tally_of(losses, weights)
-    assert _chosen(np.array([2, 9]), tally, np.array([0]), "one_se", nats * unit).size == size
-    assert _chosen(np.array([2, 9]), tally, np.array([0]), "min", nats * unit).size == 9
+    assert _chosen(np.array([2, 9]), tally, np.array([0]), "one_se", loss).size == size
+    assert _chosen(np.array([2, 9]), tally, np.array([0]), "min", loss).size == 9
 
 
 def test_effective_rows_are_all_of_equal_weight_and_one_of_very_unequal():
@@ -375,9 +392,7 @@ def test_rows_left_out_are_clipped_as_the_estimators_clip_rows_to_predict_for():
     edge = X.copy()
     edge[7, 0] = X[8:, 0].mean() + 8.0 * X[8:, 0].std()
     assert_allclose(fold.outputs(far, 9), fold.outputs(edge, 9))
-    losses = [
-        selection._validation_losses(fold, rows, y, size_grid(9, 1), np.ones(1), Squared()) for rows in (far, edge)
-    ]
+    losses = [fold.losses(rows, y, size_grid(9, 1), np.ones(1), Squared()) for rows in (far, edge)]
     assert_allclose(*losses)
 
 

@@ -9,7 +9,8 @@ from sklearn.linear_model import Ridge
 
 from networks import bits
 from reluctant import ReLUNetwork, regress, size_path
-from reluctant.regression.losses import Huber, Quantile
+from reluctant.regression.losses import Huber, Logistic, Quantile, Softmax, Squared
+from reluctant.regression.size_path import takes_long
 
 
 def planted(seed, n_rows=300):
@@ -362,3 +363,22 @@ def test_the_affine_part_of_a_classifier_is_shrunk_as_documented(d, p, slope_rid
     assert np.count_nonzero(slopes) == d
     assert_allclose(excess @ Z / 300 + on_slopes * slopes, 0, atol=1e-6)
     assert_allclose(np.mean(excess) + on_intercept * intercept, 0, atol=1e-6)
+
+
+def test_many_inputs_of_many_classes_take_long_and_few_rows_or_neurons_do_not():
+    assert takes_long(Softmax(), 1000, 64, 10)
+    assert not takes_long(Softmax(), 40, 20, 3)
+    assert takes_long(Softmax(), 1000, 40, 3)
+    assert not takes_long(Softmax(), 1000, 40, 3, max_neurons=2)
+    assert not takes_long(Softmax(), 1000, 13, 3)
+    assert not takes_long(Logistic(), 1000, 6, 1)
+    assert not takes_long(Squared(), 1000, 200, 1)
+
+
+def test_the_default_ridge_of_slopes_is_the_documented_one():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90, 60))
+    y = np.argmax(X[:, :3] + 0.5 * rng.normal(size=(90, 3)), axis=1)
+    default, given = (size_path(X, y, loss="softmax", ridge=1e-3, slope_ridge=s, random_state=0) for s in (None, 1e-3))
+    assert_array_equal(default.sizes, given.sizes)
+    assert_array_equal(default.training_loss, given.training_loss)

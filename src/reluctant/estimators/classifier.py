@@ -89,8 +89,8 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         With the automatic size and with caps, inputs are moved to mean ± 8 standard deviations where they lie beyond,
         in `fit` and `predict`; infinite else.
     temperature_ : float or None
-        What cross-validation divided the outputs of the network by to make the rows left out likeliest [GPSW]: more
-        than 1 where the network was too sure. None with `alpha` and for more than 10,000 rows.
+        What the outputs of the network were divided by to make the rows left out of the folds likeliest [GPSW], pulled
+        towards 1: more than 1 where it was too sure. None with `alpha` and for more than 10,000 rows.
     classes_ : ndarray, shape (n_classes,)
         Class labels, sorted.
     n_features_in_ : int

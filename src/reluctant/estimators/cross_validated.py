@@ -38,8 +38,9 @@ class ValidatedPath:
     means over the rows; in regression targets count in units of their standard deviation, so that a squared loss of
     ½ is that of the mean.
 
-    In classification up to 10,000 rows the outputs of all networks are divided by one temperature: the one that makes
-    the predictions in cross-validation, with the chosen size and ridge, likeliest.
+    In classification up to 10,000 rows the outputs of all networks are divided by one temperature: the one between 1/8
+    and 8 that makes the predictions in cross-validation, with the chosen size and ridge, likeliest, pulled towards 1;
+    it is 1 for constants, and where a class has one row.
 
     Attributes
     ----------
@@ -51,8 +52,8 @@ class ValidatedPath:
     training_loss : ndarray, shape (n,)
         Loss of these networks on the rows they were fitted to, before any temperature.
     validation_loss : ndarray, shape (n,)
-        Loss of networks of that size on rows they were not fitted to, before any temperature and averaged with that of
-        somewhat larger sizes, as the rule compares it.
+        Loss of networks of that size on rows they were not fitted to, before any temperature and, up to 10,000 rows,
+        averaged with that of somewhat larger sizes, as the rule compares it.
     validation_error : ndarray, shape (n,)
         Standard error of the difference between `validation_loss` and its least value, row by row.
     ridge, slope_ridge : float
@@ -125,7 +126,7 @@ def fit_cross_validated(
     if start is not None:
         starts.append((effort.seed, units.model(start)))
     config = config._replace(loss=in_standard_units(config.loss, units))
-    fits = _fits(rows, config, choice.trial, starts, effort.n_jobs, deadline - time.monotonic())
+    fits = _fits(rows, config, choice.trial, starts, effort.n_jobs, deadline)
     return _validated_path(fits, choice, units, rows, config.loss)
 
 
@@ -138,9 +139,14 @@ def fit_in_blocks(
 
 
 def _fits(
-    rows: Rows, config: Config, trial: Trial, starts: list[tuple[int, Model | None]], n_jobs: int | None, seconds: float
+    rows: Rows,
+    config: Config,
+    trial: Trial,
+    starts: list[tuple[int, Model | None]],
+    n_jobs: int | None,
+    deadline: float,
 ) -> list[_Fit]:
-    """All networks of the paths from several starts, each a seed and perhaps a network; no kick after some seconds."""
+    """All networks of the paths from several starts, each a seed and perhaps a network; no kick after the deadline."""
     paths = Parallel(n_jobs=n_jobs)(
         delayed(stages_of)(
             rows,
@@ -152,7 +158,7 @@ def _fits(
             config.max_neurons,
             trial.kicks,
             start,
-            kicking_seconds=seconds,
+            kicking_seconds=deadline - time.monotonic(),
         )
         for seed, start in starts
     )
@@ -168,10 +174,10 @@ def _validated_path(fits: list[_Fit], choice: Choice, units: Standardisation, ro
         min((fit for fit in fits if fit.model.size <= size), key=lambda fit: fit.objective).model
         for size in choice.sizes[shown]
     ]
-    warmth = 1.0 if choice.temperature is None else choice.temperature
+    temperature = 1.0 if choice.temperature is None else choice.temperature
     return ValidatedPath(
         sizes=choice.sizes[shown],
-        networks=tuple(units.network(tempered(model, warmth)) for model in best),
+        networks=tuple(units.network(tempered(model, temperature)) for model in best),
         training_loss=np.array([summed_loss(model, rows, loss) for model in best]) / rows.total_weight,
         validation_loss=choice.mean[shown],
         validation_error=choice.error[shown],

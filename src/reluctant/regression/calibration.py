@@ -6,12 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from reluctant.regression.losses import Logistic, Loss, Softmax
+from reluctant.regression.losses import Loss
 from reluctant.regression.model import Model
 
 Array = NDArray[np.float64]
 
-LIKELIHOODS = (Logistic, Softmax)
 PRIOR = 10.0
 """Curvature of the pull of 1/T towards 1, beside the log-likelihood of all rows: a standard deviation of 0.3. Few rows,
 or classes that are separable, say little about T."""
@@ -46,6 +45,7 @@ def temperature_of(f: Array, targets: Array, weights: Array, n_rows: float, loss
     --------
     Log-odds of 3 that are right in three of four rows:
 
+    >>> from reluctant.regression.losses import Logistic
     >>> f, y = np.full((400, 1), 3.0), np.tile([[1.0], [1.0], [1.0], [0.0]], (100, 1))
     >>> round(temperature_of(f, y, np.ones(400), 400, Logistic()), 1)
     2.7

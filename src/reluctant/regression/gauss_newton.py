@@ -19,6 +19,8 @@ Array = NDArray[np.float64]
 FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING = 1e-2, 1e-9, 1e6
 SMALL = 100_000
 """Up to so many entries the Jacobian of several outputs is written out: faster than its many small blocks."""
+SLICE = 4096
+"""Rows whose products are formed at a time where outputs are several."""
 FLAT = 1e-3
 """Share of the mean curvature that damping adds for unknowns without any."""
 
@@ -169,9 +171,16 @@ def _gram(
     """Jᵀ W J and Jᵀ l' of a block."""
     if model.n_outputs == 1:
         return _gram_of_one_output(model, unknowns, block, on, hidden, slopes)
-    small = slopes.gradient.size * unknowns.size <= SMALL
-    gram = _gram_of_few_rows if small else _gram_of_many_outputs
-    return gram(model, unknowns, block, on, hidden, slopes)
+    if slopes.gradient.size * unknowns.size <= SMALL:
+        return _gram_of_few_rows(model, unknowns, block, on, hidden, slopes)
+    hessian, gradient = np.zeros((unknowns.size, unknowns.size)), np.zeros(unknowns.size)
+    for start in range(0, len(block.weights), SLICE):
+        rows = slice(start, start + SLICE)
+        parts = (Block(*(a[rows] for a in block)), on[rows], hidden[rows], slopes.at(rows))
+        h, g = _gram_of_many_outputs(model, unknowns, *parts)
+        hessian += h
+        gradient += g
+    return hessian, gradient
 
 
 def _gram_of_one_output(
@@ -204,7 +213,7 @@ def _gram_of_few_rows(
 def _gram_of_many_outputs(
     model: Model, unknowns: Unknowns, block: Block, on: NDArray[np.bool_], hidden: Array, slopes: Derivatives
 ) -> tuple[Array, Array]:
-    """Jᵀ W J and Jᵀ l' block by block; J, of N m rows, is never formed.
+    """Jᵀ W J and Jᵀ l' without J, which has N m rows.
 
     The Jacobian of output c has columns v_kc x_j 1[k is on] for the weights of neuron k, and for the linear unknowns
     of c alone their inputs. So, with W_i = diag(D_i) − q_i q_iᵀ and before Q = Σ_c q_c J_c is taken off as QᵀQ, neurons

@@ -33,5 +33,6 @@ def kick(
         if larger is None:
             return
         for size, value in descend(larger, problem, front):
-            if value > front.least(size) * (1.0 + SLACK) or time.monotonic() > deadline:
+            least = front.least(size)
+            if value > least + SLACK * abs(least) or time.monotonic() > deadline:
                 break

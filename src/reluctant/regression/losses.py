@@ -35,6 +35,10 @@ class Derivatives(NamedTuple):
     diagonal: Array
     root: Array | None = None
 
+    def at(self, rows: slice) -> Derivatives:
+        """Those of some rows."""
+        return Derivatives(self.gradient[rows], self.diagonal[rows], None if self.root is None else self.root[rows])
+
 
 class Loss(Protocol):
     """A loss, row by row; where it is piecewise linear, |r| is √(r² + c²) − c with c = `smoothing`."""
@@ -185,6 +189,7 @@ LOSSES: dict[str, type] = {
     "hinge": Hinge,
 }
 CLASSIFICATION = (Logistic, Softmax, Hinge)
+LIKELIHOODS = (Logistic, Softmax)
 REGRESSION = tuple(name for name, kind in LOSSES.items() if kind not in CLASSIFICATION)
 
 

@@ -98,6 +98,11 @@ class Model:
         return self.V.shape[1]
 
     @property
+    def is_constant(self) -> bool:
+        """Whether it has neither neurons nor slopes."""
+        return self.n_neurons == 0 and not self.A[:-1].any()
+
+    @property
     def size(self) -> int:
         """Nonzeros of hinges and affine part; of each neuron one is fixed by rescaling, but its bias always counts.
 

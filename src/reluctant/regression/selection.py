@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import sys
 import time
-from itertools import chain
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from reluctant.regression.calibration import LIKELIHOODS, temperature_of
-from reluctant.regression.losses import CLASSIFICATION, Loss
+from reluctant.regression.calibration import temperature_of
+from reluctant.regression.losses import CLASSIFICATION, LIKELIHOODS, Loss
+from reluctant.regression.model import Model
 from reluctant.regression.screening import most_explaining
 from reluctant.regression.size_path import (
     Shrinkage,
-    has_many_unknowns,
     in_standard_units,
     slope_ridge_of,
     stages_of,
+    takes_long,
 )
 from reluctant.regression.standardise import Standardisation
 from reluctant.regression.surgeon import ONE_BY_ONE, SHARE, Stage
@@ -124,8 +124,8 @@ def choose(
     no more than the standard error of the difference, row by row, and with at most 300 rows by no more than a quarter
     of it; that of a log-likelihood is at least one half over all rows. ``"min"`` takes the size of least loss. Ridges
     that do worse on the first folds are dropped. Where kicks are wanted, the ridges of the least loss and of the
-    smallest size are tried with them too when all folds are done, on those of the last repetition. For a likelihood
-    the predictions with the choice then tell the temperature.
+    smallest size are tried with them too, on the same folds. For a likelihood the predictions with the choice then tell
+    the temperature.
 
     Parameters
     ----------
@@ -148,24 +148,27 @@ def choose(
     grid = size_grid(min(largest, targets.size), targets.shape[1])
     units = Standardisation.of(X, targets, weights, scale_targets=not isinstance(config.loss, CLASSIFICATION))
     loss = in_standard_units(config.loss, units)
-    tally = _Tally([Trial(shrinkage) for shrinkage in shrinkages(config.loss, units.n_inputs)], grid.size, weights)
-    many = takes_long(X.shape[1], targets.shape[1], config)
+    likelihood = isinstance(config.loss, LIKELIHOODS)
+    trials = [Trial(shrinkage) for shrinkage in shrinkages(config.loss, units.n_inputs)]
+    tally = _Tally(trials, grid.size, weights, keep_paths=likelihood)
+    d = X.shape[1] if config.screen is None else min(X.shape[1], config.screen)
+    many = takes_long(config.loss, len(X), d, targets.shape[1], config.max_neurons)
     alive = np.array(RIDGES_MANY_UNKNOWNS) if many else np.arange(len(tally.trials))
     survivors = SURVIVORS_MANY_UNKNOWNS if many else SURVIVORS if len(X) > FEW_ROWS else SURVIVORS_FEW_ROWS
-    repetitions = _repetitions(targets, config.loss, seed, many)
+    folds = _folds(targets, config.loss, seed, many)
     with Parallel(n_jobs=n_jobs) as parallel:
 
         def compete(trials: NDArray, train: NDArray, test: NDArray) -> None:
-            seconds = deadline - time.monotonic()
+            rows = X[train], targets[train], weights[train]
             paths = parallel(
-                delayed(standard_path)(X[train], targets[train], weights[train], config, tally.trials[j], seed, seconds)
+                delayed(standard_path)(*rows, config, tally.trials[j], seed, deadline - time.monotonic())
                 for j in trials
             )
             for j, path in zip(trials, paths, strict=True):
                 fold = _Fold(test, *path)
-                tally.add(int(j), fold, _validation_losses(fold, X, targets, grid, units.y_scale, loss))
+                tally.add(int(j), fold, fold.losses(X, targets, grid, units.y_scale, loss))
 
-        for i, fold in enumerate(chain.from_iterable(repetitions)):
+        for i, fold in enumerate(folds):
             if i and time.monotonic() > deadline:
                 break
             ranked = alive[np.argsort(tally.best_means(alive), kind="stable")]
@@ -174,27 +177,24 @@ def choose(
             if verbose:
                 best = tally.trials[tally.best(alive)].shrinkage.ridge
                 print(f"fold {i + 1}: {alive.size} ridges, best {best:g}", file=sys.stderr)
-        nats = NATS if isinstance(config.loss, LIKELIHOODS) else 0.0
-        choice = _chosen(grid, tally, alive, selection, nats)
+        choice = _chosen(grid, tally, alive, selection, config.loss)
         if config.kicks:
             kicked = tally.with_kicks({choice.trial, tally.trials[tally.best(alive)]}, config.kicks)
-            for fold in repetitions[-1]:
+            for fold in folds:
                 if time.monotonic() > deadline:
                     break
                 compete(kicked, *fold)
             else:
-                choice = _chosen(grid, tally, np.append(alive, kicked), selection, nats)
-    if not isinstance(config.loss, LIKELIHOODS):
-        return choice
-    return choice._replace(temperature=_temperature(choice, tally, X, targets, config.loss))
+                choice = _chosen(grid, tally, np.append(alive, kicked), selection, config.loss)
+    return choice._replace(temperature=_temperature(choice, tally, X, targets, loss)) if likelihood else choice
 
 
 def _temperature(choice: Choice, tally: _Tally, X: Array, targets: Array, loss: Loss) -> float:
     """The temperature of the outputs for the rows left out; 1 where these are constants or a class has one row only."""
-    members = np.bincount(np.unique(targets, axis=0, return_inverse=True)[1].ravel())
-    if choice.size == targets.shape[1] or members.min() < 2:
-        return 1.0
     folds = tally.folds[tally.trials.index(choice.trial)]
+    members = np.bincount(np.unique(targets, axis=0, return_inverse=True)[1].ravel())
+    if members.min() < 2 or all(fold.model(choice.size).is_constant for fold in folds):
+        return 1.0
     f = np.vstack([fold.outputs(X, choice.size) for fold in folds])
     tested = np.concatenate([fold.test for fold in folds])
     seen = tally.weights[np.unique(tested)]
@@ -207,14 +207,8 @@ def shrinkages(loss: Loss, n_inputs: int) -> list[Shrinkage]:
     return list(dict.fromkeys([*shared, *(Shrinkage(ridge, ridge) for ridge in RIDGES_ON_SLOPES)]))
 
 
-def takes_long(n_inputs: int, n_outputs: int, config: Config) -> bool:
-    """Whether paths begin with so many unknowns that few of them can be computed."""
-    d = n_inputs if config.screen is None else min(n_inputs, config.screen)
-    return has_many_unknowns(config.loss, d, n_outputs)
-
-
-def _repetitions(targets: Array, loss: Loss, seed: int, many: bool = False) -> list[list[tuple[NDArray, NDArray]]]:
-    """Training and test rows of every fold of every repetition, classes in equal shares."""
+def _folds(targets: Array, loss: Loss, seed: int, many: bool = False) -> list[tuple[NDArray, NDArray]]:
+    """Training and test rows of every fold, classes in equal shares."""
     from sklearn.model_selection import KFold, StratifiedKFold
 
     n_rows = len(targets)
@@ -223,9 +217,9 @@ def _repetitions(targets: Array, loss: Loss, seed: int, many: bool = False) -> l
     if labels is not None and labels.max() < n_rows // 2 and np.bincount(labels).min() >= 2:
         n_folds = int(min(FOLDS, np.bincount(labels).min()))
         kinds = [StratifiedKFold(n_folds, shuffle=True, random_state=seed + r) for r in range(repeats)]
-        return [list(kind.split(np.zeros(n_rows), labels)) for kind in kinds]
+        return [fold for kind in kinds for fold in kind.split(np.zeros(n_rows), labels)]
     n_folds = min(FOLDS, n_rows)
-    return [list(KFold(n_folds, shuffle=True, random_state=seed + r).split(targets)) for r in range(repeats)]
+    return [f for r in range(repeats) for f in KFold(n_folds, shuffle=True, random_state=seed + r).split(targets)]
 
 
 class _Fold(NamedTuple):
@@ -235,22 +229,23 @@ class _Fold(NamedTuple):
     units: Standardisation
     stages: list[Stage]
 
+    def model(self, size: int) -> Model:
+        """The largest network up to a size."""
+        return next(stage.model for stage in self.stages if stage.size <= size)
+
     def outputs(self, X: Array, size: int) -> Array:
-        """Outputs (n, m), in standardised units, of the largest network up to a size for the rows left out."""
-        model = next(stage.model for stage in self.stages if stage.size <= size)
-        return model(self.units.clipped_inputs(X[self.test]))
+        """Its outputs (n, m), in standardised units, for the rows left out."""
+        return self.model(size)(self.units.clipped_inputs(X[self.test]))
 
-
-def _validation_losses(fold: _Fold, X: Array, targets: Array, grid: NDArray, scale: Array, loss: Loss) -> Array:
-    """`loss` (S, n) of the rows left out for every size of the grid, predictions and targets divided by `scale`."""
-    test, units, stages = fold
-    inputs = units.clipped_inputs(X[test])
-    losses = np.empty((grid.size, len(test)))
-    for i, stage in enumerate(stages):
-        f = (stage.model(inputs) * units.y_scale + units.y_mean) / scale
-        upper = grid >= stage.size if i == 0 else (grid >= stage.size) & (grid < stages[i - 1].size)
-        losses[upper] = loss.values(f, targets[test] / scale)
-    return losses
+    def losses(self, X: Array, targets: Array, grid: NDArray, scale: Array, loss: Loss) -> Array:
+        """`loss` (S, n) of the rows left out for every size of the grid, outputs and targets divided by `scale`."""
+        inputs = self.units.clipped_inputs(X[self.test])
+        losses = np.empty((grid.size, len(self.test)))
+        for i, stage in enumerate(self.stages):
+            f = (stage.model(inputs) * self.units.y_scale + self.units.y_mean) / scale
+            upper = grid >= stage.size if i == 0 else (grid >= stage.size) & (grid < self.stages[i - 1].size)
+            losses[upper] = loss.values(f, targets[self.test] / scale)
+        return losses
 
 
 def standard_path(
@@ -280,14 +275,15 @@ def units_of(X: Array, targets: Array, weights: Array, config: Config) -> Standa
 
 
 class _Tally:
-    """Validation losses of every trial, size and row, summed over the repetitions, and the paths they come from."""
+    """Validation losses of every trial, size and row, summed over the repetitions, and the paths if they are kept."""
 
-    def __init__(self, trials: list[Trial], n_sizes: int, weights: Array) -> None:
+    def __init__(self, trials: list[Trial], n_sizes: int, weights: Array, keep_paths: bool = True) -> None:
         self.trials = trials
         self.sums = np.zeros((len(trials), n_sizes, len(weights)))
         self.counts = np.zeros((len(trials), len(weights)), dtype=np.intp)
         self.folds: list[list[_Fold]] = [[] for _ in trials]
         self.weights = weights
+        self.keep_paths = keep_paths
 
     def with_kicks(self, trials: set[Trial], kicks: int) -> NDArray[np.intp]:
         """Indices of new trials: these, kicked."""
@@ -302,7 +298,8 @@ class _Tally:
     def add(self, trial: int, fold: _Fold, losses: Array) -> None:
         self.sums[trial][:, fold.test] += losses
         self.counts[trial, fold.test] += 1
-        self.folds[trial].append(fold)
+        if self.keep_paths:
+            self.folds[trial].append(fold)
 
     def rows_of(self, trial: int, seen: NDArray[np.bool_]) -> Array:
         """Mean loss (S, n) of the rows in `seen`."""
@@ -321,11 +318,8 @@ class _Tally:
         return int(trials[np.argmin(self.best_means(trials))])
 
 
-def _chosen(grid: NDArray, tally: _Tally, alive: NDArray, selection: Selection, nats: float = 0.0) -> Choice:
-    """The paired rule over all pairs of a size and a trial; of equal sizes the least loss.
-
-    The standard error of a difference, summed over the rows, is taken to be at least `nats`.
-    """
+def _chosen(grid: NDArray, tally: _Tally, alive: NDArray, selection: Selection, loss: Loss) -> Choice:
+    """The paired rule over all pairs of a size and a trial; of equal sizes the least loss."""
     seen = (tally.counts[alive] > 0).all(axis=0)
     w = tally.weights[seen] / tally.weights[seen].sum()
     smooth = _smoother(grid)
@@ -336,11 +330,16 @@ def _chosen(grid: NDArray, tally: _Tally, alive: NDArray, selection: Selection, 
     allowed = np.zeros_like(error)
     if selection == "one_se":
         errors = 1.0 if tally.weights.size > FEW_ROWS else ERRORS_FEW_ROWS
-        allowed = errors * np.maximum(error, nats / effective_rows(w))
+        allowed = errors * np.maximum(error, least_error(loss, effective_rows(w)))
     close = above <= allowed + ROUNDING * np.abs(mean)
     chosen = int(np.flatnonzero(close.any(axis=0))[0])
     trial = int(np.argmin(np.where(close[:, chosen], mean[:, chosen], np.inf)))
     return Choice(tally.trials[int(alive[trial])], grid, mean[trial], error[trial], chosen, int(seen.sum()))
+
+
+def least_error(loss: Loss, n_rows: float) -> float:
+    """What the standard error of a difference of mean losses is taken to be at least."""
+    return NATS / n_rows if isinstance(loss, LIKELIHOODS) else 0.0
 
 
 def effective_rows(weights: Array) -> float:

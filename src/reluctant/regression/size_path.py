@@ -139,8 +139,9 @@ def size_path(
     """Fit networks of every size to noisy data, from big to small, ready to be scored on other data.
 
     A network is grown hinge by hinge (regression) or begun with a few dense neurons (classification), fitted by
-    damped Gauss-Newton steps, and then loses parameters one by one or a few at a time: those whose loss the optimal
-    brain surgeon [HS] expects to cost least; the rest is refitted after each. Nothing is proved about the result.
+    damped Gauss-Newton steps, or by L-BFGS where dense neurons have more than 500 unknowns, and then loses parameters
+    one by one or a few at a time: those whose loss the optimal brain surgeon [HS] expects to cost least; the rest is
+    refitted after each. Nothing is proved about the result.
 
     Parameters
     ----------
@@ -266,6 +267,7 @@ def stages_of(
     neurons are left out. The path may be improved by kicks, until the deadline or for some seconds from now.
     """
     end_of_kicks = min(deadline, time.monotonic() + kicking_seconds)
+    shrinkage = Shrinkage(shrinkage.ridge, slope_ridge_of(shrinkage, loss, rows.n_inputs, p))
     problem = Problem(rows, loss, penalty_for(rows, loss, shrinkage, p), affine)
     path_norm = penalty_for(rows, loss, shrinkage._replace(ridge=PATH_NORM * shrinkage.ridge), 1.0)
     with threadpool_limits(limits=1, user_api="blas"):
@@ -308,9 +310,7 @@ def start_of(
 
     Very many unknowns are fitted with the path norm in between.
     """
-    n_neurons = min(neurons_of(problem.loss, rows.n_inputs, rows.n_outputs), max(1, len(rows) // ROWS_PER_NEURON))
-    if max_neurons is not None:
-        n_neurons = min(n_neurons, max_neurons)
+    n_neurons = neurons_of(problem.loss, len(rows), rows.n_inputs, rows.n_outputs, max_neurons)
     if not isinstance(problem.loss, CLASSIFICATION):
         return forward(problem, rows, n_neurons, rng)
     model = dense(problem, rows, n_neurons, rng)
@@ -321,21 +321,27 @@ def start_of(
     return model
 
 
-def neurons_of(loss: Loss, n_inputs: int, n_outputs: int) -> int:
-    """Neurons of the network that a path begins with, if rows are many."""
+def neurons_of(loss: Loss, n_rows: int, n_inputs: int, n_outputs: int, max_neurons: int | None = None) -> int:
+    """Neurons of the network that a path begins with."""
+    most = max(1, n_rows // ROWS_PER_NEURON)
+    most = most if max_neurons is None else min(most, max_neurons)
     if not isinstance(loss, CLASSIFICATION):
-        return MOST_NEURONS
-    if n_outputs == 1:
-        return DENSE_NEURONS
-    return WIDE_NEURONS if has_many_unknowns(loss, n_inputs, n_outputs) else DENSE_NEURONS_MANY
+        return min(MOST_NEURONS, most)
+    n_neurons = min(DENSE_NEURONS if n_outputs == 1 else DENSE_NEURONS_MANY, most)
+    wide = n_outputs > 1 and _dense_unknowns(n_neurons, n_inputs, n_outputs) > MANY_UNKNOWNS
+    return min(WIDE_NEURONS, most) if wide else n_neurons
 
 
-def has_many_unknowns(loss: Loss, n_inputs: int, n_outputs: int) -> bool:
-    """Whether a path begins with so many unknowns that its large networks take most of the time."""
-    dense_neurons = DENSE_NEURONS_MANY if n_outputs > 1 else DENSE_NEURONS
-    classes = isinstance(loss, CLASSIFICATION)
-    hinges = dense_neurons * (n_inputs + n_outputs) if classes else 3 * MOST_NEURONS
-    return hinges + n_outputs * (n_inputs + 1) > MANY_UNKNOWNS
+def takes_long(loss: Loss, n_rows: int, n_inputs: int, n_outputs: int, max_neurons: int | None = None) -> bool:
+    """Whether a path begins with so many unknowns that few paths can be computed."""
+    n_neurons = neurons_of(loss, n_rows, n_inputs, n_outputs, max_neurons)
+    grown = 3 * n_neurons + n_outputs * (n_inputs + 1)
+    dense = _dense_unknowns(n_neurons, n_inputs, n_outputs)
+    return (dense if isinstance(loss, CLASSIFICATION) else grown) > MANY_UNKNOWNS
+
+
+def _dense_unknowns(n_neurons: int, n_inputs: int, n_outputs: int) -> int:
+    return n_neurons * (n_inputs + n_outputs) + n_outputs * (n_inputs + 1)
 
 
 def in_standard_units(loss: Loss, units: Standardisation) -> Loss:

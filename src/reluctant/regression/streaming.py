@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from reluctant.regression.gauss_newton import Problem, minimise, summed_loss
 from reluctant.regression.model import Block, Model, Rows
-from reluctant.regression.selection import Choice, Config, Selection, choose, standard_path
+from reluctant.regression.selection import Choice, Config, Selection, choose, least_error, standard_path
 from reluctant.regression.size_path import in_standard_units, penalty_for
 from reluctant.regression.standardise import Moments, Standardisation
 from reluctant.regression.tables import Table, WeighedTable
@@ -33,9 +34,9 @@ Encode = Callable[[NDArray], Array]
 class Streamed(NamedTuple):
     """A fit on all rows of a table, and how its size was chosen.
 
-    `compared` has a network of at most every size of the choice and `losses` its mean loss on all rows, in standardised
-    units; the chosen one is `model`, the others were refitted on four fifths of the rows. Both are empty where nothing
-    was compared: for a given size, and where the sample holds all rows.
+    The choice has no temperature. `compared` has a network of at most every size of it and `losses` its mean loss on
+    all rows, in standardised units; the chosen one is `model`, the others were refitted on four fifths of the rows.
+    Both are empty where nothing was compared: for a given size, and where the sample holds all rows.
     """
 
     units: Standardisation
@@ -135,6 +136,7 @@ def fit_streamed(
     >>> fitted.units.network(fitted.model).size <= 4
     True
     """
+    deadline = np.inf if time_limit is None else time.monotonic() + time_limit
     n_rows, total = counted(table)
     if n_rows < 2:
         raise ValueError(f"the table has {n_rows} rows of positive weight; give at least two")
@@ -152,10 +154,10 @@ def fit_streamed(
         n_jobs=n_jobs,
         time_limit=time_limit,
         verbose=verbose,
-    )
+    )._replace(temperature=None)
     if size is None and len(sample[0]) == n_rows:
         cap = size = choice.size
-    units, stages = standard_path(*sample, config, choice.trial, seed)
+    units, stages = standard_path(*sample, config, choice.trial, seed, deadline - time.monotonic())
     rows = StreamedRows(table, units, encode, n_outputs, total, seed)
     loss = in_standard_units(config.loss, units)
     like = Rows(np.empty((0, rows.n_inputs + 1)), np.empty((0, n_outputs)), np.full(1, total))
@@ -297,6 +299,7 @@ def _compared(
     above, first = mean - mean[best], firsts - firsts[best]
     second = np.diag(products) - 2.0 * products[best] + products[best, best]
     error = np.sqrt(np.maximum(second - 2.0 * above * first + squares * above**2, 0.0)) / total
+    error = np.maximum(error, least_error(problem.loss, total**2 / squares))
     chosen = best if selection == "min" else int(np.flatnonzero(above <= error)[0])
     sizes = np.array([model.size for model in refitted])
     table = Choice(choice.trial, sizes, mean, error, chosen, n_rows)

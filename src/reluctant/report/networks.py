@@ -76,7 +76,7 @@ def plot_path(path: Any) -> Figure:
                 color=BAND,
                 markersize=3.5,
                 linewidth=1.2,
-                label="rows left out, averaged with larger sizes",
+                label="rows left out, as compared",
             )
             chosen = path.networks[path.chosen].size
             axes.axvline(chosen, color=KNOT, linewidth=1.2, label=f"chosen: {chosen} parameters")
