@@ -400,3 +400,12 @@ def test_rows_left_out_are_clipped_as_the_estimators_clip_rows_to_predict_for():
 def test_the_temperature_of_too_few_rows_is_one(n_rows):
     X, labels = np.arange(float(n_rows))[:, None], (np.arange(n_rows) % 2.0)[:, None]
     assert choose(X, labels, np.ones(n_rows), Config(Logistic())).temperature == 1.0
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(("many", "most"), [(True, 30), (False, 60)])
+def test_paths_that_take_long_get_a_parameter_for_two_rows_unless_a_cap_allows_more(monkeypatch, many, most):
+    monkeypatch.setattr(selection, "takes_long", lambda *a: many)
+    monkeypatch.setattr(selection, "RIDGES_MANY_UNKNOWNS", (0, 1))
+    assert choose(*table(), Config(Squared())).sizes[-1] == most
+    assert choose(*table(), Config(Squared()), largest=50).sizes[-1] == 50

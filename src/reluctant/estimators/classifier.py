@@ -51,8 +51,8 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         targets enter a path, and what acts only together with others may be missed; None keeps all.
     kicks : int, default 0
         With the automatic size and caps: when the ridge is known, paths that are improved by so many kicks, as in
-        `reluctant.size_path`, are cross-validated too, and taken where the rule prefers them. 60 take 1.4 to 2.9
-        times the time.
+        `reluctant.size_path`, are cross-validated too, and taken where the rule prefers them. 60 take about
+        twice the time.
     affine : bool, default True
         Whether the network has an affine part slopeᵀ x + intercept, which is lightly penalised.
     random_state : int, Generator, RandomState or None

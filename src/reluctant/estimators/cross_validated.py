@@ -15,7 +15,7 @@ from reluctant.regression.calibration import tempered
 from reluctant.regression.gauss_newton import summed_loss
 from reluctant.regression.losses import Loss
 from reluctant.regression.model import Model, Rows
-from reluctant.regression.selection import Choice, Config, Selection, Trial, choose, units_of
+from reluctant.regression.selection import MOST_PARAMETERS, Choice, Config, Selection, Trial, choose, units_of
 from reluctant.regression.size_path import in_standard_units, penalty_for, stages_of
 from reluctant.regression.standardise import Standardisation
 from reluctant.regression.streaming import Encode, Streamed, fit_streamed
@@ -25,8 +25,6 @@ Array = NDArray[np.float64]
 
 STARTS = 3
 """Paths on all rows, from as many random starts; for every size the best of them stays."""
-MOST_PARAMETERS = 2000
-"""Sizes beyond this are not considered."""
 
 
 @dataclass(frozen=True)
@@ -115,9 +113,8 @@ def fit_cross_validated(
 
     After the time limit no fold is begun, and one path is fitted instead of `STARTS`.
     """
-    largest = MOST_PARAMETERS if most_parameters is None else most_parameters
     deadline = np.inf if effort.time_limit is None else time.monotonic() + effort.time_limit
-    choice = choose(X, targets, weights, config, selection=selection, largest=largest, **effort._asdict())
+    choice = choose(X, targets, weights, config, selection=selection, largest=most_parameters, **effort._asdict())
     units = units_of(X, targets, weights, config)
     rows = units.rows(X, targets, weights)
     starts: list[tuple[int, Model | None]] = [

@@ -34,6 +34,9 @@ FOLDS = 5
 FEW_ROWS, REPEATS_FEW_ROWS, ERRORS_FEW_ROWS = 300, 4, 0.25
 """Up to so many rows the folds are drawn this often, and the loss may exceed the least by this share of a standard
 error only: a whole one of so few rows is as large as most of what there is to learn."""
+MOST_PARAMETERS, ROWS_PER_PARAMETER = 2000, 2
+"""Sizes beyond the first and, where paths take seconds each, those of fewer rows to a parameter are considered only
+under a cap that is larger."""
 SOME_ROWS, REPEATS_SOME_ROWS = 2000, 2
 """Up to so many rows the folds are drawn twice: what a path owes to the rows it happened to see counts less then."""
 SURVIVORS, SURVIVORS_FEW_ROWS = (11, 5, 3), (11,) * FOLDS + (4,)
@@ -112,7 +115,7 @@ def choose(
     config: Config,
     *,
     selection: Selection = "one_se",
-    largest: int = 2000,
+    largest: int | None = None,
     seed: int = 0,
     n_jobs: int | None = 1,
     time_limit: float | None = None,
@@ -131,8 +134,9 @@ def choose(
     ----------
     X, targets, weights : ndarray
         (N, d), (N, m), (N,); at least two rows with positive weight. The others are left out of the folds.
-    largest : int
-        Sizes above this, or above the number of targets N m, are not considered.
+    largest : int, optional
+        Sizes above this, or above the number of targets N m, are not considered; by default 2,000, and of paths with
+        very many unknowns one parameter for two rows.
     n_jobs : int or None
         Paths computed at a time, through joblib and its current backend.
     time_limit : float, optional
@@ -145,14 +149,16 @@ def choose(
     deadline = np.inf if time_limit is None else time.monotonic() + time_limit
     kept = weights > 0.0
     X, targets, weights = X[kept], targets[kept], weights[kept]
-    grid = size_grid(min(largest, targets.size), targets.shape[1])
     units = Standardisation.of(X, targets, weights, scale_targets=not isinstance(config.loss, CLASSIFICATION))
     loss = in_standard_units(config.loss, units)
+    d = X.shape[1] if config.screen is None else min(X.shape[1], config.screen)
+    many = takes_long(config.loss, len(X), d, targets.shape[1], config.max_neurons)
+    if largest is None:
+        largest = max(targets.shape[1], len(X) // ROWS_PER_PARAMETER) if many else MOST_PARAMETERS
+    grid = size_grid(min(largest, targets.size), targets.shape[1])
     likelihood = isinstance(config.loss, LIKELIHOODS)
     trials = [Trial(shrinkage) for shrinkage in shrinkages(config.loss, units.n_inputs)]
     tally = _Tally(trials, grid.size, weights, keep_paths=likelihood)
-    d = X.shape[1] if config.screen is None else min(X.shape[1], config.screen)
-    many = takes_long(config.loss, len(X), d, targets.shape[1], config.max_neurons)
     alive = np.array(RIDGES_MANY_UNKNOWNS) if many else np.arange(len(tally.trials))
     survivors = SURVIVORS_MANY_UNKNOWNS if many else SURVIVORS if len(X) > FEW_ROWS else SURVIVORS_FEW_ROWS
     folds = _folds(targets, config.loss, seed, many)

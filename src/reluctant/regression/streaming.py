@@ -13,7 +13,15 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from reluctant.regression.gauss_newton import Problem, minimise, summed_loss
 from reluctant.regression.model import Block, Model, Rows
-from reluctant.regression.selection import Choice, Config, Selection, choose, least_error, standard_path
+from reluctant.regression.selection import (
+    MOST_PARAMETERS,
+    Choice,
+    Config,
+    Selection,
+    choose,
+    least_error,
+    standard_path,
+)
 from reluctant.regression.size_path import in_standard_units, penalty_for
 from reluctant.regression.standardise import Moments, Standardisation
 from reluctant.regression.tables import Table, WeighedTable
@@ -83,7 +91,7 @@ def fit_streamed(
     config: Config,
     *,
     selection: Selection = "one_se",
-    largest: int = 2000,
+    largest: int = MOST_PARAMETERS,
     size: int | None = None,
     seed: int = 0,
     n_jobs: int | None = 1,
