@@ -1,8 +1,17 @@
-"""Models for the tests of this room."""
+"""Models and problems for the tests of this room."""
 
 import numpy as np
+from hypothesis import strategies as st
 
-from reluctant.regression.model import Model
+from reluctant.regression.gauss_newton import Problem
+from reluctant.regression.losses import Absolute, Hinge, Huber, Logistic, Softmax, Squared
+from reluctant.regression.model import Model, Rows
+from reluctant.regression.penalties import PathPower, Ridge
+
+LOSSES = [Squared(), Absolute(), Huber(0.5), Logistic(), Softmax(), Hinge()]
+cases = st.tuples(
+    st.sampled_from(LOSSES), st.integers(0, 4), st.integers(1, 3), st.integers(1, 3), st.integers(0, 10**6)
+)
 
 
 def sparse_model(K, d, m, seed, scale_of_biases=1.0, live=False):
@@ -25,3 +34,17 @@ def on_and_off(model, inputs):
     """Which neurons are on, and off, at some row."""
     on = inputs @ model.U.T > 0.0
     return on.any(axis=0), ~on.all(axis=0)
+
+
+def problem_of(loss, d, m, seed, n_rows=12, p=None, affine=True):
+    """Random rows with weights and a random penalty."""
+    rng = np.random.default_rng(seed)
+    X, y = rng.normal(size=(n_rows, d)), rng.normal(size=(n_rows, m))
+    if isinstance(loss, (Logistic, Hinge)):
+        y = (y > 0).astype(float)
+    if isinstance(loss, Softmax):
+        y = np.eye(m)[rng.integers(m, size=n_rows)]
+    rows = Rows.of(X, y, rng.uniform(0.1, 2.0, n_rows))
+    ridge = Ridge(*rng.uniform(0.01, 0.3, 3))
+    penalty = ridge if p is None else PathPower(rng.uniform(0.01, 0.3, d + 1), p, 0.1, affine=0.02)
+    return Problem(rows, loss, penalty, affine)

@@ -9,33 +9,14 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from sklearn.linear_model import LogisticRegression
 
-from regression.models import on_and_off, sparse_model
+from regression.models import cases, on_and_off, problem_of, sparse_model
 from reluctant.regression import gauss_newton
 from reluctant.regression import model as model_module
 from reluctant.regression.gauss_newton import Problem, minimise, quadratic_model, summed_loss
-from reluctant.regression.losses import SMOOTHING, Absolute, Hinge, Huber, Logistic, Softmax, Squared
+from reluctant.regression.losses import SMOOTHING, Absolute, Hinge, Logistic, Softmax, Squared
 from reluctant.regression.model import Model, Rows
 from reluctant.regression.penalties import PathPower, Ridge
 from reluctant.regression.starts import affine_fit
-
-LOSSES = [Squared(), Absolute(), Huber(0.5), Logistic(), Softmax(), Hinge()]
-cases = st.tuples(
-    st.sampled_from(LOSSES), st.integers(0, 4), st.integers(1, 3), st.integers(1, 3), st.integers(0, 10**6)
-)
-
-
-def problem_of(loss, d, m, seed, n_rows=12, p=None, affine=True):
-    """Random rows with weights and a random penalty."""
-    rng = np.random.default_rng(seed)
-    X, y = rng.normal(size=(n_rows, d)), rng.normal(size=(n_rows, m))
-    if isinstance(loss, (Logistic, Hinge)):
-        y = (y > 0).astype(float)
-    if isinstance(loss, Softmax):
-        y = np.eye(m)[rng.integers(m, size=n_rows)]
-    rows = Rows.of(X, y, rng.uniform(0.1, 2.0, n_rows))
-    ridge = Ridge(*rng.uniform(0.01, 0.3, 3))
-    penalty = ridge if p is None else PathPower(rng.uniform(0.01, 0.3, d + 1), p, 0.1, affine=0.02)
-    return Problem(rows, loss, penalty, affine)
 
 
 def dense_jacobian(model, unknowns, inputs):

@@ -7,33 +7,16 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from sklearn.linear_model import LogisticRegression
 
-from regression.models import sparse_model
+from regression.models import cases, problem_of, sparse_model
 from reluctant.regression import model as model_module
 from reluctant.regression import size_path as paths
 from reluctant.regression import surgeon
 from reluctant.regression.gauss_newton import Problem, quadratic_model
-from reluctant.regression.losses import Absolute, Hinge, Logistic, Softmax, Squared
+from reluctant.regression.losses import Logistic, Softmax
 from reluctant.regression.model import Model, Rows
-from reluctant.regression.penalties import PathPower, Ridge
+from reluctant.regression.penalties import Ridge
 from reluctant.regression.quasi_newton import quasi_newton, value_and_gradient
 from reluctant.regression.size_path import Shrinkage, stages_of, takes_long
-
-LOSSES = [Squared(), Absolute(), Logistic(), Softmax(), Hinge()]
-cases = st.tuples(
-    st.sampled_from(LOSSES), st.integers(0, 4), st.integers(1, 3), st.integers(1, 3), st.integers(0, 10**6)
-)
-
-
-def problem_of(loss, d, m, seed, n_rows=12, p=None, affine=True):
-    rng = np.random.default_rng(seed)
-    X, y = rng.normal(size=(n_rows, d)), rng.normal(size=(n_rows, m))
-    if isinstance(loss, (Logistic, Hinge)):
-        y = (y > 0).astype(float)
-    if isinstance(loss, Softmax):
-        y = np.eye(m)[rng.integers(m, size=n_rows)]
-    rows = Rows.of(X, y, rng.uniform(0.1, 2.0, n_rows))
-    ridge = Ridge(*rng.uniform(0.01, 0.3, 3))
-    return Problem(rows, loss, ridge if p is None else PathPower(np.full(d + 1, 0.1), p, 0.1, affine=0.02), affine)
 
 
 def noisy_classes(n_rows, n_inputs, seed=0):
