@@ -325,7 +325,7 @@ def regress(
     from reluctant.regression.losses import Squared, as_loss
     from reluctant.regression.penalised import Effort
     from reluctant.regression.problem import KEPT, better_of, regress_space, solution_of, without_affine_part
-    from reluctant.regression.size_path import as_targets
+    from reluctant.regression.targets import as_targets
 
     loss = as_loss(loss)
     targets, weights = as_targets(y, loss), check_weights(sample_weight, len(X))

@@ -14,9 +14,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
 
 from reluctant.regression.losses import Loss
-from reluctant.regression.size_path import check_deltas, check_squares
 from reluctant.regression.streaming import weighed
 from reluctant.regression.tables import ParquetTable, Table
+from reluctant.regression.targets import check_deltas, check_squares
 from reluctant.validation import (
     as_floats,
     check_bool,

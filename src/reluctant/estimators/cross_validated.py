@@ -152,9 +152,9 @@ def _fits(
             None,
             config.affine,
             np.random.default_rng(seed),
-            config.max_neurons,
-            trial.kicks,
-            start,
+            max_neurons=config.max_neurons,
+            n_kicks=trial.kicks,
+            start=start,
             kicking_seconds=deadline - time.monotonic(),
         )
         for seed, start in starts

@@ -12,7 +12,7 @@ from reluctant.nn.modules import OneHiddenLayer
 from reluctant.nn.penalty import layer_pairs, unwrapped
 from reluctant.objective import check_p
 from reluctant.regression.losses import Softmax, as_loss
-from reluctant.regression.size_path import one_hot
+from reluctant.regression.targets import one_hot
 from reluctant.solution import Certificate, Solution
 from reluctant.solve import approximate, interpolate, regress
 from reluctant.validation import Array, check_number, check_table

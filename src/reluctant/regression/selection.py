@@ -266,7 +266,15 @@ def standard_path(
     loss = in_standard_units(config.loss, units)
     shrinkage, n_kicks = trial
     return units, stages_of(
-        rows, loss, shrinkage, None, config.affine, rng, config.max_neurons, n_kicks, kicking_seconds=kicking_seconds
+        rows,
+        loss,
+        shrinkage,
+        None,
+        config.affine,
+        rng,
+        max_neurons=config.max_neurons,
+        n_kicks=n_kicks,
+        kicking_seconds=kicking_seconds,
     )
 
 

@@ -16,13 +16,14 @@ from reluctant.network import ReLUNetwork, check_start
 from reluctant.objective import check_p
 from reluctant.regression.gauss_newton import Problem, minimise
 from reluctant.regression.kicks import kick
-from reluctant.regression.losses import CLASSIFICATION, Hinge, Huber, Loss, Softmax, as_loss
+from reluctant.regression.losses import CLASSIFICATION, Huber, Loss, as_loss
 from reluctant.regression.model import Model, Rows
 from reluctant.regression.penalties import PathPower, Penalty, Ridge
 from reluctant.regression.quasi_newton import MANY_UNKNOWNS, quasi_newton
 from reluctant.regression.standardise import Standardisation
 from reluctant.regression.starts import affine_fit, dense, forward, varying
 from reluctant.regression.surgeon import Front, Report, Stage, backward
+from reluctant.regression.targets import as_targets
 from reluctant.validation import (
     check_bool,
     check_integer,
@@ -47,8 +48,6 @@ PATH_NORM = 3.0
 SLOPES_SHARE, SLOPES_SHARE_CLASSES, MANY_INPUTS = 1e-3, 0.1, 20
 """Slopes are shrunk by this share of the ridge unless told; in classification of more inputs than that by all of it."""
 INTERCEPT = 1e-9
-LARGEST, MOST_CLASSES = 1e150, 10_000
-"""Largest |y| whose square and sums of it are floats; labels from here on are rather codes than classes."""
 EPSILON = 0.05
 """Where ℓp begins to be felt on a path, in standardised units."""
 
@@ -232,11 +231,18 @@ def size_path(
     X, targets, weights = X[kept], targets[kept], weights[kept]
     units = Standardisation.of(X, targets, weights, scale_targets=not isinstance(loss, CLASSIFICATION), affine=affine)
     rows = units.rows(X, targets, weights)
-    first = None if start is None else units.model(start)
-    deadline = np.inf if time_limit is None else began + time_limit
-    report = _print_stage if verbose else None
     stages = stages_of(
-        rows, in_standard_units(loss, units), shrinkage, p, affine, rng, max_neurons, kicks, first, deadline, report
+        rows,
+        in_standard_units(loss, units),
+        shrinkage,
+        p,
+        affine,
+        rng,
+        max_neurons=max_neurons,
+        n_kicks=kicks,
+        start=None if start is None else units.model(start),
+        deadline=np.inf if time_limit is None else began + time_limit,
+        report=_print_stage if verbose else None,
     )
     networks = tuple(units.network(stage.model) for stage in stages)
     return SizePath(
@@ -254,6 +260,7 @@ def stages_of(
     p: float | None,
     affine: bool,
     rng: np.random.Generator,
+    *,
     max_neurons: int | None = None,
     n_kicks: int = 0,
     start: Model | None = None,
@@ -269,9 +276,8 @@ def stages_of(
     end_of_kicks = min(deadline, time.monotonic() + kicking_seconds)
     shrinkage = Shrinkage(shrinkage.ridge, slope_ridge_of(shrinkage, loss, rows.n_inputs, p))
     problem = Problem(rows, loss, penalty_for(rows, loss, shrinkage, p), affine)
-    path_norm = penalty_for(rows, loss, shrinkage._replace(ridge=PATH_NORM * shrinkage.ridge), 1.0)
     with threadpool_limits(limits=1, user_api="blas"):
-        first = start_of(problem, path_norm, rows, rng, max_neurons) if start is None else start
+        first = start_of(problem, rows, shrinkage, rng, max_neurons) if start is None else start
         starts = [first, affine_fit(problem, varying(rows))] if affine else [first]
         front = Front(max_neurons)
         backward(starts, problem, front, deadline, report)
@@ -304,7 +310,7 @@ def slope_ridge_of(shrinkage: Shrinkage, loss: Loss, n_inputs: int, p: float | N
 
 
 def start_of(
-    problem: Problem, path_norm: Penalty, rows: Rows, rng: np.random.Generator, max_neurons: int | None = None
+    problem: Problem, rows: Rows, shrinkage: Shrinkage, rng: np.random.Generator, max_neurons: int | None = None
 ) -> Model:
     """A network that is larger than needed: grown for regression, dense for classification.
 
@@ -316,6 +322,7 @@ def start_of(
     model = dense(problem, rows, n_neurons, rng)
     if problem.unknowns(model).size <= MANY_UNKNOWNS:
         return minimise(model, problem, DENSE_STEPS)[0]
+    path_norm = penalty_for(rows, problem.loss, shrinkage._replace(ridge=PATH_NORM * shrinkage.ridge), 1.0)
     for penalty, n_iterations in zip((problem.penalty, path_norm, problem.penalty), WIDE_ITERATIONS, strict=True):
         model, _ = quasi_newton(model, problem._replace(penalty=penalty), n_iterations)
     return model
@@ -347,57 +354,6 @@ def _dense_unknowns(n_neurons: int, n_inputs: int, n_outputs: int) -> int:
 def in_standard_units(loss: Loss, units: Standardisation) -> Loss:
     """The loss of targets that are divided by their scale."""
     return Huber(tuple(loss.delta / units.y_scale)) if isinstance(loss, Huber) else loss
-
-
-def as_targets(y: Array, loss: Loss, n_outputs: int | None = None) -> Array:
-    """Targets (N, m) as a loss wants them; of a network of `n_outputs` outputs where it is given."""
-    if isinstance(loss, Softmax) and y.ndim == 1:
-        return one_hot(y, n_outputs)
-    targets = y.reshape(len(y), -1)
-    if n_outputs is not None and targets.shape[1] != n_outputs:
-        raise ValueError(f"y must have {n_outputs} columns, one for each output, got {targets.shape[1]}")
-    check_deltas(loss, targets.shape[1])
-    if not isinstance(loss, CLASSIFICATION):
-        check_squares(targets)
-        return targets
-    if isinstance(loss, Hinge):
-        _check(targets, (targets != 0.0) & (targets != 1.0), "the hinge loss wants classes 0 and 1")
-    _check(targets, (targets < 0.0) | (targets > 1.0), "this loss wants classes 0 and 1, or shares between them")
-    if isinstance(loss, Softmax):
-        total = targets.sum(axis=1, keepdims=True)
-        _check(total, np.abs(total - 1.0) > 1e-6, "as the sum of the class shares, which must be 1")
-    return targets
-
-
-def check_squares(targets: Array) -> None:
-    """Raise a ValueError naming the first target whose square, or sums of it, are beyond float64."""
-    _check(targets, np.abs(targets) > LARGEST, "its square is beyond float64, rescale y")
-
-
-def check_deltas(loss: Loss, n_outputs: int) -> None:
-    """Raise a ValueError where Huber's loss has neither one δ nor one for each output."""
-    if isinstance(loss, Huber) and np.size(loss.delta) not in (1, n_outputs):
-        raise ValueError(f"delta must be one number or one for each of the {n_outputs} outputs, got {loss.delta!r}")
-
-
-def one_hot(labels: Array, n_classes: int | None = None) -> Array:
-    """Rows of the identity for labels 0 … n_classes − 1; by default as many as the largest label asks for."""
-    highest = MOST_CLASSES if n_classes is None else n_classes
-    wrong = (labels < 0) | (labels != np.round(labels)) | (labels >= highest)
-    _check(labels[:, None], wrong[:, None], f"softmax wants labels 0, 1, 2, … below {highest}, or rows of class shares")
-    if n_classes is None:
-        present = np.unique(labels)
-        empty = np.flatnonzero(present != np.arange(present.size))
-        if empty.size:
-            raise ValueError(f"softmax has no row of class {empty[0]}; number the classes 0 … m - 1")
-    return np.eye(int(labels.max()) + 1 if n_classes is None else n_classes)[labels.astype(np.intp)]
-
-
-def _check(values: Array, wrong: NDArray[np.bool_], remedy: str) -> None:
-    """Raise a ValueError naming the first of `values` that is wrong."""
-    if wrong.any():
-        row, column = np.argwhere(wrong)[0]
-        raise ValueError(f"y has {values[row, column]:g} at row {row}; {remedy}")
 
 
 def mean_loss(network: ReLUNetwork, X: Array, targets: Array, loss: Loss, weights: Array | None = None) -> float:
