@@ -353,3 +353,22 @@ def test_each_column_of_a_file_has_one_part(tmp_path, x, y, weight, message):
     polars.DataFrame({"a": [1.0, 2.0], "b": [1.0, 0.0], "y": [0.0, 1.0]}).write_parquet(path)
     with pytest.raises(ValueError, match=re.escape(message)):
         ParquetTable(path, x, y, weight)
+
+
+def test_many_separable_rows_take_no_parameter_for_less_than_half_a_nat(monkeypatch):
+    monkeypatch.setattr(streaming, "SAMPLE", 200)
+    monkeypatch.setattr(selection, "RIDGES", (1e-4,))
+    monkeypatch.setattr(selection, "RIDGES_ON_SLOPES", ())
+    x = np.linspace(-1, 1, 1000)[:, None]
+    table = ArrayTable(x, (x[:, 0] > 0.0).astype(float))
+
+    def size(nats):
+        monkeypatch.setattr(streaming, "least_error", lambda loss, n_rows: nats / n_rows)
+        return fit_streamed(table, lambda y: y[:, None], Config(Logistic()), seed=0).model.size
+
+    assert size(10.0) < size(0.0)
+
+
+@pytest.mark.parametrize(("loss", "nats"), [(Logistic(), 0.5), (Squared(), 0.0)])
+def test_the_least_error_is_half_a_nat_over_all_rows_of_a_likelihood(loss, nats):
+    assert selection.least_error(loss, 40.0) == nats / 40.0

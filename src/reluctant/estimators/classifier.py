@@ -24,7 +24,7 @@ from reluctant.validation import check_weights
 
 
 class SparseReLUClassifier(ClassifierMixin, SparseReLU):
-    """The smallest ReLU network whose class probabilities are as good as the data allow.
+    """A small ReLU network for class probabilities; by default cross-validation chooses its size.
 
     One of these decides the size: nothing, which leaves it to cross-validation; `max_parameters` or `max_neurons`; or
     `alpha`, with its `p`. Inputs need no scaling, except with `alpha`. The loss is the negative log-likelihood, the

@@ -17,7 +17,7 @@ from reluctant.validation import check_weights
 
 
 class SparseReLURegressor(RegressorMixin, SparseReLU):
-    """The smallest ReLU network at the accuracy the data can give.
+    """A small ReLU network for noisy numbers; by default cross-validation chooses its size.
 
     One of these decides the size: nothing, which leaves it to cross-validation; `max_parameters` or `max_neurons`;
     `tolerance`; or `alpha`, with its `p`. Inputs need no scaling, except with `alpha`.

@@ -60,7 +60,7 @@ def forward(problem: Problem, rows: Rows, n_neurons: int, rng: np.random.Generat
 
 
 def grown(model: Model, problem: Problem, rows: Rows, rng: np.random.Generator, n_added: int = ADDED) -> Model | None:
-    """The model with the best of many random hinges added; None where no hinge changes anything."""
+    """One round of growth: the model with the best of many random hinges, or None where no hinge changes anything."""
     columns, _ = _columns(rows)
     if columns.size == 0:
         return None
