@@ -174,8 +174,8 @@ def size_path(
         is not less.
     kicks : int, default 0
         So often is a network of the path taken at random, given five more neurons and led down again while that is
-        better than what was known. About fifteen take the time of one path; they lower the training objective of all
-        sizes, and of few noisy rows a network can learn too much by them.
+        better than what was known. Fifteen to thirty take the time of one path; they lower the training objective of
+        all sizes, and of few noisy rows a network can learn too much by them.
     time_limit : float, optional
         Seconds after which nothing more is deleted: the path then ends at larger sizes.
     random_state : int, Generator or None
