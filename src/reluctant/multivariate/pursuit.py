@@ -40,7 +40,15 @@ def with_pair_neuron(rng: np.random.Generator, data: Equations, signs: Array, U:
         basis = np.column_stack([np.linalg.qr(data.Xbar).Q, data.complement.T @ basis])
         r = data.complement.T @ r
     pairs = some_pairs(rng, data.Xbar.shape[1], int(_WORK / (len(r) * (3 + basis.shape[1]))))
-    gains, weights = best_in_planes(np.ascontiguousarray(data.Xbar.T), pairs, r, np.ascontiguousarray(basis))
+    try:
+        gains, weights = best_in_planes(np.ascontiguousarray(data.Xbar.T), pairs, r, np.ascontiguousarray(basis))
+    except SystemError as error:  # what numba makes of an interrupt that arrives in its own Python code
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        if isinstance(cause, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        raise
     ranked = np.argsort(-gains)[:_BEST]
     pair = ranked[min(int(rng.exponential(_SPREAD)), len(ranked) - 1)]
     sign, *u = weights[pair]
