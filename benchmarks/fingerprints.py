@@ -3,9 +3,9 @@
     python benchmarks/fingerprints.py > before.txt     then the change, then the same > after.txt, and diff the two
     python benchmarks/fingerprints.py --only line      only the calls whose name contains a word
 
-A digest is of every float of the returned networks, of the certificate and of the figures of the solution. No call below
-depends on the clock: every search ends at its target, at its bound, or at a number of rounds. Digests of two machines
-may differ in the last bit of a sum; those of one machine do not.
+A digest is of every float of the returned networks, of the certificate and of the figures of the solution. No call
+below depends on the clock: every search ends at its target, at its bound, or at a number of rounds. Digests of two
+machines may differ in the last bit of a sum; those of one machine do not.
 """
 
 from __future__ import annotations

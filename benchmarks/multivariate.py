@@ -26,7 +26,7 @@ for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
 from paper_algorithm import train  # noqa: E402
-from reluctant.multivariate.interpolant import sparsest_interpolant  # noqa: E402
+from reluctant.multivariate.newton_prune.search import sparsest_interpolant  # noqa: E402
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import numpy as np  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
-from reluctant.multivariate.interpolant import sparsest_interpolant  # noqa: E402
+from reluctant.multivariate.newton_prune.search import sparsest_interpolant  # noqa: E402
 
 NEAR = 1.05
 BLUE, RED = "#2a5d9f", "#b5443a"

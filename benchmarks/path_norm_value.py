@@ -15,7 +15,7 @@ from statistics import median
 
 import numpy as np
 
-from reluctant.multivariate.path_norm import minimise_path_norm
+from reluctant.multivariate.basin_hopping.path_norm import minimise_path_norm
 
 KNOWN = {
     (20, 0): {0.3: 19.05, 0.5: 17.27, 0.7: 18.07},

@@ -19,7 +19,7 @@ from statistics import median
 
 import numpy as np
 
-from reluctant.multivariate.planted import recover
+from reluctant.multivariate.basin_hopping.planted import recover
 
 Array = np.ndarray
 ALLOWED = {5: 2.0, 3: 5.0}  # seconds by points per parameter

@@ -11,17 +11,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from reluctant.errors import FileFormatError, InfeasibleError
-from reluctant.network import ReLUNetwork
+from reluctant.model.network import ReLUNetwork
 from reluctant.solution import Certificate, Solution
+from reluctant.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from reluctant.estimators import SparseReLUClassifier, SparseReLURegressor
+    from reluctant.model.piecewise_linear import PiecewiseLinear
     from reluctant.regression.size_path import SizePath, size_path
     from reluctant.solve import approximate, critical_p, interpolate, regress
-    from reluctant.univariate.piecewise_linear import PiecewiseLinear
     from reluctant.univariate.ppath import PPath, p_path
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Certificate",
@@ -44,7 +43,7 @@ __all__ = [
 
 _HOME_OF = {
     "PPath": "reluctant.univariate.ppath",
-    "PiecewiseLinear": "reluctant.univariate.piecewise_linear",
+    "PiecewiseLinear": "reluctant.model.piecewise_linear",
     "SizePath": "reluctant.regression.size_path",
     "SparseReLUClassifier": "reluctant.estimators",
     "SparseReLURegressor": "reluctant.estimators",

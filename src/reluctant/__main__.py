@@ -1,6 +1,8 @@
 """`python -m reluctant` is the command."""
 
-from reluctant.cli import main
+from __future__ import annotations
+
+from reluctant.command.cli import main
 
 if __name__ == "__main__":
     main()

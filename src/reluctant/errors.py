@@ -1,5 +1,7 @@
 """Errors of their own kind; every other bad input is a plain `ValueError`."""
 
+from __future__ import annotations
+
 
 class InfeasibleError(ValueError):
     """The data contradict what was asked of them; the message says what would make it feasible."""

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reluctant.validation import as_number
-
-Array = NDArray[np.float64]
 
 
 def check_p(p: float, *, zero: bool = True) -> float:

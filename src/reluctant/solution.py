@@ -9,12 +9,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from reluctant.network import ReLUNetwork
+from reluctant.arrays import Array
+from reluctant.model.network import ReLUNetwork
 
 if TYPE_CHECKING:
-    from reluctant.univariate.piecewise_linear import PiecewiseLinear
+    from reluctant.model.piecewise_linear import PiecewiseLinear
 
 Quantity = Literal["neurons", "parameters", "value", "objective"]
 Kind = Literal["proved", "generic", "none"]
@@ -158,9 +159,8 @@ class Solution:
     @property
     def max_weight(self) -> float:
         """Largest |v_k w_k| of the network, biases included."""
-        f = self.network
-        incoming = np.abs(np.column_stack([f.input_weights, f.biases])).max(axis=1)
-        return float(np.max(incoming * np.abs(f.output_weights).max(axis=1), initial=0.0))
+        U, V, _ = self.network.hinges
+        return float(np.max(np.abs(U).max(axis=1) * np.abs(V).max(axis=1), initial=0.0))
 
     def hinge_distance(self, X: ArrayLike) -> float:
         """Smallest Euclidean distance of a row of X (N, d) to a hinge w_k · x + b_k = 0; infinite without hinges."""
@@ -171,7 +171,7 @@ class Solution:
         heights = np.abs(X @ f.input_weights[kinked].T + f.biases[kinked]) / norms[kinked]
         return float(np.min(heights, initial=np.inf))
 
-    def predict(self, X: ArrayLike) -> NDArray[np.float64]:
+    def predict(self, X: ArrayLike) -> Array:
         """Evaluate the solution: the link-local table on the line, the network else.
 
         Parameters

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reluctant.network import ReLUNetwork, check_start
+from reluctant.model.network import ReLUNetwork, check_start
 from reluctant.objective import check_p
 from reluctant.solution import Solution
 from reluctant.validation import (
@@ -144,7 +144,7 @@ def interpolate(
             solution = interpolation.interpolate_line(x, y, p, line_rtol)
             return interpolation.without_affine_part(solution, x) if affine is False else solution
     else:
-        from reluctant.multivariate import solutions
+        from reluctant.multivariate import interpolation as solutions
 
         effort = solutions.Effort(**options)
 
@@ -230,7 +230,8 @@ def approximate(
         x = X[:, 0]
         solution = approximate_line(x, y, epsilon, rtol)
         return interpolation.without_affine_part(solution, x) if affine is False else solution
-    from reluctant.multivariate.approximation import Effort, approximate_space
+    from reluctant.multivariate.effort import Effort
+    from reluctant.multivariate.tolerance import approximate_space
 
     return approximate_space(X, y, epsilon, rtol, _has_affine_part(affine, X), Effort(**options))
 
@@ -324,7 +325,7 @@ def regress(
     affine = check_bool(affine, "affine")
     from reluctant.regression.losses import Squared, as_loss
     from reluctant.regression.penalised import Effort
-    from reluctant.regression.problem import KEPT, better_of, regress_space, solution_of, without_affine_part
+    from reluctant.regression.regress import KEPT, better_of, regress_space, solution_of, without_affine_part
     from reluctant.regression.targets import as_targets
 
     loss = as_loss(loss)
@@ -380,7 +381,7 @@ def critical_p(X: ArrayLike, y: ArrayLike, *, width: float = 1e-10) -> float:
         from reluctant.univariate import ppath
 
         return ppath.critical_p(X, y, width=width)
-    from reluctant.multivariate.vertices import critical_exponent, enumerate_vertices
+    from reluctant.multivariate.proofs.extreme_points import critical_exponent, enumerate_vertices
 
     return critical_exponent(enumerate_vertices(X, y), width).lower
 

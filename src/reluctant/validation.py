@@ -7,9 +7,9 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Array = NDArray[np.float64]
+from reluctant.arrays import Array
 
 _EXACT_INTEGERS = 2**53
 VANISHING = 2.0**-100

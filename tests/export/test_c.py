@@ -19,7 +19,7 @@ from reluctant.export import export_c
 from reluctant.export.c import render_c
 from reluctant.export.identifiers import identifier
 from reluctant.export.link_table import link_table
-from reluctant.univariate.piecewise_linear import PiecewiseLinear
+from reluctant.model.piecewise_linear import PiecewiseLinear
 
 CC = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 CXX = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")

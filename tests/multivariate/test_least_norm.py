@@ -5,8 +5,8 @@ import pytest
 
 from reluctant import InfeasibleError, ReLUNetwork, interpolate
 from reluctant.errors import TooSteepError
+from reluctant.multivariate.basin_hopping.path_norm import minimise_path_norm
 from reluctant.multivariate.outputs import combined
-from reluctant.multivariate.path_norm import minimise_path_norm
 
 
 def uniform(n, d, m, seed=0):
@@ -148,7 +148,7 @@ def test_one_interrupt_ends_the_search_of_all_outputs(monkeypatch):
         searched.append(data)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("reluctant.multivariate.path_norm.search_round", interrupted)
+    monkeypatch.setattr("reluctant.multivariate.basin_hopping.path_norm.search_round", interrupted)
     solution = interpolate(X, Y, 0.5, start=start, random_state=0, time_limit=600.0)
     assert len(searched) == 1
     assert_interpolates(solution, X, Y)

@@ -12,7 +12,7 @@ from reluctant.experiments.baselines import five_series
 from reluctant.experiments.held_out import prune
 from reluctant.experiments.optimality_gap import smoothed_runs
 from reluctant.experiments.published_loop import SEED, published_runs
-from reluctant.network import ReLUNetwork
+from reluctant.model.network import ReLUNetwork
 from reluctant.nn import OneHiddenLayer, PathNorm
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from reluctant.network import ReLUNetwork
+from reluctant.model.network import ReLUNetwork
 from reluctant.nn import PathNorm, layer_pairs, path_norm
 
 

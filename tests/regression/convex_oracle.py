@@ -4,7 +4,8 @@ import highspy
 import numpy as np
 from scipy import sparse
 
-from reluctant.multivariate.patterns import enumerate_patterns, homogeneous
+from reluctant.multivariate.points import homogeneous
+from reluctant.multivariate.proofs.patterns import enumerate_patterns
 
 
 def least_objective(X, y, alpha):

@@ -17,7 +17,7 @@ from reluctant.regression.losses import Huber, Quantile, Squared
 from reluctant.regression.model import Model, Rows
 from reluctant.regression.penalised import Candidate, Penalised, _joined, _polished
 from reluctant.regression.penalties import Ridge
-from reluctant.regression.problem import _Units, regress_space
+from reluctant.regression.regress import _Units, regress_space
 
 
 def bent(seed=0, n_rows=60, d=2):

@@ -12,16 +12,13 @@ from decimal import ROUND_DOWN, Context
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from reluctant.arrays import Array
 from reluctant.command.tables import read_columns
 from reluctant.export.c import CExport, DType, render_c
 from reluctant.export.identifiers import identifier
 from reluctant.solution import Solution
 from reluctant.solve import approximate, interpolate
 
-Array = NDArray[np.float64]
 Say = Callable[[str], None]
 
 SLACK = 1e-9

@@ -11,11 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from reluctant.arrays import Array
 from reluctant.validation import as_floats
-
-Array = NDArray[np.float64]
 
 _SEPARATORS = "\t;,|"
 _NUMBER = re.compile(r"\s*[-+]?[\d.,]+([eE][-+]?\d+)?\s*")

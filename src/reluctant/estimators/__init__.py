@@ -1,5 +1,7 @@
 """scikit-learn estimators whose model is one small ReLU network."""
 
+from __future__ import annotations
+
 from reluctant.estimators.classifier import SparseReLUClassifier
 from reluctant.estimators.cross_validated import ValidatedPath
 from reluctant.estimators.regressor import SparseReLURegressor

@@ -6,14 +6,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from joblib import effective_n_jobs
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from reluctant.arrays import Array
 from reluctant.estimators.checks import as_columns, as_seed, check_decider, check_steering, check_switch, checked_inputs
 from reluctant.estimators.cross_validated import Effort, ValidatedPath, fit_cross_validated, fit_in_blocks
 from reluctant.estimators.importance import importances
-from reluctant.network import ReLUNetwork
+from reluctant.model.network import ReLUNetwork
 from reluctant.objective import check_p
 from reluctant.regression.losses import Loss, Squared
 from reluctant.regression.selection import Config, Selection, check_selection
@@ -22,8 +23,6 @@ from reluctant.regression.streaming import Encode, moments_of, rows_at, sample_o
 from reluctant.regression.tables import ArrayTable, ClippedTable, Table
 from reluctant.solution import Certificate
 from reluctant.validation import check_bool, check_integer, check_number
-
-Array = NDArray[np.float64]
 
 MANY_ROWS = 10_000
 """More rows than that are not cross-validated whole: their path is traced on a sample, and they are read in blocks."""

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
 
+from reluctant.arrays import Array
 from reluctant.regression.losses import Loss
 from reluctant.regression.streaming import weighed
 from reluctant.regression.tables import ParquetTable, Table
@@ -26,8 +27,6 @@ from reluctant.validation import (
     check_number,
     check_unmasked,
 )
-
-Array = NDArray[np.float64]
 
 DECIDERS = ("max_parameters", "max_neurons", "tolerance", "alpha")
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 
-from reluctant.estimators.base import Array, SparseReLU
+from reluctant.arrays import Array
+from reluctant.estimators.base import SparseReLU
 from reluctant.estimators.checks import (
     checked_inputs,
     checked_labels,

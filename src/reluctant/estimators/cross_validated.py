@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
-from numpy.typing import NDArray
 
-from reluctant.network import ReLUNetwork
+from reluctant.arrays import Array, Index
+from reluctant.model.network import ReLUNetwork
 from reluctant.regression.calibration import tempered
 from reluctant.regression.gauss_newton import summed_loss
 from reluctant.regression.losses import Loss
@@ -20,8 +20,6 @@ from reluctant.regression.size_path import in_standard_units, penalty_for, stage
 from reluctant.regression.standardise import Standardisation
 from reluctant.regression.streaming import Encode, Streamed, fit_streamed
 from reluctant.regression.tables import Table
-
-Array = NDArray[np.float64]
 
 STARTS = 3
 """Paths on all rows, from as many random starts; for every size the best of them stays."""
@@ -65,7 +63,7 @@ class ValidatedPath:
         What the outputs were divided by; None in regression and for more than 10,000 rows.
     """
 
-    sizes: NDArray[np.intp]
+    sizes: Index
     networks: tuple[ReLUNetwork, ...]
     training_loss: Array
     validation_loss: Array

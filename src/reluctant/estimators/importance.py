@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from reluctant.network import ReLUNetwork
-
-Array = NDArray[np.float64]
+from reluctant.arrays import Array
+from reluctant.model.network import ReLUNetwork
 
 ROWS = 10_000
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 
-from reluctant.estimators.base import Array, SparseReLU
+from reluctant.arrays import Array
+from reluctant.estimators.base import SparseReLU
 from reluctant.estimators.checks import as_columns, checked_inputs, checked_table, checked_targets, restored_on_failure
 from reluctant.regression.losses import CLASSIFICATION, REGRESSION, Loss, Squared, as_loss
 from reluctant.regression.selection import Selection

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluctant.experiments.page import COLOURS, Page, count_ticks, legend_below, new_figure
-from reluctant.network import ReLUNetwork
+from reluctant.model.network import ReLUNetwork
 from reluctant.nn.batched import train_restarts
 
 N_NEURONS = 50
@@ -88,11 +88,9 @@ def tune(networks: Sequence[ReLUNetwork], X: NDArray, y: NDArray, epochs: int) -
 
 def prune(network: ReLUNetwork, n_parameters: int) -> ReLUNetwork:
     """Keep the largest effective weights."""
-    f = network.canonical()
-    u = np.column_stack([f.input_weights, f.biases])
-    cut = np.sort(np.abs(u), axis=None)[::-1][min(n_parameters, u.size) - 1]
-    u[np.abs(u) < cut] = 0.0
-    return ReLUNetwork(u[:, :-1], u[:, -1], f.output_weights)
+    U, V, _ = network.canonical().hinges
+    cut = np.sort(np.abs(U), axis=None)[::-1][min(n_parameters, U.size) - 1]
+    return ReLUNetwork.from_hinges(np.where(np.abs(U) < cut, 0.0, U), V)
 
 
 def best_within(networks: Sequence[ReLUNetwork], data: Split, budget: int) -> float:

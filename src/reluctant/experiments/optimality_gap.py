@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from reluctant.experiments.high_dimensional import data as high_dimensional_data
 from reluctant.experiments.page import Page, spread
-from reluctant.network import ReLUNetwork
+from reluctant.model.network import ReLUNetwork
 from reluctant.nn.batched import initial_weights, train_restarts
 from reluctant.nn.penalty import smoothed_power
 from reluctant.nn.polish import polish

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: Colours of Okabe and Ito (2008), which colour-blind readers can tell apart.
 COLOURS = ("#000000", "#E69F00", "#0072B2", "#009E73", "#D55E00", "#CC79A7", "#56B4E9")
+"""Colours of Okabe and Ito (2008), which colour-blind readers can tell apart."""
 
 
 class Page:

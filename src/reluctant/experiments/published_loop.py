@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-#: Seed of the published runs: from it the notebooks' loop, slips included, ends at the counts of all their ℓp runs.
-#: Those of AdamW and of no penalty hang on rounding: AdamW on peak and plateau ends at 44 neurons, published are 46.
 SEED = 20
-#: Above this |v w| the notebooks call a parameter nonzero.
+"""Seed of the published runs: from it the notebooks' loop, slips included, ends at the counts of all their ℓp runs.
+Those of AdamW and of no penalty hang on rounding: AdamW on peak and plateau ends at 44 neurons, published are 46."""
 THRESHOLD = 1e-6
+"""Above this |v w| the notebooks call a parameter nonzero."""
 
 
 class Published:

@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-import reluctant
+from reluctant.arrays import Array
 from reluctant.export.forward import forward_tables, rounding_bound
 from reluctant.export.identifiers import identifier
 from reluctant.export.link_table import line_function, link_table
-from reluctant.network import ReLUNetwork
+from reluctant.model.network import ReLUNetwork
+from reluctant.model.piecewise_linear import PiecewiseLinear
+from reluctant.model.storage import write_atomically
 from reluctant.solution import Solution
-from reluctant.storage import write_atomically
-from reluctant.univariate.piecewise_linear import PiecewiseLinear
 from reluctant.validation import check_table
+from reluctant.version import __version__
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-Array = NDArray[np.float64]
 DType = Literal["float", "double"]
 
 _NUMPY_TYPE: dict[str, np.dtype] = {"float": np.dtype(np.float32), "double": np.dtype(np.float64)}
@@ -203,7 +203,7 @@ def _counter(largest: int) -> str:
 
 def _render(template: str, **context: Any) -> tuple[str, str]:
     """Source and header."""
-    context |= {"version": reluctant.__version__, "suffix": _SUFFIX[context["dtype"]]}
+    context |= {"version": __version__, "suffix": _SUFFIX[context["dtype"]]}
     source, header = (_template(f"{template}.{ending}.jinja").render(context) for ending in ("c", "h"))
     return source, header
 

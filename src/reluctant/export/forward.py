@@ -8,17 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reluctant.network import ReLUNetwork
-
-Array = NDArray[np.float64]
+from reluctant.arrays import Array, Index
+from reluctant.model.network import ReLUNetwork
 
 
 @dataclass(frozen=True)
 class SparseRows:
     """Nonzero entries of a matrix, row by row: those of row i are first[i] … first[i + 1] − 1."""
 
-    first: NDArray[np.intp]
-    column: NDArray[np.intp]
+    first: Index
+    column: Index
     value: NDArray[Any]
 
     @classmethod

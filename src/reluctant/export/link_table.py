@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reluctant.hinge_table import hinge_table
-from reluctant.network import ReLUNetwork
-from reluctant.univariate.piecewise_linear import PiecewiseLinear
-
-Array = NDArray[np.float64]
+from reluctant.arrays import Array, Index
+from reluctant.model.hinge_table import hinge_table
+from reluctant.model.network import ReLUNetwork
+from reluctant.model.piecewise_linear import PiecewiseLinear
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class LinkTable:
         with np.errstate(over="ignore", invalid="ignore"):
             return self.y[k] + self.slope[k] * (x - self.start[k])
 
-    def rounding_bound(self, x: ArrayLike, link: NDArray[np.intp] | None = None) -> Array:
+    def rounding_bound(self, x: ArrayLike, link: Index | None = None) -> Array:
         """Bound of |C(x) − f(x)| for x of the table's type, on the link of x or on the one given.
 
         The value Y, the slope M and the three operations on them are each rounded once (u = eps / 2), so the error

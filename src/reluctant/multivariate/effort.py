@@ -7,16 +7,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from reluctant.arrays import Array
 from reluctant.errors import TooSteepError
-from reluctant.multivariate.bounds import Count
-from reluctant.multivariate.interpolant import Found, sparsest_interpolant
-from reluctant.multivariate.problem import INTERPOLATES
-from reluctant.multivariate.search import Improvement
-from reluctant.network import ReLUNetwork
-
-Array = NDArray[np.float64]
+from reluctant.model.network import ReLUNetwork
+from reluctant.multivariate.newton_prune.run import Improvement
+from reluctant.multivariate.newton_prune.search import Found, sparsest_interpolant
+from reluctant.multivariate.proofs.bounds import Count
 
 DEFAULT_SECONDS = 10.0
 """Time for a search that has no target to stop at."""
@@ -66,19 +63,3 @@ def _search(X: Array, y: Array, affine: bool, effort: Effort) -> Found:
         random_state=effort.random_state,
         report=effort.report,
     )
-
-
-def max_error_of(network: ReLUNetwork, X: Array, y: Array) -> float:
-    """max|f(x_i) − y_i|."""
-    return float(np.max(np.abs(network(X) - y)))
-
-
-def label_size(y: Array) -> Array:
-    """max|y| of each output, shape () or (m,); of all of them for an output that is zero."""
-    size = np.max(np.abs(y), axis=0)
-    return np.where(size > 0.0, size, np.max(size))
-
-
-def interpolates(network: ReLUNetwork, X: Array, y: Array) -> bool:
-    """Whether it meets the labels of every output within 1e-9 max|y|."""
-    return bool((np.abs(network(X) - y) <= INTERPOLATES * label_size(y)).all())

@@ -9,18 +9,18 @@ from __future__ import annotations
 import time
 
 import numpy as np
-from numpy.typing import NDArray
 
+from reluctant.arrays import Array, Index
 from reluctant.errors import InfeasibleError, SolverError, TooSteepError
-from reluctant.multivariate.bounds import value_certificate
-from reluctant.multivariate.column_generation import minimise_l1
-from reluctant.multivariate.effort import DEFAULT_SECONDS, Array, Effort, interpolates, max_error_of, newton_prune
+from reluctant.model.network import ReLUNetwork
+from reluctant.multivariate.basin_hopping.path_norm import minimise_path_norm
+from reluctant.multivariate.effort import DEFAULT_SECONDS, Effort, newton_prune
+from reluctant.multivariate.newton_prune.state import Weights
 from reluctant.multivariate.outputs import combined, independent_outputs, unmixing, with_outputs_mixed
-from reluctant.multivariate.path_norm import minimise_path_norm
-from reluctant.multivariate.problem import INTERPOLATES, distinct_rows
-from reluctant.multivariate.state import Weights
-from reluctant.multivariate.vertices import enumerate_vertices, minimise_lp
-from reluctant.network import ReLUNetwork
+from reluctant.multivariate.points import INTERPOLATES, distinct_rows, interpolates, max_error_of
+from reluctant.multivariate.proofs.bounds import value_certificate
+from reluctant.multivariate.proofs.column_generation import minimise_l1
+from reluctant.multivariate.proofs.extreme_points import enumerate_vertices, minimise_lp
 from reluctant.objective import lp_power
 from reluctant.solution import Certificate, Solution
 from reluctant.univariate.interpolation import interpolate_line, without_affine_part
@@ -85,7 +85,7 @@ def _with_shared_neurons(network: ReLUNetwork, rows: Array, labels: Array, p: fl
     return merged if no_worse and not _outputs_missed(merged, rows, labels).size else network
 
 
-def _outputs_missed(network: ReLUNetwork, rows: Array, labels: Array) -> NDArray[np.intp]:
+def _outputs_missed(network: ReLUNetwork, rows: Array, labels: Array) -> Index:
     """Outputs that differ from their labels by more than 1e-9 of the largest of them."""
     return np.flatnonzero(np.abs(network(rows) - labels).max(axis=0) > INTERPOLATES * np.abs(labels).max(axis=0))
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
-from reluctant.network import ReLUNetwork
-
-Array = NDArray[np.float64]
+from reluctant.arrays import Array
+from reluctant.model.network import ReLUNetwork
 
 
 def independent_outputs(Y: Array) -> tuple[Array, Array]:
@@ -38,21 +36,12 @@ def unmixing(mixing: Array) -> Array:
 
 def with_outputs_mixed(network: ReLUNetwork, mixing: Array) -> ReLUNetwork:
     """The network whose outputs are combinations of those of another."""
-    return ReLUNetwork(
-        network.input_weights,
-        network.biases,
-        network.output_weights @ mixing,
-        network.slope @ mixing,
-        network.intercept @ mixing,
-    )
+    U, V, A = network.hinges
+    return ReLUNetwork.from_hinges(U, V @ mixing, A @ mixing)
 
 
 def combined(networks: Sequence[ReLUNetwork], mixing: Array, n_inputs: int) -> ReLUNetwork:
     """Networks of one output side by side, sharing nothing, and their outputs mixed."""
-    return ReLUNetwork(
-        np.vstack([np.zeros((0, n_inputs)), *(network.input_weights for network in networks)]),
-        np.concatenate([np.zeros(0), *(network.biases for network in networks)]),
-        block_diag(np.zeros((0, 0)), *(network.output_weights for network in networks)) @ mixing,
-        np.hstack([np.zeros((n_inputs, 0)), *(network.slope for network in networks)]) @ mixing,
-        np.concatenate([np.zeros(0), *(network.intercept for network in networks)]) @ mixing,
-    )
+    Us, Vs, As = zip(*(network.hinges for network in networks)) if networks else ((), (), ())
+    U, A = np.vstack([np.zeros((0, n_inputs + 1)), *Us]), np.hstack([np.zeros((n_inputs + 1, 0)), *As])
+    return ReLUNetwork.from_hinges(U, block_diag(np.zeros((0, 0)), *Vs) @ mixing, A @ mixing)

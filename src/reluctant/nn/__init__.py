@@ -1,5 +1,7 @@
 """The ℓp path norm in PyTorch: penalties, the proximal optimiser wrapper, batched training, the way back to exact."""
 
+from __future__ import annotations
+
 try:
     import torch as _torch  # noqa: F401
 except ModuleNotFoundError:
@@ -9,7 +11,7 @@ except ModuleNotFoundError:
 
 from reluctant.nn.batched import Restarts, train_restarts
 from reluctant.nn.factorized import factorize, harden
-from reluctant.nn.modules import OneHiddenLayer
+from reluctant.nn.layers import OneHiddenLayer
 from reluctant.nn.penalty import LayerPair, PathNorm, layer_pairs, path_norm
 from reluctant.nn.polish import polish, to_network
 from reluctant.nn.prox import prox_power

@@ -12,12 +12,11 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from reluctant.network import ReLUNetwork
+from reluctant.arrays import Array
+from reluctant.model.network import ReLUNetwork
 from reluctant.nn.pair_step import ProximalStep
 from reluctant.objective import check_p
 from reluctant.validation import check_integer, check_number, check_table
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -255,7 +254,7 @@ def _weights_of(network: ReLUNetwork, d: int, n_neurons: int, n_outputs: int, dt
             f"neurons; got {f.n_inputs} to {f.n_outputs}, {f.n_affine} affine weights and {len(f.biases)} neurons"
         )
     theta = torch.zeros(n_neurons, d + 1 + n_outputs, dtype=dtype)
-    rows = np.column_stack([f.input_weights, f.biases, f.output_weights])
+    rows = np.hstack(f.hinges[:2])
     theta[: len(rows)] = torch.as_tensor(rows, dtype=dtype)
     return theta
 

@@ -7,15 +7,16 @@ import torch
 from numpy.typing import ArrayLike
 from torch import nn
 
-from reluctant.network import ReLUNetwork
-from reluctant.nn.modules import OneHiddenLayer
+from reluctant.arrays import Array
+from reluctant.model.network import ReLUNetwork
+from reluctant.nn.layers import OneHiddenLayer
 from reluctant.nn.penalty import layer_pairs, unwrapped
 from reluctant.objective import check_p
 from reluctant.regression.losses import Softmax, as_loss
 from reluctant.regression.targets import one_hot
 from reluctant.solution import Certificate, Solution
 from reluctant.solve import approximate, interpolate, regress
-from reluctant.validation import Array, check_number, check_table
+from reluctant.validation import check_number, check_table
 
 
 @torch.no_grad()
@@ -190,7 +191,7 @@ def _interpolant(
     time_limit: float | None,
     random_state: int | np.random.Generator | None,
 ) -> ReLUNetwork:
-    from reluctant.multivariate.interpolant import sparsest_interpolant
+    from reluctant.multivariate.newton_prune.search import sparsest_interpolant
 
     return sparsest_interpolant(
         X, y, affine=affine, p=p, start=start, time_limit=time_limit, random_state=random_state
@@ -209,7 +210,7 @@ def _within(
     random_state: int | np.random.Generator | None,
 ) -> ReLUNetwork:
     """The interpolant, or what the search within the band finds from it and from the trained network."""
-    from reluctant.multivariate.band import sparsest_within
+    from reluctant.multivariate.basin_hopping.band import sparsest_within
 
     found = sparsest_within(
         X,

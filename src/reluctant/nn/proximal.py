@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 from reluctant.nn.pair_step import PairStep, Step
 from reluctant.nn.penalty import LayerPair, layer_pairs, unwrapped
-from reluctant.nn.surgery import keep_neurons
+from reluctant.nn.removal import keep_neurons
 from reluctant.objective import check_p
 from reluctant.validation import check_integer, check_number
 

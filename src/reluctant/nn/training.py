@@ -16,16 +16,16 @@ import torch
 from numpy.typing import ArrayLike
 
 from reluctant.errors import FileFormatError
-from reluctant.network import ReLUNetwork
+from reluctant.model.network import ReLUNetwork
+from reluctant.model.storage import write_atomically
+from reluctant.nn.layers import OneHiddenLayer
 from reluctant.nn.losses import LOSSES, Loss, check_loss
-from reluctant.nn.modules import OneHiddenLayer
 from reluctant.nn.pair_step import Step
 from reluctant.nn.penalty import layer_pairs, path_norm
 from reluctant.nn.polish import to_network
 from reluctant.nn.proximal import ReweightedL1
 from reluctant.nn.rows import Rows
 from reluctant.objective import check_p
-from reluctant.storage import write_atomically
 from reluctant.validation import check_integer, check_number
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 
+from reluctant.arrays import Array
 from reluctant.regression.losses import Loss
 from reluctant.regression.model import Model
-
-Array = NDArray[np.float64]
 
 PRIOR = 10.0
 """Curvature of the pull of 1/T towards 1, beside the log-likelihood of all rows: a standard deviation of 0.3. Few rows,

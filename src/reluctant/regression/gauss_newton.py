@@ -7,14 +7,12 @@ from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg.lapack import dposv
 
+from reluctant.arrays import Array, Mask
 from reluctant.regression.losses import SMOOTHING, Derivatives, Loss
 from reluctant.regression.model import Block, Model, Unknowns
 from reluctant.regression.penalties import Penalty
-
-Array = NDArray[np.float64]
 
 FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING = 1e-2, 1e-9, 1e6
 SMALL = 100_000
@@ -72,8 +70,8 @@ class Quadratic(NamedTuple):
 
     hessian: Array
     gradient: Array
-    ever_on: NDArray[np.bool_]
-    ever_off: NDArray[np.bool_]
+    ever_on: Mask
+    ever_off: Mask
 
 
 def summed_loss(model: Model, data: Data, loss: Loss, smoothing: float = 0.0) -> float:
@@ -166,7 +164,7 @@ def _solve(hessian: Array, damping: Array, right: Array) -> Array | None:
 
 
 def _gram(
-    model: Model, unknowns: Unknowns, block: Block, on: NDArray[np.bool_], hidden: Array, slopes: Derivatives
+    model: Model, unknowns: Unknowns, block: Block, on: Mask, hidden: Array, slopes: Derivatives
 ) -> tuple[Array, Array]:
     """Jᵀ W J and Jᵀ l' of a block."""
     if model.n_outputs == 1:
@@ -184,7 +182,7 @@ def _gram(
 
 
 def _gram_of_one_output(
-    model: Model, unknowns: Unknowns, block: Block, on: NDArray[np.bool_], hidden: Array, slopes: Derivatives
+    model: Model, unknowns: Unknowns, block: Block, on: Mask, hidden: Array, slopes: Derivatives
 ) -> tuple[Array, Array]:
     """Jᵀ W J and Jᵀ l' with the Jacobian J (N, P) written out."""
     J = unknowns.jacobian(model, block.inputs, on)
@@ -194,7 +192,7 @@ def _gram_of_one_output(
 
 
 def _gram_of_few_rows(
-    model: Model, unknowns: Unknowns, block: Block, on: NDArray[np.bool_], hidden: Array, slopes: Derivatives
+    model: Model, unknowns: Unknowns, block: Block, on: Mask, hidden: Array, slopes: Derivatives
 ) -> tuple[Array, Array]:
     """Jᵀ W J and Jᵀ l' with the Jacobians J_c (N, P) of all outputs c written out.
 
@@ -211,7 +209,7 @@ def _gram_of_few_rows(
 
 
 def _gram_of_many_outputs(
-    model: Model, unknowns: Unknowns, block: Block, on: NDArray[np.bool_], hidden: Array, slopes: Derivatives
+    model: Model, unknowns: Unknowns, block: Block, on: Mask, hidden: Array, slopes: Derivatives
 ) -> tuple[Array, Array]:
     """Jᵀ W J and Jᵀ l' without J, which has N m rows.
 

@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 
+from reluctant.arrays import Array
 from reluctant.validation import as_number
-
-Array = NDArray[np.float64]
 
 SMOOTHING = 1e-3
 """While a piecewise-linear loss is minimised, |r| is replaced by √(r² + c²) − c with this c, in standardised units."""

@@ -9,9 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reluctant.network import ReLUNetwork
-
-Array = NDArray[np.float64]
+from reluctant.arrays import Array, Mask
+from reluctant.model.network import ReLUNetwork
 
 NOTHING = 1e-300
 """An entry of the affine part up to this, in standardised units, was let move and did not."""
@@ -119,15 +118,14 @@ class Model:
 
     def to_network(self) -> ReLUNetwork:
         """The same function as a network."""
-        return ReLUNetwork(self.U[:, :-1], self.U[:, -1], self.V, self.A[:-1], self.A[-1])
+        return ReLUNetwork.from_hinges(self.U, self.V, self.A)
 
     @classmethod
     def from_network(cls, network: ReLUNetwork) -> Model:
         """The same function, with V = ±1 for one output."""
         network = network.canonical() if network.n_outputs == 1 else network.balanced()
-        U = np.column_stack([network.input_weights, network.biases])
-        V = np.sign(network.output_weights) if network.n_outputs == 1 else np.array(network.output_weights)
-        return cls(U, V, np.vstack([network.slope, network.intercept]))
+        U, V, A = network.hinges
+        return cls(U, np.sign(V) if network.n_outputs == 1 else V, A)
 
     def take(self, neurons: NDArray) -> Model:
         """Keep the chosen neurons only."""
@@ -156,9 +154,7 @@ class Model:
         factor = np.sqrt(np.where(alive, outgoing, 1.0) / np.where(alive, incoming, 1.0))[:, None]
         return Model(self.U * factor, self.V / factor, self.A)
 
-    def cleaned(
-        self, ever_on: NDArray[np.bool_], ever_off: NDArray[np.bool_], affine: bool = True, lines: Array | None = None
-    ) -> Model:
+    def cleaned(self, ever_on: Mask, ever_off: Mask, affine: bool = True, lines: Array | None = None) -> Model:
         """The same function at the data with fewer neurons.
 
         Neurons that are nowhere on, or lead nowhere, are dropped; those that are nowhere off, or that have a bias only,
@@ -231,12 +227,12 @@ class Unknowns:
         A[self.affine, self.affine_output] = values[hinge:]
         return Model(U, V, A)
 
-    def jacobian(self, model: Model, inputs: Array, on: NDArray[np.bool_]) -> Array:
+    def jacobian(self, model: Model, inputs: Array, on: Mask) -> Array:
         """Derivatives of the one output of a model by its unknowns, (N, P)."""
         slopes = on * model.V[:, 0]
         return np.hstack([inputs[:, self.coordinate] * slopes[:, self.neuron], inputs[:, self.affine]])
 
-    def jacobians(self, model: Model, inputs: Array, on: NDArray[np.bool_], hidden: Array) -> Array:
+    def jacobians(self, model: Model, inputs: Array, on: Mask, hidden: Array) -> Array:
         """Derivatives of all outputs of a model by its unknowns, (m, N, P)."""
         moved = inputs[:, self.coordinate] * on[:, self.neuron]
         linear = np.hstack([hidden[:, self.out_neuron], inputs[:, self.affine]])

@@ -10,17 +10,15 @@ from typing import NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from reluctant.arrays import Array
 from reluctant.regression.gauss_newton import Problem, minimise, quadratic_model, regular, summed_loss
 from reluctant.regression.losses import CLASSIFICATION, Loss
 from reluctant.regression.model import Model, Rows, Unknowns
 from reluctant.regression.penalties import PathPower, Ridge
 from reluctant.regression.starts import forward, grown
 from reluctant.regression.surgeon import REGULAR
-
-Array = NDArray[np.float64]
 
 EPSILONS = np.geomspace(0.3, 1e-5, 12)
 """ε of the majorised |t|^p ≈ (t² + ε²)^{p/2}, in standardised units; the last also counts as zero for the polish."""

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from reluctant.arrays import Array
 from reluctant.regression.model import Model, Unknowns
-
-Array = NDArray[np.float64]
 
 
 class Penalty(Protocol):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from reluctant.arrays import Array
 from reluctant.regression.gauss_newton import Problem
 from reluctant.regression.losses import SMOOTHING
 from reluctant.regression.model import Model, Unknowns
-
-Array = NDArray[np.float64]
 
 MANY_UNKNOWNS = 500
 """Of more unknowns a hundred gradients cost less than one step with their curvature."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from reluctant.arrays import Array
 from reluctant.regression.model import Rows
-
-Array = NDArray[np.float64]
 
 KNOTS = (0.25, 0.5, 0.75)
 """Quantiles of an input at which its own function may bend."""

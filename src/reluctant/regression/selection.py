@@ -10,6 +10,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
+from reluctant.arrays import Array, Index, Mask
 from reluctant.regression.calibration import temperature_of
 from reluctant.regression.losses import CLASSIFICATION, LIKELIHOODS, Loss
 from reluctant.regression.model import Model
@@ -24,7 +25,6 @@ from reluctant.regression.size_path import (
 from reluctant.regression.standardise import Standardisation
 from reluctant.regression.surgeon import ONE_BY_ONE, SHARE, Stage
 
-Array = NDArray[np.float64]
 Selection = Literal["one_se", "min"]
 
 RIDGES = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
@@ -80,7 +80,7 @@ class Choice(NamedTuple):
     """
 
     trial: Trial
-    sizes: NDArray[np.intp]
+    sizes: Index
     mean: Array
     error: Array
     chosen: int
@@ -100,7 +100,7 @@ def check_selection(selection: object) -> Selection:
     return selection  # type: ignore[return-value]
 
 
-def size_grid(largest: int, smallest: int) -> NDArray[np.intp]:
+def size_grid(largest: int, smallest: int) -> Index:
     """All sizes that deletion one by one visits, and above them steps of the share deleted at a time."""
     sizes = list(range(smallest, max(min(largest, ONE_BY_ONE), smallest) + 1))
     while sizes[-1] < largest:
@@ -231,7 +231,7 @@ def _folds(targets: Array, loss: Loss, seed: int, many: bool = False) -> list[tu
 class _Fold(NamedTuple):
     """Rows that were left out, and the path of the others in their own standardised units."""
 
-    test: NDArray[np.intp]
+    test: Index
     units: Standardisation
     stages: list[Stage]
 
@@ -299,7 +299,7 @@ class _Tally:
         self.weights = weights
         self.keep_paths = keep_paths
 
-    def with_kicks(self, trials: set[Trial], kicks: int) -> NDArray[np.intp]:
+    def with_kicks(self, trials: set[Trial], kicks: int) -> Index:
         """Indices of new trials: these, kicked."""
         first = len(self.trials)
         self.trials = [*self.trials, *(trial._replace(kicks=kicks) for trial in sorted(trials))]
@@ -315,7 +315,7 @@ class _Tally:
         if self.keep_paths:
             self.folds[trial].append(fold)
 
-    def rows_of(self, trial: int, seen: NDArray[np.bool_]) -> Array:
+    def rows_of(self, trial: int, seen: Mask) -> Array:
         """Mean loss (S, n) of the rows in `seen`."""
         return self.sums[trial][:, seen] / self.counts[trial, seen]
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from reluctant.network import ReLUNetwork, check_start
+from reluctant.arrays import Array, Index
+from reluctant.model.network import ReLUNetwork, check_start
 from reluctant.objective import check_p
 from reluctant.regression.gauss_newton import Problem, minimise
 from reluctant.regression.kicks import kick
@@ -32,8 +33,6 @@ from reluctant.validation import (
     check_table,
     check_weights,
 )
-
-Array = NDArray[np.float64]
 
 DEFAULT_RIDGE = 3e-3
 MOST_NEURONS, ROWS_PER_NEURON = 40, 8
@@ -85,7 +84,7 @@ class SizePath:
     True
     """
 
-    sizes: NDArray[np.intp]
+    sizes: Index
     networks: tuple[ReLUNetwork, ...]
     training_loss: Array
     ridge: float

@@ -8,10 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reluctant.network import ReLUNetwork
+from reluctant.arrays import Array, Mask
+from reluctant.model.network import ReLUNetwork
 from reluctant.regression.model import Model, Rows
-
-Array = NDArray[np.float64]
 
 CLIP = 8.0
 """Inputs farther than this many standard deviations from their mean are moved there."""
@@ -34,7 +33,7 @@ class Moments(NamedTuple):
         return np.maximum(-self.low, self.high)
 
     @property
-    def constant(self) -> NDArray[np.bool_]:
+    def constant(self) -> Mask:
         """Which columns have one value, or two that are neighbours in float64."""
         return self.high <= np.nextafter(self.low, np.inf)
 

@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
+from reluctant.arrays import Array
 from reluctant.regression.gauss_newton import Problem, minimise, quadratic_model, regular
 from reluctant.regression.model import Model, Rows
-
-Array = NDArray[np.float64]
 
 CANDIDATES = 400
 ADDED, STEPS = 2, 3

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from reluctant.arrays import Array
 from reluctant.regression.gauss_newton import Problem, minimise, summed_loss
 from reluctant.regression.model import Block, Model, Rows
 from reluctant.regression.selection import (
@@ -25,8 +26,6 @@ from reluctant.regression.selection import (
 from reluctant.regression.size_path import in_standard_units, penalty_for
 from reluctant.regression.standardise import Moments, Standardisation
 from reluctant.regression.tables import Table, WeighedTable
-
-Array = NDArray[np.float64]
 
 SAMPLE = 5_000
 """Rows of the sample on which the path is traced."""

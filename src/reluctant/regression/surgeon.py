@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.linalg.lapack import dpotrf, dpotri
 
+from reluctant.arrays import Array, Mask
 from reluctant.regression.gauss_newton import Problem, minimise, quadratic_model, regular, summed_loss
 from reluctant.regression.model import Model, Unknowns
 from reluctant.regression.quasi_newton import MANY_UNKNOWNS, quasi_newton
-
-Array = NDArray[np.float64]
 
 SHARE, SHARE_OF_MANY, ONE_BY_ONE = 0.12, 0.25, 24
 """Share of the parameters deleted at a time, also of very many, and the size below which they go one by one."""
@@ -192,9 +191,7 @@ def _inverse(hessian: Array) -> Array:
     return lower + np.tril(lower, -1).T
 
 
-def _followed(
-    model: Model, unknowns: Unknowns, theta: Array, kept: NDArray[np.bool_], hessian: Array, problem: Problem
-) -> Model:
+def _followed(model: Model, unknowns: Unknowns, theta: Array, kept: Mask, hessian: Array, problem: Problem) -> Model:
     """The model without the unknowns that are not kept, the others moved to the quadratic's minimum where that helps.
 
     The move is solved for anew: down-dating loses digits where inputs are nearly dependent.
@@ -212,7 +209,7 @@ def _followed(
     return trial if problem.objective(trial) < problem.objective(plain) else plain
 
 
-def _is_deletable(model: Model, unknowns: Unknowns) -> NDArray[np.bool_]:
+def _is_deletable(model: Model, unknowns: Unknowns) -> Mask:
     """Input weights, output weights and slopes; of the constants those alone that are all a neuron has."""
     is_constant = ~np.any(model.U[:, :-1] != 0.0, axis=1)
     return np.concatenate(

@@ -10,10 +10,9 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from reluctant.arrays import Array
 from reluctant.regression.model import BLOCK
 from reluctant.validation import VANISHING, as_evaluation_points, check_unmasked
-
-Array = NDArray[np.float64]
 
 
 class RawBlock(NamedTuple):

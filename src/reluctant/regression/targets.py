@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from reluctant.arrays import Array, Mask
 from reluctant.regression.losses import CLASSIFICATION, Hinge, Huber, Loss, Softmax
-
-Array = NDArray[np.float64]
 
 LARGEST, MOST_CLASSES = 1e150, 10_000
 """Largest |y| whose square and sums of it are floats; labels from here on are rather codes than classes."""
@@ -57,7 +55,7 @@ def one_hot(labels: Array, n_classes: int | None = None) -> Array:
     return np.eye(int(labels.max()) + 1 if n_classes is None else n_classes)[labels.astype(np.intp)]
 
 
-def _check(values: Array, wrong: NDArray[np.bool_], remedy: str) -> None:
+def _check(values: Array, wrong: Mask, remedy: str) -> None:
     """Raise a ValueError naming the first of `values` that is wrong."""
     if wrong.any():
         row, column = np.argwhere(wrong)[0]

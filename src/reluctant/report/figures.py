@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from reluctant.arrays import Array, Index
 from reluctant.report.style import BAND, DATA, FUNCTION, GREY, KNOT, STYLE
 from reluctant.solution import Solution
 from reluctant.validation import check_table
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Array = NDArray[np.float64]
 
 _COLUMNS = 1200
 """Bins along x when many points are thinned; more than a figure has pixels to show them."""
@@ -176,7 +176,7 @@ def _draw_knot_lines(panels: tuple[Axes, ...], knots: Array) -> None:
                 axes.axvline(knot, color=KNOT, linewidth=0.6, alpha=0.35, zorder=0)
 
 
-def thinned(x: Array, y: Array, n_bins: int = _COLUMNS) -> NDArray[np.intp]:
+def thinned(x: Array, y: Array, n_bins: int = _COLUMNS) -> Index:
     """Indices of sorted points that draw the same picture: first, lowest, highest and last of each bin along x."""
     if len(x) <= 4 * n_bins:
         return np.arange(len(x))

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from reluctant.description import input_labels
-from reluctant.network import ReLUNetwork
+from reluctant.arrays import Array, Index
+from reluctant.model.description import input_labels
+from reluctant.model.network import ReLUNetwork
 from reluctant.report.style import BAND, DATA, FUNCTION, GREY, KNOT, STYLE
 from reluctant.validation import as_floats, check_integer
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Array = NDArray[np.float64]
 
 LINES = 40
 """Rows whose own curve is drawn behind the mean in a partial plot."""
@@ -247,7 +247,7 @@ def _plain_ticks(axes: Axes) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _indices(inputs: Sequence[int]) -> NDArray[np.intp]:
+def _indices(inputs: Sequence[int]) -> Index:
     if not isinstance(inputs, (Sequence, np.ndarray)) or len(inputs) == 0:
         raise ValueError(f"inputs must be a list of one or more indices, got {inputs!r}")
     return np.array([check_integer(i, "inputs", low=0) for i in inputs])

@@ -18,6 +18,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from reluctant.arrays import Array, Mask
 from reluctant.univariate._pair_weights import (
     EPS,
     MOST_COEFFICIENTS,
@@ -212,12 +213,12 @@ def _push_parts(stack, lo, hi, p0, p1, crossing, width):
 class State(NamedTuple):
     """What the walk in p keeps for every edge, and a buffer for the longest run."""
 
-    matched: NDArray[np.bool_]  # where the walk has come to
-    candidate: NDArray[np.bool_]  # at the end of an interval
-    is_open: NDArray[np.bool_]
-    doubtful_until: NDArray[np.float64]  # end of the last interval that was given up
+    matched: Mask  # where the walk has come to
+    candidate: Mask  # at the end of an interval
+    is_open: Mask
+    doubtful_until: Array  # end of the last interval that was given up
     event: NDArray[np.int64]  # and the event it belongs to
-    work: NDArray[np.float64]
+    work: Array
 
 
 @njit(cache=True)

@@ -19,15 +19,17 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from reluctant.arrays import Array
+
 EPS = float(np.finfo(np.float64).eps)
 
 
 class Rule(NamedTuple):
     """Interpolation on [0, 1] in Bernstein form."""
 
-    nodes: NDArray[np.float64]
-    to_bernstein: NDArray[np.float64]  # from values at the nodes to Bernstein coefficients
-    amplification: NDArray[np.float64]  # of errors in the values, for each coefficient
+    nodes: Array
+    to_bernstein: Array  # from values at the nodes to Bernstein coefficients
+    amplification: Array  # of errors in the values, for each coefficient
     remainder: float  # |f − interpolant| ≤ remainder · max|f^(degree + 1)|
 
 
@@ -178,8 +180,8 @@ def classes_of_equal_values(ascending, gap):
 
 
 def fingerprints(
-    log_jumps: NDArray[np.float64],
-    edges: NDArray[np.float64],
+    log_jumps: Array,
+    edges: Array,
     run_starts: NDArray[np.int64],
     tie_rtol: float,
 ) -> NDArray[np.int64]:

@@ -13,11 +13,7 @@ import math
 import numpy as np
 from numba import njit
 
-from reluctant import _double_double
-
-two_sum = njit(cache=True, inline="always")(_double_double.two_sum)
-two_product = njit(cache=True, inline="always")(_double_double.two_product)
-add = njit(cache=True, inline="always")(_double_double.add)
+from reluctant.model._compiled_sums import two_product, two_sum
 
 # |fl(det) − det| ≤ (3 + 16 u) u (|left| + |right|) for rounded differences, u = 2^-53 [Shewchuk 1997].
 _FILTER = 3.3306690738754716e-16

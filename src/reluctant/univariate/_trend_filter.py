@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numba import njit
 
-from reluctant.univariate._predicates import add, two_product, two_sum
+from reluctant.model._compiled_sums import add, two_product, two_sum
 
 FREE = 2.0**400
 """σ of a slope change that costs nothing quadratic."""

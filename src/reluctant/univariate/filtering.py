@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reluctant.arrays import Array
 from reluctant.univariate import _kernels, _trend_filter
 from reluctant.univariate.points import check_span
 
-Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 _ACCURACY = 1e-10  # of the objective: where the interior-point method hands over to exact solves

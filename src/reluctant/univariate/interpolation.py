@@ -13,16 +13,14 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from reluctant.arrays import Array, Mask
 from reluctant.errors import TooSteepError
+from reluctant.model.assembly import network_without_affine_part
+from reluctant.model.piecewise_linear import PiecewiseLinear
 from reluctant.solution import Certificate, Solution
 from reluctant.univariate import _kernels
-from reluctant.univariate.assembly import network_without_affine_part
-from reluctant.univariate.piecewise_linear import PiecewiseLinear
 from reluctant.univariate.points import sorted_points
-
-Array = NDArray[np.float64]
 
 RTOL = 2.0**-51
 """Default relative tolerance of the collinearity test: four units roundoff of the largest value."""
@@ -40,7 +38,7 @@ class Corners(NamedTuple):
     x: Array
     y: Array
     jumps: Array  # signed, zero at both ends
-    solid: NDArray[np.bool_]  # link i holds data points inside it; empty when none does
+    solid: Mask  # link i holds data points inside it; empty when none does
 
     @property
     def n_straight(self) -> int:
@@ -81,7 +79,7 @@ def interpolate_line(x: Array, y: Array, p: float = 0.0, rtol: float = RTOL) -> 
 def without_affine_part(solution: Solution, x: Array) -> Solution:
     """The same function on the range of x, as a network that has no affine part."""
     assert solution.function is not None
-    network, extra = network_without_affine_part(solution.function, x.min(), x.max())
+    network, extra = network_without_affine_part(solution.function.links, x.min(), x.max())
     certificate = solution.certificate
     if extra:
         reason = (
@@ -93,7 +91,7 @@ def without_affine_part(solution: Solution, x: Array) -> Solution:
     return solution.replace(network=network, value=value, certificate=certificate)
 
 
-def solution_of_matching(x: Array, y: Array, corners: Corners, merged: NDArray[np.bool_], p: float) -> Solution:
+def solution_of_matching(x: Array, y: Array, corners: Corners, merged: Mask, p: float) -> Solution:
     """The solution in which jumps j and j + 1 share a knot where merged[j].
 
     Raises

@@ -6,12 +6,10 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from reluctant.arrays import Array, Mask
 from reluctant.errors import InfeasibleError, TooSteepError
 from reluctant.univariate import _kernels, _sweep
-
-Array = NDArray[np.float64]
 
 _STEEPEST = 2.0**600
 """Largest slope, in units of the ranges of x and y, with which the exact predicates and the neurons can reckon."""
@@ -57,7 +55,7 @@ class Band(NamedTuple):
     x: Array
     lo: Array
     hi: Array
-    rounded: NDArray[np.bool_]  # where the bounds are those of rounding, not of the tolerance
+    rounded: Mask  # where the bounds are those of rounding, not of the tolerance
 
 
 def sorted_band(x: Array, y: Array, tolerance: Array, slack: float, rtol: float) -> Band:

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from reluctant.arrays import Array, Mask
 from reluctant.objective import check_p
 from reluctant.solution import Solution
 from reluctant.univariate import _flips, _kernels, _pair_weights
@@ -20,9 +21,7 @@ from reluctant.univariate.interpolation import RTOL, Corners, corners_of, soluti
 from reluctant.univariate.points import sorted_points
 from reluctant.validation import check_number, check_table
 
-Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 WIDTH = 1e-10
 """Default width of the brackets of breakpoints."""

@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from reluctant.arrays import Array
+from reluctant.model.piecewise_linear import PiecewiseLinear
 from reluctant.solution import Certificate, Solution
 from reluctant.univariate import _kernels
 from reluctant.univariate.filtering import (
@@ -26,11 +27,8 @@ from reluctant.univariate.filtering import (
     trend_filter_with_bound,
 )
 from reluctant.univariate.interpolation import interpolate_line
-from reluctant.univariate.piecewise_linear import PiecewiseLinear
 from reluctant.univariate.reweighting import reweighted
 from reluctant.validation import check_number, check_weights
-
-Array = NDArray[np.float64]
 
 _KEPT = 2.0**-40  # in the units of `Rows`: the error that underflow may bring into a slope
 _TINY = 2.0**-900  # in the units of `Rows`: below it products may underflow

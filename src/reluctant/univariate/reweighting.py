@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
+from reluctant.arrays import Array
 from reluctant.univariate import _kernels
 from reluctant.univariate.filtering import Filtered, Rows, affine_fit, bends_of, kink_signs, trend_filter
-
-Array = NDArray[np.float64]
 
 _FEW_SOLVES = 8  # of a trend filter whose weights will change
 _GUIDES, _GUIDED_EPS = (0.3, 0.8), 1e-4  # other exponents to begin with: each p has tables on which it goes astray

@@ -7,16 +7,14 @@ follows another set of links never gets ahead of it (Imai and Iri 1986, Hakimi a
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from reluctant.arrays import Array
 from reluctant.errors import TooSteepError
+from reluctant.model.piecewise_linear import PiecewiseLinear
 from reluctant.solution import Certificate, Solution
 from reluctant.univariate import _kernels, _sweep
 from reluctant.univariate.interpolation import RTOL, interpolate_line
-from reluctant.univariate.piecewise_linear import PiecewiseLinear
 from reluctant.univariate.points import Band, is_increasing, sorted_band
-
-Array = NDArray[np.float64]
 
 _ROUNDING = 2.0**-50  # of the largest bound: what evaluating a link may add to a residual
 

@@ -1,0 +1,108 @@
+"""A function of one variable as a link-local table, and the network that equals it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from reluctant.arrays import Array
+from reluctant.model.links import Links
+from reluctant.model.network import ReLUNetwork
+from reluctant.validation import as_evaluation_points
+
+
+@dataclass(frozen=True, eq=False)
+class PiecewiseLinear:
+    """A continuous piecewise-linear function: f(x) = Y_k + M_k (x − X_k) on link k.
+
+    Each link is kept with a point of its own, (X_k, Y_k), usually a data point. So the table neither adds up
+    rounding errors from link to link nor suffers from large offsets in x or y.
+
+    Parameters
+    ----------
+    knots : ndarray, shape (K,)
+        Increasing; link k + 1 starts at knot k. A kink that falls between two floats is represented by the larger.
+    anchors : ndarray, shape (2, K + 1)
+        X_k and Y_k: a point of every link.
+    slopes : ndarray, shape (K + 1,)
+        M_k.
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree or knots do not increase.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> anchors = np.array([[-2.0, 0.0, 1.0, 3.0], [0.0, 1.0, 1.0, 0.0]])
+    >>> hat = PiecewiseLinear(np.array([-1.0, 0.5, 2.0]), anchors, np.array([0.0, 1.0, -1.0, 0.0]))
+    >>> hat([-3, 0, 0.5, 1, 2.5])
+    array([0. , 1. , 1.5, 1. , 0. ])
+    >>> hat.n_knots
+    3
+    """
+
+    knots: Array
+    anchors: Array
+    slopes: Array
+
+    def __post_init__(self) -> None:
+        for name in ("knots", "anchors", "slopes"):
+            a = as_evaluation_points(getattr(self, name), name).view()
+            a.flags.writeable = False
+            object.__setattr__(self, name, a)
+        shapes = self.knots.shape, self.anchors.shape, self.slopes.shape
+        K = self.knots.size
+        if shapes != ((K,), (2, K + 1), (K + 1,)):
+            raise ValueError(f"K knots need anchors (2, K + 1) and slopes (K + 1,), got shapes {shapes}")
+        falls = self.knots[1:] <= self.knots[:-1]
+        if falls.any():
+            raise ValueError(f"knots must increase, but the one at row {int(np.argmax(falls)) + 1} does not")
+
+    @property
+    def n_knots(self) -> int:
+        """Number of knots K, the number of neurons of the equal network."""
+        return len(self.knots)
+
+    @property
+    def links(self) -> Links:
+        """Knots, anchors and slopes together."""
+        return Links(self.knots, self.anchors, self.slopes)
+
+    @property
+    def slope_changes(self) -> Array:
+        """c_k = M_{k+1} − M_k, shape (K,)."""
+        return np.diff(self.slopes)
+
+    @property
+    def values(self) -> Array:
+        """Values of the function at the knots, shape (K,)."""
+        return self(self.knots)
+
+    def __call__(self, x: ArrayLike) -> Array:
+        """Evaluate at x of shape (N,) or (N, 1); one search among the knots a point."""
+        x = as_evaluation_points(x, "x")
+        if x.ndim == 2 and x.shape[1] == 1:
+            x = x[:, 0]
+        elif x.ndim > 1:
+            raise ValueError(f"x must have shape (N,) or (N, 1), got {x.shape}")
+        return self.links.at(x)
+
+    def to_network(self) -> ReLUNetwork:
+        """The network with K neurons and an affine part that equals this function.
+
+        Its parameters are chosen left to right so that each neuron makes good the rounding of those before it.
+
+        Returns
+        -------
+        ReLUNetwork
+        """
+        from reluctant.model.assembly import network_of
+
+        return network_of(self.links)
+
+    def __repr__(self) -> str:
+        return f"<PiecewiseLinear with {self.n_knots} knots>"

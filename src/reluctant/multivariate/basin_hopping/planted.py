@@ -1,0 +1,237 @@
+"""Networks with fewer parameters than equations, found where the labels come from one.
+
+Each restart anneals ½‖r‖² + (λ/p) Σ|u|^p from random neurons down to a moderate λ, where the large neurons of the
+planted network show, and goes on without λ: kicks that drop weak neurons and fit new ones to the residual, and
+exchanges of single coordinates, judged by error and size together. An exact fit is pruned by surgeon deletions,
+brought to canonical form and shaken again for one of fewer parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from reluctant.arrays import Array
+from reluctant.multivariate.basin_hopping.canonical import canonical_hinges, kinks
+from reluctant.multivariate.basin_hopping.exchange import EXACT, exchange, sized_error
+from reluctant.multivariate.basin_hopping.hops import KICKS, annealed_start, hop, penalty_unit, relax, split
+from reluctant.multivariate.basin_hopping.pursuit import pursue
+from reluctant.multivariate.basin_hopping.reweighted import (
+    Clock,
+    Equations,
+    Hinges,
+    HingeSum,
+    Support,
+    data_scale,
+    drop_small,
+    newton_on_support,
+    one_blas_thread,
+)
+
+Solve = Callable[[Array, Array], Array | None]  # (signs, U) to the U of a solution on that support
+
+_LEVELS = (1e-2, 3e-3, 3e-2)  # λ of the start, in units of the labels per neuron; restarts go round them
+_PATIENCE = 30  # hops without gain after which a restart ends
+_PATIENCE_EXACT = 8  # the same for hops from an exact network
+_EXACT = 1e-10  # of max|y|: a residual that counts as exact
+_AGREEMENTS = 2
+
+
+@dataclass(frozen=True)
+class Recovery(HingeSum):
+    """A network with fewer parameters than equations, and how often the search ended there.
+
+    Attributes
+    ----------
+    n_equations : int
+        N, less the rank of the free affine part.
+    agreements : int
+        Independent restarts that ended in this function.
+    restarts : int
+        Restarts made.
+    """
+
+    n_equations: int
+    agreements: int
+    restarts: int
+
+
+def recover(
+    X: Array,
+    y: Array,
+    *,
+    affine: bool = False,
+    time_limit: float | None = 5.0,
+    max_restarts: int | None = None,
+    p: float = 0.5,
+    random_state: int | np.random.Generator | None = None,
+) -> Recovery | None:
+    """Look for a network with fewer hinge parameters than equations; None where none was found.
+
+    For labels in general position none exists and the search uses up what it is given, so give it a small share
+    of the time. A network it returns fits the data to 1e-10 · max|y|; that nothing sparser exists is not claimed.
+    At most a third as many parameters as points, or several agreements, is good evidence that it is the source of
+    the labels.
+
+    Parameters
+    ----------
+    X : ndarray, shape (N, d)
+    y : ndarray, shape (N,)
+    affine : bool
+        Whether a free affine part is added, which is not counted.
+    time_limit : float, optional
+        Seconds.
+    max_restarts : int, optional
+        Restarts after which to give up; with this limit the answer does not depend on the clock.
+    p : float
+        Exponent of the penalty; 0.3 and 0.5 work, 1 does not.
+    random_state : int or numpy.random.Generator, optional
+
+    Returns
+    -------
+    Recovery or None
+        The search stops at the second independent restart that ends in the same function, or when twice as many
+        restarts as led to it have not found a sparser one.
+
+    Examples
+    --------
+    >>> X = np.random.default_rng(0).normal(size=(40, 3))
+    >>> found = recover(X, np.abs(X[:, 0]), random_state=0)
+    >>> found.n_parameters, len(found.signs)
+    (2, 2)
+    """
+    clock = Clock(time_limit)
+    rng = np.random.default_rng(random_state)
+    scale = data_scale(y)
+    data = Equations.of(X, y / scale, affine)
+    if not data.n_equations or np.abs(data.targets).max() <= _EXACT * np.abs(data.y).max(initial=0.0):
+        empty = np.zeros((0, data.Xbar.shape[1]))
+        return _recovery(data, np.zeros(0), empty, scale, 1, 0)
+
+    best: Hinges | None = None
+    agreements, restarts, found_at = 0, 0, 0
+    with one_blas_thread():
+        while not clock.expired() and restarts != max_restarts:
+            level = _LEVELS[restarts % len(_LEVELS)]
+            restarts += 1
+            found = descend(data, rng, level, p, clock.expired)
+            if found is not None:
+                size = np.count_nonzero(found[1])
+                if best is None or size < np.count_nonzero(best[1]):
+                    best, agreements, found_at = found, 1, restarts
+                elif size == np.count_nonzero(best[1]) and same_kinks(data, best, found):
+                    agreements += 1
+            if best is not None and (agreements >= _AGREEMENTS or restarts >= 2 * found_at + 2):
+                break
+    return None if best is None else _recovery(data, *best, scale, agreements, restarts)
+
+
+def _recovery(data: Equations, signs: Array, U: Array, scale: float, agreements: int, restarts: int) -> Recovery:
+    affine = data.affine_part(signs, U)
+    return Recovery(signs, U * scale, affine * scale, data.n_equations, agreements, restarts)
+
+
+def descend(
+    data: Equations, rng: np.random.Generator, level: float, p: float, stop: Callable[[], bool]
+) -> Hinges | None:
+    """One restart: anneal to λ, hop over supports; an exact sparse network, or None."""
+    lam = level * penalty_unit(data)
+
+    def shake(rng: np.random.Generator, data: Equations, signs: Array, U: Array) -> Hinges:
+        """Any kick, relaxed under a random share of λ."""
+        kick = KICKS[rng.integers(len(KICKS))]
+        return relax(data, *kick(rng, data, signs, U), lam * 10 ** rng.uniform(-1, 0), p)
+
+    state = exchange(data, *annealed_start(data, rng, lam, p, stop))
+    kicks = (pursue, pursue, pursue, shake)
+    value = partial(sized_error, data)
+    state = hop(rng, data, state, partial(exchange, data), value, _PATIENCE, stop, kicks=kicks, enough=EXACT)
+    found = exact_network(data, *state, stop)
+    return None if found is None else fewer_parameters(data, rng, found, stop)
+
+
+def fewer_parameters(data: Equations, rng: np.random.Generator, found: Hinges, stop: Callable[[], bool]) -> Hinges:
+    """Hop over exact networks: two hinges with no point between them pass for one with a remainder elsewhere."""
+
+    def relax(signs: Array, U: Array) -> Hinges:
+        again = exact_network(data, *exchange(data, signs, U), stop)
+        return found if again is None else again
+
+    def count(signs: Array, U: Array) -> float:
+        return float(np.count_nonzero(U))
+
+    return hop(rng, data, found, relax, count, _PATIENCE_EXACT, stop, kicks=(pursue, split))
+
+
+def exact_network(data: Equations, signs: Array, U: Array, stop: Callable[[], bool]) -> Hinges | None:
+    """Sparse exact network on this support or less of it, or None: Newton, prune, canonical form, prune."""
+    tol = _EXACT * float(np.abs(data.y).max())
+
+    def solve(signs: Array, U: Array) -> Array | None:
+        U, error = newton_on_support(data, signs, U, tol / 10)
+        return U if error <= tol else None
+
+    solved = solve(signs, U)
+    if solved is None:
+        return None
+    signs, U = simplest(data, signs, solved, solve, stop)
+    return signs, newton_on_support(data, signs, U, 0.0, steps=3)[0]
+
+
+def simplest(data: Equations, signs: Array, U: Array, solve: Solve, stop: Callable[[], bool]) -> Hinges:
+    """Prune, bring to canonical form, prune again; `solve` says what is still a solution."""
+    signs, U = prune_below(data, signs, U, solve, stop)
+    turned_signs, turned = canonical_hinges(data.Xbar, signs, U, data.complement is not None)
+    solved = solve(turned_signs, turned)
+    if solved is None:
+        return signs, U
+    other = prune_below(data, turned_signs, solved, solve, stop)
+    return other if np.count_nonzero(other[1]) <= np.count_nonzero(U) else (signs, U)
+
+
+def prune_below(
+    data: Equations, signs: Array, U: Array, solve: Solve, stop: Callable[[], bool], tries: int = 8
+) -> Hinges:
+    """Delete coordinates of a solution, also below as many as equations, while a re-solve succeeds.
+
+    The order is that of the least-squares price u²/(H⁻¹)_qq, H = AᵀA in the metric |u|.
+    """
+    share = 0.2
+    while U.any() and not stop():
+        support = np.nonzero(U)
+        order = np.argsort(deletion_prices(data, signs, U, support))
+        several = int(share * len(order))
+        singles = [order[[i]] for i in range(min(tries, len(order)))]
+        for group in ([order[:several]] if several > 1 else []) + singles:
+            trial = U.copy()
+            trial[support[0][group], support[1][group]] = 0.0
+            solved = solve(signs, trial)
+            if solved is not None:
+                break
+            share /= 2
+        else:
+            break
+        signs, U = drop_small(signs, solved, 0.0)
+    return signs, U
+
+
+def deletion_prices(data: Equations, signs: Array, U: Array, support: Support) -> Array:
+    """What each deletion costs in the metric |u|, a ridge standing in for directions the data leave free."""
+    size = np.abs(U[support])
+    root = np.sqrt(size + 1e-3 * size.mean())
+    B = data.design(signs, U, support) * root
+    H = B.T @ B
+    H.flat[:: len(H) + 1] += 1e-10 * np.trace(H) / len(H)
+    return (U[support] / root) ** 2 / np.diag(np.linalg.inv(H))
+
+
+def same_kinks(data: Equations, one: Hinges, other: Hinges, rtol: float = 1e-6) -> bool:
+    """Whether two networks have the same kinks, whichever way round their neurons are."""
+    a, b = (kinks(data.Xbar, *hinges)[0] for hinges in (one, other))
+    if a.shape != b.shape:
+        return False
+    distance = np.abs(a[:, None] - b[None]).max(axis=2)
+    return bool((distance.min(axis=1) <= rtol * np.abs(a).max()).all() if len(a) else True)

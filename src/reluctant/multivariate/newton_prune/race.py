@@ -1,0 +1,73 @@
+"""Several runs of the search at once, in turns of equal work: the same seed gives the same answer on any machine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import joblib
+import numpy as np
+
+from reluctant.multivariate.newton_prune.run import Ended, Improvement, Search
+
+TURN, DEARER = 1500, 200
+"""Factorisations in a turn, about a second; a factorisation costs twice as much at `DEARER` equations."""
+START_UP = 2.0
+"""Seconds it may take to start processes; with less time left the first run goes on alone."""
+
+Report = Callable[[Improvement], None]
+
+
+def race(searches: list[Search], report: Report | None = None) -> tuple[Search, Ended]:
+    """Advance all runs until one reaches its target or all have ended; the best of them, and why it ended.
+
+    A run goes on in this process where it is the only one, and for its first turn where that is short: easy problems
+    need no other processes.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the user interrupts before any interpolant is known.
+    """
+    n_equations = searches[0].data.n_equations
+    turn = max(1.0, TURN / (1.0 + (n_equations / DEARER) ** 3))
+    alone = len(searches) == 1 or searches[0].deadline - time.monotonic() < START_UP
+    try:
+        searches[0].report = report
+        if alone or n_equations <= DEARER:
+            searches[0].advance(np.inf if alone else turn)
+        searches[0].report = None
+        if not alone and not searches[0].reached():
+            _in_parallel(searches, turn, report)
+    except KeyboardInterrupt:
+        searches[0].report = None
+        for search in searches:
+            if search.starts or search is searches[0]:
+                search.salvage()
+        best = min(searches, key=Search.rank)
+        if best.best is None:
+            raise
+        return best, "interrupted"
+    best = min(searches, key=Search.rank)
+    return best, best.ended or "exhausted"
+
+
+def _in_parallel(searches: list[Search], turn: float, report: Report | None) -> None:
+    """Rounds of one turn for each run that has not ended, until one reaches the target; `searches` is updated."""
+    lowest = min(search.rank() for search in searches)
+    with joblib.Parallel(len(searches), return_as="generator_unordered", batch_size=1, max_nbytes=None) as parallel:
+        while not any(search.reached() for search in searches):
+            going = [k for k, search in enumerate(searches) if search.ended is None]
+            if not going:
+                return
+            for k, search in parallel(joblib.delayed(_turn)(k, searches[k], turn) for k in going):
+                searches[k] = search
+                if search.rank() < lowest:
+                    lowest = search.rank()
+                    if report is not None:
+                        report(search.history[-1])
+
+
+def _turn(k: int, search: Search, work: float) -> tuple[int, Search]:
+    search.advance(work)
+    return k, search

@@ -1,0 +1,229 @@
+"""One run of the search for the sparsest interpolant: start, prune, climb by kicks, start afresh.
+
+A run can be stopped after any amount of work, sent to another process and taken up again: where it is cut changes
+nothing, and nothing but the deadline depends on the clock.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from reluctant.multivariate.newton_prune.kicks import KickChooser
+from reluctant.multivariate.newton_prune.newton import solve
+from reluctant.multivariate.newton_prune.pruners import LOOSE, NeuronPruner, ParameterPruner, Pruner, never
+from reluctant.multivariate.newton_prune.starts import line_start, simple_start, solved_start, sparsest_line_start
+from reluctant.multivariate.newton_prune.state import Data, Weights
+from reluctant.multivariate.points import INTERPOLATES
+
+Minimize = Literal["parameters", "neurons"]
+Ended = Literal["target", "time", "interrupted", "exhausted"]
+
+POLISHED = 1e-12
+"""Where the last solve aims, relative to max|y|."""
+PATIENCE = 40
+"""Kicks in a row that may bring nothing before the search starts afresh."""
+PROMISING = 1.5
+"""A function of one input is climbed from where it has fewer parameters than so many times the generic bound."""
+EQUATIONS_PER_KICK = 100
+"""One more neuron may be kicked at once for every so many equations."""
+
+
+@dataclass(frozen=True)
+class Improvement:
+    """One record of a search: when, and what was found; the path norm is that of the scaled data."""
+
+    seconds: float
+    n_parameters: int
+    n_neurons: int
+    path_norm: float
+
+
+@dataclass
+class Climb:
+    """The way from one start: where it stands, and how many kicks in a row have brought nothing."""
+
+    pruner: Pruner
+    weights: Weights
+    pruned: bool = False
+    idle: int = 0
+
+
+@dataclass
+class Search:
+    """A run: the best interpolant so far, the climb it is on, and when to stop."""
+
+    data: Data
+    minimize: Minimize
+    target: int
+    deadline: float
+    p: float
+    rng: np.random.Generator
+    restarts: int
+    first: Weights | None = None
+    report: Callable[[Improvement], None] | None = None
+    began: float = field(default_factory=time.monotonic)
+    best: Weights | None = None
+    history: list[Improvement] = field(default_factory=list)
+    starts: int = 0
+    work: int = 0
+    climb: Climb | None = None
+
+    def __post_init__(self) -> None:
+        self.chooser = KickChooser(self.minimize)
+
+    def advance(self, work: float = np.inf) -> None:
+        """Go on until this much work is done, in factorisations, or there is a reason to end."""
+        until = self.work + work
+        if self.ended is not None:
+            return
+        with threadpool_limits(1):
+            while self.work < until and self.ended is None:
+                self.work += 1
+                if self.climb is None:
+                    self.climb = self._start()
+                elif not self.climb.pruned:
+                    self._prune(self.climb)
+                else:
+                    self._kick(self.climb)
+            if self.ended is not None and self.climb is not None and not self.climb.pruned:
+                self.offer(self.climb.weights)
+            if self.ended is not None and self.minimize == "neurons":
+                self._thin()
+
+    @property
+    def ended(self) -> Ended | None:
+        """Why the run has ended; None while it has not."""
+        if self.reached():
+            return "target"
+        if self.starts and self.expired():
+            return "time"
+        return "exhausted" if self.climb is None and self.starts >= self.restarts else None
+
+    def expired(self) -> bool:
+        """Whether the time is up."""
+        return time.monotonic() > self.deadline
+
+    def reached(self) -> bool:
+        """Whether the target is reached."""
+        return self.best is not None and self.key(self.best)[0] <= self.target
+
+    def rank(self) -> tuple[float, ...]:
+        """`key` of the best; infinite where there is none."""
+        return (np.inf,) if self.best is None else self.key(self.best)
+
+    def key(self, weights: Weights) -> tuple[float, ...]:
+        """What is compared, most important first: the count asked for, and at last the ℓp path norm."""
+        if self.minimize == "parameters":
+            return weights.n_parameters, weights.path_norm(self.p)
+        return weights.n_neurons, weights.n_parameters, weights.path_norm(self.p)
+
+    def offer(self, weights: Weights) -> None:
+        """Keep a state that interpolates to rounding, with at most m N neurons, if it is better than the best."""
+        if self.best is not None and self.key(weights) >= self.key(self.best):
+            return
+        if weights.n_neurons > self.data.n_equations:
+            return
+        if not self._interpolates(weights) or not self.expired():
+            weights = solve(self.data, weights, tol=POLISHED).weights.normalised(self.data)
+        merged = weights.merged(affine=self.data.affine.size > 0)
+        if merged.n_neurons < weights.n_neurons and self._interpolates(merged):
+            weights = merged
+        if not self._interpolates(weights):
+            return
+        self.best = weights
+        seconds = time.monotonic() - self.began
+        norm = weights.path_norm(self.p)
+        self.history.append(Improvement(seconds, weights.n_parameters, weights.n_neurons, norm))
+        if self.report is not None:
+            self.report(self.history[-1])
+
+    def _interpolates(self, weights: Weights) -> bool:
+        """Whether the network, evaluated as a user will, meets the labels with room to spare."""
+        errors = weights.to_network()(self.data.inputs[:-1].T).reshape(-1, self.data.n_outputs) - self.data.targets.T
+        return float(np.abs(errors).max()) <= 0.4 * INTERPOLATES
+
+    def salvage(self) -> None:
+        """After an interruption: offer what the pruning had come to, or else what takes no search."""
+        if self.climb is not None:
+            self.offer(self.climb.pruner.latest or self.climb.weights)
+        if self.best is None:
+            self.offer(line_start(self.data, self.rng))
+
+    def _start(self) -> Climb:
+        """A first interpolant; it is offered before anything is tried with it, so that an interruption finds it."""
+        data = self.data
+        weights = self._given_start()
+        if weights is None or np.abs(weights.residuals(data)).max(initial=0.0) > LOOSE:
+            weights = solved_start(data, self.rng, LOOSE, self.expired)
+        if weights is None:
+            weights = line_start(data, self.rng)
+            self.offer(weights)
+            if self.best is None:  # too steep for float64: an interpolant matters more than the time limit
+                weights = solved_start(data, self.rng, LOOSE, never) or weights
+        if self.best is None:
+            self.offer(weights if weights.n_neurons <= data.n_equations else line_start(data, self.rng))
+        self.starts += 1
+        kind = ParameterPruner if self.minimize == "parameters" else NeuronPruner
+        pruner = kind(data, self.rng, self.expired, weights.weight_limit(), self.target)
+        return Climb(pruner, pruner.begin(weights))
+
+    def _given_start(self) -> Weights | None:
+        """What takes no search: first the caller's network, then a function of one input where that is sparse."""
+        data = self.data
+        if self.starts == 0:
+            for easy in (simple_start(data), sparsest_line_start(data, self.rng)):
+                if easy is not None:
+                    self.offer(easy)
+            return None if self.first is None else solve(data, self.first, tol=LOOSE).weights
+        line = sparsest_line_start(data, self.rng) if self.starts == 1 else None
+        promising = line is not None and line.n_parameters < PROMISING * data.generic_parameters
+        return line if promising else None
+
+    def _prune(self, climb: Climb) -> None:
+        """One step of the first pruning."""
+        before = climb.pruner.work
+        shorter = climb.pruner.step(climb.weights)
+        self.work += climb.pruner.work - before
+        if shorter is None:
+            climb.pruned = True
+            self.offer(climb.weights)
+        else:
+            climb.weights = shorter
+
+    def _kick(self, climb: Climb) -> None:
+        """Kick and prune back; after `PATIENCE` kicks in a row that bring nothing the climb is over.
+
+        Equally sparse networks are accepted: they are the way across plateaus.
+        """
+        pruner = climb.pruner
+        kick = self.chooser.choose(self.rng)
+        before = pruner.work
+        most = 1 + self.data.n_equations // EQUATIONS_PER_KICK
+        n = 1 + int(self.rng.integers(most))
+        kicked = pruner.solve(self.chooser.kicks[kick](self.data, climb.weights, self.rng, n))
+        climb.idle += 1
+        gain = 0
+        if kicked is not None:
+            pruned = pruner.prune(kicked)
+            gain = max(0, pruner.count(climb.weights) - pruner.count(pruned))
+            if pruner.count(pruned) <= pruner.count(climb.weights):
+                climb.weights = pruned
+                self.offer(pruned)
+            if gain:
+                climb.idle = 0
+        self.chooser.record(kick, gain, pruner.work - before)
+        self.work += pruner.work - before
+        if climb.idle >= PATIENCE:
+            self.climb = None
+
+    def _thin(self) -> None:
+        """Prune the parameters of the best network with the fewest neurons."""
+        if self.best is not None and not self.expired():
+            pruner = ParameterPruner(self.data, self.rng, self.expired, self.best.weight_limit())
+            self.offer(pruner.prune(self.best))

@@ -1,0 +1,221 @@
+"""Fewest parameters and fewest neurons of small problems, proved without a bound on the weights.
+
+A neuron whose hinge has activation pattern D and support S adds an element of the span of D X̄_S to the
+values at the data [NN, Lemma 4.1]. There are finitely many such cells. Sets of cells are examined by
+increasing cost; a set whose span stays away from the labels is excluded by linear algebra, and only the few
+that do not ask for signs and inequalities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations, count
+from math import comb
+from time import monotonic
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reluctant.model.network import ReLUNetwork
+from reluctant.multivariate.points import INTERPOLATES
+from reluctant.multivariate.proofs._exclusion import CellTable, spans_near, start_search
+from reluctant.multivariate.proofs.cells import Cell, cell_table, support_cells
+from reluctant.multivariate.proofs.problem import Problem
+from reluctant.multivariate.proofs.realisation import Examiner
+
+_QUOTA = 200_000  # sets between looks at the clock
+_BATCH = 1_000  # sets handed on at a time
+_NEAR = 1e-6  # labels this close to a span, relative to their size, are looked at again
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A proved bound, the network that attains it where one was found, and the argument in one clause."""
+
+    lower_bound: int
+    network: ReLUNetwork | None
+    reason: str
+    n_sets: int
+
+
+def fewest_parameters(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    affine: bool = False,
+    known: int | None = None,
+    time_limit: float | None = None,
+) -> Proof:
+    """Fewest hinge parameters of an interpolant, proved by enumeration of patterns and supports.
+
+    Parameters
+    ----------
+    X : array_like, shape (N, d)
+        Inputs, N ≤ 63. The work grows like N^(d N / 2): ten rows in three dimensions take minutes.
+    y : array_like, shape (N,)
+    affine : bool
+        Whether a free affine part, which is not counted, is added.
+    known : int, optional
+        Parameters of a network that is at hand: the enumeration stops when nothing smaller is left.
+    time_limit : float, optional
+        Seconds, looked at between batches of sets.
+
+    Returns
+    -------
+    Proof
+        No network with fewer than `lower_bound` parameters, however large, comes within 1e-9 max|y| of all
+        labels. `network` has exactly `lower_bound` of them; None where the enumeration stopped earlier.
+
+    Raises
+    ------
+    InfeasibleError
+        If equal rows have different labels.
+    ValueError
+        If the data are no finite table or have more than 63 distinct rows.
+
+    Examples
+    --------
+    A weight of 1000 does with one parameter:
+
+    >>> proof = fewest_parameters([[0.0, 0.5], [0.001, 0.6]], [0.0, 1.0])
+    >>> proof.lower_bound, proof.network.input_weights.round(6).tolist()
+    (1, [[1000.0, 0.0]])
+    """
+    problem = Problem.of(X, y, affine)
+    cells = support_cells(problem.Xbar[:, :-1], None if known is None else known - 1)
+    costs = np.array([len(support) for _, support in cells])
+    return _enumerate(problem, cells, costs, "parameters", known, time_limit)
+
+
+def fewest_neurons(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    affine: bool = False,
+    known: int | None = None,
+    time_limit: float | None = None,
+) -> Proof:
+    """Fewest neurons of an interpolant, proved by enumeration of patterns.
+
+    Parameters, returned values and errors are those of `fewest_parameters`, with neurons in place of
+    parameters. Up to (N − 1) / (d + 1) neurons are excluded by linear algebra; beyond that every set of
+    patterns asks for linear programs, which is for N ≤ 8 or so.
+
+    Examples
+    --------
+    >>> fewest_neurons([[0.0], [1.0], [2.0], [3.0]], [0.0, 1.0, 1.0, 0.0]).lower_bound
+    2
+    """
+    problem = Problem.of(X, y, affine)
+    everything = tuple(range(problem.Xbar.shape[1]))
+    cells = [cell for cell in support_cells(problem.Xbar[:, :-1]) if cell[1] == everything]
+    return _enumerate(problem, cells, np.ones(len(cells), np.int64), "neurons", known, time_limit)
+
+
+def enumeration_size(quantity: Literal["parameters", "neurons"], X: ArrayLike, known: int) -> tuple[int, int]:
+    """Cells, and sets of cells with cost below `known`: what an enumeration that is to prove `known` looks at.
+
+    Ten thousand cells take about a second to list, a million sets a second to look at.
+
+    Parameters
+    ----------
+    quantity : {"parameters", "neurons"}
+    X : array_like, shape (N, d)
+        Only its shape counts; the numbers are bounds, nearly met in general position.
+    known : int
+
+    Returns
+    -------
+    n_cells, n_sets : int
+
+    Examples
+    --------
+    >>> enumeration_size("parameters", np.zeros((8, 3)), 8)
+    (456, 3283701)
+    """
+    N, d = np.shape(X)
+    sizes = range(1, min(d + 1, known - 1) + 1) if quantity == "parameters" else [d + 1]
+    cells = [(size if quantity == "parameters" else 1, _cells_of_size(N, d, size)) for size in sizes]
+    ways = [1] + [0] * max(known - 1, 0)  # ways[c]: sets of cost c, one size of support after the other
+    for cost, number in cells:
+        ways = [sum(comb(number, k) * ways[c - k * cost] for k in range(c // cost + 1)) for c in range(len(ways))]
+    return sum(number for _, number in cells), sum(ways)
+
+
+def _cells_of_size(N: int, d: int, size: int) -> int:
+    """Bound on the cells of all supports of one size: those of N hyperplanes through the origin of R^size.
+
+    With the bias in the support one of them is active nowhere; without it this depends on the data.
+    """
+    central = 2 * sum(comb(N - 1, k) for k in range(size))
+    return comb(d + 1, size) * central - comb(d, size - 1)
+
+
+def _enumerate(
+    problem: Problem, cells: list[Cell], costs: NDArray, quantity: str, known: int | None, time_limit: float | None
+) -> Proof:
+    """Exclude or realise all sets of cells of cost 0, 1, 2, …"""
+    deadline = np.inf if time_limit is None else monotonic() + time_limit
+    table = cell_table(problem.Xbar, cells, costs, problem.affine)
+    examiner = Examiner(problem, cells)
+    kept: list[list[int]] = []  # sets whose span comes near y
+    n_sets = 0
+
+    def proof(bound: int, network: ReLUNetwork | None, why: str = "") -> Proof:
+        programs = f", {examiner.n_excluded} signed sets by linear programs in float64" if examiner.n_excluded else ""
+        reason = (
+            f"enumeration of {n_sets} sets of activation patterns and supports, none below it within "
+            f"{INTERPOLATES:g} max|y| of the labels, without a bound on the weights{programs}{why}"
+        )
+        return Proof(bound, network, reason, n_sets)
+
+    for level in count():
+        if known is not None and level >= known:
+            return proof(known, None)
+        for chosen, doubled in _doubled(kept, costs, level):
+            if monotonic() > deadline:
+                break
+            if (network := examiner.realise(chosen, doubled)) is not None:
+                return proof(level, network)
+        for near, tested in _candidates(table, problem, level):
+            n_sets += tested
+            for chosen in near:
+                if monotonic() > deadline:
+                    break
+                if examiner.is_apart(chosen):
+                    continue
+                kept.append(chosen)
+                if (network := examiner.realise(chosen, [])) is not None:
+                    return proof(level, network)
+            if monotonic() > deadline:
+                return proof(level, None, f"; time ended it among those of {level} {quantity}")
+        if examiner.undecided:
+            return proof(level, None, f"; float64 leaves cases with {level} {quantity} open")
+    raise AssertionError("distinct rows always have an interpolant")
+
+
+def _doubled(kept: list[list[int]], costs: NDArray, level: int) -> Iterator[tuple[list[int], list[int]]]:
+    """Kept sets with some cells used by neurons of both output signs, of total cost `level`."""
+    for chosen in list(kept):
+        for size in range(1, len(chosen) + 1):
+            for subset in combinations(chosen, size):
+                if costs[chosen].sum() + costs[list(subset)].sum() == level:
+                    yield chosen, list(subset)
+
+
+def _candidates(table: CellTable, problem: Problem, level: int) -> Iterator[tuple[list[list[int]], int]]:
+    """Batches of the sets of cost `level` whose span comes near y, with the number of sets looked at."""
+    y, N = problem.y, len(problem.y)
+    near = _NEAR * np.sqrt(N)
+    search = start_search(table, y, level)
+    if level == 0:
+        yield ([[]] if np.linalg.norm(search.rest[0]) <= near else []), 1
+        return
+    nonzero = (np.abs(y) > problem.tolerance) & (not problem.affine)
+    needed = (1 << np.arange(N, dtype=np.uint64))[nonzero].sum(dtype=np.uint64)
+    found = np.zeros((_BATCH, level), np.int64)
+    while search.depth[0] >= 0:
+        n_found, n_sets = spans_near(table, search, needed, near, found, _QUOTA)
+        yield [[int(c) for c in row if c >= 0] for row in found[:n_found]], n_sets

@@ -1,0 +1,53 @@
+"""An interpolation problem in the form the exact solvers work on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from reluctant.arrays import Array
+from reluctant.model.network import ReLUNetwork
+from reluctant.multivariate.points import INTERPOLATES, distinct_rows, homogeneous, power_of_two
+from reluctant.multivariate.proofs.program import hinge_network
+
+MOST_ROWS = 63
+"""A set of points is a bit set."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Distinct rows, columns and labels scaled by powers of two to less than two in size."""
+
+    Xbar: Array
+    y: Array
+    affine: bool
+    x_unit: Array
+    y_unit: float
+
+    @classmethod
+    def of(cls, X: ArrayLike, y: ArrayLike, affine: bool) -> Problem:
+        """Check, merge and scale the data."""
+        X, y = distinct_rows(X, y)
+        if y.ndim != 1:
+            raise ValueError(f"y has {y.shape[1]} outputs; the exact solvers take one")
+        Xbar = homogeneous(X)
+        if len(y) > MOST_ROWS:
+            raise ValueError(f"X has {len(y)} distinct rows; an enumeration is for at most {MOST_ROWS}")
+        x_unit, y_unit = power_of_two(np.abs(Xbar).max(axis=0)), float(power_of_two(np.abs(y).max()))
+        return cls(Xbar / x_unit, y / y_unit, affine, x_unit, y_unit)
+
+    @property
+    def tolerance(self) -> float:
+        """Largest error of an interpolant, in scaled units."""
+        return INTERPOLATES * float(np.abs(self.y).max())
+
+    def network(self, U: Array, signs: Array, affine: Array) -> ReLUNetwork:
+        """Network in the user's units."""
+        return hinge_network(U * self.y_unit / self.x_unit, signs, affine * self.y_unit / self.x_unit)
+
+    def accepts(self, network: ReLUNetwork) -> bool:
+        """Whether a network meets the labels, evaluated in float64 as it stands."""
+        X = (self.Xbar * self.x_unit)[:, :-1]
+        return bool(np.abs(network(X) - self.y * self.y_unit).max() <= self.tolerance * self.y_unit)

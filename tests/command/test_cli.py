@@ -1,0 +1,272 @@
+"""The command as scripts and people meet it: exit codes, one-line errors, whole files."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reluctant import ReLUNetwork, approximate, interpolate
+from reluctant.command import job
+from reluctant.command.cli import main
+
+ROOT = Path(__file__).parents[1]
+THERMOCOUPLE = ROOT / "examples" / "thermocouple_type_k.csv"
+INVERT = ["fit", str(THERMOCOUPLE), "--x", "emf_mv", "--y", "temperature_c"]
+
+
+@pytest.fixture
+def reluctant(monkeypatch, capsys, tmp_path):
+    """Run the command in an empty directory: exit code, what it prints, what it complains."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["reluctant", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        out, err = capsys.readouterr()
+        return stop.value.code or 0, out, err
+
+    return run
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("x,y\n-2,0\n-1,0\n0,1\n1,1\n2,0\n3,0\n")
+    return path
+
+
+def thermocouple():
+    with THERMOCOUPLE.open() as file:
+        rows = [(float(r["emf_mv"]), float(r["temperature_c"])) for r in csv.DictReader(file)]
+    return np.array(rows).T
+
+
+def test_the_thermocouple_is_inverted_within_half_a_degree(reluctant, tmp_path):
+    code, out, err = reluctant(*INVERT, "--tolerance", 0.5)
+    assert (code, err) == (0, "")
+    assert "proved the fewest" in out
+    x, y = thermocouple()
+    network = ReLUNetwork.load(tmp_path / "reluctant-out" / "temperature_c_from_emf_mv.json")
+    assert np.abs(network(x) - y).max() <= 0.5 * (1 + 2e-9)
+    assert f"neurons        {network.n_neurons}," in out
+    for ending in ("c", "h", "png", "svg", "json"):
+        path = tmp_path / "reluctant-out" / f"temperature_c_from_emf_mv.{ending}"
+        assert path.stat().st_size > 0
+        assert f"reluctant-out/temperature_c_from_emf_mv.{ending}" in out
+    assert len(list((tmp_path / "reluctant-out").iterdir())) == 5
+
+
+def test_json_holds_the_result_and_nothing_else(reluctant, table):
+    code, out, err = reluctant(
+        "fit", table, "--x", "x", "--y", "y", "--json", "--no-plot", "--out", "o", "--name", "hat"
+    )
+    assert (code, err) == (0, "")
+    result = json.loads(out)
+    assert result["neurons"] == 3
+    assert result["certificate"]["kind"] == "proved"
+    assert result["certificate"]["lower_bound"] == 3
+    assert result["rows"] == 6
+    assert result["table_entries"] == 12
+    assert result["c"]["bytes"] == 8 * 15
+    assert result["c"]["full_table_bytes"] == 8 * 12
+    assert result["files"] == {"network": "o/hat.json", "source": "o/hat.c", "header": "o/hat.h"}
+    network = ReLUNetwork.load(result["files"]["network"])
+    np.testing.assert_array_equal(network([-2, -1, 0, 1, 2, 3]), [0, 0, 1, 1, 0, 0])
+
+
+def test_p_is_handed_on(reluctant, table):
+    _, out, _ = reluctant("fit", table, "--x", "x", "--y", "y", "--p", 0.5, "--json", "--no-plot")
+    assert json.loads(out)["value"] == pytest.approx(2 + 2**0.5)
+    code, out, _ = reluctant("fit", table, "--x", "x", "--y", "y", "--p", 0.5, "--no-plot")
+    assert code == 0
+    assert "3.41421 for p = 0.5, proved the smallest" in out
+
+
+def test_quiet_prints_nothing(reluctant, table):
+    assert reluctant("fit", table, "--x", "x", "--y", "y", "--no-plot", "--quiet") == (0, "", "")
+
+
+def test_help_shows_an_example_and_the_exit_codes(reluctant):
+    code, out, _ = reluctant("fit", "--help")
+    assert code == 0
+    assert "--x emf_mv --y temperature_c --tolerance 0.5" in " ".join(out.split())
+    assert "Exit codes" in out
+    assert reluctant()[0] == 0
+
+
+def test_version(reluctant):
+    import reluctant as package
+
+    assert reluctant("--version") == (0, f"reluctant {package.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fit"], "Missing argument 'TABLE'"),
+        (["fit", "t.csv"], "Missing option"),
+        (["bogus"], "No such command"),
+        (["fit", "t.csv", "--x", "x", "--y", "y", "--bogus"], "No such option"),
+        (["fit", "t.csv", "--x", "x", "--y", "y", "--tolerance", "-1"], "at least 0"),
+        (["fit", "t.csv", "--x", "x", "--y", "y", "--tolerance", "nan"], "finite"),
+        (["fit", "t.csv", "--x", "x", "--y", "y", "--tolerance", "wide"], "'--tolerance'"),
+        (["fit", "t.csv", "--x", "x", "--y", "y", "--p", "1.5"], "between 0 and 1"),
+        (["fit", "t.csv", "--x", "x", "--y", "y", "--p", "0.5", "--tolerance", "1"], "either --tolerance or --p"),
+        (["fit", "t.csv", "--x", "x", "--x", "z", "--y", "y"], "one input"),
+        (["fit", "t.csv", "--x", "x", "--y", "x"], "same column"),
+    ],
+)
+def test_a_wrong_command_line_is_exit_code_2(reluctant, table, arguments, message):
+    code, out, err = reluctant(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "message"),
+    [
+        (None, [], "none.csv: No such file or directory"),
+        ("", [], "none.csv: the file is empty"),
+        ("x,y\n1,2\n1,3\n", [], "x = 1.0 appears with y = 2.0 and y = 3.0"),
+        ("x,y\n1,2\n1,3\n", ["--tolerance", "0.1"], "a tolerance of 0.5"),
+        ("x,y\n1,2\n2,?\n", [], "row 1, which is not a number; correct it or remove the row (rows count from 0"),
+        ("x,z\n1,2\n2,?\n", [], "there is no column 'y'"),
+        ("x,y\n0,0\n1,1e300\n2,0\n", ["--float"], "beyond single precision"),
+        ("x,y\n0,0\n1,1\n", ["--out", "none.csv"], "none.csv: File exists"),
+        ("x,y\n0,0\n1,1\n", ["--out", "none.csv/deeper"], "none.csv/deeper: Not a directory"),
+    ],
+)
+def test_bad_data_and_files_are_exit_code_1(reluctant, tmp_path, content, arguments, message):
+    if content is not None:
+        (tmp_path / "none.csv").write_text(content)
+    code, out, err = reluctant("fit", "none.csv", "--x", "x", "--y", "y", "--no-plot", "--json", *arguments)
+    assert (code, out) == (1, "")
+    assert err.startswith("error: ")
+    assert message in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "reluctant-out").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="file size limits need a POSIX system")
+def test_a_full_disk_leaves_the_old_files_whole(table, tmp_path):
+    import resource
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (400, 400))
+
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "y_from_x.json").write_text("old")
+    command = [sys.executable, "-m", "reluctant", "fit", table, "--x", "x", "--y", "y", "--out", out, "--no-plot"]
+    run = subprocess.run(command, capture_output=True, text=True, preexec_fn=limit, check=False)
+    assert run.returncode == 1
+    assert run.stderr.count("\n") == 1
+    assert "File too large" in run.stderr
+    assert [path.name for path in out.iterdir()] == ["y_from_x.json"]
+    assert (out / "y_from_x.json").read_text() == "old"
+
+
+def test_a_failing_writer_changes_nothing(tmp_path):
+    def fail(path):
+        path.write_text("half")
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "a").write_text("old")
+    with pytest.raises(OSError, match="No space left") as caught:
+        job.write_together(tmp_path, {"a": lambda path: path.write_text("new"), "b": fail})
+    assert caught.value.filename == str(tmp_path)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "old"}
+
+
+def fitted(tmp_path, x, y, **options):
+    path = tmp_path / "data.csv"
+    path.write_text("x,y\n" + "".join(f"{a!r},{b!r}\n" for a, b in zip(x.tolist(), y.tolist())))
+    return job.run(job.Job(path, "x", "y", out=tmp_path / "out", plot=False, **options))
+
+
+def test_float_keeps_the_tolerance_with_as_many_neurons(tmp_path):
+    """Smooth data leave room: the plain fit breaks the tolerance in float, the one delivered does not."""
+    x = np.linspace(0, 10, 400)
+    y = 1000 * np.sin(x)
+    outcome = fitted(tmp_path, x, y, tolerance=3.0, dtype="float")
+    plain = approximate(x, y, tolerance=3.0)
+    from reluctant.export.c import render_c
+
+    assert render_c(plain, "f", "float", (x, y)).data_error > 3.0 * (1 + 1e-9)
+    assert outcome.c.data_error <= 3.0 * (1 + 1e-9)
+    assert outcome.excess == 0
+    assert outcome.solution.n_neurons == plain.n_neurons == outcome.solution.certificate.lower_bound
+
+
+def test_a_tolerance_that_float_breaks_is_said(tmp_path, reluctant):
+    """The example table has links that just fit within half a degree: in float they take one neuron more."""
+    code, out, _ = reluctant(*INVERT, "--tolerance", 0.5, "--float", "--no-plot", "--json")
+    result = json.loads(out)
+    assert code == 0
+    assert not result["c"]["keeps_tolerance"]
+    assert result["c"]["max_error"] > 0.5
+    remedy = result["c"]["remedy"]
+    x, y = thermocouple()
+    assert approximate(x, y, tolerance=remedy["tolerance"]).n_neurons == remedy["n_neurons"] > result["neurons"]
+    _, out, _ = reluctant(*INVERT, "--tolerance", remedy["tolerance"], "--float", "--no-plot", "--json")
+    assert json.loads(out)["c"]["max_error"] <= 0.5
+    _, out, _ = reluctant(*INVERT, "--tolerance", 0.5, "--float", "--no-plot")
+    assert "warning: rounding to float" in out
+
+
+def test_double_breaks_no_tolerance_that_the_solution_keeps(tmp_path):
+    x = np.linspace(0, 1, 50)
+    outcome = fitted(tmp_path, x, np.sin(9 * x) / 3, tolerance=0.0)
+    assert outcome.c.data_error == outcome.solution.max_error
+    assert outcome.excess == 0
+
+
+def test_values_near_the_largest_float_are_json_too(tmp_path):
+    x, y = np.array([-8e307, 0.0, 8e307]), np.array([1.0, -2.0, 3.0])
+    outcome = fitted(tmp_path, x, y)
+    json.dumps(outcome.as_json(), allow_nan=False)
+    assert outcome.solution.n_neurons == interpolate(x, y).n_neurons
+
+
+def test_show_prints_what_a_file_holds(reluctant, tmp_path):
+    ReLUNetwork([[1.0, 2.0], [0.0, 3.0]], [1.0, 0.0], [1.0, -1.0]).save(tmp_path / "n.npz")
+    code, out, _ = reluctant("show", "n.npz")
+    assert code == 0
+    assert "2 -> 2 -> 1" in out
+    (tmp_path / "n.json").write_text("{}")
+    assert reluctant("show", "n.json")[0] == 1
+    assert reluctant("show", "other.json")[0] == 1
+
+
+def test_path_prints_the_pieces(reluctant, tmp_path):
+    """The example of the documentation: 4 knots, then 5, then 4 again."""
+    x = np.arange(10.0)
+    y = np.concatenate([[0], np.cumsum(np.cumsum([0, 0.01, 1.1, 6.5, 4.6, 2.5, 0.1, 1.2, 0.8]))])
+    (tmp_path / "t.csv").write_text("x,y\n" + "".join(f"{a!r},{b!r}\n" for a, b in zip(x.tolist(), y.tolist())))
+    code, out, err = reluctant("path", "t.csv", "--x", "x", "--y", "y", "--json")
+    assert (code, err) == (0, "")
+    result = json.loads(out)
+    assert [piece["neurons"] for piece in result["pieces"]] == [4, 5, 4]
+    for piece in result["pieces"]:
+        p = (piece["from"] + piece["to"]) / 2
+        assert interpolate(x, y, p).n_neurons == piece["neurons"]
+    assert result["critical_p"] == pytest.approx(0.2785, abs=1e-4)
+    code, out, _ = reluctant("path", "t.csv", "--x", "x", "--y", "y")
+    assert code == 0
+    assert "2 certified, 0 unresolved" in out
+
+
+def test_experiment_needs_a_name_that_exists(reluctant):
+    for arguments in ([], ["peak-plateau", "--all"]):
+        assert reluctant("experiment", *arguments)[0] == 2
+    assert reluctant("experiment", "no-such")[0] == 1
