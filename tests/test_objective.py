@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reluctant.objective import check_p, lp_power, path_norm
+from reluctant.objective import check_p, lp_power, majorant_weight, path_norm, smoothed_power
 
 ENTRIES = st.lists(st.sampled_from([0.0, -0.0, 1.0, -2.5, 1e-200, 7e100]), min_size=6, max_size=6)
 
@@ -46,3 +46,11 @@ def test_zero_is_refused_only_where_asked():
     assert check_p(np.float32(1)) == 1.0
     with pytest.raises(ValueError, match=r"\(0, 1\]"):
         check_p(0, zero=False)
+
+
+@pytest.mark.parametrize("p", [0.3, 0.5, 1.0])
+@pytest.mark.parametrize("eps", [1e-3, 0.3])
+def test_the_quadratic_with_the_majorants_weight_touches_the_smoothed_power_from_above(p, eps):
+    t, s = np.array([0.0, 0.01, 0.7, -3.0])[:, None], np.linspace(-5, 5, 2001)
+    majorant = smoothed_power(t, p, eps) + 0.5 * p * majorant_weight(t, p, eps) * (s**2 - t**2)
+    assert (majorant >= smoothed_power(s, p, eps) * (1 - 1e-12)).all()

@@ -76,3 +76,28 @@ def path_norm(incoming: ArrayLike, outgoing: ArrayLike, p: float) -> float:
     5.0
     """
     return float(np.sum(lp_power(incoming, p, axis=1) * lp_power(outgoing, p, axis=1)))
+
+
+def smoothed_power(t: Any, p: float, eps: float) -> Any:
+    """(t² + ε²)^{p/2}, entry by entry, which is |t|^p for ε = 0; arrays and tensors alike.
+
+    In s = t² it is concave, so by its tangent ½ p (t² + ε²)^{p/2 − 1} s + const is a quadratic majorant, whose
+    curvature is `majorant_weight` [CWB].
+
+    Examples
+    --------
+    >>> float(smoothed_power(3.0, 1.0, 4.0))
+    5.0
+    """
+    return (t * t + eps * eps) ** (p / 2)
+
+
+def majorant_weight(t: Any, p: float, eps: float) -> Any:
+    """Return w = (t² + ε²)^{p/2 − 1}: ½ p w s² + const lies above (s² + ε²)^{p/2} and touches it at s = ±t.
+
+    Examples
+    --------
+    >>> float(majorant_weight(3.0, 1.0, 4.0))
+    0.2
+    """
+    return (t * t + eps * eps) ** (p / 2 - 1)

@@ -16,7 +16,7 @@ from reluctant import ReLUNetwork, approximate, interpolate
 from reluctant.command import job
 from reluctant.command.cli import main
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 THERMOCOUPLE = ROOT / "examples" / "thermocouple_type_k.csv"
 INVERT = ["fit", str(THERMOCOUPLE), "--x", "emf_mv", "--y", "temperature_c"]
 

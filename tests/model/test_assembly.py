@@ -27,7 +27,7 @@ def assert_reproduces(network, f, x, share=1e-9):
 def test_network_has_a_neuron_a_knot_and_reproduces_the_table(kind, offset):
     data = GENERATORS[kind](np.random.default_rng(1), 40)
     f = interpolate(data.x + offset, data.y).function
-    network = network_of(f)
+    network = network_of(f.links)
     assert network.n_neurons == f.n_knots
     assert_reproduces(network, f, data.x + offset)
 
@@ -39,7 +39,7 @@ def test_units_do_not_matter_where_slopes_exist(x_unit, y_unit):
         return
     x, y = np.array([0, 1, 2, 3, 5.0]) * x_unit, np.array([1, 3, 1, 7, 2.0]) * y_unit
     f = interpolate(x, y).function
-    for network in (network_of(f), network_without_affine_part(f, x[0], x[-1])[0]):
+    for network in (network_of(f.links), network_without_affine_part(f.links, x[0], x[-1])[0]):
         np.testing.assert_allclose(network(x), y, rtol=0, atol=1e-9 * y.max())
 
 
@@ -68,7 +68,7 @@ def test_network_without_affine_part_needs_the_extra_neurons_of_its_case(case, o
     x, y, extra = CASES[case]
     x, y = np.array(x, float) + offset, np.array(y, float)
     f = interpolate(x, y).function
-    network, found = network_without_affine_part(f, x[0], x[-1])
+    network, found = network_without_affine_part(f.links, x[0], x[-1])
     assert network.n_affine == 0
     assert len(network.biases) == f.n_knots + found
     points = np.linspace(x[0], x[-1], 31)

@@ -1,0 +1,174 @@
+"""What a search may spend: seconds, processes, randomness; and the clock that each of its phases asks.
+
+A phase begins, and goes on, while `Clock.expired` says no. An interrupt (Ctrl-C) is nothing but the end of the time:
+it is noted on the clock and raised nowhere, so what a search knows stays in order and its best result is returned.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from reluctant.validation import check_bool, check_integer, check_number, check_random_state
+
+
+def never() -> bool:
+    """Do not stop early."""
+    return False
+
+
+class Clock:
+    """The seconds that are left, and whether the user has asked for an end.
+
+    Parameters
+    ----------
+    seconds : float
+        Until the clock expires; infinite by default.
+
+    Examples
+    --------
+    >>> clock = Clock(60.0)
+    >>> third = clock.share(1 / 3)
+    >>> 19 < third.left() <= 20
+    True
+    >>> clock.interrupt()
+    >>> third.expired(), third.left()
+    (True, 0.0)
+    """
+
+    def __init__(self, seconds: float = np.inf) -> None:
+        self.began = time.monotonic()
+        self.end = self.began + seconds
+        self._told = _Told()
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the user has asked for an end."""
+        return self._told.once
+
+    def interrupt(self) -> None:
+        """Let this clock, its shares and what it is a share of expire."""
+        self._told.once = True
+
+    def elapsed(self) -> float:
+        """Seconds since the clock was started."""
+        return time.monotonic() - self.began
+
+    def left(self) -> float:
+        """Seconds left; 0 after an interrupt."""
+        return 0.0 if self.interrupted else max(self.end - time.monotonic(), 0.0)
+
+    def expired(self) -> bool:
+        """Whether nothing may begin any more."""
+        return self.interrupted or time.monotonic() >= self.end
+
+    def share(self, part: float = 1.0, *, at_most: float = np.inf) -> Clock:
+        """Start a clock over a part of the seconds left, and no more than `at_most`; an interrupt is told to both."""
+        left = self.left()
+        clock = Clock(min(part * left if np.isfinite(left) else left, at_most))
+        clock._told = self._told
+        return clock
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Another machine's clock shows another time: what is sent are the seconds left.
+        return {"left": self.end - time.monotonic(), "elapsed": self.elapsed(), "told": self._told}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        now = time.monotonic()
+        self.began, self.end, self._told = now - state["elapsed"], now + state["left"], state["told"]
+
+    @contextmanager
+    def listening(self) -> Iterator[Clock]:
+        """While the block runs an interrupt is noted on this clock; a second one is raised.
+
+        Only the main thread hears interrupts, and a handler that somebody else has set stays in its place.
+        """
+        if threading.current_thread() is not threading.main_thread() or (
+            signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+        ):
+            yield self
+            return
+
+        def note(number: int, frame: FrameType | None) -> None:
+            if self.interrupted or self._told.aloud:
+                self.interrupt()
+                raise KeyboardInterrupt
+            self.interrupt()
+
+        signal.signal(signal.SIGINT, note)
+        try:
+            yield self
+        finally:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """A block that only waits for other processes: an interrupt ends it at once, and is over with its end."""
+        self._told.aloud = True
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.interrupt()
+        finally:
+            self._told.aloud = False
+
+
+class _Told:
+    """Whether an interrupt came, and whether the next one is to be raised: one for a clock and its shares."""
+
+    def __init__(self) -> None:
+        self.once = False
+        self.aloud = False
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What the caller grants a search.
+
+    Parameters
+    ----------
+    time_limit : float, optional
+        Seconds.
+    random_state : int, Generator or None
+        Source of all randomness.
+    n_jobs : int
+        Processes, as in joblib.
+    verbose : bool
+        Whether to report every improvement on standard error.
+    """
+
+    time_limit: float | None = None
+    random_state: int | np.random.Generator | None = None
+    n_jobs: int = 1
+    verbose: bool = False
+
+    @classmethod
+    def checked(cls, time_limit: Any, random_state: Any, n_jobs: Any = 1, verbose: Any = False) -> Effort:
+        """Check the arguments of a verb.
+
+        Raises
+        ------
+        ValueError
+            If one is out of range; the message names it.
+        """
+        if time_limit is not None:
+            time_limit = check_number(time_limit, "time_limit", strict=True)
+        if check_integer(n_jobs, "n_jobs", low=-1) == 0:
+            raise ValueError("n_jobs must be a positive number of processes, or -1 for one a core, got 0")
+        return cls(time_limit, check_random_state(random_state), n_jobs, check_bool(verbose, "verbose"))
+
+    def clock(self, default: float = np.inf) -> Clock:
+        """Start the clock; `default` are the seconds where no limit was given."""
+        return Clock(default if self.time_limit is None else self.time_limit)
+
+    def rng(self) -> np.random.Generator:
+        """The generator of `random_state`."""
+        return np.random.default_rng(self.random_state)
