@@ -1,12 +1,13 @@
-"""The table of Newton-prune: parameters, seconds and memory against N and d.
+"""The table of `interpolate` in R^d: parameters, seconds and memory against N and d.
 
     python benchmarks/multivariate.py                      every row, ten seeds
     python benchmarks/multivariate.py --rows 20x5 50x5     some rows
     python benchmarks/multivariate.py --seeds 3 --paper 20000
     python benchmarks/multivariate.py --to-aim --rows 1000x10    the time to the aim, not the best within the limit
 
-One process per row, one thread. Seconds and limits are CPU seconds of that thread, whatever else the machine does. The
-paper's algorithm, with --paper EPOCHS, stands beside the small rows.
+One process per row, one thread. Seconds and limits are CPU seconds of that thread, whatever else the machine does; where
+the seconds are the limit, the search would have gone on. The paper's algorithm, with --paper EPOCHS, stands beside the
+small rows.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
 from paper_algorithm import train  # noqa: E402
-from reluctant.multivariate.newton_prune.search import sparsest_interpolant  # noqa: E402
+from reluctant import interpolate  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -87,16 +88,14 @@ ROWS = (
 def run_row(row: Row, seeds: range, paper_epochs: int, to_aim: bool) -> dict[str, object]:
     """All seeds of a row in this process; the first, uncounted, run loads the compiled kernels."""
     warm = np.random.default_rng(0)
-    sparsest_interpolant(warm.uniform(-1, 1, (300, 5)), warm.uniform(-1, 1, 300), time_limit=1.0, random_state=0)
+    interpolate(warm.uniform(-1, 1, (300, 5)), warm.uniform(-1, 1, 300), time_limit=1.0, random_state=0)
     counts, seconds, errors, paper = [], [], [], []
     for seed in seeds:
         X, y = row.data(seed)
         began = time.process_time()
         target = int(row.aim * row.bound) if to_aim else None
         with mock.patch("time.monotonic", time.process_time):
-            found = sparsest_interpolant(
-                X, y, minimize=row.minimize, target=target, time_limit=row.seconds, random_state=seed
-            )
+            found = interpolate(X, y, minimize=row.minimize, target=target, time_limit=row.seconds, random_state=seed)
         seconds.append(time.process_time() - began)
         network = found.network
         counts.append(network.n_parameters if row.minimize == "parameters" else network.n_neurons)

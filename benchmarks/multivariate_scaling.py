@@ -18,7 +18,7 @@ import numpy as np  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
-from reluctant.multivariate.newton_prune.search import sparsest_interpolant  # noqa: E402
+from reluctant import interpolate  # noqa: E402
 
 NEAR = 1.05
 BLUE, RED = "#2a5d9f", "#b5443a"
@@ -31,7 +31,7 @@ def seconds_to(n: int, d: int, seed: int, limit: float) -> float:
     target = int(NEAR * n)
     began = time.process_time()
     with mock.patch("time.monotonic", time.process_time):  # the limit counts CPU seconds too
-        found = sparsest_interpolant(X, y, target=target, time_limit=limit, random_state=seed)
+        found = interpolate(X, y, target=target, time_limit=limit, random_state=seed)
     return time.process_time() - began if found.network.n_parameters <= target else float("inf")
 
 

@@ -15,7 +15,7 @@ from statistics import median
 
 import numpy as np
 
-from reluctant.multivariate.basin_hopping.path_norm import minimise_path_norm
+from reluctant import interpolate
 
 KNOWN = {
     (20, 0): {0.3: 19.05, 0.5: 17.27, 0.7: 18.07},
@@ -43,11 +43,11 @@ def main() -> None:
             for p in options.p:
                 start = time.process_time()
                 runs = [
-                    minimise_path_norm(X, y, p, time_limit=options.seconds, random_state=search)
+                    interpolate(X, y, p, time_limit=options.seconds, random_state=search)
                     for search in options.search_seeds
                 ]
                 seconds = (time.process_time() - start) / len(runs)
-                assert all(run is not None and np.abs(run(X) - y).max() <= 1e-9 for run in runs)
+                assert all(np.abs(run.network(X) - y).max() <= 1e-9 for run in runs)
                 values = [run.value for run in runs]
                 known = KNOWN.get((N, seed), {}).get(p)
                 print(

@@ -1,25 +1,32 @@
 """ReLUctant: the sparsest one-hidden-layer ReLU network that fits your data.
 
 The verbs are `interpolate`, `approximate`, `regress`, `size_path`, `p_path` and `critical_p`; every one returns or
-contains a `ReLUNetwork`. Importing the package loads NumPy alone; SciPy, Numba, HiGHS and
-scikit-learn are loaded by the first call that needs them.
+contains a `ReLUNetwork`. Importing the package loads NumPy alone; SciPy, Numba, HiGHS, scikit-learn and PyTorch are
+loaded by the first call, or the first use of a room such as `reluctant.nn`, that needs them.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reluctant.errors import FileFormatError, InfeasibleError
+from reluctant.faces import face
 from reluctant.model.network import ReLUNetwork
 from reluctant.solution import Certificate, Solution
 from reluctant.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from reluctant import estimators as estimators
+    from reluctant import experiments as experiments
+    from reluctant import export as export
+    from reluctant import multivariate as multivariate
+    from reluctant import nn as nn
+    from reluctant import regression as regression
+    from reluctant import report as report
     from reluctant.estimators import SparseReLUClassifier, SparseReLURegressor
     from reluctant.model.piecewise_linear import PiecewiseLinear
     from reluctant.regression.size_path import SizePath, size_path
-    from reluctant.solve import approximate, critical_p, interpolate, regress
+    from reluctant.solve import approximate, critical_p, interpolate, recovery_threshold, regress
     from reluctant.univariate.ppath import PPath, p_path
 
 __all__ = [
@@ -37,10 +44,12 @@ __all__ = [
     "critical_p",
     "interpolate",
     "p_path",
+    "recovery_threshold",
     "regress",
     "size_path",
 ]
 
+_ROOMS = ("estimators", "experiments", "export", "multivariate", "nn", "regression", "report")
 _HOME_OF = {
     "PPath": "reluctant.univariate.ppath",
     "PiecewiseLinear": "reluctant.model.piecewise_linear",
@@ -51,18 +60,10 @@ _HOME_OF = {
     "critical_p": "reluctant.solve",
     "interpolate": "reluctant.solve",
     "p_path": "reluctant.univariate.ppath",
+    "recovery_threshold": "reluctant.solve",
     "regress": "reluctant.solve",
     "size_path": "reluctant.regression.size_path",
 }
+_LOADED = ("Certificate", "FileFormatError", "InfeasibleError", "ReLUNetwork", "Solution")
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module 'reluctant' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOME_OF[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOME_OF])
+__getattr__, __dir__ = face(__name__, _HOME_OF | dict.fromkeys(_ROOMS, __name__), _LOADED)

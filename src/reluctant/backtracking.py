@@ -3,41 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
-T = TypeVar("T")
+from reluctant.arrays import Array
+
+
+class Valued(Protocol):
+    """A point that a descent has come to."""
+
+    @property
+    def value(self) -> float:
+        """What is to fall."""
+
+
+P = TypeVar("P", bound=Valued)
 
 ARMIJO = 0.1
-"""Share of the decrease that a full step promises which the step taken must bring, per unit of its length."""
+"""Share of the fall of a squared residual, per unit of length, that a step must bring (Armijo 1966)."""
 
 
-def first_accepted(
-    trial: Callable[[float], T], accepts: Callable[[T, float], bool], most: int
-) -> tuple[T, float] | None:
-    """The first of the steps of length 1, ½, ¼, … that is accepted, and its length; None after `most` lengths.
+def backtrack(
+    at: Callable[[Array], P], x: Array, step: Array, value: float, lengths: int, armijo: float = 0.0
+) -> tuple[P, float] | None:
+    """The first point x + t step, t = 1, ½, ¼, …, whose value is below (1 − armijo · t) value, and t.
 
     Parameters
     ----------
-    trial : callable
-        ``trial(length)`` is what a step of that length leads to.
-    accepts : callable
-        ``accepts(trial(length), length)`` tells whether that will do.
-    most : int
+    at : callable
+        ``at(x)`` is the point there, with its value.
+    x, step : ndarray
+        Of one shape.
+    value : float
+        The value at x.
+    lengths : int
+        So many lengths are tried; None is returned where none of them will do.
+    armijo : float
+        0 takes any fall.
 
     Examples
     --------
-    >>> first_accepted(lambda length: 3.0 - 4.0 * length, lambda x, length: x**2 < 9.0, 5)
-    (-1.0, 1.0)
+    >>> from collections import namedtuple
+    >>> Point = namedtuple("Point", ["x", "value"])
+    >>> backtrack(lambda x: Point(x, x**2), 1.0, -2.5, 1.0, 4)
+    (Point(x=-0.25, value=0.0625), 0.5)
     """
-    length = 1.0
-    for _ in range(most):
-        found = trial(length)
-        if accepts(found, length):
-            return found, length
+    length: Any = 1.0
+    for _ in range(lengths):
+        point = at(x + length * step)
+        if point.value < (1.0 - armijo * length) * value:
+            return point, length
         length *= 0.5
     return None
-
-
-def falls_enough(energy: float, before: float, length: float) -> bool:
-    """Whether a squared residual has fallen by a tenth of what a step of this length promises (Armijo 1966)."""
-    return energy < (1.0 - ARMIJO * length) * before

@@ -19,6 +19,9 @@ import numpy as np
 
 from reluctant.validation import check_bool, check_integer, check_number, check_random_state
 
+DEFAULT_SECONDS = 10.0
+"""Time of a search in many dimensions that has no count to stop at, where no limit is given."""
+
 
 def never() -> bool:
     """Do not stop early."""

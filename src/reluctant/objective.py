@@ -78,7 +78,7 @@ def path_norm(incoming: ArrayLike, outgoing: ArrayLike, p: float) -> float:
     return float(np.sum(lp_power(incoming, p, axis=1) * lp_power(outgoing, p, axis=1)))
 
 
-def smoothed_power(t: Any, p: float, eps: float) -> Any:
+def smoothed_power(t: Any, p: float, eps: Any) -> Any:
     """(t² + ε²)^{p/2}, entry by entry, which is |t|^p for ε = 0; arrays and tensors alike.
 
     In s = t² it is concave, so by its tangent ½ p (t² + ε²)^{p/2 − 1} s + const is a quadratic majorant, whose
@@ -92,7 +92,7 @@ def smoothed_power(t: Any, p: float, eps: float) -> Any:
     return (t * t + eps * eps) ** (p / 2)
 
 
-def majorant_weight(t: Any, p: float, eps: float) -> Any:
+def majorant_weight(t: Any, p: float, eps: Any) -> Any:
     """Return w = (t² + ε²)^{p/2 − 1}: ½ p w s² + const lies above (s² + ε²)^{p/2} and touches it at s = ±t.
 
     Examples

@@ -210,17 +210,6 @@ def test_points_too_close_for_float64_weights_are_named():
         interpolate(X, y, random_state=0, time_limit=1)
 
 
-def test_interrupted_proof_leaves_the_network_found(monkeypatch):
-    def interrupted(*args, **kwargs):
-        raise KeyboardInterrupt
-
-    X, y = uniform(6, 2)
-    monkeypatch.setattr("reluctant.multivariate.interpolation.fewest_parameters", interrupted)
-    solution = interpolate(X, y, random_state=0)
-    assert solution.max_error <= 1e-9 * np.max(np.abs(y))
-    assert solution.certificate.kind == "generic"
-
-
 def test_rows_too_close_for_an_interpolant_do_not_matter_within_a_tolerance():
     X = np.array([[0.0, 0.0], [1e-18, 0.0], [1.0, 1.0], [0.5, 0.3]])
     y = np.array([0.0, 1.0, 1.0, 0.0])

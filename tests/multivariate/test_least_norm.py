@@ -1,11 +1,13 @@
 """The ℓp path norm of several outputs: by its definition, against one output at a time and the sparsest network."""
 
+import signal
+
 import numpy as np
 import pytest
 
 from reluctant import InfeasibleError, ReLUNetwork, interpolate
 from reluctant.errors import TooSteepError
-from reluctant.multivariate.basin_hopping.path_norm import minimise_path_norm
+from reluctant.multivariate.basin_hopping.path_norm import minimise_path_norm, search_round
 from reluctant.multivariate.outputs import combined
 
 
@@ -126,7 +128,7 @@ def test_free_affine_part_of_several_outputs_is_not_counted():
 
 def test_a_start_of_several_outputs_serves_each_of_them():
     X, Y = uniform(12, 3, 2, seed=5)
-    alone = [minimise_path_norm(X, y, 0.5, max_rounds=1, time_limit=None, random_state=0).to_network() for y in Y.T]
+    alone = [minimise_path_norm(X, y, 0.5, max_rounds=1, random_state=0).network for y in Y.T]
     start = combined(alone, np.eye(2), 3)
     assert start.n_outputs == 2
     untouched = interpolate(X, Y, 0.5, start=start, time_limit=1e-3)
@@ -146,7 +148,8 @@ def test_one_interrupt_ends_the_search_of_all_outputs(monkeypatch):
 
     def interrupted(data, *rest):
         searched.append(data)
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
+        return search_round(data, *rest)
 
     monkeypatch.setattr("reluctant.multivariate.basin_hopping.path_norm.search_round", interrupted)
     solution = interpolate(X, Y, 0.5, start=start, random_state=0, time_limit=600.0)

@@ -4,8 +4,8 @@ import highspy
 import numpy as np
 from scipy import sparse
 
+from patterns import enumerate_patterns
 from reluctant.multivariate.points import homogeneous
-from reluctant.multivariate.proofs.patterns import enumerate_patterns
 
 
 def least_objective(X, y, alpha):

@@ -18,7 +18,8 @@ except ModuleNotFoundError:
         'error: the command needs more packages; install them with: pip install "reluctant[cli]"'
     ) from None
 
-import reluctant
+from reluctant.model.network import ReLUNetwork
+from reluctant.version import __version__
 
 if TYPE_CHECKING:
     from reluctant.command.summary import Rows
@@ -49,7 +50,7 @@ def main() -> None:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"reluctant {reluctant.__version__}")
+        typer.echo(f"reluctant {__version__}")
         raise typer.Exit
 
 
@@ -182,7 +183,7 @@ def show(
 ) -> None:
     """Print what a saved network holds."""
     with _errors_in_one_line(network):
-        f = reluctant.ReLUNetwork.load(network)
+        f = ReLUNetwork.load(network)
     _print_rows(
         [
             ("network", str(network)),

@@ -360,10 +360,11 @@ class ReLUNetwork:
         )
 
 
-def check_start(start: object, n_inputs: int, n_outputs: int) -> None:
-    """Raise a ValueError unless `start` is None or a network of the shape of the data."""
+def check_start(start: object, X: Array, y: Array) -> None:
+    """Raise a ValueError unless `start` is None or a network of the shape of the data (N, d) and (N,) or (N, m)."""
     if start is None:
         return
+    n_inputs, n_outputs = X.shape[1], 1 if y.ndim == 1 else y.shape[1]
     if not isinstance(start, ReLUNetwork) or (start.n_inputs, start.n_outputs) != (n_inputs, n_outputs):
         raise ValueError(f"start must be a ReLUNetwork of {n_inputs} inputs and {n_outputs} outputs, got {start!r}")
 

@@ -6,15 +6,16 @@ neuron (u, v_c) for every output c. So every output is solved by itself, and sha
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 
 from reluctant.arrays import Array, Index
+from reluctant.effort import Clock, Effort
 from reluctant.errors import InfeasibleError, SolverError, TooSteepError
 from reluctant.model.network import ReLUNetwork
+from reluctant.multivariate.aim import Aim
 from reluctant.multivariate.basin_hopping.path_norm import minimise_path_norm
-from reluctant.multivariate.effort import DEFAULT_SECONDS, Effort, newton_prune
+from reluctant.multivariate.basin_hopping.reweighted import Hinges
+from reluctant.multivariate.newton_prune.search import newton_prune
 from reluctant.multivariate.newton_prune.state import Weights
 from reluctant.multivariate.outputs import combined, independent_outputs, unmixing, with_outputs_mixed
 from reluctant.multivariate.points import INTERPOLATES, distinct_rows, interpolates, max_error_of
@@ -38,29 +39,26 @@ SAME_HINGE = 1e-9
 """Neurons of several outputs whose hinges differ relatively by no more than this become one."""
 
 
-def smallest_path_norm(X: Array, y: Array, p: float, affine: bool, effort: Effort) -> Solution:
+def smallest_path_norm(
+    X: Array, y: Array, p: float, affine: bool, start: ReLUNetwork | None, effort: Effort, clock: Clock
+) -> Solution:
     """The interpolant of least ℓp path norm that is known, for y (N,) or (N, m)."""
     rows, labels = distinct_rows(X, y)
-    if y.ndim == 1:
-        solution, _ = _of_one_output(rows, labels, p, affine, effort)
-    else:
-        solution = _of_several_outputs(rows, labels, p, affine, effort)
+    solve = _of_one_output if y.ndim == 1 else _of_several_outputs
+    solution = solve(rows, labels, p, affine, start, effort, clock)
     return solution.replace(max_error=max_error_of(solution.network, X, y))
 
 
-def _of_several_outputs(rows: Array, labels: Array, p: float, affine: bool, effort: Effort) -> Solution:
+def _of_several_outputs(
+    rows: Array, labels: Array, p: float, affine: bool, start: ReLUNetwork | None, effort: Effort, clock: Clock
+) -> Solution:
     """One output after the other, in equal shares of the time left; multiples of one are not solved again."""
     outputs, mixing = independent_outputs(labels)
-    end = time.monotonic() + (DEFAULT_SECONDS if effort.time_limit is None else effort.time_limit)
     solutions: list[Solution] = []
     for column, back in zip(outputs.T, unmixing(mixing).T):
-        start = None if effort.start is None else with_outputs_mixed(effort.start, back[:, None])
-        seconds = max(end - time.monotonic(), 0.0) / (outputs.shape[1] - len(solutions))
-        share = effort._replace(start=start, time_limit=seconds)
-        solution, interrupted = _of_one_output(rows, column, p, affine, share)
-        solutions.append(solution)
-        if interrupted:  # what is left of the outputs gets its first interpolant
-            end = time.monotonic()
+        own = None if start is None else with_outputs_mixed(start, back[:, None])
+        share = clock.share(1 / (outputs.shape[1] - len(solutions)))
+        solutions.append(_of_one_output(rows, column, p, affine, own, effort, share))
     network = combined([s.network for s in solutions], mixing, rows.shape[1])
     network = _with_shared_neurons(network, rows, labels, p, affine)
     missed = _outputs_missed(network, rows, labels)
@@ -100,45 +98,24 @@ def _sum_of_certificates(certificates: list[Certificate], prices: Array) -> Cert
     return Certificate("value", bound, "proved", f"the sum over the outputs, each solved by itself: {how}")
 
 
-def _of_one_output(rows: Array, labels: Array, p: float, affine: bool, effort: Effort) -> tuple[Solution, bool]:
-    """The same for distinct rows and labels (N,), and whether the user interrupted a search.
+def _of_one_output(
+    rows: Array, labels: Array, p: float, affine: bool, start: ReLUNetwork | None, effort: Effort, clock: Clock
+) -> Solution:
+    """The same for distinct rows and labels (N,): exactly where that can be, else by a search.
 
     For one input, the output of several, that is the exact solution of the line, whose norm leaves out the biases.
     """
     if rows.shape[1] == 1:
         line = interpolate_line(rows[:, 0], labels, p)
-        return (line if affine else without_affine_part(line, rows[:, 0])), False
-    seconds = DEFAULT_SECONDS if effort.time_limit is None else effort.time_limit
-    began = time.monotonic()
+        return line if affine else without_affine_part(line, rows[:, 0])
+    exact = _exact_path_norm(rows, labels, p, affine, effort, clock)
     history: tuple = ()
-    interrupted = False
-    exact = _exact_path_norm(rows, labels, p, affine, seconds, effort.random_state)
     if exact is not None:
         network, certificate = exact
     else:
+        network, history = _searched(rows, labels, p, affine, start, effort, clock)
         certificate = Certificate("value", 0.0, "none", "a local search, whose results from other starts may be lower")
-        start = None if effort.start is None else hinges_of(effort.start)
-        if start is None and len(rows) > HOPPED_ROWS:
-            effort = effort._replace(target=None, time_limit=0.5 * seconds)
-            pruned = newton_prune(rows, labels, affine, effort)
-            start = hinges_of(pruned.network)
-            if pruned.ended == "interrupted":
-                seconds, interrupted = 0.0, True
-        found = minimise_path_norm(
-            rows,
-            labels,
-            p,
-            affine=affine,
-            start=start,
-            time_limit=max(seconds - (time.monotonic() - began), 0.0),
-            random_state=effort.random_state,
-        )
-        interrupted = interrupted or (found is not None and found.interrupted)
-        if found is not None and interpolates(found.to_network(), rows, labels):
-            network, history = found.to_network(), found.history
-        else:  # no interpolant in time
-            network = newton_prune(rows, labels, affine, effort).network
-    solution = Solution(
+    return Solution(
         network=network,
         p=p,
         value=network.path_norm(p),
@@ -146,16 +123,30 @@ def _of_one_output(rows: Array, labels: Array, p: float, affine: bool, effort: E
         certificate=certificate,
         history=history,
     )
-    return solution, interrupted
+
+
+def _searched(
+    rows: Array, labels: Array, p: float, affine: bool, start: ReLUNetwork | None, effort: Effort, clock: Clock
+) -> tuple[ReLUNetwork, tuple]:
+    """The best of a local search and its history; where that reaches no interpolant, what Newton-prune finds."""
+    if start is None and len(rows) > HOPPED_ROWS:
+        start = newton_prune(rows, labels, affine, Aim(), effort, clock.share(0.5)).network
+    found = minimise_path_norm(
+        rows,
+        labels,
+        p,
+        affine=affine,
+        start=None if start is None else hinges_of(start),
+        clock=clock,
+        random_state=effort.random_state,
+    )
+    if found is not None and interpolates(found.network, rows, labels):
+        return found.network, found.history
+    return newton_prune(rows, labels, affine, Aim(), effort, clock, start).network, ()
 
 
 def _exact_path_norm(
-    rows: Array,
-    labels: Array,
-    p: float,
-    affine: bool,
-    seconds: float,
-    random_state: int | np.random.Generator | None,
+    rows: Array, labels: Array, p: float, affine: bool, effort: Effort, clock: Clock
 ) -> tuple[ReLUNetwork, Certificate] | None:
     """A minimiser and its proof; None where the problem is too large for one, or float64 too coarse for the data."""
     sizes = np.abs(rows).max(axis=0)
@@ -174,9 +165,9 @@ def _exact_path_norm(
         certificate = Certificate(
             "value", value, "proved", "enumeration of all extreme points in float64 [NN, Thm 4.1]"
         )
-    elif p == 1 and len(rows) <= CONVEX_ROWS:
+    elif p == 1:
         try:
-            best = minimise_l1(rows, labels, affine=affine, time_limit=seconds, random_state=random_state)
+            best = minimise_l1(rows, labels, affine=affine, clock=clock, random_state=effort.random_state)
         except (InfeasibleError, SolverError):  # distinct rows have an interpolant: HiGHS gave up on these numbers
             return None
         network = best.network
@@ -193,7 +184,7 @@ def _closest_rows(rows: Array) -> float:
     return float(np.min(gaps + np.where(np.eye(len(rows)) > 0, np.inf, 0.0), initial=np.inf))
 
 
-def hinges_of(network: ReLUNetwork) -> tuple[Array, Array]:
-    """Signs (K,) and effective weights (K, d + 1)."""
+def hinges_of(network: ReLUNetwork) -> Hinges:
+    """Signs and effective weights of a network of one output."""
     weights = Weights.from_network(network)
-    return weights.V[:, 0], weights.U
+    return Hinges(weights.V[:, 0], weights.U)

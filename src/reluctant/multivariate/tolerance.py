@@ -1,132 +1,159 @@
-"""Approximation in R^d: an interpolant of the band's middle, then the search within the band."""
+"""Networks within a tolerance in R^d: an interpolant of the band's middle, then the search within the band."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from reluctant.arrays import Array
+from reluctant.effort import DEFAULT_SECONDS, Clock, Effort
 from reluctant.errors import InfeasibleError, TooSteepError
 from reluctant.model.network import ReLUNetwork
+from reluctant.multivariate.aim import Aim
 from reluctant.multivariate.basin_hopping.band import sparsest_within
-from reluctant.multivariate.effort import DEFAULT_SECONDS, Effort
-from reluctant.multivariate.interpolation import better_of, count_of, sparsest_or_interrupted, what_is_known
-from reluctant.multivariate.newton_prune.warm_up import compile_loops
+from reluctant.multivariate.interpolation import sparsest, warm_up
 from reluctant.multivariate.outputs import combined
 from reluctant.multivariate.points import INTERPOLATES, check_range, distinct_bands, label_size, max_error_of
-from reluctant.multivariate.proofs.bounds import elementary_bound
+from reluctant.multivariate.proofs.bounds import elementary_bound, what_is_known
 from reluctant.solution import Solution
 
+FIRST_SHARE = 0.3
+"""Share of the time for the middle of the band, and for the outputs one by one."""
 
-def approximate_space(X: Array, y: Array, tolerance: Array, slack: float, affine: bool, effort: Effort) -> Solution:
-    """Solve `reluctant.approximate` for checked data in R^d: an interpolant of the band's middle, pruned within it."""
+
+def approximate_space(
+    X: Array,
+    y: Array,
+    tolerance: Array,
+    slack: float,
+    affine: bool,
+    aim: Aim,
+    start: ReLUNetwork | None,
+    effort: Effort,
+) -> Solution:
+    """Solve `reluctant.approximate` for checked data in R^d."""
     check_range(X, y)
-    solution, _ = _sparsest_or_interrupted(X, y, tolerance, slack, affine, effort)
-    if solution is None:
-        seconds = DEFAULT_SECONDS if effort.time_limit is None else effort.time_limit
-        raise ValueError(
-            f"no network within the tolerance was found in {seconds:g} seconds; raise time_limit or widen the tolerance"
-        )
-    return solution
+    warm_up()
+    with effort.clock(DEFAULT_SECONDS).listening() as clock:
+        solution = _within(Band.of(X, y, tolerance, slack), affine, aim, start, effort, clock)
+        if solution is not None:
+            return solution
+        if clock.interrupted:
+            raise KeyboardInterrupt
+    seconds = DEFAULT_SECONDS if effort.time_limit is None else effort.time_limit
+    raise ValueError(
+        f"no network within the tolerance was found in {seconds:g} seconds; raise time_limit or widen the tolerance"
+    )
 
 
-def _sparsest_or_interrupted(
-    X: Array, y: Array, tolerance: Array, slack: float, affine: bool, effort: Effort
-) -> tuple[Solution | None, bool]:
-    """The same, None where no network was found in time, and whether the user interrupted a search."""
-    if not (tolerance.any() and y.any()):
-        solution, interrupted = sparsest_or_interrupted(X, y, affine, effort)
-        return solution.replace(p=None), interrupted
-    compile_loops()
-    began = time.monotonic()
-    # Points without tolerance are met as closely as an interpolant meets them; half of the slack is left for rounding.
-    closest = INTERPOLATES * label_size(y)
-    allowed = np.maximum(tolerance * (1 + slack), closest)
-    aimed = np.maximum(tolerance * (1 + 0.5 * slack), 0.1 * closest)
-    rows, labels, half_width = distinct_bands(X, y, aimed)
+@dataclass(frozen=True)
+class Band:
+    """Targets y, (N,) or (N, m), that may be missed by `allowed`; a search aims at the narrower `aimed`.
+
+    Points without tolerance are met as closely as an interpolant meets them; half of the slack is left for rounding.
+    """
+
+    X: Array
+    y: Array
+    tolerance: Array
+    slack: float
+    allowed: Array
+    aimed: Array
+
+    @classmethod
+    def of(cls, X: Array, y: Array, tolerance: Array, slack: float) -> Band:
+        """The band of tolerances that count as ε (1 + slack)."""
+        closest = INTERPOLATES * label_size(y)
+        allowed = np.maximum(tolerance * (1 + slack), closest)
+        aimed = np.maximum(tolerance * (1 + 0.5 * slack), 0.1 * closest)
+        return cls(X, y, tolerance, slack, allowed, aimed)
+
+    def output(self, c: int) -> Band:
+        """The band of one output by itself."""
+        return Band.of(self.X, self.y[:, c], self.tolerance[:, c], self.slack)
+
+    def holds(self, network: ReLUNetwork) -> bool:
+        """Whether the network stays within what is allowed."""
+        return bool((np.abs(network(self.X) - self.y) <= self.allowed).all())
+
+    def in_words(self) -> str:
+        """The tolerance that was used."""
+        low, high = self.tolerance.min(), self.tolerance.max()
+        asked = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        widened = f"widened by a relative {self.slack:g}" if self.slack else "as given"
+        return f"tolerance {asked} {widened}, nowhere below {INTERPOLATES:g} max|y|"
+
+
+def _within(
+    band: Band, affine: bool, aim: Aim, start: ReLUNetwork | None, effort: Effort, clock: Clock
+) -> Solution | None:
+    """The sparsest network within the band that the searches find; None where they find none in time.
+
+    1. Without a tolerance, or for labels that are zero, an interpolant.
+    2. The middle of the band is interpolated; if the count is at a bound, or at the target, that is the answer.
+    3. Several outputs are solved one by one.
+    4. From what is known by then, and the caller's start, the search within the band.
+    5. The certificate.
+    """
+    X, y = band.X, band.y
+    if not (band.tolerance.any() and y.any()):
+        return sparsest(X, y, affine, aim, start, effort, clock).replace(p=None)
+    rows, labels, half_width = distinct_bands(X, y, band.aimed)
     if not (half_width > 0.0).all():
         raise InfeasibleError(
             "the tolerance bands of equal rows of X have a single value in common, which float64 may miss; "
             "widen a tolerance a little or leave rtol at its default"
         )
-    seconds = DEFAULT_SECONDS if effort.time_limit is None else effort.time_limit
     try:
-        some = effort._replace(time_limit=0.3 * seconds)
-        first, interrupted = sparsest_or_interrupted(rows, labels, affine, some, prove=False)
-    except TooSteepError:  # for the middle of the band, which need not be met
-        first, interrupted = None, False
-    network = None if first is None or not _is_within(first.network, X, y, allowed) else first.network
-    widest = half_width.max(axis=0) + np.max(allowed - aimed, axis=0)  # of each output
-    found = None
-    if network is None or not (interrupted or _is_settled(network, rows, labels / widest, affine, effort)):
-        try:
-            apart, interrupted = _one_by_one(X, y, tolerance, slack, affine, effort._replace(time_limit=0.3 * seconds))
-            starts = [start for start in (effort.start, apart, network) if start is not None]
-            found = sparsest_within(
-                rows,
-                labels,
-                half_width,
-                affine=affine,
-                minimize=effort.minimize,
-                target=0 if effort.target is None else effort.target,
-                starts=starts,
-                time_limit=0.0 if interrupted else max(seconds - (time.monotonic() - began), 0.0),
-                random_state=effort.random_state,
-            )
-            interrupted = interrupted or (found is not None and found.interrupted)
-        except KeyboardInterrupt:
-            if network is None:
-                raise
-            interrupted = True
-    if found is not None and _is_within(found.network, X, y, allowed):
-        network = found.network if network is None else better_of(network, found.network, effort.minimize)
-    if network is None:
-        return None, interrupted
-    certificate = what_is_known(network, rows, labels / widest, affine, effort.minimize, tolerance=1.0)
-    reason = f"{certificate.reason}; {_band_in_words(tolerance, slack)}"
-    solution = Solution(
-        network=network,
+        middle = sparsest(rows, labels, affine, aim, start, effort, clock.share(FIRST_SHARE), prove=False)
+    except TooSteepError:  # the middle of the band need not be met
+        middle = None
+    best = None if middle is None or not band.holds(middle.network) else middle.network
+    in_bands = labels / (half_width.max(axis=0) + np.max(band.allowed - band.aimed, axis=0))  # widest of each output
+    if best is None or not (clock.interrupted or _is_settled(best, rows, in_bands, affine, aim)):
+        apart = None if clock.expired() else _one_by_one(band, affine, aim, effort, clock)
+        found = sparsest_within(
+            rows,
+            labels,
+            half_width,
+            affine=affine,
+            aim=aim.at(aim.target or 0),
+            starts=[network for network in (start, apart, best) if network is not None],
+            clock=clock,
+            random_state=effort.random_state,
+        )
+        if found is not None and band.holds(found.network):
+            best = found.network if best is None else aim.better(best, found.network)
+    if best is None:
+        return None
+    certificate = what_is_known(best, rows, in_bands, affine, aim, tolerance=1.0)
+    return Solution(
+        network=best,
         p=None,
-        value=float(network.path_norm(0.0)),
-        max_error=max_error_of(network, X, y),
-        certificate=replace(certificate, reason=reason),
-        history=() if first is None else first.history,
+        value=float(best.path_norm(0.0)),
+        max_error=max_error_of(best, X, y),
+        certificate=replace(certificate, reason=f"{certificate.reason}; {band.in_words()}"),
+        history=() if middle is None else middle.history,
     )
-    return solution, interrupted
 
 
-def _one_by_one(
-    X: Array, y: Array, tolerance: Array, slack: float, affine: bool, effort: Effort
-) -> tuple[ReLUNetwork | None, bool]:
+def _one_by_one(band: Band, affine: bool, aim: Aim, effort: Effort, clock: Clock) -> ReLUNetwork | None:
     """Networks of the single outputs side by side, in equal shares of the time; None for one output."""
-    if y.ndim == 1:
-        return None, False
-    m = y.shape[1]
-    share = effort._replace(start=None, target=None, time_limit=(effort.time_limit or DEFAULT_SECONDS) / m)
+    if band.y.ndim == 1:
+        return None
+    m = band.y.shape[1]
+    seconds = FIRST_SHARE * clock.left() / m
     networks = []
     for c in range(m):
-        solution, interrupted = _sparsest_or_interrupted(X, y[:, c], tolerance[:, c], slack, affine, share)
-        if solution is None or interrupted:
-            return None, interrupted
+        solution = _within(band.output(c), affine, aim.at(None), None, effort, clock.share(at_most=seconds))
+        if solution is None or clock.interrupted:
+            return None
         networks.append(solution.network)
-    return combined(networks, np.eye(m), X.shape[1]), False
+    return combined(networks, np.eye(m), band.X.shape[1])
 
 
-def _is_within(network: ReLUNetwork, X: Array, y: Array, allowed: Array) -> bool:
-    return bool((np.abs(network(X) - y) <= allowed).all())
-
-
-def _is_settled(network: ReLUNetwork, rows: Array, labels: Array, affine: bool, effort: Effort) -> bool:
+def _is_settled(network: ReLUNetwork, rows: Array, labels: Array, affine: bool, aim: Aim) -> bool:
     """Whether the count is at the caller's target, or at a bound that holds for labels within ±1 too."""
-    count = count_of(network, effort.minimize)
-    bound, _ = elementary_bound(effort.minimize, rows, labels, affine=affine, tolerance=1.0)
-    return count <= max(bound, -1 if effort.target is None else effort.target)
-
-
-def _band_in_words(tolerance: Array, slack: float) -> str:
-    low, high = tolerance.min(), tolerance.max()
-    asked = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-    widened = f"widened by a relative {slack:g}" if slack else "as given"
-    return f"tolerance {asked} {widened}, nowhere below {INTERPOLATES:g} max|y|"
+    bound = elementary_bound(aim.minimize, rows, labels, affine=affine, tolerance=1.0)
+    return aim.reached(network) or aim.count(network) <= bound.least

@@ -8,7 +8,9 @@ from numpy.typing import ArrayLike
 from torch import nn
 
 from reluctant.arrays import Array
+from reluctant.effort import Clock
 from reluctant.model.network import ReLUNetwork
+from reluctant.multivariate.aim import Aim
 from reluctant.nn.layers import OneHiddenLayer
 from reluctant.nn.penalty import layer_pairs, unwrapped
 from reluctant.objective import check_p
@@ -194,7 +196,13 @@ def _interpolant(
     from reluctant.multivariate.newton_prune.search import sparsest_interpolant
 
     return sparsest_interpolant(
-        X, y, affine=affine, p=p, start=start, time_limit=time_limit, random_state=random_state
+        X,
+        y,
+        affine=affine,
+        aim=Aim(p=p),
+        start=start,
+        clock=Clock(np.inf if time_limit is None else time_limit),
+        random_state=random_state,
     ).network
 
 
@@ -219,7 +227,7 @@ def _within(
         affine=affine,
         starts=(trained, interpolant),
         p=p,
-        time_limit=time_limit,
+        clock=None if time_limit is None else Clock(time_limit),
         max_rounds=20 if time_limit is None else None,
         random_state=random_state,
     )

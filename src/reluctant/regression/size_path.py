@@ -212,7 +212,7 @@ def size_path(
     X, y = check_table(X, y)
     affine = check_bool(affine, "affine")
     targets = as_targets(y, loss)
-    check_start(start, X.shape[1], targets.shape[1])
+    check_start(start, X, targets)
     weights = check_weights(sample_weight, len(X))
     shrinkage = Shrinkage(
         check_number(ridge, "ridge", strict=True),

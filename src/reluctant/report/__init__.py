@@ -6,3 +6,7 @@ from reluctant.report.figures import plot_fit, save_figure
 from reluctant.report.networks import plot_neurons, plot_partial, plot_path
 
 __all__ = ["plot_fit", "plot_neurons", "plot_partial", "plot_path", "save_figure"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -10,6 +10,8 @@ import time
 import numpy as np
 import pytest
 
+from reluctant.effort import Clock
+from reluctant.multivariate.aim import Aim
 from reluctant.multivariate.newton_prune import race
 from reluctant.multivariate.newton_prune.run import Search
 from reluctant.multivariate.newton_prune.search import sparsest_interpolant
@@ -24,7 +26,7 @@ def uniform(n, d):
 def search(n, d, minimize="parameters"):
     data = Data.from_arrays(*uniform(n, d))
     target = 1 if minimize == "parameters" else 5
-    return Search(data, minimize, target, np.inf, 0.5, np.random.default_rng(4), restarts=2)
+    return Search(data, Aim(minimize, target), Clock(), np.random.default_rng(4), restarts=2)
 
 
 @pytest.mark.parametrize("minimize", ["parameters", "neurons"])
@@ -46,12 +48,13 @@ def test_an_interrupt_inside_the_first_prunings_keeps_the_shortest(monkeypatch):
         for search in searches:
             search.advance(30)
             assert not search.climb.pruned
-        raise KeyboardInterrupt
+        searches[0].clock.interrupt()
 
     monkeypatch.setattr(race, "_in_parallel", interrupted)
     data = Data.from_arrays(*uniform(220, 6))
     generators = np.random.default_rng(0).spawn(2)
-    searches = [Search(data, "parameters", 1, np.inf, 0.5, rng, restarts=2) for rng in generators]
+    clock = Clock()
+    searches = [Search(data, Aim(target=1), clock, rng, restarts=2) for rng in generators]
     best, ended = race.race(searches)
     assert ended == "interrupted"
     assert best.best.n_parameters <= min(search.climb.weights.n_parameters for search in searches)
@@ -61,7 +64,7 @@ def test_improvements_of_other_processes_are_reported():
     X, y = uniform(40, 2)
     reported = []
     found = sparsest_interpolant(
-        X, y, target=1, n_jobs=2, time_limit=6.0, restarts=30, random_state=0, report=reported.append
+        X, y, aim=Aim(target=1), n_jobs=2, clock=Clock(6.0), restarts=30, random_state=0, report=reported.append
     )
     counts = [step.n_parameters for step in reported]
     assert counts == sorted(counts, reverse=True)
@@ -72,7 +75,7 @@ def test_improvements_of_other_processes_are_reported():
 @pytest.mark.slow
 def test_parallel_runs_give_the_same_answer_twice():
     X, y = uniform(50, 2)
-    first, second = (sparsest_interpolant(X, y, target=52, n_jobs=2, random_state=5) for _ in range(2))
+    first, second = (sparsest_interpolant(X, y, aim=Aim(target=52), n_jobs=2, random_state=5) for _ in range(2))
     assert first.ended == "target"
     assert np.array_equal(first.network.input_weights, second.network.input_weights)
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from reluctant import interpolate
+from reluctant.effort import Clock
 from reluctant.multivariate.newton_prune import starts
 from reluctant.multivariate.newton_prune.search import sparsest_interpolant
 from reluctant.multivariate.newton_prune.starts import solved_along, sparsest_line_start
@@ -68,6 +69,6 @@ def test_an_error_that_is_no_property_of_the_data_is_not_swallowed(monkeypatch):
 
 def test_labels_of_one_input_are_found_with_fewer_parameters_than_points():
     X, y = along_one_input(120, 20)
-    found = sparsest_interpolant(X, y, time_limit=2.0, random_state=0)
+    found = sparsest_interpolant(X, y, clock=Clock(2.0), random_state=0)
     assert found.network.n_neurons <= 20
     assert found.ended == "target"

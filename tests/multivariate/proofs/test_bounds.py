@@ -3,6 +3,7 @@ import pytest
 
 from reluctant import ReLUNetwork, approximate, interpolate
 from reluctant.multivariate.proofs.bounds import (
+    Bound,
     certificate_for,
     elementary_bound,
     generic_bound,
@@ -156,9 +157,9 @@ def test_bounds_are_at_most_the_counts_of_a_network_known_to_fit(affine):
 def test_a_bound_that_the_network_found_contradicts_is_left_out():
     X, y = uniform(10, 2, 0)
     assert elementary_bound("neurons", X, y)[0] == 2
-    certificate = certificate_for("neurons", X, y, found=1, proved=(3, "an error of rounding"))
+    certificate = certificate_for("neurons", X, y, found=1, proved=Bound(3, "an error of rounding"))
     assert (certificate.kind, certificate.lower_bound) == ("none", 0)
-    assert certificate_for("neurons", X, y, found=2, proved=(3, "an error of rounding")).lower_bound == 2
+    assert certificate_for("neurons", X, y, found=2, proved=Bound(3, "an error of rounding")).lower_bound == 2
 
 
 def test_elementary_bound_respects_a_tolerance():
@@ -190,7 +191,7 @@ def test_certificate_of_special_labels_is_true(labels):
     assert certificate.kind != "generic" or certificate.lower_bound <= truth.lower_bound
     if certificate.kind == "proved":
         assert certificate.lower_bound <= truth.lower_bound
-    proved = certificate_for("parameters", X, y, found=truth.lower_bound, proved=(truth.lower_bound, truth.reason))
+    proved = certificate_for("parameters", X, y, found=truth.lower_bound, proved=truth.bound)
     assert (proved.kind, proved.lower_bound) == ("proved", truth.lower_bound)
 
 

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
+from patterns import enumerate_patterns
 from reluctant import InfeasibleError
+from reluctant.effort import Clock
 from reluctant.multivariate.points import homogeneous
 from reluctant.multivariate.proofs.column_generation import minimise_l1
-from reluctant.multivariate.proofs.patterns import enumerate_patterns
 from reluctant.multivariate.proofs.program import PatternProgram
 from reluctant.multivariate.proofs.rays import extreme_rays
 
@@ -88,7 +89,7 @@ def test_twenty_points_in_five_dimensions_close_the_gap():
 
 def test_many_inputs_are_priced_by_a_mixed_integer_program():
     X, y = uniform(8, 30, 0)
-    best = minimise_l1(X, y, time_limit=30)
+    best = minimise_l1(X, y, clock=Clock(30))
     assert best.pricing == "mixed-integer pricing"
     assert best.value - best.lower_bound <= 1e-6 * best.value
 
@@ -96,7 +97,7 @@ def test_many_inputs_are_priced_by_a_mixed_integer_program():
 def test_time_limit_gives_a_valid_bound_below_the_value():
     X, y = uniform(30, 3, 0)
     exact = minimise_l1(X, y)
-    early = minimise_l1(X, y, enumerate_rays=False, time_limit=0.0)
+    early = minimise_l1(X, y, enumerate_rays=False, clock=Clock(0.0))
     assert early.lower_bound <= exact.value * (1 + 1e-9) <= early.value * (1 + 1e-8)
 
 

@@ -6,13 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
+from patterns import enumerate_patterns
 from reluctant import InfeasibleError
+from reluctant.effort import Clock
 from reluctant.multivariate.points import homogeneous
 from reluctant.multivariate.proofs import _exclusion
 from reluctant.multivariate.proofs.cells import cell_table, support_cells
 from reluctant.multivariate.proofs.enumeration import enumeration_size, fewest_neurons, fewest_parameters
 from reluctant.multivariate.proofs.extreme_points import enumerate_vertices
-from reluctant.multivariate.proofs.patterns import enumerate_patterns
 
 
 def uniform(N, d, seed):
@@ -201,7 +202,7 @@ def test_repeated_rows_count_once_and_contradictions_are_named():
 
 def test_time_limit_keeps_what_is_proved():
     X, y = uniform(10, 3, 0)
-    proof = fewest_parameters(X, y, time_limit=0.5)
+    proof = fewest_parameters(X, y, clock=Clock(0.5))
     assert 1 <= proof.lower_bound < 10
     assert proof.network is None
     assert "time ended" in proof.reason

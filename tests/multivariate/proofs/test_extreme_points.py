@@ -7,7 +7,7 @@ from reluctant.multivariate.proofs.extreme_points import (
     critical_exponent,
     enumerate_vertices,
     minimise_lp,
-    recovery_threshold,
+    threshold_of,
 )
 from reluctant.multivariate.proofs.rays import extreme_rays, ray_count
 
@@ -76,7 +76,7 @@ def test_p_below_the_threshold_recovers_a_sparsest_network(seed):
     X, y = uniform(4, 2, seed)
     vertices = enumerate_vertices(X, y)
     fewest = fewest_parameters(X, y).lower_bound
-    threshold = recovery_threshold(vertices)
+    threshold = threshold_of(vertices)
     assert 0 < threshold <= critical_exponent(vertices).upper
     for p in (0.5 * threshold, 0.99 * threshold):
         assert minimise_lp(vertices, p)[0].n_parameters == fewest

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from patterns import enumerate_patterns, neighbours, pattern_count
 from reluctant.multivariate.points import homogeneous
 from reluctant.multivariate.proofs.cells import support_cells
-from reluctant.multivariate.proofs.patterns import enumerate_patterns, neighbours, pattern_count
 
 GRID = np.array([[i, j] for i in range(3) for j in range(3)], float)
 DEGENERATE = {

@@ -11,24 +11,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from reluctant.arrays import Array
-from reluctant.multivariate.basin_hopping.reweighted import weighted_ridge
+from reluctant.backtracking import backtrack
+from reluctant.multivariate.basin_hopping.hops import hop
+from reluctant.multivariate.basin_hopping.reweighted import BACKTRACKS, SETTLED, weighted_ridge
 from reluctant.multivariate.newton_prune.newton import squared_excess
 from reluctant.multivariate.newton_prune.starts import random_hinges, random_outputs
 from reluctant.multivariate.newton_prune.state import Data, Unknowns, Weights
+from reluctant.objective import majorant_weight, smoothed_power
 
 SMOOTH = 1e-3
 """ε at the end of every relaxation, relative to the spread of the labels."""
 _ROUGH = 0.3
 _KICKED = 0.1
 _FREE = 1e-6  # weight of the free affine part
-_BACKTRACKS = 6
-_SETTLED = 1e-3  # relative decrease below which a descent stops
 _DROPPED = 1e-3
-_GAIN = 1e-6
 _MOST_KICKED = 3
 _NOISE = 0.1  # of the mean weight
 _FIRST = 5.0  # times the first λ: where an annealed start begins
@@ -44,24 +45,24 @@ class Penalty:
 
     def value(self, unknowns: Unknowns, values: Array, weights: Weights) -> float:
         """(λ/p) Σ_k (Σ_j |u_kj|^p + s_k^p Σ_c |v_kc|^p), smoothed."""
-        squares, price = self._parts(unknowns, values, weights)
-        return self.lam / self.p * float(price @ squares ** (self.p / 2))
+        smoothing, price = self._parts(unknowns, weights)
+        return self.lam / self.p * float(price @ smoothed_power(values[: unknowns.n_hinge], self.p, smoothing))
 
     def curvatures(self, unknowns: Unknowns, values: Array, weights: Weights) -> Array:
         """Coefficients of ½ λ θ² in the quadratic majorant at `values`, next to none for the affine part."""
-        squares, price = self._parts(unknowns, values, weights)
-        return np.append(price * squares ** (self.p / 2 - 1), np.full(unknowns.size - unknowns.n_hinge, _FREE))
+        smoothing, price = self._parts(unknowns, weights)
+        hinges = price * majorant_weight(values[: unknowns.n_hinge], self.p, smoothing)
+        return np.append(hinges, np.full(unknowns.size - unknowns.n_hinge, _FREE))
 
-    def _parts(self, unknowns: Unknowns, values: Array, weights: Weights) -> tuple[Array, Array]:
+    def _parts(self, unknowns: Unknowns, weights: Weights) -> tuple[Array, Array]:
+        """The smoothing of each weight, and the factor of its power."""
         inner = unknowns.neuron.size
-        squares = values[: unknowns.n_hinge] ** 2
-        squares[:inner] += self.eps * self.eps
-        price = np.ones(unknowns.n_hinge)
+        smoothing, price = np.full(unknowns.n_hinge, self.eps), np.ones(unknowns.n_hinge)
         if inner < unknowns.n_hinge:
-            squares[inner:] += SMOOTH * SMOOTH
+            smoothing[inner:] = SMOOTH
             sizes = np.abs(weights.U).max(axis=1, initial=0.0)[unknowns.out_neuron]
             price[inner:] = (sizes + self.eps) ** self.p
-        return squares, price
+        return smoothing, price
 
 
 def objective(data: Data, weights: Weights, penalty: Penalty) -> float:
@@ -70,30 +71,35 @@ def objective(data: Data, weights: Weights, penalty: Penalty) -> float:
     return 0.5 * squared_excess(data, weights) + penalty.value(unknowns, unknowns.gather(weights), weights)
 
 
+class Point(NamedTuple):
+    """The unknowns, the weights they are, and the objective there."""
+
+    values: Array
+    weights: Weights
+    value: float
+
+
 def descend(data: Data, weights: Weights, penalty: Penalty, steps: int) -> Weights:
     """Lower the objective over the nonzeros of the weights; the activation pattern may flip on the way."""
     unknowns = Unknowns.of(data, weights)
-    values = unknowns.gather(weights)
-    value = objective(data, weights, penalty)
+
+    def at(values: Array) -> Point:
+        trial = unknowns.scatter(weights, values)
+        return Point(values, trial, objective(data, trial, penalty))
+
+    point = Point(unknowns.gather(weights), weights, objective(data, weights, penalty))
     for _ in range(steps if unknowns.n_hinge else 0):
-        A = unknowns.design(data, weights, np.ones(unknowns.size)).T
-        aim = data.excess(weights.residuals(data)).ravel() + A @ values
-        fitted = weighted_ridge(A, 1.0 / penalty.curvatures(unknowns, values, weights), aim, penalty.lam)
-        if fitted is None:
+        A = unknowns.design(data, point.weights, np.ones(unknowns.size)).T
+        aim = data.excess(point.weights.residuals(data)).ravel() + A @ point.values
+        curvatures = penalty.curvatures(unknowns, point.values, point.weights)
+        fitted = weighted_ridge(A, 1.0 / curvatures, aim, penalty.lam)
+        found = None if fitted is None else backtrack(at, point.values, fitted - point.values, point.value, BACKTRACKS)
+        if found is None:
             break
-        step = fitted - values
-        for _ in range(_BACKTRACKS):
-            trial = unknowns.scatter(weights, values + step)
-            trial_value = objective(data, trial, penalty)
-            if trial_value < value:
-                break
-            step *= 0.5
-        else:
+        before, (point, _) = point.value, found
+        if before - point.value < SETTLED * point.value:
             break
-        decrease, value, weights, values = value - trial_value, trial_value, trial, values + step
-        if decrease < _SETTLED * value:
-            break
-    return weights
+    return point.weights
 
 
 def without_small(data: Data, weights: Weights) -> Weights:
@@ -188,12 +194,11 @@ class Annealing:
     ) -> Weights:
         """Kick, relax and keep what has a lower objective, until `patience` hops in a row gained nothing."""
         sharp = Penalty(self.unit * level, 0.0, self.p)
-        best, idle = objective(self.data, weights, sharp), 0
-        while idle < patience and weights.n_neurons and not stop():
+
+        def move(weights: Weights) -> Weights | None:
+            if not weights.n_neurons:
+                return None
             kick = _KICKS[rng.integers(len(_KICKS))]
-            trial = self.cooled(kick(self.data, weights, rng), level, level, stages=6, rough=_KICKED)
-            value = objective(self.data, trial, sharp)
-            idle = 0 if value < best * (1 - _GAIN) else idle + 1
-            if value < best:
-                weights, best = trial, value
-        return weights
+            return self.cooled(kick(self.data, weights, rng), level, level, stages=6, rough=_KICKED)
+
+        return hop(weights, move, lambda weights: objective(self.data, weights, sharp), patience, stop)

@@ -13,20 +13,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from reluctant.arrays import Array
+from reluctant.effort import Clock
 from reluctant.errors import InfeasibleError, SolverError
 from reluctant.model.network import ReLUNetwork
+from reluctant.multivariate.aim import Aim
 from reluctant.multivariate.basin_hopping.annealing import Annealing
-from reluctant.multivariate.basin_hopping.reweighted import Clock, one_blas_thread
+from reluctant.multivariate.basin_hopping.hops import reheated, rungs
+from reluctant.multivariate.basin_hopping.reweighted import one_blas_thread
 from reluctant.multivariate.newton_prune.kicks import KICKS, fill_neurons
 from reluctant.multivariate.newton_prune.newton import squared_excess
 from reluctant.multivariate.newton_prune.pruners import NeuronPruner, ParameterPruner
 from reluctant.multivariate.newton_prune.state import Data, Units, Weights
-from reluctant.multivariate.proofs.bounds import Count
 from reluctant.multivariate.proofs.program import PatternProgram
 
+SECONDS = 10.0
+"""Time where neither a clock nor a number of rounds is given."""
 _LEVELS = (1e-2, 1e-3, 1e-4, 1e-5)
 _PATIENCE = (10, 15, 15, 15)
-_REHEATED = 0.5  # share of the rounds that begin from the best network
 _LAST = 1e-1  # of the smallest λ: a vanishing penalty
 _WORTH_TRYING = 1.5  # times the best size
 _KICKS_IN_VAIN = 10
@@ -40,7 +43,6 @@ class Within:
 
     network: ReLUNetwork
     history: tuple[tuple[int, int, int], ...]
-    interrupted: bool = False
 
 
 def sparsest_within(
@@ -49,11 +51,10 @@ def sparsest_within(
     tolerance: float | Array,
     *,
     affine: bool = False,
-    minimize: Count = "parameters",
-    target: int = 0,
+    aim: Aim | None = None,
     starts: Sequence[ReLUNetwork] = (),
     p: float = 0.5,
-    time_limit: float | None = 10.0,
+    clock: Clock | None = None,
     max_rounds: int | None = None,
     random_state: int | np.random.Generator | None = None,
 ) -> Within | None:
@@ -67,16 +68,14 @@ def sparsest_within(
         ε_i > 0.
     affine : bool
         Whether a free affine part is added, which is not counted.
-    minimize : {"parameters", "neurons"}
-        What is counted; with "neurons", their parameters come second.
-    target : int
-        Count at which to stop.
+    aim : Aim, optional
+        What is counted, parameters by default, and the count at which to stop.
     starts : sequence of ReLUNetwork
         Networks within the band, an interpolant for example, or near it; they are pruned first.
     p : float
         Exponent of the penalty of the search.
-    time_limit, max_rounds : float and int, optional
-        When to stop; with rounds alone the answer does not depend on the clock.
+    clock, max_rounds : Clock and int, optional
+        When to stop; with rounds alone the answer does not depend on the clock. Ten seconds where neither is given.
     random_state : int or numpy.random.Generator, optional
 
     Returns
@@ -88,13 +87,13 @@ def sparsest_within(
     Raises
     ------
     ValueError
-        If a tolerance is not positive, or neither limit is given.
+        If a tolerance is not positive.
 
     Examples
     --------
     >>> X = np.random.default_rng(0).uniform(-1, 1, (30, 2))
     >>> Y = np.abs(X[:, [0]]) * [1.0, -2.0]
-    >>> found = sparsest_within(X, Y, 0.01, max_rounds=2, time_limit=None, random_state=0)
+    >>> found = sparsest_within(X, Y, 0.01, max_rounds=2, random_state=0)
     >>> found.network.n_parameters, found.network.n_outputs
     (4, 2)
     """
@@ -104,47 +103,31 @@ def sparsest_within(
         raise ValueError(
             f"tolerance must be positive, got {tolerance[where]} at row {where[0]}; use interpolate for exact fits"
         )
-    if time_limit is None and max_rounds is None:
-        raise ValueError("time_limit and max_rounds are both None; give at least one, or the search never ends")
-    clock = Clock(time_limit)
+    clock = clock or Clock(SECONDS if max_rounds is None else np.inf)
     Y = np.asarray(y, dtype=np.float64).reshape(len(X), -1)
     units = Units.of(X, Y)
     data = Data.from_arrays(X / units.x, Y / units.y, affine, tolerance.reshape(Y.shape) / units.y)
-    search = _Search(data, minimize, target, p, np.random.default_rng(random_state), clock.expired)
-    interrupted = False
-    try:
-        with one_blas_thread():
-            search.begin([units.scaled(network, affine) for network in starts])
-            while search.round != max_rounds and not clock.expired() and search.count > target:
-                search.advance()
-    except KeyboardInterrupt:
-        if search.best is None:
-            raise
-        interrupted = True
-    return None if search.best is None else Within(units.network(search.best), tuple(search.history), interrupted)
+    search = _Search(data, aim or Aim(target=0), p, np.random.default_rng(random_state), clock.expired)
+    with one_blas_thread():
+        search.begin([units.scaled(network, affine) for network in starts])
+        while search.round != max_rounds and not clock.expired() and not search.reached():
+            search.advance()
+    return None if search.best is None else Within(units.network(search.best), tuple(search.history))
 
 
 class _Search:
     """The sparsest network within the band so far."""
 
-    def __init__(
-        self, data: Data, minimize: Count, target: int, p: float, rng: np.random.Generator, stop: Callable[[], bool]
-    ) -> None:
-        self.data, self.minimize, self.target, self.rng, self.stop = data, minimize, target, rng, stop
+    def __init__(self, data: Data, aim: Aim, p: float, rng: np.random.Generator, stop: Callable[[], bool]) -> None:
+        self.data, self.aim, self.rng, self.stop = data, aim, rng, stop
         self.annealing = Annealing.of(data, p)
         self.best: Weights | None = None
         self.history: list[tuple[int, int, int]] = []
         self.round = 0
 
-    def key(self, weights: Weights) -> tuple[float, ...]:
-        """The count asked for, then parameters, then the ℓp norm (p = ½)."""
-        counts = weights.n_parameters, weights.path_norm(0.5)
-        return counts if self.minimize == "parameters" else (weights.n_neurons, *counts)
-
-    @property
-    def count(self) -> float:
-        """Parameters or neurons of the best; infinite where there is none."""
-        return np.inf if self.best is None else self.key(self.best)[0]
+    def reached(self) -> bool:
+        """Whether the best is as sparse as asked for."""
+        return self.aim.reached(self.best)
 
     def begin(self, starts: Sequence[Weights]) -> None:
         """Prune what is given, after a constant for every output, which may be zero."""
@@ -152,22 +135,21 @@ class _Search:
         bias = np.append(np.zeros(self.data.n_inputs), 1.0)[None, :]
         constant = empty.append(bias, np.clip(0.0, *self.common_range())[None, :]).normalised()
         for weights in (empty, constant, *starts):
-            if self.count > self.target:
+            if not self.reached():
                 self.prune(weights)
 
     def advance(self) -> None:
         """One round: states that are not much larger than the best are pruned, and the sparsest of them is kicked."""
         self.round += 1
         best = self.best
-        heated = best if best is not None and self.rng.random() < _REHEATED else None
         pruned: list[Weights] = []
-        for weights in search_round(self.annealing, self.rng, heated, self.stop):
+        for weights in search_round(self.annealing, self.rng, reheated(best, self.rng), self.stop):
             if best is None or weights.n_parameters <= _WORTH_TRYING * best.n_parameters:
                 pruned += self.prune(weights)
-            if self.count <= self.target:
+            if self.reached():
                 return
         if pruned:
-            self.climb(min(pruned, key=self.key))
+            self.climb(min(pruned, key=self.aim.key))
         if self.best is not None and self.best is not best and self.data.n_outputs == 1 and not self.stop():
             vertex = reweighted_vertex(self.data, self.best)
             if vertex is not None:
@@ -175,21 +157,22 @@ class _Search:
 
     def climb(self, weights: Weights) -> None:
         """Add freedom at random, prune back and keep what is not worse, until a few kicks in a row brought nothing."""
-        kicks, idle = KICKS[self.minimize], 0
-        while idle < _KICKS_IN_VAIN and self.count > self.target and not self.stop():
+        kicks, idle = KICKS[self.aim.minimize], 0
+        while idle < _KICKS_IN_VAIN and not self.reached() and not self.stop():
             idle += 1
             kick = kicks[self.rng.integers(len(kicks))]
             for kicked in self.prune(kick(self.data, weights, self.rng, 1)):
-                if self.key(kicked)[0] <= self.key(weights)[0]:
-                    idle = 0 if self.key(kicked)[0] < self.key(weights)[0] else idle
-                    weights = kicked
+                gain = self.aim.count(weights) - self.aim.count(kicked)
+                weights = kicked if gain >= 0 else weights
+                idle = 0 if gain > 0 else idle
 
     def prune(self, weights: Weights) -> list[Weights]:
         """Move into the band, prune there, and keep what is better than the best; what it came to, if it got there."""
-        pruner = ParameterPruner(self.data, self.rng, self.stop, weights.weight_limit(), self.target)
+        limit, target = weights.weight_limit(), self.aim.target or 0
+        pruner = ParameterPruner(self.data, self.rng, self.stop, limit, target)
         solved = None
-        if self.minimize == "neurons":
-            whole = NeuronPruner(self.data, self.rng, self.stop, weights.weight_limit(), self.target)
+        if self.aim.minimize == "neurons":
+            whole = NeuronPruner(self.data, self.rng, self.stop, limit, target)
             # Dense neurons leave the most freedom for deleting whole ones.
             solved = whole.solve(fill_neurons(self.data, weights, self.rng, weights.n_neurons))
             pruner.target = 0
@@ -197,7 +180,7 @@ class _Search:
             solved = pruner.solve(weights)
         if solved is None:
             return []
-        if self.minimize == "neurons":
+        if self.aim.minimize == "neurons":
             solved = whole.prune(solved)
         pruned = pruner.prune(solved)
         self.offer(pruned)
@@ -207,10 +190,10 @@ class _Search:
         """Keep a network within the band if it is sparser than the best."""
         merged = weights.merged(affine=self.data.affine.size > 0)
         if squared_excess(self.data, merged) == 0.0:
-            weights = min(weights, merged, key=self.key)
-        if self.best is None or self.key(weights) < self.key(self.best):
+            weights = self.aim.better(weights, merged)
+        if self.aim.improves(weights, self.best):
             self.best = weights
-            self.history.append((self.round, int(self.count), weights.n_parameters))
+            self.history.append((self.round, self.aim.count(weights), weights.n_parameters))
 
     def common_range(self) -> tuple[Array, Array]:
         """The largest lower and the smallest upper border of each output."""
@@ -249,12 +232,8 @@ def search_round(
 
     Every one comes twice: as it is, and relaxed to a vanishing penalty, where more weights survive.
     """
-    if heated is None:
-        first, state = 0, annealing.start(rng, _LEVELS[0])
-    else:
-        first, state = int(rng.integers(len(_LEVELS))), heated
-    above = _LEVELS[first]
-    for level, patience in zip(_LEVELS[first:], _PATIENCE[first:]):
+    state = annealing.start(rng, _LEVELS[0]) if heated is None else heated
+    for above, level, patience in rungs(_LEVELS, _PATIENCE, rng, heated is not None):
         if stop():
             return
         for hops in (0, patience):
@@ -262,4 +241,3 @@ def search_round(
             state = annealing.hop(state, level, hops, rng, stop)
             yield state
             yield annealing.cooled(state, _LEVELS[-1], _LAST * _LEVELS[-1], stages=6)
-        above = level

@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 from reluctant.arrays import Array, Mask
 from reluctant.model.merging import groups_of_equal_rows, normalised_hinges
-
-Hinges = tuple[Array, Array]  # signs (K,) and effective weights (K, d + 1)
+from reluctant.multivariate.basin_hopping.reweighted import Hinges
 
 _ENUMERATED = 12
 _RTOL = 1e-7
 
 
-def kinks(Xbar: Array, signs: Array, U: Array) -> tuple[Array, Array]:
+def kinks(Xbar: Array, hinges: Hinges) -> tuple[Array, Array]:
     """Write the hinges, on the data, as Σ_h (κ_h·x̄)_+ sign_h + linear·x̄ with no two kinks on one hyperplane.
 
     Returns
@@ -28,6 +27,7 @@ def kinks(Xbar: Array, signs: Array, U: Array) -> tuple[Array, Array]:
     linear : ndarray, shape (d + 1,)
         What the hinges that are active on all data, and those turned round, leave.
     """
+    signs, U = hinges
     active = (Xbar @ U.T > 0.0).sum(axis=0)
     always, kinked = active == len(Xbar), (active > 0) & (active < len(Xbar))
     linear = signs[always] @ U[always]
@@ -77,18 +77,18 @@ def _turned_one_at_a_time(jumps: Array, linear: Array, scale: Array, choice: NDA
     return choice[None, :]
 
 
-def canonical_hinges(Xbar: Array, signs: Array, U: Array, free_affine: bool) -> Hinges:
+def canonical_hinges(Xbar: Array, hinges: Hinges, free_affine: bool) -> Hinges:
     """The same function on the data, up to a free affine part: kinks merged, oriented for a sparse remainder."""
-    jumps, linear = kinks(Xbar, signs, U)
+    jumps, linear = kinks(Xbar, hinges)
     turned, linear = sparsest_orientation(jumps, linear)
     at = np.argmax(np.abs(jumps), axis=1) if len(jumps) else np.zeros(0, dtype=int)
     sign = np.sign(jumps[np.arange(len(jumps)), at])
-    hinges = jumps * (sign * np.where(turned, -1.0, 1.0))[:, None]
+    kinked = Hinges(sign, jumps * (sign * np.where(turned, -1.0, 1.0))[:, None])
     if free_affine or not linear.any():
-        return sign, hinges
+        return kinked
     values = Xbar @ linear
     if values.min() >= 0.0:
-        return np.append(sign, 1.0), np.vstack([hinges, linear])
+        return kinked.append(1.0, linear)
     if values.max() <= 0.0:
-        return np.append(sign, -1.0), np.vstack([hinges, -linear])
-    return np.concatenate([sign, [1.0, -1.0]]), np.vstack([hinges, linear, -linear])
+        return kinked.append(-1.0, -linear)
+    return kinked.append([1.0, -1.0], [linear, -linear])

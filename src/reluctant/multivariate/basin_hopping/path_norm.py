@@ -8,18 +8,19 @@ begin from random neurons or from the best interpolant so far, heated up again t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
 from reluctant.arrays import Array
-from reluctant.multivariate.basin_hopping.hops import EPS, annealed_start, hop, penalty_unit, relax
+from reluctant.effort import Clock
+from reluctant.model.network import ReLUNetwork
+from reluctant.multivariate.basin_hopping.hops import hop, reheated, rungs
+from reluctant.multivariate.basin_hopping.kicks import EPS, annealed_start, kicked, penalty_unit, relax
 from reluctant.multivariate.basin_hopping.reweighted import (
-    Clock,
     Equations,
     Hinges,
-    HingeSum,
     anneal,
     data_scale,
     newton_on_support,
@@ -29,21 +30,28 @@ from reluctant.multivariate.basin_hopping.reweighted import (
 from reluctant.multivariate.points import power_of_two
 from reluctant.objective import check_p, lp_power
 
+SECONDS = 10.0
+"""Time where neither a clock nor a number of rounds is given."""
 _LEVELS = (1e-2, 1e-3, 1e-4)
 _PATIENCE = (15, 25, 40)
 _PATIENCE_EXACT = 30
-_REHEATED = 0.5  # share of the rounds that begin from the best interpolant
 _LAST = 1e-8
 _EXACT = 1e-10  # of max|y|
 
 
 @dataclass(frozen=True)
-class Interpolant(HingeSum):
+class Interpolant:
     """A network found: `value` is its Σ|u|^p; `history` lists (round, value, parameters) of every improvement."""
 
+    hinges: Hinges
+    affine: Array
     value: float
     history: tuple[tuple[int, float, int], ...] = ()
-    interrupted: bool = False  # whether the user ended the search
+
+    @property
+    def network(self) -> ReLUNetwork:
+        """The network."""
+        return self.hinges.network(self.affine)
 
 
 def minimise_path_norm(
@@ -53,7 +61,7 @@ def minimise_path_norm(
     *,
     affine: bool = False,
     start: Hinges | None = None,
-    time_limit: float | None = 10.0,
+    clock: Clock | None = None,
     max_rounds: int | None = None,
     random_state: int | np.random.Generator | None = None,
 ) -> Interpolant | None:
@@ -68,10 +76,10 @@ def minimise_path_norm(
         In (0, 1].
     affine : bool
         Whether a free affine part is added, which is not counted.
-    start : (signs, U), optional
+    start : Hinges, optional
         An interpolant to improve, or a network near one.
-    time_limit, max_rounds : float and int, optional
-        When to stop; with rounds alone the answer does not depend on the clock.
+    clock, max_rounds : Clock and int, optional
+        When to stop; with rounds alone the answer does not depend on the clock. Ten seconds where neither is given.
     random_state : int or numpy.random.Generator, optional
 
     Returns
@@ -83,61 +91,50 @@ def minimise_path_norm(
     Raises
     ------
     ValueError
-        If p is not in (0, 1], or neither limit is given.
+        If p is not in (0, 1].
 
     Examples
     --------
     >>> X = np.random.default_rng(0).uniform(-1, 1, (12, 2))
-    >>> found = minimise_path_norm(X, np.abs(X[:, 0]), 0.5, max_rounds=2, time_limit=None, random_state=0)
-    >>> round(found.value, 6), found.n_parameters
+    >>> found = minimise_path_norm(X, np.abs(X[:, 0]), 0.5, max_rounds=2, random_state=0)
+    >>> round(found.value, 6), found.hinges.n_parameters
     (2.0, 2)
     """
     p = check_p(p, zero=False)
-    if time_limit is None and max_rounds is None:
-        raise ValueError("time_limit and max_rounds are both None; give at least one, or the search never ends")
-    clock = Clock(time_limit)
+    clock = clock or Clock(SECONDS if max_rounds is None else np.inf)
     rng = np.random.default_rng(random_state)
     scale = data_scale(y)
     units = np.append(power_of_two(np.abs(X).max(axis=0)), 1.0)
     data = Equations.of(X, y / scale, affine, units)
     tol = _EXACT * float(np.abs(data.y).max(initial=0.0))
     if not data.n_equations or np.abs(data.targets).max() <= tol:
-        return _interpolant(data, np.zeros(0), np.zeros((0, data.Xbar.shape[1])), p, scale, ())
+        return _interpolant(data, Hinges.none(data.n_coordinates), p, scale, [])
 
     value = partial(exact_value, data, p=p, tol=tol)
-    best = None if start is None else (start[0], start[1] * units / scale)
-    lowest = np.inf if best is None else value(*best)
+    best = None if start is None else start.with_weights(start.U * units / scale)
+    lowest = np.inf if best is None else value(best)
     history: list[tuple[int, float, int]] = []
-    rounds, interrupted = 0, False
-    try:
-        with one_blas_thread():
-            while rounds != max_rounds and not clock.expired():
-                rounds += 1
-                heated = best if best is not None and rng.random() < _REHEATED else None
-                found = search_round(data, rng, heated, p, tol, clock.expired)
-                if value(*found) < lowest:
-                    best, lowest = found, value(*found)
-                    history.append((rounds, lowest * scale**p, int(np.count_nonzero(found[1]))))
-    except KeyboardInterrupt:
-        if best is None:
-            raise
-        interrupted = True
-    if best is None or np.isinf(lowest):
-        return None
-    return replace(_interpolant(data, *best, p, scale, tuple(history)), interrupted=interrupted)
+    rounds = 0
+    with one_blas_thread():
+        while rounds != max_rounds and not clock.expired():
+            rounds += 1
+            found = search_round(data, rng, reheated(best, rng), p, tol, clock.expired)
+            if value(found) < lowest:
+                best, lowest = found, value(found)
+                history.append((rounds, lowest * scale**p, found.n_parameters))
+    return None if best is None or np.isinf(lowest) else _interpolant(data, best, p, scale, history)
 
 
 def _interpolant(
-    data: Equations, signs: Array, U: Array, p: float, scale: float, history: tuple[tuple[int, float, int], ...]
+    data: Equations, hinges: Hinges, p: float, scale: float, history: list[tuple[int, float, int]]
 ) -> Interpolant:
-    affine = data.affine_part(signs, U)
-    U, affine = U * scale / data.units, affine * scale / data.units
-    return Interpolant(signs, U, affine, float(lp_power(U, p)), history)
+    U, affine = (part * scale / data.units for part in (hinges.U, data.affine_part(hinges)))
+    return Interpolant(hinges.with_weights(U), affine, float(lp_power(U, p)), tuple(history))
 
 
-def exact_value(data: Equations, signs: Array, U: Array, p: float, tol: float) -> float:
+def exact_value(data: Equations, hinges: Hinges, p: float, tol: float) -> float:
     """Σ|u|^p of an interpolant, infinite for anything else."""
-    return float(lp_power(U / data.units, p)) if np.abs(data.residual(signs, U)).max() <= tol else np.inf
+    return float(lp_power(hinges.U / data.units, p)) if np.abs(data.residual(hinges)).max() <= tol else np.inf
 
 
 def search_round(
@@ -145,29 +142,28 @@ def search_round(
 ) -> Hinges:
     """Down the ladder from random neurons, or from `heated` at a random rung, then hops among interpolants."""
     unit = penalty_unit(data)
-    lams = unit * np.asarray(_LEVELS)
-    if heated is None:
-        first, state = 0, annealed_start(data, rng, lams[0], p, stop)
-    else:
-        first, state = int(rng.integers(len(lams))), heated
-    above = lams[first]
-    for lam, patience in zip(lams[first:], _PATIENCE[first:]):
-        state = anneal(data, *state, np.geomspace(above, lam, 4), np.full(4, EPS), p)
+    lams = [unit * level for level in _LEVELS]
+    last, vanishing = lams[-1], unit * _LAST
+    state = annealed_start(data, rng, lams[0], p, stop) if heated is None else heated
+
+    def move(hinges: Hinges, lam: float, exactly: bool) -> Hinges | None:
+        shaken = kicked(rng, data, hinges)
+        if shaken is None:
+            return None
+        relaxed = relax(data, shaken, lam, p)
+        return interpolant_near(data, relaxed, last, vanishing, p, tol) if exactly else relaxed
+
+    for above, lam, patience in rungs(lams, _PATIENCE, rng, heated is not None):
+        state = anneal(data, state, np.geomspace(above, lam, 4), np.full(4, EPS), p)
         value = partial(penalised_value, data, lam=lam, p=p)
-        state = hop(rng, data, state, partial(relax, data, lam=lam, p=p), value, patience, stop)
-        above = lam
-
-    def relax_exactly(signs: Array, U: Array) -> Hinges:
-        return interpolant_near(data, *relax(data, signs, U, lams[-1], p), lams[-1], unit * _LAST, p, tol)
-
-    state = interpolant_near(data, *state, lams[-1], unit * _LAST, p, tol)
-    return hop(rng, data, state, relax_exactly, partial(exact_value, data, p=p, tol=tol), _PATIENCE_EXACT, stop)
+        state = hop(state, partial(move, lam=lam, exactly=False), value, patience, stop)
+    state = interpolant_near(data, state, last, vanishing, p, tol)
+    value = partial(exact_value, data, p=p, tol=tol)
+    return hop(state, partial(move, lam=last, exactly=True), value, _PATIENCE_EXACT, stop)
 
 
-def interpolant_near(
-    data: Equations, signs: Array, U: Array, first: float, last: float, p: float, tol: float
-) -> Hinges:
+def interpolant_near(data: Equations, hinges: Hinges, first: float, last: float, p: float, tol: float) -> Hinges:
     """λ and ε → 0 from a penalised minimum, then an exact solve on the support, which may fail."""
     lams, epsilons = np.geomspace(first, last, 8), np.geomspace(EPS, EPS / 10, 8)
-    signs, U = anneal(data, signs, U, lams, epsilons, p, drop=1e-4)
-    return signs, newton_on_support(data, signs, U, tol / 10, p)[0]
+    hinges = anneal(data, hinges, lams, epsilons, p, drop=1e-4)
+    return newton_on_support(data, hinges, tol / 10, p)[0]

@@ -15,15 +15,16 @@ from functools import partial
 import numpy as np
 
 from reluctant.arrays import Array
+from reluctant.effort import Clock
+from reluctant.model.network import ReLUNetwork
 from reluctant.multivariate.basin_hopping.canonical import canonical_hinges, kinks
-from reluctant.multivariate.basin_hopping.exchange import EXACT, exchange, sized_error
-from reluctant.multivariate.basin_hopping.hops import KICKS, annealed_start, hop, penalty_unit, relax, split
+from reluctant.multivariate.basin_hopping.exchange import EXACT, exchange, sized_error, without
+from reluctant.multivariate.basin_hopping.hops import hop
+from reluctant.multivariate.basin_hopping.kicks import KICKS, annealed_start, kicked, penalty_unit, relax, split
 from reluctant.multivariate.basin_hopping.pursuit import pursue
 from reluctant.multivariate.basin_hopping.reweighted import (
-    Clock,
     Equations,
     Hinges,
-    HingeSum,
     Support,
     data_scale,
     drop_small,
@@ -31,8 +32,10 @@ from reluctant.multivariate.basin_hopping.reweighted import (
     one_blas_thread,
 )
 
-Solve = Callable[[Array, Array], Array | None]  # (signs, U) to the U of a solution on that support
+Solve = Callable[[Hinges], Hinges | None]  # to a solution on that support
 
+SECONDS = 5.0
+"""Time where no clock is given."""
 _LEVELS = (1e-2, 3e-3, 3e-2)  # λ of the start, in units of the labels per neuron; restarts go round them
 _PATIENCE = 30  # hops without gain after which a restart ends
 _PATIENCE_EXACT = 8  # the same for hops from an exact network
@@ -41,22 +44,29 @@ _AGREEMENTS = 2
 
 
 @dataclass(frozen=True)
-class Recovery(HingeSum):
+class Recovery:
     """A network with fewer parameters than equations, and how often the search ended there.
 
     Attributes
     ----------
-    n_equations : int
-        N, less the rank of the free affine part.
+    hinges : Hinges
+    affine : ndarray, shape (d + 1,)
+        Free affine part, intercept last; zero where none was asked for.
     agreements : int
         Independent restarts that ended in this function.
     restarts : int
         Restarts made.
     """
 
-    n_equations: int
+    hinges: Hinges
+    affine: Array
     agreements: int
     restarts: int
+
+    @property
+    def network(self) -> ReLUNetwork:
+        """The network."""
+        return self.hinges.network(self.affine)
 
 
 def recover(
@@ -64,7 +74,7 @@ def recover(
     y: Array,
     *,
     affine: bool = False,
-    time_limit: float | None = 5.0,
+    clock: Clock | None = None,
     max_restarts: int | None = None,
     p: float = 0.5,
     random_state: int | np.random.Generator | None = None,
@@ -82,8 +92,8 @@ def recover(
     y : ndarray, shape (N,)
     affine : bool
         Whether a free affine part is added, which is not counted.
-    time_limit : float, optional
-        Seconds.
+    clock : Clock, optional
+        When it expires what was found is returned.
     max_restarts : int, optional
         Restarts after which to give up; with this limit the answer does not depend on the clock.
     p : float
@@ -100,16 +110,15 @@ def recover(
     --------
     >>> X = np.random.default_rng(0).normal(size=(40, 3))
     >>> found = recover(X, np.abs(X[:, 0]), random_state=0)
-    >>> found.n_parameters, len(found.signs)
+    >>> found.hinges.n_parameters, found.hinges.n_neurons
     (2, 2)
     """
-    clock = Clock(time_limit)
+    clock = clock or Clock(SECONDS)
     rng = np.random.default_rng(random_state)
     scale = data_scale(y)
     data = Equations.of(X, y / scale, affine)
     if not data.n_equations or np.abs(data.targets).max() <= _EXACT * np.abs(data.y).max(initial=0.0):
-        empty = np.zeros((0, data.Xbar.shape[1]))
-        return _recovery(data, np.zeros(0), empty, scale, 1, 0)
+        return _recovery(data, Hinges.none(data.n_coordinates), scale, 1, 0)
 
     best: Hinges | None = None
     agreements, restarts, found_at = 0, 0, 0
@@ -119,19 +128,18 @@ def recover(
             restarts += 1
             found = descend(data, rng, level, p, clock.expired)
             if found is not None:
-                size = np.count_nonzero(found[1])
-                if best is None or size < np.count_nonzero(best[1]):
+                if best is None or found.n_parameters < best.n_parameters:
                     best, agreements, found_at = found, 1, restarts
-                elif size == np.count_nonzero(best[1]) and same_kinks(data, best, found):
+                elif found.n_parameters == best.n_parameters and same_kinks(data, best, found):
                     agreements += 1
             if best is not None and (agreements >= _AGREEMENTS or restarts >= 2 * found_at + 2):
                 break
-    return None if best is None else _recovery(data, *best, scale, agreements, restarts)
+    return None if best is None else _recovery(data, best, scale, agreements, restarts)
 
 
-def _recovery(data: Equations, signs: Array, U: Array, scale: float, agreements: int, restarts: int) -> Recovery:
-    affine = data.affine_part(signs, U)
-    return Recovery(signs, U * scale, affine * scale, data.n_equations, agreements, restarts)
+def _recovery(data: Equations, hinges: Hinges, scale: float, agreements: int, restarts: int) -> Recovery:
+    affine = data.affine_part(hinges)
+    return Recovery(hinges.with_weights(hinges.U * scale), affine * scale, agreements, restarts)
 
 
 def descend(
@@ -140,97 +148,94 @@ def descend(
     """One restart: anneal to λ, hop over supports; an exact sparse network, or None."""
     lam = level * penalty_unit(data)
 
-    def shake(rng: np.random.Generator, data: Equations, signs: Array, U: Array) -> Hinges:
+    def shake(rng: np.random.Generator, data: Equations, hinges: Hinges) -> Hinges:
         """Any kick, relaxed under a random share of λ."""
         kick = KICKS[rng.integers(len(KICKS))]
-        return relax(data, *kick(rng, data, signs, U), lam * 10 ** rng.uniform(-1, 0), p)
+        return relax(data, kick(rng, data, hinges), lam * 10 ** rng.uniform(-1, 0), p)
 
-    state = exchange(data, *annealed_start(data, rng, lam, p, stop))
-    kicks = (pursue, pursue, pursue, shake)
-    value = partial(sized_error, data)
-    state = hop(rng, data, state, partial(exchange, data), value, _PATIENCE, stop, kicks=kicks, enough=EXACT)
-    found = exact_network(data, *state, stop)
+    def move(hinges: Hinges) -> Hinges | None:
+        shaken = kicked(rng, data, hinges, (pursue, pursue, pursue, shake))
+        return None if shaken is None else exchange(data, shaken)
+
+    state = exchange(data, annealed_start(data, rng, lam, p, stop))
+    state = hop(state, move, partial(sized_error, data), _PATIENCE, stop, enough=EXACT)
+    found = exact_network(data, state, stop)
     return None if found is None else fewer_parameters(data, rng, found, stop)
 
 
 def fewer_parameters(data: Equations, rng: np.random.Generator, found: Hinges, stop: Callable[[], bool]) -> Hinges:
     """Hop over exact networks: two hinges with no point between them pass for one with a remainder elsewhere."""
 
-    def relax(signs: Array, U: Array) -> Hinges:
-        again = exact_network(data, *exchange(data, signs, U), stop)
+    def move(hinges: Hinges) -> Hinges | None:
+        shaken = kicked(rng, data, hinges, (pursue, split))
+        if shaken is None:
+            return None
+        again = exact_network(data, exchange(data, shaken), stop)
         return found if again is None else again
 
-    def count(signs: Array, U: Array) -> float:
-        return float(np.count_nonzero(U))
-
-    return hop(rng, data, found, relax, count, _PATIENCE_EXACT, stop, kicks=(pursue, split))
+    return hop(found, move, lambda hinges: float(hinges.n_parameters), _PATIENCE_EXACT, stop)
 
 
-def exact_network(data: Equations, signs: Array, U: Array, stop: Callable[[], bool]) -> Hinges | None:
+def exact_network(data: Equations, hinges: Hinges, stop: Callable[[], bool]) -> Hinges | None:
     """Sparse exact network on this support or less of it, or None: Newton, prune, canonical form, prune."""
     tol = _EXACT * float(np.abs(data.y).max())
 
-    def solve(signs: Array, U: Array) -> Array | None:
-        U, error = newton_on_support(data, signs, U, tol / 10)
-        return U if error <= tol else None
+    def solve(hinges: Hinges) -> Hinges | None:
+        solved, error = newton_on_support(data, hinges, tol / 10)
+        return solved if error <= tol else None
 
-    solved = solve(signs, U)
+    solved = solve(hinges)
     if solved is None:
         return None
-    signs, U = simplest(data, signs, solved, solve, stop)
-    return signs, newton_on_support(data, signs, U, 0.0, steps=3)[0]
+    return newton_on_support(data, simplest(data, solved, solve, stop), 0.0, steps=3)[0]
 
 
-def simplest(data: Equations, signs: Array, U: Array, solve: Solve, stop: Callable[[], bool]) -> Hinges:
+def simplest(data: Equations, hinges: Hinges, solve: Solve, stop: Callable[[], bool]) -> Hinges:
     """Prune, bring to canonical form, prune again; `solve` says what is still a solution."""
-    signs, U = prune_below(data, signs, U, solve, stop)
-    turned_signs, turned = canonical_hinges(data.Xbar, signs, U, data.complement is not None)
-    solved = solve(turned_signs, turned)
+    pruned = prune_below(data, hinges, solve, stop)
+    solved = solve(canonical_hinges(data.Xbar, pruned, data.complement is not None))
     if solved is None:
-        return signs, U
-    other = prune_below(data, turned_signs, solved, solve, stop)
-    return other if np.count_nonzero(other[1]) <= np.count_nonzero(U) else (signs, U)
+        return pruned
+    other = prune_below(data, solved, solve, stop)
+    return other if other.n_parameters <= pruned.n_parameters else pruned
 
 
-def prune_below(
-    data: Equations, signs: Array, U: Array, solve: Solve, stop: Callable[[], bool], tries: int = 8
-) -> Hinges:
+def prune_below(data: Equations, hinges: Hinges, solve: Solve, stop: Callable[[], bool], tries: int = 8) -> Hinges:
     """Delete coordinates of a solution, also below as many as equations, while a re-solve succeeds.
 
     The order is that of the least-squares price u²/(H⁻¹)_qq, H = AᵀA in the metric |u|.
     """
     share = 0.2
-    while U.any() and not stop():
-        support = np.nonzero(U)
-        order = np.argsort(deletion_prices(data, signs, U, support))
+    while hinges.U.any() and not stop():
+        support = np.nonzero(hinges.U)
+        order = np.argsort(deletion_prices(data, hinges, support))
         several = int(share * len(order))
         singles = [order[[i]] for i in range(min(tries, len(order)))]
         for group in ([order[:several]] if several > 1 else []) + singles:
-            trial = U.copy()
-            trial[support[0][group], support[1][group]] = 0.0
-            solved = solve(signs, trial)
+            solved = solve(without(hinges, support, group))
             if solved is not None:
                 break
             share /= 2
         else:
             break
-        signs, U = drop_small(signs, solved, 0.0)
-    return signs, U
+        hinges = drop_small(solved, 0.0)
+    return hinges
 
 
-def deletion_prices(data: Equations, signs: Array, U: Array, support: Support) -> Array:
+def deletion_prices(data: Equations, hinges: Hinges, support: Support) -> Array:
     """What each deletion costs in the metric |u|, a ridge standing in for directions the data leave free."""
-    size = np.abs(U[support])
+    u = hinges.U[support]
+    size = np.abs(u)
     root = np.sqrt(size + 1e-3 * size.mean())
-    B = data.design(signs, U, support) * root
+    B = data.design(hinges, support) * root
     H = B.T @ B
     H.flat[:: len(H) + 1] += 1e-10 * np.trace(H) / len(H)
-    return (U[support] / root) ** 2 / np.diag(np.linalg.inv(H))
+    return (u / root) ** 2 / np.diag(np.linalg.inv(H))
 
 
 def same_kinks(data: Equations, one: Hinges, other: Hinges, rtol: float = 1e-6) -> bool:
     """Whether two networks have the same kinks, whichever way round their neurons are."""
-    a, b = (kinks(data.Xbar, *hinges)[0] for hinges in (one, other))
+    a, b = (kinks(data.Xbar, hinges)[0] for hinges in (one, other))
     if a.shape != b.shape:
         return False
     distance = np.abs(a[:, None] - b[None]).max(axis=2)

@@ -7,6 +7,7 @@ for a pair, once the P directions that the other weights explain are projected o
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -23,38 +24,39 @@ _SPREAD = 2.5  # mean rank of the pair drawn, were there no end to the list
 _MOST_DROPPED = 3
 
 
-def pursue(rng: np.random.Generator, data: Equations, signs: Array, U: Array) -> Hinges:
+@cache
+def warm_up() -> None:
+    """Compile the sweep, once on a machine: seconds that no time limit should count."""
+    rng = np.random.default_rng(0)
+    X, y = rng.uniform(-1, 1, (6, 2)), rng.uniform(-1, 1, 6)
+    with_pair_neuron(rng, Equations.of(X, y), Hinges(np.ones(1), np.ones((1, 3))))
+
+
+def pursue(rng: np.random.Generator, data: Equations, hinges: Hinges) -> Hinges:
     """Drop up to three neurons, weak ones rather than strong ones, and fit one or two new ones to what is left."""
-    dropped = int(rng.integers(min(_MOST_DROPPED + 1, len(U))))
-    kept = np.sort(np.argsort(rng.exponential(size=len(U)) * np.abs(U).sum(axis=1))[dropped:])
-    signs, U = signs[kept], U[kept]
+    n = hinges.n_neurons
+    dropped = int(rng.integers(min(_MOST_DROPPED + 1, n)))
+    kept = np.sort(np.argsort(rng.exponential(size=n) * np.abs(hinges.U).sum(axis=1))[dropped:])
+    hinges = hinges.take(kept)
     for _ in range(rng.integers(1, 3)):
-        signs, U = with_pair_neuron(rng, data, signs, U)
-    return signs, U
+        hinges = with_pair_neuron(rng, data, hinges)
+    return hinges
 
 
-def with_pair_neuron(rng: np.random.Generator, data: Equations, signs: Array, U: Array) -> Hinges:
+def with_pair_neuron(rng: np.random.Generator, data: Equations, hinges: Hinges) -> Hinges:
     """Append a neuron of two coordinates, one of the few that explain most of the residual."""
-    basis, r = unexplained(data, signs, U)
+    basis, r = unexplained(data, hinges)
     if data.complement is not None:
         basis = np.column_stack([np.linalg.qr(data.Xbar).Q, data.complement.T @ basis])
         r = data.complement.T @ r
-    pairs = some_pairs(rng, data.Xbar.shape[1], int(_WORK / (len(r) * (3 + basis.shape[1]))))
-    try:
-        gains, weights = best_in_planes(np.ascontiguousarray(data.Xbar.T), pairs, r, np.ascontiguousarray(basis))
-    except SystemError as error:  # what numba makes of an interrupt that arrives in its own Python code
-        cause: BaseException = error
-        while cause.__cause__ is not None:
-            cause = cause.__cause__
-        if isinstance(cause, KeyboardInterrupt):
-            raise KeyboardInterrupt from error
-        raise
+    pairs = some_pairs(rng, data.n_coordinates, int(_WORK / (len(r) * (3 + basis.shape[1]))))
+    gains, weights = best_in_planes(np.ascontiguousarray(data.Xbar.T), pairs, r, np.ascontiguousarray(basis))
     ranked = np.argsort(-gains)[:_BEST]
     pair = ranked[min(int(rng.exponential(_SPREAD)), len(ranked) - 1)]
     sign, *u = weights[pair]
-    row = np.zeros(U.shape[1])
+    row = np.zeros(data.n_coordinates)
     row[pairs[pair]] = u
-    return np.append(signs, sign), np.vstack([U, row])
+    return hinges.append(sign, row)
 
 
 def some_pairs(rng: np.random.Generator, n: int, most: int) -> Index:

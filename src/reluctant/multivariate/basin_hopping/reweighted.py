@@ -1,4 +1,4 @@
-"""Sparse fits by majorised reweighted Gauss–Newton, on plain arrays: signs (K,) and effective weights U (K, d + 1).
+"""Sparse fits of one output by majorised reweighted Gauss–Newton on `Hinges`: signs (K,) and weights U (K, d + 1).
 
 The objective is ½‖T(y − F(U))‖² + (λ/p) Σ (u² + ε²)^{p/2} with F(U) = Σ_k σ_k (X̄u_k)_+ and T the map that takes
 out a free affine part (the identity without one). F is positively homogeneous, so F(U) = A u exactly for a fixed
@@ -7,35 +7,28 @@ activation pattern, and the quadratic majorant [CWB] is minimised by a weighted 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.linalg import lapack
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from reluctant.arrays import Array, Index
+from reluctant.backtracking import ARMIJO, backtrack
+from reluctant.effort import never
 from reluctant.model.network import ReLUNetwork
-from reluctant.objective import lp_power
+from reluctant.objective import lp_power, smoothed_power
 
 Support = tuple[Index, ...]  # neurons and coordinates
-Hinges = tuple[Array, Array]  # signs (K,) and effective weights (K, d + 1)
 
-_BACKTRACKS = 6
-_SETTLED = 1e-3  # relative decrease below which a majorised descent stops
-
-
-class Clock:
-    """Wall-clock seconds left."""
-
-    def __init__(self, time_limit: float | None) -> None:
-        self._end = np.inf if time_limit is None else time.monotonic() + time_limit
-
-    def expired(self) -> bool:
-        """Whether the time is up."""
-        return time.monotonic() >= self._end
+BACKTRACKS, LENGTHS = 6, 5
+"""Lengths of a step that a majorised descent and Newton's method try."""
+SETTLED = 1e-3
+"""Relative decrease below which a majorised descent stops."""
 
 
 def one_blas_thread() -> threadpool_limits:
@@ -47,6 +40,48 @@ def data_scale(y: Array) -> float:
     """Power of two nearest to the spread of y, so that scaling by it is exact; 1 where y is zero."""
     spread = float(np.std(y)) or float(np.abs(y).max(initial=0.0))
     return float(2.0 ** np.round(np.log2(spread))) if spread > 0 else 1.0
+
+
+class Hinges(NamedTuple):
+    """F(x) = Σ_k σ_k (u_k · x̄)_+ with signs σ_k = ±1, shape (K,), and weights U (K, d + 1), bias last, zeros exact."""
+
+    signs: Array
+    U: Array
+
+    @classmethod
+    def none(cls, n_coordinates: int) -> Hinges:
+        """No hinge at all."""
+        return cls(np.zeros(0), np.zeros((0, n_coordinates)))
+
+    @property
+    def n_neurons(self) -> int:
+        """K."""
+        return len(self.signs)
+
+    @property
+    def n_parameters(self) -> int:
+        """Nonzero weights."""
+        return int(np.count_nonzero(self.U))
+
+    def at(self, Xbar: Array) -> Array:
+        """F at rows X̄ (N, d + 1)."""
+        return np.maximum(Xbar @ self.U.T, 0.0) @ self.signs
+
+    def with_weights(self, U: Array) -> Hinges:
+        """The same signs with other weights."""
+        return Hinges(self.signs, U)
+
+    def take(self, neurons: Index) -> Hinges:
+        """Keep the chosen neurons, in the order given."""
+        return Hinges(self.signs[neurons], self.U[neurons])
+
+    def append(self, signs: ArrayLike, U: ArrayLike) -> Hinges:
+        """Add neurons."""
+        return Hinges(np.append(self.signs, signs), np.vstack([self.U, U]))
+
+    def network(self, affine: Array) -> ReLUNetwork:
+        """The network with output weights σ_k and affine part (d + 1,)."""
+        return ReLUNetwork.from_hinges(self.U, self.signs, affine)
 
 
 @dataclass(frozen=True)
@@ -79,59 +114,31 @@ class Equations:
         """N − r."""
         return len(self.targets)
 
+    @property
+    def n_coordinates(self) -> int:
+        """D + 1."""
+        return self.Xbar.shape[1]
+
     def project(self, values: Array) -> Array:
         """T applied to values (N,) or (N, P) at the data points."""
         return values if self.complement is None else self.complement @ values
 
-    def residual(self, signs: Array, U: Array) -> Array:
+    def residual(self, hinges: Hinges) -> Array:
         """T (y − F(U))."""
-        return self.targets - self.project(np.maximum(self.Xbar @ U.T, 0.0) @ signs)
+        return self.targets - self.project(hinges.at(self.Xbar))
 
-    def design(self, signs: Array, U: Array, support: Support) -> Array:
+    def design(self, hinges: Hinges, support: Support) -> Array:
         """T A, one column for each (neuron, coordinate) of `support`."""
         neuron, coordinate = support
-        slopes = (self.Xbar @ U.T > 0.0) * signs
+        slopes = (self.Xbar @ hinges.U.T > 0.0) * hinges.signs
         return self.project(slopes[:, neuron] * self.Xbar[:, coordinate])
 
-    def affine_part(self, signs: Array, U: Array) -> Array:
+    def affine_part(self, hinges: Hinges) -> Array:
         """Free affine part (d + 1,) that fits what the hinges leave; zero without one."""
         if self.complement is None:
-            return np.zeros(self.Xbar.shape[1])
-        left = self.y - np.maximum(self.Xbar @ U.T, 0.0) @ signs
+            return np.zeros(self.n_coordinates)
+        left = self.y - hinges.at(self.Xbar)
         return np.asarray(np.linalg.lstsq(self.Xbar, left, rcond=None)[0], dtype=np.float64)
-
-
-@dataclass(frozen=True)
-class HingeSum:
-    """f(x) = Σ_k σ_k (u_k · x̄)_+ + affine · x̄.
-
-    Attributes
-    ----------
-    signs : ndarray, shape (K,)
-        σ_k = ±1.
-    U : ndarray, shape (K, d + 1)
-        Effective weights, bias last, with exact zeros.
-    affine : ndarray, shape (d + 1,)
-        Free affine part, intercept last; zero where none was asked for.
-    """
-
-    signs: Array
-    U: Array
-    affine: Array
-
-    @property
-    def n_parameters(self) -> int:
-        """Nonzero hinge parameters."""
-        return int(np.count_nonzero(self.U))
-
-    def __call__(self, X: Array) -> Array:
-        """Value at X (n, d)."""
-        Xbar = np.column_stack([X, np.ones(len(X))])
-        return np.maximum(Xbar @ self.U.T, 0.0) @ self.signs + Xbar @ self.affine
-
-    def to_network(self) -> ReLUNetwork:
-        """The network with output weights σ_k."""
-        return ReLUNetwork.from_hinges(self.U, self.signs, self.affine)
 
 
 def orthogonal_complement(Xbar: Array) -> Array:
@@ -158,120 +165,111 @@ def weighted_ridge(A: Array, v: Array, b: Array, lam: float) -> Array | None:
     return root * lapack.dpotrs(factor, B.T @ b, lower=1)[0]
 
 
-def majorised_descent(data: Equations, signs: Array, U: Array, lam: float, eps: float, p: float, steps: int) -> Array:
+class Point(NamedTuple):
+    """Weights u on a support, the hinges they make, their residual, and the value that a descent lowers."""
+
+    u: Array
+    hinges: Hinges
+    residual: Array
+    value: float
+
+
+def majorised_descent(data: Equations, hinges: Hinges, lam: float, eps: float, p: float, steps: int) -> Hinges:
     """Lower ½‖r‖² + (λ/p) Σ (u² + ε²)^{p/2} over the nonzeros of U; the activation pattern may flip on the way."""
-    support = np.nonzero(U)
-    u = U[support]
+    support = np.nonzero(hinges.U)
     prices = data.units[support[1]] ** -p
 
-    def objective(u: Array) -> tuple[float, Array]:
-        trial = np.zeros_like(U)
-        trial[support] = u
-        r = data.residual(signs, trial)
-        return 0.5 * float(r @ r) + lam / p * float(prices @ (u * u + eps * eps) ** (p / 2)), trial
+    def at(u: Array) -> Point:
+        trial = with_values(hinges, support, u)
+        r = data.residual(trial)
+        return Point(u, trial, r, 0.5 * float(r @ r) + lam / p * float(prices @ smoothed_power(u, p, eps)))
 
-    value, U = objective(u)
-    for _ in range(steps if len(u) else 0):
-        A = data.design(signs, U, support)
-        target = weighted_ridge(A, (u * u + eps * eps) ** (1 - p / 2) / prices, data.targets, lam)
-        if target is None:
+    point = at(hinges.U[support])
+    for _ in range(steps if len(point.u) else 0):
+        A = data.design(point.hinges, support)
+        # The reciprocals of the weights of the majorant.
+        target = weighted_ridge(A, smoothed_power(point.u, 2 - p, eps) / prices, data.targets, lam)
+        found = None if target is None else backtrack(at, point.u, target - point.u, point.value, BACKTRACKS)
+        if found is None:
             break
-        step = target - u
-        for _ in range(_BACKTRACKS):
-            trial_value, trial = objective(u + step)
-            if trial_value < value:
-                break
-            step *= 0.5
-        else:
+        before, (point, _) = point.value, found
+        if before - point.value < SETTLED * point.value:
             break
-        decrease, value, U, u = value - trial_value, trial_value, trial, u + step
-        if decrease < _SETTLED * value:
-            break
-    return U
+    return point.hinges
 
 
-def drop_small(signs: Array, U: Array, relative: float) -> Hinges:
+def with_values(hinges: Hinges, support: Support, u: Array) -> Hinges:
+    """The same signs with weights u on the support and zeros elsewhere."""
+    U = np.zeros_like(hinges.U)
+    U[support] = u
+    return hinges.with_weights(U)
+
+
+def drop_small(hinges: Hinges, relative: float) -> Hinges:
     """Zero what lies below `relative` · max|U| and remove neurons without weights."""
-    U = np.where(np.abs(U) < relative * np.abs(U).max(initial=0.0), 0.0, U)
-    alive = U.any(axis=1)
-    return signs[alive], U[alive]
+    U = np.where(np.abs(hinges.U) < relative * np.abs(hinges.U).max(initial=0.0), 0.0, hinges.U)
+    return hinges.with_weights(U).take(np.flatnonzero(U.any(axis=1)))
 
 
 def anneal(
     data: Equations,
-    signs: Array,
-    U: Array,
+    hinges: Hinges,
     lams: Array,
     epsilons: Array,
     p: float,
     steps: int = 3,
     drop: float = 1e-3,
-    stop: Callable[[], bool] = lambda: False,
+    stop: Callable[[], bool] = never,
 ) -> Hinges:
     """Majorised descent along a schedule of (λ, ε), dropping what has become negligible after each stage."""
     for lam, eps in zip(lams, epsilons):
-        if not len(signs) or stop():
+        if not hinges.n_neurons or stop():
             break
-        signs, U = drop_small(signs, majorised_descent(data, signs, U, lam, eps, p, steps), drop)
-    return signs, U
+        hinges = drop_small(majorised_descent(data, hinges, lam, eps, p, steps), drop)
+    return hinges
 
 
-def penalised_value(data: Equations, signs: Array, U: Array, lam: float, p: float) -> float:
+def penalised_value(data: Equations, hinges: Hinges, lam: float, p: float) -> float:
     """½‖r‖² + (λ/p) Σ|u|^p, u in the units of the data."""
-    r = data.residual(signs, U)
-    return 0.5 * float(r @ r) + lam / p * float(lp_power(U / data.units, p))
+    r = data.residual(hinges)
+    return 0.5 * float(r @ r) + lam / p * float(lp_power(hinges.U / data.units, p))
 
 
 def newton_on_support(
-    data: Equations, signs: Array, U: Array, tol: float, p: float = 1.0, steps: int = 30, patience: int = 5
-) -> tuple[Array, float]:
-    """Levenberg–Marquardt on the nonzeros of U in the metric |u|^{2−p}; returns U and max|r|.
+    data: Equations, hinges: Hinges, tol: float, p: float = 1.0, steps: int = 30, patience: int = 5
+) -> tuple[Hinges, float]:
+    """Levenberg–Marquardt on the nonzeros of U in the metric |u|^{2−p}; returns what it reaches and max|r| there.
 
     With more unknowns than equations the step is the one of least weighted norm, with fewer the least-squares step.
     """
-    support = np.nonzero(U)
+    support = np.nonzero(hinges.U)
 
-    def at(u: Array) -> tuple[Array, Array]:
-        moved = np.zeros_like(U)
-        moved[support] = u
-        return moved, data.residual(signs, moved)
+    def at(u: Array) -> Point:
+        trial = with_values(hinges, support, u)
+        r = data.residual(trial)
+        return Point(u, trial, r, float(r @ r))
 
-    u = U[support]
-    r = data.residual(signs, U)
-    energies = [float(r @ r)]
+    point = at(hinges.U[support])
+    energies = [point.value]
     damping = 1e-9
     for _ in range(steps):
-        if not len(u) or np.abs(r).max() <= tol:
+        if not len(point.u) or np.abs(point.residual).max() <= tol:
             break
-        A = data.design(signs, U, support)
-        size = np.abs(u)
+        A = data.design(point.hinges, support)
+        size = np.abs(point.u)
         v = (size + 1e-3 * size.mean()) ** (2 - p) * data.units[support[1]] ** p
         scale = float(np.mean((A * A) @ v))
         for _ in range(4):
-            step = weighted_ridge(A, v, r, max(damping * scale, 1e-300))
-            accepted = None if step is None else first_shortened(u, step, energies[-1], at)
-            if accepted is not None:
+            step = weighted_ridge(A, v, point.residual, max(damping * scale, 1e-300))
+            found = None if step is None else backtrack(at, point.u, step, point.value, LENGTHS, ARMIJO)
+            if found is not None:
                 break
             damping = max(100 * damping, 1e-14)
-        if accepted is None:
+        if found is None:
             break
-        u, U, r = accepted
-        energies.append(float(r @ r))
+        point, _ = found
+        energies.append(point.value)
         damping = max(damping / 10, 1e-14)
         if len(energies) > patience and energies[-1] > 0.25 * energies[-1 - patience]:
             break
-    return U, float(np.abs(r).max(initial=0.0))
-
-
-def first_shortened(
-    x: Array, step: Array, energy: float, at: Callable[[Array], tuple[Array, Array]]
-) -> tuple[Array, Array, Array] | None:
-    """First of the steps 1, ½, … 1/16 that lowers ‖r‖² enough; `at(x)` is (U, r), the result (x, U, r)."""
-    length = 1.0
-    for _ in range(5):
-        trial = x + length * step
-        U, r = at(trial)
-        if r @ r < (1 - 0.1 * length) * energy:
-            return trial, U, r
-        length *= 0.5
-    return None
+    return point.hinges, float(np.abs(point.residual).max(initial=0.0))

@@ -17,12 +17,16 @@ from scipy.linalg import lapack
 from scipy.linalg.blas import dsyrk, ssyrk
 
 from reluctant.arrays import Array
+from reluctant.backtracking import ARMIJO, backtrack
+from reluctant.effort import never
 from reluctant.multivariate.newton_prune.state import Data, Unknowns, Weights
 
 SINGLE_FROM = 256
 """Systems this large are factorised in single precision while the residual is above `SINGLE_UNTIL`."""
 SINGLE_UNTIL = 1e-5
 FREE_WEIGHT = 10.0
+DAMPINGS, LENGTHS = 4, 6
+"""Ridges, and lengths of the step for each, that are tried."""
 CHORD_STEPS = 5
 CHORD_FALL = 0.3
 STALL_WINDOW = 5
@@ -114,13 +118,13 @@ class _Step:
 
 
 class _Point(NamedTuple):
-    """A state on the way of `solve`, its residuals and by how much they miss what is aimed at."""
+    """A state on the way of `solve`, its residuals, by how much they miss what is aimed at, and the square of that."""
 
     weights: Weights
     values: Array
     residual: Array
     error: Array
-    energy: float
+    value: float
 
     @classmethod
     def of(cls, data: Data, weights: Weights, values: Array) -> _Point:
@@ -137,7 +141,7 @@ def solve(
     max_iterations: int = 25,
     stall: bool = True,
     weight_limit: float = np.inf,
-    stop: Callable[[], bool] = lambda: False,
+    stop: Callable[[], bool] = never,
 ) -> Solve:
     """Move the unknowns of `weights` to an interpolant, or into the band, by steps of minimal weighted norm.
 
@@ -147,16 +151,15 @@ def solve(
     a step, those close to the border are held where they are, and `tol` is 0.
     """
     unknowns = Unknowns.of(data, weights)
-    at = _Point.of(data, weights, unknowns.gather(weights))
+
+    def at(values: Array) -> _Point:
+        return _Point.of(data, unknowns.scatter(weights, values), values)
+
+    point = _Point.of(data, weights, unknowns.gather(weights))
     ridge, n_factorisations = 1e-12, 0
-    energies = [at.energy]
+    energies = [point.value]
     tol = tol if data.half_width is None else 0.0
-    largest = float(np.abs(data.excess(at.residual)).max(initial=0.0))
-
-    def moved(direction: Array) -> _Point:
-        values = at.values + direction
-        return _Point.of(data, unknowns.scatter(at.weights, values), values)
-
+    largest = float(np.abs(data.excess(point.residual)).max(initial=0.0))
     for _ in range(max_iterations):
         if largest <= tol or not unknowns.size or stop():
             break
@@ -164,37 +167,35 @@ def solve(
             break
         single = data.n_equations >= SINGLE_FROM and largest > SINGLE_UNTIL
         lowest = 1e-7 if single else 1e-12
-        held = None if data.half_width is None else np.abs(at.residual).ravel() > GUARD * data.half_width.ravel()
-        metric, dtype = relative_metric(at.values, unknowns), np.float32 if single else np.float64
-        step = _Step(data, at.weights, unknowns, metric, dtype, held)
+        held = None if data.half_width is None else np.abs(point.residual).ravel() > GUARD * data.half_width.ravel()
+        metric, dtype = relative_metric(point.values, unknowns), np.float32 if single else np.float64
+        step = _Step(data, point.weights, unknowns, metric, dtype, held)
         ridge = max(ridge, lowest)
-        accepted = False
-        for _attempt in range(4):
+        for _attempt in range(DAMPINGS):
             ridge = step.factorise(ridge)
             n_factorisations += 1
-            direction = step(at.error)
-            length = 1.0
-            while length > 1 / 64:
-                trial = moved(length * direction)
-                if trial.energy < (1.0 - 0.1 * length) * at.energy:
-                    accepted = True
-                    break
-                length *= 0.5
-            if accepted:
+            found = backtrack(at, point.values, step(point.error), point.value, LENGTHS, ARMIJO)
+            if found is not None:
                 break
             ridge *= 100.0
-        if not accepted:
+        if found is None:
             break
-        at = trial
+        point, length = found
         ridge = max(ridge / 10.0, lowest)
         if length == 1.0:
-            for _chord in range(CHORD_STEPS):
-                trial = moved(step(at.error))
-                if not trial.energy < CHORD_FALL * at.energy:
-                    break
-                at = trial
-        largest = float(np.abs(data.excess(at.residual)).max())
-        energies.append(at.energy)
-        if np.abs(at.values[: unknowns.n_hinge]).max(initial=0.0) > weight_limit:
+            point = _chord_steps(at, step, point)
+        largest = float(np.abs(data.excess(point.residual)).max())
+        energies.append(point.value)
+        if np.abs(point.values[: unknowns.n_hinge]).max(initial=0.0) > weight_limit:
             break
-    return Solve(at.weights, largest, largest <= tol, n_factorisations)
+    return Solve(point.weights, largest, largest <= tol, n_factorisations)
+
+
+def _chord_steps(at: Callable[[Array], _Point], step: _Step, point: _Point) -> _Point:
+    """Go on with the last factorisation while |e|² falls fast."""
+    for _ in range(CHORD_STEPS):
+        trial = at(point.values + step(point.error))
+        if not trial.value < CHORD_FALL * point.value:
+            break
+        point = trial
+    return point

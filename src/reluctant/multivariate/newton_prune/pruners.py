@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from reluctant.effort import never
 from reluctant.multivariate.newton_prune.newton import SINGLE_FROM, solve, squared_excess
 from reluctant.multivariate.newton_prune.state import Data, Unknowns, Weights
 from reluctant.multivariate.newton_prune.surgeon import Curvature, Tangent, deletion_costs
@@ -21,11 +22,6 @@ SHARE = 0.2
 """Share of the parameters that is deleted at once within a band, halved where that fails."""
 
 
-def never() -> bool:
-    """Do not stop early."""
-    return False
-
-
 @dataclass
 class Pruner(ABC):
     """Deletions for one set of data; `work` counts factorisations, so that choices do not depend on the clock."""
@@ -36,7 +32,6 @@ class Pruner(ABC):
     weight_limit: float = 1e3
     target: int = 0
     work: int = 0
-    latest: Weights | None = None  # the last interpolant, for when an interruption comes
 
     def solve(self, weights: Weights) -> Weights | None:
         """The interpolant reached from `weights` on its support, or None."""
@@ -44,8 +39,7 @@ class Pruner(ABC):
         self.work += found.n_factorisations
         if not found.converged or np.abs(found.weights.U).max(initial=0.0) > self.weight_limit:
             return None
-        self.latest = found.weights.normalised(self.data)
-        return self.latest
+        return found.weights.normalised(self.data)
 
     def surgeon(self, weights: Weights) -> Tangent | Curvature:
         """What deletions cost: moves that keep every label, or within a band, where few are left, that change least."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import joblib
@@ -22,46 +21,43 @@ def race(searches: list[Search], report: Report | None = None) -> tuple[Search, 
     """Advance all runs until one reaches its target or all have ended; the best of them, and why it ended.
 
     A run goes on in this process where it is the only one, and for its first turn where that is short: easy problems
-    need no other processes.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        If the user interrupts before any interpolant is known.
+    need no other processes. After an interrupt the best is among those that had ended their turn, and a run that had
+    not begun gives what takes no search.
     """
-    n_equations = searches[0].data.n_equations
+    first, clock = searches[0], searches[0].clock
+    n_equations = first.data.n_equations
     turn = max(1.0, TURN / (1.0 + (n_equations / DEARER) ** 3))
-    alone = len(searches) == 1 or searches[0].deadline - time.monotonic() < START_UP
-    try:
-        searches[0].report = report
-        if alone or n_equations <= DEARER:
-            searches[0].advance(np.inf if alone else turn)
-        searches[0].report = None
-        if not alone and not searches[0].reached():
-            _in_parallel(searches, turn, report)
-    except KeyboardInterrupt:
-        searches[0].report = None
+    alone = len(searches) == 1 or clock.left() < START_UP
+    first.report = report
+    if alone or n_equations <= DEARER:
+        first.advance(np.inf if alone else turn)
+    first.report = None
+    if not alone and not first.reached() and not clock.expired():
+        _in_parallel(searches, turn, report)
+    if clock.interrupted:
         for search in searches:
-            if search.starts or search is searches[0]:
-                search.salvage()
-        best = min(searches, key=Search.rank)
-        if best.best is None:
-            raise
-        return best, "interrupted"
+            if search.starts or search is first:
+                search.conclude()
     best = min(searches, key=Search.rank)
-    return best, best.ended or "exhausted"
+    return best, "interrupted" if clock.interrupted else best.ended or "exhausted"
 
 
 def _in_parallel(searches: list[Search], turn: float, report: Report | None) -> None:
     """Rounds of one turn for each run that has not ended, until one reaches the target; `searches` is updated."""
+    clock = searches[0].clock
     lowest = min(search.rank() for search in searches)
-    with joblib.Parallel(len(searches), return_as="generator_unordered", batch_size=1, max_nbytes=None) as parallel:
+    with (
+        clock.waiting(),
+        joblib.Parallel(len(searches), return_as="generator_unordered", batch_size=1, max_nbytes=None) as parallel,
+    ):
         while not any(search.reached() for search in searches):
             going = [k for k, search in enumerate(searches) if search.ended is None]
             if not going:
                 return
             for k, search in parallel(joblib.delayed(_turn)(k, searches[k], turn) for k in going):
-                searches[k] = search
+                if search.clock.interrupted:
+                    clock.interrupt()
+                searches[k], search.clock = search, clock
                 if search.rank() < lowest:
                     lowest = search.rank()
                     if report is not None:
@@ -69,5 +65,6 @@ def _in_parallel(searches: list[Search], turn: float, report: Report | None) -> 
 
 
 def _turn(k: int, search: Search, work: float) -> tuple[int, Search]:
-    search.advance(work)
+    with search.clock.listening():
+        search.advance(work)
     return k, search

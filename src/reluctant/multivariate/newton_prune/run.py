@@ -1,12 +1,11 @@
 """One run of the search for the sparsest interpolant: start, prune, climb by kicks, start afresh.
 
 A run can be stopped after any amount of work, sent to another process and taken up again: where it is cut changes
-nothing, and nothing but the deadline depends on the clock.
+nothing, and nothing but its end depends on the clock.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -14,14 +13,15 @@ from typing import Literal
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from reluctant.effort import Clock, never
+from reluctant.multivariate.aim import Aim
 from reluctant.multivariate.newton_prune.kicks import KickChooser
 from reluctant.multivariate.newton_prune.newton import solve
-from reluctant.multivariate.newton_prune.pruners import LOOSE, NeuronPruner, ParameterPruner, Pruner, never
+from reluctant.multivariate.newton_prune.pruners import LOOSE, NeuronPruner, ParameterPruner, Pruner
 from reluctant.multivariate.newton_prune.starts import line_start, simple_start, solved_start, sparsest_line_start
 from reluctant.multivariate.newton_prune.state import Data, Weights
 from reluctant.multivariate.points import INTERPOLATES
 
-Minimize = Literal["parameters", "neurons"]
 Ended = Literal["target", "time", "interrupted", "exhausted"]
 
 POLISHED = 1e-12
@@ -59,15 +59,12 @@ class Search:
     """A run: the best interpolant so far, the climb it is on, and when to stop."""
 
     data: Data
-    minimize: Minimize
-    target: int
-    deadline: float
-    p: float
+    aim: Aim
+    clock: Clock
     rng: np.random.Generator
     restarts: int
     first: Weights | None = None
     report: Callable[[Improvement], None] | None = None
-    began: float = field(default_factory=time.monotonic)
     best: Weights | None = None
     history: list[Improvement] = field(default_factory=list)
     starts: int = 0
@@ -75,7 +72,7 @@ class Search:
     climb: Climb | None = None
 
     def __post_init__(self) -> None:
-        self.chooser = KickChooser(self.minimize)
+        self.chooser = KickChooser(self.aim.minimize)
 
     def advance(self, work: float = np.inf) -> None:
         """Go on until this much work is done, in factorisations, or there is a reason to end."""
@@ -91,45 +88,40 @@ class Search:
                     self._prune(self.climb)
                 else:
                     self._kick(self.climb)
-            if self.ended is not None and self.climb is not None and not self.climb.pruned:
-                self.offer(self.climb.weights)
-            if self.ended is not None and self.minimize == "neurons":
-                self._thin()
+            if self.ended is not None:
+                self.conclude()
+
+    def conclude(self) -> None:
+        """At the end: offer where the first pruning stands; where no start was made, what takes no search."""
+        if not self.starts:
+            self.climb = self._start()
+        if self.climb is not None and not self.climb.pruned:
+            self.offer(self.climb.weights)
+        if self.aim.minimize == "neurons":
+            self._thin()
 
     @property
     def ended(self) -> Ended | None:
         """Why the run has ended; None while it has not."""
         if self.reached():
             return "target"
-        if self.starts and self.expired():
-            return "time"
+        if self.starts and self.clock.expired():
+            return "interrupted" if self.clock.interrupted else "time"
         return "exhausted" if self.climb is None and self.starts >= self.restarts else None
-
-    def expired(self) -> bool:
-        """Whether the time is up."""
-        return time.monotonic() > self.deadline
 
     def reached(self) -> bool:
         """Whether the target is reached."""
-        return self.best is not None and self.key(self.best)[0] <= self.target
+        return self.aim.reached(self.best)
 
     def rank(self) -> tuple[float, ...]:
-        """`key` of the best; infinite where there is none."""
-        return (np.inf,) if self.best is None else self.key(self.best)
-
-    def key(self, weights: Weights) -> tuple[float, ...]:
-        """What is compared, most important first: the count asked for, and at last the ℓp path norm."""
-        if self.minimize == "parameters":
-            return weights.n_parameters, weights.path_norm(self.p)
-        return weights.n_neurons, weights.n_parameters, weights.path_norm(self.p)
+        """The aim's key of the best; infinite where there is none."""
+        return (np.inf,) if self.best is None else self.aim.key(self.best)
 
     def offer(self, weights: Weights) -> None:
-        """Keep a state that interpolates to rounding, with at most m N neurons, if it is better than the best."""
-        if self.best is not None and self.key(weights) >= self.key(self.best):
+        """Keep a state that interpolates to rounding, with at most m N neurons, if it is sparser than the best."""
+        if not self.aim.improves(weights, self.best) or weights.n_neurons > self.data.n_equations:
             return
-        if weights.n_neurons > self.data.n_equations:
-            return
-        if not self._interpolates(weights) or not self.expired():
+        if not self._interpolates(weights) or not self.clock.expired():
             weights = solve(self.data, weights, tol=POLISHED).weights.normalised(self.data)
         merged = weights.merged(affine=self.data.affine.size > 0)
         if merged.n_neurons < weights.n_neurons and self._interpolates(merged):
@@ -137,9 +129,8 @@ class Search:
         if not self._interpolates(weights):
             return
         self.best = weights
-        seconds = time.monotonic() - self.began
-        norm = weights.path_norm(self.p)
-        self.history.append(Improvement(seconds, weights.n_parameters, weights.n_neurons, norm))
+        norm = weights.path_norm(self.aim.p)
+        self.history.append(Improvement(self.clock.elapsed(), weights.n_parameters, weights.n_neurons, norm))
         if self.report is not None:
             self.report(self.history[-1])
 
@@ -148,19 +139,12 @@ class Search:
         errors = weights.to_network()(self.data.inputs[:-1].T).reshape(-1, self.data.n_outputs) - self.data.targets.T
         return float(np.abs(errors).max()) <= 0.4 * INTERPOLATES
 
-    def salvage(self) -> None:
-        """After an interruption: offer what the pruning had come to, or else what takes no search."""
-        if self.climb is not None:
-            self.offer(self.climb.pruner.latest or self.climb.weights)
-        if self.best is None:
-            self.offer(line_start(self.data, self.rng))
-
     def _start(self) -> Climb:
-        """A first interpolant; it is offered before anything is tried with it, so that an interruption finds it."""
+        """A first interpolant; it is offered before anything is tried with it, so that an end of the time finds it."""
         data = self.data
         weights = self._given_start()
         if weights is None or np.abs(weights.residuals(data)).max(initial=0.0) > LOOSE:
-            weights = solved_start(data, self.rng, LOOSE, self.expired)
+            weights = solved_start(data, self.rng, LOOSE, self.clock.expired)
         if weights is None:
             weights = line_start(data, self.rng)
             self.offer(weights)
@@ -169,8 +153,8 @@ class Search:
         if self.best is None:
             self.offer(weights if weights.n_neurons <= data.n_equations else line_start(data, self.rng))
         self.starts += 1
-        kind = ParameterPruner if self.minimize == "parameters" else NeuronPruner
-        pruner = kind(data, self.rng, self.expired, weights.weight_limit(), self.target)
+        kind = ParameterPruner if self.aim.minimize == "parameters" else NeuronPruner
+        pruner = kind(data, self.rng, self.clock.expired, weights.weight_limit(), self.aim.target or 0)
         return Climb(pruner, pruner.begin(weights))
 
     def _given_start(self) -> Weights | None:
@@ -224,6 +208,6 @@ class Search:
 
     def _thin(self) -> None:
         """Prune the parameters of the best network with the fewest neurons."""
-        if self.best is not None and not self.expired():
-            pruner = ParameterPruner(self.data, self.rng, self.expired, self.best.weight_limit())
+        if self.best is not None and not self.clock.expired():
+            pruner = ParameterPruner(self.data, self.rng, self.clock.expired, self.best.weight_limit())
             self.offer(pruner.prune(self.best))

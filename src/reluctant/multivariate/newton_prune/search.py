@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,16 +10,15 @@ import joblib
 import numpy as np
 
 from reluctant.arrays import Array
+from reluctant.effort import Clock, Effort
 from reluctant.errors import TooSteepError
 from reluctant.model.network import ReLUNetwork
+from reluctant.multivariate.aim import Aim, Count
 from reluctant.multivariate.newton_prune.race import race
-from reluctant.multivariate.newton_prune.run import Ended, Improvement, Minimize, Search
+from reluctant.multivariate.newton_prune.run import Ended, Improvement, Search
 from reluctant.multivariate.newton_prune.state import Data, Units
-from reluctant.multivariate.newton_prune.warm_up import compile_loops
 from reluctant.multivariate.points import INTERPOLATES, distinct_rows
 
-PREFERRED_P = 0.5
-"""Among equally sparse networks the one of smaller ℓp path norm wins, with this p where none is given."""
 RESTARTS = 20
 """Fresh starts where neither their number nor the time is limited."""
 
@@ -47,16 +45,45 @@ class Found:
     ended: Ended
 
 
+def newton_prune(
+    X: Array, y: Array, affine: bool, aim: Aim, effort: Effort, clock: Clock, start: ReLUNetwork | None = None
+) -> Found:
+    """Newton-prune; where pruning whole neurons finds no interpolant, the one with few parameters."""
+    report = _print_improvement if effort.verbose else None
+
+    def search(aim: Aim) -> Found:
+        return sparsest_interpolant(
+            X,
+            y,
+            affine=affine,
+            aim=aim,
+            start=start,
+            clock=clock,
+            n_jobs=effort.n_jobs,
+            random_state=effort.random_state,
+            report=report,
+        )
+
+    try:
+        return search(aim)
+    except TooSteepError:
+        if aim.minimize == "parameters":
+            raise
+        return search(Aim("parameters", p=aim.p))
+
+
+def _print_improvement(step: Improvement) -> None:
+    print(f"{step.seconds:8.2f} s  {step.n_parameters} parameters, {step.n_neurons} neurons", file=sys.stderr)
+
+
 def sparsest_interpolant(
     X: Array,
     y: Array,
     *,
     affine: bool = False,
-    minimize: Minimize = "parameters",
-    p: float = PREFERRED_P,
+    aim: Aim | None = None,
     start: ReLUNetwork | None = None,
-    time_limit: float | None = None,
-    target: int | None = None,
+    clock: Clock | None = None,
     restarts: int | None = None,
     n_jobs: int = 1,
     random_state: int | np.random.Generator | None = None,
@@ -77,19 +104,15 @@ def sparsest_interpolant(
         Finite labels.
     affine : bool
         Whether the network has an affine part, which costs nothing.
-    minimize : {"parameters", "neurons"}
-        What is counted; with "neurons", their parameters come second.
-    p : float
-        Among equally sparse networks the smaller ℓp path norm wins.
+    aim : Aim, optional
+        What is counted, parameters by default, and the count at which to stop; where it names none that is the generic
+        lower bound m (N − r), or ⌈m (N − r) / (d + m)⌉ neurons, where r = rank X̄ with an affine part and 0 without.
     start : ReLUNetwork, optional
         A network near an interpolant to begin with; its affine part is left out where there is to be none.
-    time_limit : float, optional
-        Seconds of wall time; the best so far is returned.
-    target : int, optional
-        Count at which to stop; by default the generic lower bound m (N − r), or ⌈m (N − r) / (d + m)⌉ neurons, where
-        r = rank X̄ with an affine part and 0 without.
+    clock : Clock, optional
+        When it expires the best so far is returned; one without limit by default.
     restarts : int, optional
-        Fresh starts before giving up; by default twenty, or as many as the time limit allows.
+        Fresh starts before giving up; by default twenty, or as many as a limited clock allows.
     n_jobs : int
         Number of independent runs in parallel, as in joblib; the best result is returned.
     random_state : int, Generator or None
@@ -103,8 +126,6 @@ def sparsest_interpolant(
 
     Raises
     ------
-    ValueError
-        If an argument is unknown.
     TooSteepError
         If the data need weights that float64 cannot carry to 1e-9.
     InfeasibleError
@@ -118,28 +139,26 @@ def sparsest_interpolant(
     >>> found.network.n_parameters, found.ended
     (10, 'target')
     """
-    if minimize not in ("parameters", "neurons"):
-        raise ValueError(f"minimize must be 'parameters' or 'neurons', got {minimize!r}")
+    aim, clock = aim or Aim(), clock or Clock()
     y = np.asarray(y, dtype=np.float64).reshape(len(X), -1)
     rows, labels = distinct_rows(X, y)
     units = Units.of(rows, labels)
     data = Data.from_arrays(rows / units.x, labels / units.y, affine)
-    target = generic_target(data, minimize) if target is None else target
+    if aim.target is None:
+        aim = aim.at(generic_target(data, aim.minimize))
     first = None if start is None else units.scaled(start, affine)
-    compile_loops()
-    deadline = np.inf if time_limit is None else time.monotonic() + time_limit
     if restarts is None:
-        restarts = RESTARTS if time_limit is None else sys.maxsize
+        restarts = RESTARTS if np.isinf(clock.end) else sys.maxsize
     rng = np.random.default_rng(random_state)
     n_runs = joblib.effective_n_jobs(n_jobs)
     searches = [
-        Search(data, minimize, target, deadline, p, seed, -(-restarts // n_runs), first)
-        for seed in ([rng] if n_runs == 1 else rng.spawn(n_runs))
+        Search(data, aim, clock, source, -(-restarts // n_runs), first)
+        for source in ([rng] if n_runs == 1 else rng.spawn(n_runs))
     ]
     return _found(X, y, units, *race(searches, report))
 
 
-def generic_target(data: Data, minimize: Minimize) -> int:
+def generic_target(data: Data, minimize: Count) -> int:
     """Fewest parameters, or neurons, that reach almost every label vector."""
     parameters = data.generic_parameters
     return parameters if minimize == "parameters" else -(-parameters // (data.n_inputs + data.n_outputs))

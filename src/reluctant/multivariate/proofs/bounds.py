@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from math import ceil
-from typing import Literal
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from reluctant.arrays import Array
+from reluctant.model.network import ReLUNetwork
+from reluctant.multivariate.aim import Aim, Count
 from reluctant.multivariate.points import INTERPOLATES, homogeneous, power_of_two
 from reluctant.objective import check_p
 from reluctant.solution import Certificate
 from reluctant.validation import as_floats, check_number
 
 ROUNDOFF = np.finfo(float).eps
-Count = Literal["parameters", "neurons"]
 
 
 def generic_bound(quantity: Count, X: ArrayLike, *, n_outputs: int = 1, affine: bool = False) -> int:
@@ -50,10 +54,69 @@ def generic_bound(quantity: Count, X: ArrayLike, *, n_outputs: int = 1, affine: 
     return parameters if quantity == "parameters" else ceil(parameters / (rank + n_outputs - 1))
 
 
+class Bound(NamedTuple):
+    """No network that meets a request has a smaller count, and why."""
+
+    least: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a bound is asked about: labels Y (N, m) to be met within `band` at rows X (N, d)."""
+
+    quantity: Count
+    X: Array
+    Y: Array
+    affine: bool
+    band: float
+
+    @property
+    def within(self) -> Array:
+        """Bound on the norm of each output's residuals: a residual matrix E has |E_ij| ≤ band."""
+        return np.full(self.Y.shape[1], np.sqrt(len(self.Y)) * self.band)
+
+    @cached_property
+    def rest(self) -> tuple[Array, Array]:
+        """The labels less their affine part where that is free, and by how much rounding may blur each output."""
+        return _less_affine_part(self.X, self.Y, self.within) if self.affine else (self.Y, 0.0 * self.within)
+
+
+def nothing(request: Request) -> Bound:
+    """The bound 0."""
+    return Bound(0, "nothing smaller exists")
+
+
+def of_outputs(request: Request) -> Bound:
+    """Parameters that the outputs take at least."""
+    rest, rounding = request.rest
+    outputs = int(np.count_nonzero(np.linalg.norm(rest, axis=0) > request.within + rounding))
+    reason = f"each output that is not {'affine' if request.affine else 'zero'} takes a parameter"
+    return Bound(outputs if request.quantity == "parameters" else 0, reason)
+
+
+def of_rank(request: Request) -> Bound:
+    """Neurons that labels of this rank take at least."""
+    rest, rounding = request.rest
+    rank = int(np.count_nonzero(np.linalg.svd(rest, compute_uv=False) > np.linalg.norm(request.within + rounding)))
+    less = " less their affine part" if request.affine else ""
+    return Bound(rank, f"the labels{less} have rank {rank}, and a neuron adds one")
+
+
+def of_signs(request: Request) -> Bound:
+    """Neurons that labels of both signs take at least."""
+    both = (request.band < request.Y).any(axis=0) & (-request.band > request.Y).any(axis=0)
+    return Bound(2 if not request.affine and both.any() else 0, "one neuron gives an output labels of one sign")
+
+
+ELEMENTARY: tuple[Callable[[Request], Bound], ...] = (nothing, of_outputs, of_rank, of_signs)
+"""Bounds that hold for any data and cost next to nothing; the largest is taken, the first of equal ones."""
+
+
 def elementary_bound(
     quantity: Count, X: ArrayLike, y: ArrayLike, *, affine: bool = False, tolerance: float = 0.0
-) -> tuple[int, str]:
-    """A bound that always holds, and its reason: labels that are not affine, of both signs, or of higher rank.
+) -> Bound:
+    """A bound that always holds: labels that are not affine, of both signs, or of higher rank.
 
     With an affine part labels count as affine, and nothing is concluded from them, where the rounding of X, of the fit
     or of a network's own sums may account for what the fit leaves; so too where columns depend on one another.
@@ -67,35 +130,16 @@ def elementary_bound(
     tolerance : float
         Largest residual allowed; 1e-9 max|y| where it is smaller.
 
-    Returns
-    -------
-    bound, reason
-
     Examples
     --------
     >>> elementary_bound("neurons", [[0.0], [1.0]], [1.0, -1.0])
-    (2, 'one neuron gives an output labels of one sign')
+    Bound(least=2, reason='one neuron gives an output labels of one sign')
     """
-    Xbar, Y = homogeneous(X), as_floats(y, "y")
-    Y = Y.reshape(len(Xbar), -1)
+    rows, Y = homogeneous(X)[:, :-1], as_floats(y, "y")
+    Y = Y.reshape(len(rows), -1)
     band = max(tolerance, INTERPOLATES * float(np.abs(Y).max(initial=0.0)))
-    # A residual matrix E with |E_ij| ≤ band has columns of norm ≤ √N band and norm ≤ √(N m) band.
-    within = np.full(Y.shape[1], np.sqrt(len(Y)) * band)
-    rest, rounding = _less_affine_part(Xbar[:, :-1], Y, within) if affine else (Y, 0.0 * within)
-    outputs = int(np.count_nonzero(np.linalg.norm(rest, axis=0) > within + rounding))
-    rank = int(np.count_nonzero(np.linalg.svd(rest, compute_uv=False) > np.linalg.norm(within + rounding)))
-    known = [(0, "nothing smaller exists")]
-    if quantity == "parameters":
-        known.append((outputs, f"each output that is not {'affine' if affine else 'zero'} takes a parameter"))
-    known.append(
-        (
-            rank,
-            f"the labels{' less their affine part' if affine else ''} have rank {rank}, and a neuron adds one",
-        )
-    )
-    if not affine and ((band < Y).any(axis=0) & (-band > Y).any(axis=0)).any():
-        known.append((2, "one neuron gives an output labels of one sign"))
-    return max(known, key=lambda pair: pair[0])
+    request = Request(quantity, rows, Y, affine, band)
+    return max((bound(request) for bound in ELEMENTARY), key=lambda bound: bound.least)
 
 
 def _less_affine_part(X: Array, Y: Array, within: Array) -> tuple[Array, Array]:
@@ -134,6 +178,24 @@ def _centred(X: Array) -> tuple[Array, float]:
     return np.column_stack([centred / unit, ones]), float(np.linalg.norm(np.column_stack([X / unit, ones])))
 
 
+def what_is_known(
+    network: ReLUNetwork,
+    rows: Array,
+    labels: Array,
+    affine: bool,
+    aim: Aim,
+    *,
+    tolerance: float = 0.0,
+    proved: Bound | None = None,
+) -> Certificate:
+    """The certificate of a network that meets a request."""
+    if rows.shape[1] == 1 and not affine:
+        reason = "with one input constant neurons are not counted, and no bound is known for the others"
+        return Certificate(aim.minimize, 0.0, "none", reason)
+    found = aim.count(network)
+    return certificate_for(aim.minimize, rows, labels, affine=affine, found=found, tolerance=tolerance, proved=proved)
+
+
 def certificate_for(
     quantity: Count,
     X: ArrayLike,
@@ -142,7 +204,7 @@ def certificate_for(
     affine: bool = False,
     found: int | None = None,
     tolerance: float = 0.0,
-    proved: tuple[int, str] | None = None,
+    proved: Bound | None = None,
 ) -> Certificate:
     """The strongest true statement about the fewest parameters or neurons.
 
@@ -157,9 +219,8 @@ def certificate_for(
         Count of a network at hand that meets the request.
     tolerance : float
         Largest residual allowed; the generic bound is about interpolation and needs 0.
-    proved : (int, str), optional
-        A bound proved elsewhere and its reason, such as those of `exact.fewest_parameters` and
-        `milp.fewest_by_milp`.
+    proved : Bound, optional
+        A bound proved elsewhere, such as that of `enumeration.fewest_parameters`.
 
     Returns
     -------
@@ -180,8 +241,8 @@ def certificate_for(
     """
     check_number(tolerance, "tolerance")
     elementary = elementary_bound(quantity, X, y, affine=affine, tolerance=tolerance)
-    bounds = [bound for bound in (proved, elementary) if bound is not None and (found is None or bound[0] <= found)]
-    sure, why = max(bounds, key=lambda bound: bound[0], default=(0, "nothing smaller exists"))
+    bounds = [bound for bound in (proved, elementary) if bound is not None and (found is None or bound.least <= found)]
+    sure, why = max(bounds, key=lambda bound: bound.least, default=Bound(0, "nothing smaller exists"))
     labels = np.asarray(y)
     outputs = labels.shape[1] if labels.ndim == 2 else 1
     generic = generic_bound(quantity, X, n_outputs=outputs, affine=affine) if tolerance == 0 else 0

@@ -8,13 +8,13 @@ feasible and π·y/ρ a lower bound.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from time import monotonic
 
 import highspy
 import numpy as np
 from numpy.typing import ArrayLike
 
 from reluctant.arrays import Array
+from reluctant.effort import Clock
 from reluctant.model.network import ReLUNetwork
 from reluctant.multivariate.proofs.program import DataModel, hinge_network
 from reluctant.multivariate.proofs.rays import extreme_rays, hinge_values, join_conformal, random_rays, ray_count
@@ -43,7 +43,7 @@ def minimise_l1(
     *,
     affine: bool = False,
     tolerance: float = 0.0,
-    time_limit: float | None = None,
+    clock: Clock | None = None,
     random_state: int | np.random.Generator | None = 0,
     enumerate_rays: bool | None = None,
 ) -> ConvexSolution:
@@ -57,8 +57,8 @@ def minimise_l1(
         Whether a free affine part is added.
     tolerance : float
         Half-width of the band the residuals may lie in.
-    time_limit : float, optional
-        Seconds; after it the best network so far and the best bound so far are returned.
+    clock : Clock, optional
+        When it expires the best network so far and the best bound so far are returned.
     random_state : int or numpy.random.Generator, optional
         Columns of the start and of the heuristic pricing.
     enumerate_rays : bool, optional
@@ -81,7 +81,7 @@ def minimise_l1(
     >>> round(best.value, 9), round(best.lower_bound, 9)
     (2.0, 2.0)
     """
-    deadline = np.inf if time_limit is None else monotonic() + time_limit
+    clock = clock or Clock()
     rng = np.random.default_rng(random_state)
     labels = as_floats(y, "y")
     unit = 2.0 ** np.frexp(np.abs(labels).max(initial=0.0))[1] if labels.any() else 1.0
@@ -96,9 +96,9 @@ def minimise_l1(
     while improving:
         value = model.optimise()
         pi = model.duals
-        price, rays = pricer.price(pi, max(deadline - monotonic(), 0.1))
+        price, rays = pricer.price(pi, max(clock.left(), 0.1))
         bound = max(bound, float(pi @ model.y - np.abs(pi) @ model.tolerance) / max(price, 1.0))
-        improving = value - bound > pricer.gap * value and len(rays) > 0 and monotonic() < deadline
+        improving = value - bound > pricer.gap * value and len(rays) > 0 and not clock.expired()
         if improving:
             columns.add(rays)
     network = columns.network(unit)

@@ -12,15 +12,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations, count
 from math import comb
-from time import monotonic
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from reluctant.effort import Clock
 from reluctant.model.network import ReLUNetwork
+from reluctant.multivariate.aim import Count
 from reluctant.multivariate.points import INTERPOLATES
 from reluctant.multivariate.proofs._exclusion import CellTable, spans_near, start_search
+from reluctant.multivariate.proofs.bounds import Bound
 from reluctant.multivariate.proofs.cells import Cell, cell_table, support_cells
 from reluctant.multivariate.proofs.problem import Problem
 from reluctant.multivariate.proofs.realisation import Examiner
@@ -39,6 +40,11 @@ class Proof:
     reason: str
     n_sets: int
 
+    @property
+    def bound(self) -> Bound:
+        """The bound and its reason."""
+        return Bound(self.lower_bound, self.reason)
+
 
 def fewest_parameters(
     X: ArrayLike,
@@ -46,7 +52,7 @@ def fewest_parameters(
     *,
     affine: bool = False,
     known: int | None = None,
-    time_limit: float | None = None,
+    clock: Clock | None = None,
 ) -> Proof:
     """Fewest hinge parameters of an interpolant, proved by enumeration of patterns and supports.
 
@@ -59,8 +65,8 @@ def fewest_parameters(
         Whether a free affine part, which is not counted, is added.
     known : int, optional
         Parameters of a network that is at hand: the enumeration stops when nothing smaller is left.
-    time_limit : float, optional
-        Seconds, looked at between batches of sets.
+    clock : Clock, optional
+        Looked at between batches of sets.
 
     Returns
     -------
@@ -86,7 +92,7 @@ def fewest_parameters(
     problem = Problem.of(X, y, affine)
     cells = support_cells(problem.Xbar[:, :-1], None if known is None else known - 1)
     costs = np.array([len(support) for _, support in cells])
-    return _enumerate(problem, cells, costs, "parameters", known, time_limit)
+    return _enumerate(problem, cells, costs, "parameters", known, clock)
 
 
 def fewest_neurons(
@@ -95,7 +101,7 @@ def fewest_neurons(
     *,
     affine: bool = False,
     known: int | None = None,
-    time_limit: float | None = None,
+    clock: Clock | None = None,
 ) -> Proof:
     """Fewest neurons of an interpolant, proved by enumeration of patterns.
 
@@ -111,10 +117,10 @@ def fewest_neurons(
     problem = Problem.of(X, y, affine)
     everything = tuple(range(problem.Xbar.shape[1]))
     cells = [cell for cell in support_cells(problem.Xbar[:, :-1]) if cell[1] == everything]
-    return _enumerate(problem, cells, np.ones(len(cells), np.int64), "neurons", known, time_limit)
+    return _enumerate(problem, cells, np.ones(len(cells), np.int64), "neurons", known, clock)
 
 
-def enumeration_size(quantity: Literal["parameters", "neurons"], X: ArrayLike, known: int) -> tuple[int, int]:
+def enumeration_size(quantity: Count, X: ArrayLike, known: int) -> tuple[int, int]:
     """Cells, and sets of cells with cost below `known`: what an enumeration that is to prove `known` looks at.
 
     Ten thousand cells take about a second to list, a million sets a second to look at.
@@ -154,10 +160,10 @@ def _cells_of_size(N: int, d: int, size: int) -> int:
 
 
 def _enumerate(
-    problem: Problem, cells: list[Cell], costs: NDArray, quantity: str, known: int | None, time_limit: float | None
+    problem: Problem, cells: list[Cell], costs: NDArray, quantity: Count, known: int | None, clock: Clock | None
 ) -> Proof:
     """Exclude or realise all sets of cells of cost 0, 1, 2, …"""
-    deadline = np.inf if time_limit is None else monotonic() + time_limit
+    clock = clock or Clock()
     table = cell_table(problem.Xbar, cells, costs, problem.affine)
     examiner = Examiner(problem, cells)
     kept: list[list[int]] = []  # sets whose span comes near y
@@ -175,21 +181,21 @@ def _enumerate(
         if known is not None and level >= known:
             return proof(known, None)
         for chosen, doubled in _doubled(kept, costs, level):
-            if monotonic() > deadline:
+            if clock.expired():
                 break
             if (network := examiner.realise(chosen, doubled)) is not None:
                 return proof(level, network)
         for near, tested in _candidates(table, problem, level):
             n_sets += tested
             for chosen in near:
-                if monotonic() > deadline:
+                if clock.expired():
                     break
                 if examiner.is_apart(chosen):
                     continue
                 kept.append(chosen)
                 if (network := examiner.realise(chosen, [])) is not None:
                     return proof(level, network)
-            if monotonic() > deadline:
+            if clock.expired():
                 return proof(level, None, f"; time ended it among those of {level} {quantity}")
         if examiner.undecided:
             return proof(level, None, f"; float64 leaves cases with {level} {quantity} open")

@@ -186,7 +186,7 @@ def critical_exponent(vertices: Vertices, width: float = 1e-6) -> CriticalExpone
     return CriticalExponent(1.0, 1.0)
 
 
-def recovery_threshold(vertices: Vertices) -> float:
+def threshold_of(vertices: Vertices) -> float:
     """log(1 + 1/K0) / log(R / r): every p below it recovers a sparsest network [NN, proof of Thm 4.1].
 
     K0 is the least number of parameters, r and R the smallest and largest nonzero magnitude over all
@@ -195,7 +195,7 @@ def recovery_threshold(vertices: Vertices) -> float:
 
     Examples
     --------
-    >>> round(recovery_threshold(enumerate_vertices([[0.0], [1.0], [2.0]], [0.0, 0.0, 1.0])), 3)
+    >>> round(threshold_of(enumerate_vertices([[0.0], [1.0], [2.0]], [0.0, 0.0, 1.0])), 3)
     0.292
     """
     sizes = np.abs(vertices.hinges[vertices.hinges != 0])

@@ -184,7 +184,7 @@ class DataModel:
 
 
 class PatternProgram(DataModel):
-    """Weighted ℓ1 over signed activation patterns, with neurons added, repriced and dropped between solves.
+    """Weighted ℓ1 over signed activation patterns, with neurons added and repriced between solves.
 
     Parameters
     ----------
@@ -250,18 +250,6 @@ class PatternProgram(DataModel):
         self._highs.changeColsCost(both.size, columns, np.where(fixed, 0.0, both))
         self._highs.changeColsBounds(both.size, columns, np.zeros(both.size), np.where(fixed, 0.0, np.inf))
 
-    def drop_neurons(self, neurons: ArrayLike) -> None:
-        """Remove neurons by index, with their columns and sign rows."""
-        gone = np.zeros(len(self.signs), bool)
-        gone[np.asarray(neurons, np.intp)] = True
-        columns = self.n_fixed + np.flatnonzero(np.repeat(gone, 2 * self.Xbar.shape[1]))
-        rows = self.n_fixed_rows + np.array([r for r, (k, _) in enumerate(self._sign_rows) if gone[k]], np.intp)
-        self._highs.deleteCols(len(columns), columns.astype(np.int32))
-        self._highs.deleteRows(len(rows), rows.astype(np.int32))
-        renumbered = np.cumsum(~gone) - 1
-        self._sign_rows = [(int(renumbered[k]), i) for k, i in self._sign_rows if not gone[k]]
-        self.patterns, self.signs = self.patterns[~gone], self.signs[~gone]
-
     def solve(self) -> float:
         """Optimal value over the present neurons; adds violated sign rows and solves again until there are none."""
         value = self.optimise()
@@ -279,13 +267,6 @@ class PatternProgram(DataModel):
     def network(self) -> ReLUNetwork:
         """The last solution; hinges that are zero are left out."""
         return hinge_network(self.hinges, self.signs, self.affine_part)
-
-    def hinge_points(self) -> list[tuple[int, int]]:
-        """(neuron, point) pairs with u_k ≠ 0 whose hinge runs through the point, to the tolerance of the solver."""
-        U = self.hinges
-        nonzero = np.any(U != 0, axis=1, keepdims=True)
-        on = (np.abs(U @ self.Xbar.T) <= _SIGN_SLACK * self._sizes(U)) & nonzero
-        return [(int(k), int(i)) for k, i in np.argwhere(on)]
 
     def _sizes(self, U: Array) -> Array:
         return np.abs(U) @ np.abs(self.Xbar.T)

@@ -1,0 +1,1 @@
+"""The network, the same function as a table of links; how they are kept, joined and worded."""

@@ -1,0 +1,126 @@
+"""`regress`: mean loss plus α times the ℓp path norm."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from reluctant.effort import Effort
+from reluctant.model.network import ReLUNetwork, check_start
+from reluctant.objective import check_p
+from reluctant.solution import Solution
+from reluctant.solve.requests import is_line
+from reluctant.validation import check_bool, check_integer, check_number, check_table, check_weights
+
+if TYPE_CHECKING:
+    from reluctant.regression.losses import Loss
+
+
+def regress(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    alpha: float,
+    p: float = 0.5,
+    loss: str | Loss = "squared",
+    affine: bool = True,
+    start: ReLUNetwork | None = None,
+    sample_weight: ArrayLike | None = None,
+    n_starts: int = 1,
+    time_limit: float | None = None,
+    random_state: int | np.random.Generator | None = None,
+    n_jobs: int = 1,
+    verbose: bool = False,
+) -> Solution:
+    """Minimise mean loss + α · ℓp path norm: the trade of error against sparsity for noisy data.
+
+    One input with one output, the squared loss and an affine part goes to the line, where p = 1 is solved to a
+    proved duality gap. Everything else is a search: a grown network, majorised steps while |t|^p is smoothed less and
+    less, then deletions and new hinges while the objective falls. It proves nothing.
+
+    Parameters
+    ----------
+    X : array_like, shape (N,), (N, 1) or (N, d)
+        Inputs. They are not standardised: the path norm, which for two inputs or more counts the biases, is that of
+        the network in these units.
+    y : array_like, shape (N,) or (N, m)
+        Targets; several outputs share the neurons. Classes are 0 and 1 for ``"logistic"`` and ``"hinge"``, and labels
+        0 … m − 1 or rows of class shares for ``"softmax"``.
+    alpha : float
+        Weight α ≥ 0 of the path norm, the λ of [NN]; the mean is over the weighted rows.
+    p : float, default 0.5
+        Exponent in (0, 1].
+    loss : str or loss object
+        ``"squared"`` (½ r²), ``"absolute"``, ``"huber"``, ``"quantile"``, ``"logistic"``, ``"softmax"`` or ``"hinge"``;
+        `reluctant.regression.losses` has their parameters.
+    affine : bool, default True
+        Whether the network has an affine part, which is free; for classes it has a ridge of 1e-4 in units of the
+        deviations of X, without which separable classes would have no minimiser.
+    start : ReLUNetwork, optional
+        A network to begin with besides the grown one, for example a trained one; on the line it is only compared. The
+        result's objective is never above its own. Without an affine part that of the start is left out.
+    sample_weight : array_like, shape (N,), optional
+        Weights of the rows, ≥ 0 and not all zero.
+    n_starts : int, default 1
+        Where it is a search: independent searches, of which the best is returned.
+    time_limit : float, optional
+        Seconds after which no further hinges are tried and no further search begins. An interrupt (Ctrl-C) returns
+        the best so far.
+    random_state : int, Generator or None
+        Source of all randomness.
+    n_jobs : int
+        Searches at a time, as in joblib. The result does not depend on it, unless the time ends first.
+    verbose : bool
+        Print neurons and objective, in units of the deviation of y, before every round of new hinges to standard error.
+
+    Returns
+    -------
+    Solution
+        With `alpha`, `mean_loss` and `objective`; `max_error` is NaN for classes.
+
+    Raises
+    ------
+    ValueError
+        If the input is not a table of finite numbers or an argument is out of range.
+
+    References
+    ----------
+    Nakhleh and Nowak, NeurIPS 2025 (the objective); Debarre et al., Sparsest piecewise-linear regression of
+    one-dimensional data, 2022 (the line, p = 1).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from reluctant import regress
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.uniform(-1, 1, (200, 2))
+    >>> y = np.maximum(X[:, 0], 0) + 0.05 * rng.standard_normal(200)
+    >>> solution = regress(X, y, alpha=0.003, random_state=0)
+    >>> solution.n_neurons
+    1
+    """
+    p = check_p(p, zero=False)
+    alpha = check_number(alpha, "alpha")
+    X, y = check_table(X, y)
+    affine = check_bool(affine, "affine")
+    from reluctant.regression import penalised
+    from reluctant.regression.losses import Squared, as_loss
+    from reluctant.regression.regress import KEPT, better_of, regress_space, solution_of, without_affine_part
+    from reluctant.regression.targets import as_targets
+
+    loss = as_loss(loss)
+    targets, weights = as_targets(y, loss), check_weights(sample_weight, len(X))
+    n_starts = check_integer(n_starts, "n_starts", low=1)
+    effort = Effort.checked(time_limit, random_state, n_jobs, verbose)
+    check_start(start, X, targets)
+    first = start if affine or start is None else without_affine_part(start)
+    if is_line(X, y) and isinstance(loss, Squared) and affine:
+        from reluctant.univariate.regression import regress_line
+
+        found = regress_line(X[:, 0], y, alpha, p, weights)
+    else:
+        searches = penalised.Effort(n_starts, effort.n_jobs, effort.time_limit, effort.verbose)
+        found = regress_space(X, targets, weights, loss, alpha, p, affine, first, effort.rng(), searches)
+    return found if first is None else better_of(found, solution_of(first, X, targets, weights, loss, alpha, p, KEPT))

@@ -1,0 +1,26 @@
+"""What the verbs have in common: where a request goes, and checks that need more than one argument."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reluctant.arrays import Array
+from reluctant.validation import check_number
+
+
+def is_line(X: Array, y: Array) -> bool:
+    """Whether a table has one input and one output, for which there are exact solvers."""
+    return X.shape[1] == 1 and y.ndim == 1
+
+
+def has_affine_part(affine: bool | None, X: Array) -> bool:
+    """As in the paper: an affine part for one input, none for more."""
+    return X.shape[1] == 1 if affine is None else affine
+
+
+def check_rtol(rtol: Any) -> float:
+    """Return `rtol` as a float in [0, 1)."""
+    value = check_number(rtol, "rtol")
+    if value >= 1:
+        raise ValueError(f"rtol must be less than 1, as it is relative to the size of the data, got {rtol!r}")
+    return value
