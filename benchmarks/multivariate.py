@@ -5,9 +5,9 @@
     python benchmarks/multivariate.py --seeds 3 --paper 20000
     python benchmarks/multivariate.py --to-aim --rows 1000x10    the time to the aim, not the best within the limit
 
-One process per row, one thread. Seconds and limits are CPU seconds of that thread, whatever else the machine does; where
-the seconds are the limit, the search would have gone on. The paper's algorithm, with --paper EPOCHS, stands beside the
-small rows.
+One process per row, one thread. Seconds and limits are CPU seconds of that thread, whatever else the machine does;
+where the seconds are the limit, the search would have gone on. The paper's algorithm, with --paper EPOCHS, stands
+beside the small rows.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike
 from reluctant.arrays import Array
 from reluctant.errors import InfeasibleError
 from reluctant.model.network import ReLUNetwork
-from reluctant.validation import as_floats
 
 INTERPOLATES = 1e-9
 """Largest error, relative to max|y|, of what counts as an interpolant."""
@@ -17,11 +16,9 @@ WIDEST = 1e100
 
 
 def homogeneous(X: ArrayLike) -> Array:
-    """X̄ = (X, 1), shape (N, d + 1), checked to be finite."""
-    X = as_floats(X, "X")
-    if X.ndim != 2:
-        raise ValueError(f"X must have shape (N, d), got {X.shape}; reshape one column to (N, 1)")
-    return np.column_stack([X, np.ones(len(X))])
+    """X̄ = (X, 1), shape (N, d + 1)."""
+    rows = np.asarray(X, dtype=np.float64)
+    return np.column_stack([rows, np.ones(len(rows))])
 
 
 def check_range(X: Array, y: Array) -> None:
@@ -40,9 +37,7 @@ def distinct_rows(X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
     InfeasibleError
         If equal rows have different labels.
     """
-    X, y = as_floats(X, "X"), as_floats(y, "y")
-    if X.ndim != 2 or y.shape[:1] != X.shape[:1]:
-        raise ValueError(f"X must have shape (N, d) and y one entry a row, got {X.shape} and {y.shape}")
+    X, y = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
     _, first, copy_of = np.unique(X, axis=0, return_index=True, return_inverse=True)
     differs = (y != y[first][copy_of]).reshape(len(y), -1).any(axis=1)
     if differs.any():

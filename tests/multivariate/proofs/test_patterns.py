@@ -107,10 +107,3 @@ def test_support_cells_cover_sampled_sparse_hinges(name):
         if np.any(z > 0):
             # a zero row counts as inactive here: it adds nothing either way
             assert (tuple((z > 0).tolist()), support) in cells
-
-
-def test_not_a_table_is_refused():
-    with pytest.raises(ValueError, match="shape"):
-        enumerate_patterns([1.0, 2.0])
-    with pytest.raises(ValueError, match="NaN at row 1"):
-        enumerate_patterns([[1.0], [np.nan]])

@@ -167,10 +167,6 @@ def test_bad_options_are_refused():
         PatternProgram([[0.0], [1.0]], [1.0, 0.5], loss="hinge")
     with pytest.raises(ValueError, match="loss must be"):
         PatternProgram([[0.0]], [1.0], loss="squared")
-    with pytest.raises(ValueError, match="tolerance"):
-        PatternProgram([[0.0]], [1.0], tolerance=-1.0)
-    with pytest.raises(ValueError, match="shape"):
-        PatternProgram([[0.0], [1.0]], [1.0])
 
 
 def test_a_solve_that_is_cut_short_raises_a_solver_error():

@@ -28,7 +28,7 @@ from reluctant.multivariate.basin_hopping.reweighted import (
     penalised_value,
 )
 from reluctant.multivariate.points import power_of_two
-from reluctant.objective import check_p, lp_power
+from reluctant.objective import lp_power
 
 SECONDS = 10.0
 """Time where neither a clock nor a number of rounds is given."""
@@ -88,11 +88,6 @@ def minimise_path_norm(
         The best found, within 1e-10 · max|y| of every label; `start` where it is one and nothing better was found.
         A local search: nothing is claimed about the minimum. None where no interpolant was reached in time.
 
-    Raises
-    ------
-    ValueError
-        If p is not in (0, 1].
-
     Examples
     --------
     >>> X = np.random.default_rng(0).uniform(-1, 1, (12, 2))
@@ -100,7 +95,6 @@ def minimise_path_norm(
     >>> round(found.value, 6), found.hinges.n_parameters
     (2.0, 2)
     """
-    p = check_p(p, zero=False)
     clock = clock or Clock(SECONDS if max_rounds is None else np.inf)
     rng = np.random.default_rng(random_state)
     scale = data_scale(y)

@@ -15,9 +15,7 @@ from reluctant.arrays import Array
 from reluctant.model.network import ReLUNetwork
 from reluctant.multivariate.aim import Aim, Count
 from reluctant.multivariate.points import INTERPOLATES, homogeneous, power_of_two
-from reluctant.objective import check_p
 from reluctant.solution import Certificate
-from reluctant.validation import as_floats, check_number
 
 ROUNDOFF = np.finfo(float).eps
 
@@ -135,8 +133,8 @@ def elementary_bound(
     >>> elementary_bound("neurons", [[0.0], [1.0]], [1.0, -1.0])
     Bound(least=2, reason='one neuron gives an output labels of one sign')
     """
-    rows, Y = homogeneous(X)[:, :-1], as_floats(y, "y")
-    Y = Y.reshape(len(rows), -1)
+    rows = np.asarray(X, dtype=np.float64)
+    Y = np.asarray(y, dtype=np.float64).reshape(len(rows), -1)
     band = max(tolerance, INTERPOLATES * float(np.abs(Y).max(initial=0.0)))
     request = Request(quantity, rows, Y, affine, band)
     return max((bound(request) for bound in ELEMENTARY), key=lambda bound: bound.least)
@@ -239,7 +237,6 @@ def certificate_for(
     >>> planted.kind, planted.lower_bound
     ('proved', 2)
     """
-    check_number(tolerance, "tolerance")
     elementary = elementary_bound(quantity, X, y, affine=affine, tolerance=tolerance)
     bounds = [bound for bound in (proved, elementary) if bound is not None and (found is None or bound.least <= found)]
     sure, why = max(bounds, key=lambda bound: bound.least, default=Bound(0, "nothing smaller exists"))
@@ -282,7 +279,6 @@ def value_certificate(p: float, l1_bound: float, reason: str) -> Certificate:
     >>> value_certificate(0.5, 4.0, "duality").lower_bound
     2.0
     """
-    p = check_p(p, zero=False)
     if p < 1:
         reason = f"Σ|u|^p is at least (Σ|u|)^p, and the ℓ1 path norm at least {l1_bound:.9g} ({reason})"
     return Certificate("value", max(l1_bound, 0.0) ** p, "proved", reason)

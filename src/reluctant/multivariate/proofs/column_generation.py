@@ -18,7 +18,6 @@ from reluctant.effort import Clock
 from reluctant.model.network import ReLUNetwork
 from reluctant.multivariate.proofs.program import DataModel, hinge_network
 from reluctant.multivariate.proofs.rays import extreme_rays, hinge_values, join_conformal, random_rays, ray_count
-from reluctant.validation import as_floats
 
 ENUMERATED = 30_000_000  # rays times points up to which pricing looks at every ray, in about half a gigabyte
 _BATCH = 50  # columns added at a time
@@ -83,7 +82,7 @@ def minimise_l1(
     """
     clock = clock or Clock()
     rng = np.random.default_rng(random_state)
-    labels = as_floats(y, "y")
+    labels = np.asarray(y, dtype=np.float64)
     unit = 2.0 ** np.frexp(np.abs(labels).max(initial=0.0))[1] if labels.any() else 1.0
     model = DataModel(X, labels / unit, tolerance=tolerance / unit, affine=affine)
     N, n = model.Xbar.shape

@@ -23,7 +23,7 @@ from reluctant.model.network import ReLUNetwork
 from reluctant.multivariate.points import INTERPOLATES, distinct_rows, homogeneous
 from reluctant.multivariate.proofs.program import hinge_network
 from reluctant.multivariate.proofs.rays import data_signs, extreme_rays
-from reluctant.objective import check_p, lp_power
+from reluctant.objective import lp_power
 
 _BLOCK = 50_000
 _SINGULAR = 1e-10  # sets of unit columns with a smaller determinant count as dependent
@@ -129,7 +129,7 @@ def minimise_lp(vertices: Vertices, p: float) -> tuple[ReLUNetwork, float]:
     >>> network.n_parameters, round(value, 9)
     (2, 2.0)
     """
-    costs = vertices.costs(check_p(p))
+    costs = vertices.costs(p)
     if p == 0:
         ties = np.flatnonzero(costs == costs.min())
         best = ties[np.argmin(_log_sizes(vertices.hinges[ties]))]

@@ -18,7 +18,6 @@ from reluctant.arrays import Array
 from reluctant.errors import InfeasibleError, SolverError
 from reluctant.model.network import ReLUNetwork
 from reluctant.multivariate.points import homogeneous
-from reluctant.validation import as_floats, check_nonnegative
 
 Loss = Literal["equality", "absolute", "maximum", "hinge"]
 
@@ -74,7 +73,7 @@ class DataModel:
     Raises
     ------
     ValueError
-        If the data or an option are not as described.
+        If the loss is unknown, or a label is not one of the hinge loss.
     """
 
     def __init__(
@@ -87,10 +86,8 @@ class DataModel:
         affine: bool = False,
     ) -> None:
         self.Xbar = homogeneous(X)
-        self.y = as_floats(y, "y")
-        if self.y.shape != (len(self.Xbar),):
-            raise ValueError(f"y must have shape ({len(self.Xbar)},), got {self.y.shape}")
-        self.tolerance = check_nonnegative(tolerance, "tolerance", len(self.y))
+        self.y = np.asarray(y, dtype=np.float64)
+        self.tolerance = np.broadcast_to(np.asarray(tolerance, dtype=np.float64), self.y.shape)
         rows = _data_rows(self.y, loss, self.tolerance)
         self._highs = highspy.Highs()
         self._highs.silent()
