@@ -104,6 +104,7 @@ def test_effort_takes_its_default_only_where_no_limit_is_given():
     assert Effort().clock().left() == math.inf
     assert 1.0 < Effort().clock(2.0).left() <= 2.0
     assert 4.0 < Effort(time_limit=5.0).clock(2.0).left() <= 5.0
+    assert Effort.checked(math.inf, None).clock(2.0).left() == math.inf
     rng = np.random.default_rng(0)
     assert Effort(random_state=rng).rng() is rng
 
@@ -112,7 +113,7 @@ def test_effort_takes_its_default_only_where_no_limit_is_given():
     ("arguments", "message"),
     [
         ((0.0, None), "time_limit must be greater than 0"),
-        ((math.inf, None), "time_limit must be a finite number"),
+        ((math.nan, None), "time_limit must be a finite number"),
         ((None, -1), "random_state"),
         ((None, None, 0), "n_jobs must be a positive number of processes, or -1"),
         ((None, None, 1, "yes"), "verbose must be True or False"),

@@ -1,12 +1,14 @@
 """What a search may spend: seconds, processes, randomness; and the clock that each of its phases asks.
 
-A phase begins, and goes on, while `Clock.expired` says no. An interrupt (Ctrl-C) is nothing but the end of the time:
-it is noted on the clock and raised nowhere, so what a search knows stays in order and its best result is returned.
+A phase begins, and goes on, while `Clock.expired` says no. An interrupt (Ctrl-C, or the SIGTERM of a supervisor) is
+nothing but the end of the time: it is noted on the clock and raised nowhere, so what a search knows stays in order and
+its best result is returned.
 """
 
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,10 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from reluctant.validation import check_bool, check_integer, check_number, check_random_state
+from reluctant.validation import as_number, check_bool, check_integer, check_number, check_random_state
 
-DEFAULT_SECONDS = 10.0
-"""Time of a search in many dimensions that has no count to stop at, where no limit is given."""
+DEFAULT_SECONDS = 30.0
+"""Time of a search in many dimensions where no limit is given."""
+SILENCE = 5.0
+"""Seconds after which a search that has somebody at the terminal gives a sign of life."""
 
 
 def never() -> bool:
@@ -57,6 +61,10 @@ class Clock:
         """Whether the user has asked for an end."""
         return self._told.once
 
+    def doing(self, what: str) -> None:
+        """Say what begins now, for the sign of life."""
+        self._told.doing = what
+
     def interrupt(self) -> None:
         """Let this clock, its shares and what it is a share of expire."""
         self._told.once = True
@@ -72,6 +80,12 @@ class Clock:
     def expired(self) -> bool:
         """Whether nothing may begin any more."""
         return self.interrupted or time.monotonic() >= self.end
+
+    def in_words(self) -> str:
+        """How the time ended a search, to be appended to a sentence; nothing where it did not."""
+        if self.interrupted:
+            return "; an interrupt ended the search"
+        return "; the time limit ended the search" if self.expired() else ""
 
     def share(self, part: float = 1.0, *, at_most: float = np.inf) -> Clock:
         """Start a clock over a part of the seconds left, and no more than `at_most`; an interrupt is told to both."""
@@ -92,13 +106,9 @@ class Clock:
     def listening(self) -> Iterator[Clock]:
         """While the block runs an interrupt is noted on this clock; a second one is raised.
 
-        Only the main thread hears interrupts, and a handler that somebody else has set stays in its place.
+        Only the main thread hears interrupts, and a handler that somebody else has set stays in its place. After some
+        silent seconds a line on standard error, if that is a terminal, says what is being done.
         """
-        if threading.current_thread() is not threading.main_thread() or (
-            signal.getsignal(signal.SIGINT) is not signal.default_int_handler
-        ):
-            yield self
-            return
 
         def note(number: int, frame: FrameType | None) -> None:
             if self.interrupted or self._told.aloud:
@@ -106,11 +116,27 @@ class Clock:
                 raise KeyboardInterrupt
             self.interrupt()
 
-        signal.signal(signal.SIGINT, note)
+        before: dict[int, Any] = {}
+        if threading.current_thread() is threading.main_thread():
+            usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+            before = {number: handler for number, handler in usual.items() if signal.getsignal(number) is handler}
+        for number in before:
+            signal.signal(number, note)
+        sign_of_life = threading.Timer(SILENCE, self._say)
+        sign_of_life.daemon = True
+        if before and sys.stderr is not None and sys.stderr.isatty():
+            sign_of_life.start()
         try:
             yield self
         finally:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            sign_of_life.cancel()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _say(self) -> None:
+        left = self.left()
+        limit = f"at most {left:.0f} s more" if np.isfinite(left) else "without a time limit"
+        print(f"reluctant: {self._told.doing}, {limit}; Ctrl-C returns the best so far", file=sys.stderr)
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
@@ -125,11 +151,15 @@ class Clock:
 
 
 class _Told:
-    """Whether an interrupt came, and whether the next one is to be raised: one for a clock and its shares."""
+    """Whether an interrupt came, whether the next one is to be raised, and what is being done.
+
+    A clock and its shares have one.
+    """
 
     def __init__(self) -> None:
         self.once = False
         self.aloud = False
+        self.doing = "searching"
 
 
 @dataclass(frozen=True)
@@ -139,7 +169,7 @@ class Effort:
     Parameters
     ----------
     time_limit : float, optional
-        Seconds.
+        Seconds; infinite for none.
     random_state : int, Generator or None
         Source of all randomness.
     n_jobs : int
@@ -162,7 +192,7 @@ class Effort:
         ValueError
             If one is out of range; the message names it.
         """
-        if time_limit is not None:
+        if time_limit is not None and as_number(time_limit) != np.inf:
             time_limit = check_number(time_limit, "time_limit", strict=True)
         if check_integer(n_jobs, "n_jobs", low=-1) == 0:
             raise ValueError("n_jobs must be a positive number of processes, or -1 for one a core, got 0")

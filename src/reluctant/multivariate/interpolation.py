@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from reluctant.multivariate.least_norm import smallest_path_norm
 from reluctant.multivariate.newton_prune import warm_up as newton_loops
 from reluctant.multivariate.newton_prune.search import newton_prune
 from reluctant.multivariate.newton_prune.state import Units, Weights
-from reluctant.multivariate.outputs import independent_outputs, unmixing, with_outputs_mixed
+from reluctant.multivariate.outputs import SAME_HINGE, combined, independent_outputs, unmixing, with_outputs_mixed
 from reluctant.multivariate.points import (
     INTERPOLATES,
     check_range,
@@ -26,10 +27,11 @@ from reluctant.multivariate.points import (
     label_size,
     max_error_of,
 )
-from reluctant.multivariate.proofs.bounds import Bound, what_is_known
+from reluctant.multivariate.proofs.bounds import Bound, generic_bound, what_is_known
 from reluctant.multivariate.proofs.enumeration import enumeration_size, fewest_neurons, fewest_parameters
 from reluctant.multivariate.proofs.problem import MOST_ROWS
 from reluctant.solution import Solution
+from reluctant.univariate.interpolation import interpolate_line, without_affine_part
 
 ENUMERATED_CELLS, ENUMERATED_SETS = 20_000, 4_000_000
 """Up to so many cells and sets of cells, a matter of seconds, the optimum is proved by enumeration."""
@@ -37,8 +39,11 @@ PROVING_SECONDS = 30.0
 """Longest time for that, where many sets ask for linear programs; on most data their number ends it before."""
 PLANTED_RESTARTS, PLANTED_RESTARTS_FEW_ROWS, FEW_ROWS = 4, 2, 30
 PLANTED_ROUNDS = 4
-PLANTED_SHARE, LEAST_PLANTED_SECONDS = 0.2, 1.0
-"""A planted network is looked for this often, and no longer than this or a share of the time of the first search."""
+"""A planted network is looked for so often."""
+PLANTED_SECONDS, PLANTED_SECONDS_AT_BOUND = 1.0, 0.1
+"""Least time for that, before and after the generic bound is met."""
+APART_SHARE = 0.3
+"""Share of the time for solving several outputs one by one."""
 
 
 def interpolate_space(
@@ -47,7 +52,7 @@ def interpolate_space(
     """Solve `reluctant.interpolate` for checked data in R^d."""
     check_range(X, y)
     warm_up()
-    with effort.clock(np.inf if p == 0 else DEFAULT_SECONDS).listening() as clock:
+    with effort.clock(DEFAULT_SECONDS).listening() as clock:
         if p == 0:
             return sparsest(X, y, affine, aim, start, effort, clock)
         return smallest_path_norm(X, y, p, affine, start, effort, clock)
@@ -73,39 +78,46 @@ def sparsest(
     """The sparsest interpolant that the searches find, and what is proved about it.
 
     1. Outputs that are zero or multiples of others are set aside.
-    2. Newton-prune, from the easy answers and from many starts.
-    3. If it has not reached a target of the caller's: small problems are settled by enumeration, where a proof is
-       wanted; others are searched for a planted network, one with fewer parameters than equations, which may make
-       the enumeration small enough.
-    4. The certificate.
+    2. Several outputs are solved one by one; those that agree on a hinge share it.
+    3. Newton-prune, from the easy answers and from many starts, to the generic bound or the caller's target.
+    4. At its first local minimum, and at its end: a planted network, one with fewer parameters than equations, is
+       looked for, for about as long as the search has taken. Small problems need no such search:
+    5. they are settled by enumeration, where a proof is wanted.
+    6. The certificate.
     """
     rows, labels = distinct_rows(X, y)
     if y.ndim > 1:
         mixed = _of_mixed_outputs(X, y, affine, aim, start, effort, clock, prove)
         if mixed is not None:
             return mixed
-    effort = replace(effort, random_state=effort.rng())
-    began = clock.elapsed()
-    found = newton_prune(X, y, affine, aim, effort, clock, start)
-    spent = clock.elapsed() - began
     task = _Task(rows, labels, affine, aim, effort.rng())
-    best, bound = found.network, None
-    if not aim.at(aim.target or 0).reached(best):
-        if prove:
-            best, bound = _enumerated(task, best, clock)
-        if bound is None and aim.minimize == "parameters":
-            planted = _planted(task, best, clock.share(at_most=max(LEAST_PLANTED_SECONDS, PLANTED_SHARE * spent)))
-            if planted is not None and planted.n_parameters < best.n_parameters:
-                best = planted
-                if prove:
-                    best, bound = _enumerated(task, planted, clock)
+    effort = replace(effort, random_state=task.rng)
+    best = _one_by_one(task, effort, clock)
+    bound: Bound | None = None
+    history: tuple = ()
+    if best is None or aim.count(best) >= task.generic:
+        clock.doing("pruning interpolants")
+        began = clock.elapsed()
+        for found in newton_prune(X, y, affine, aim, effort, clock, start):
+            best = found.network if best is None else aim.better(best, found.network)
+            history = found.history
+            if not task.settled(best) and not (prove and task.is_small(best)):
+                best = aim.better(best, _planted(task, best, clock, clock.elapsed() - began))
+            if aim.count(best) < task.generic:
+                break
+    elif not task.settled(best):
+        best = aim.better(best, _planted(task, best, clock, np.inf))
+    assert best is not None  # the search has an interpolant in the end, or raises
+    if prove and not task.settled(best) and task.is_small(best):
+        best, bound = _enumerated(task, best, clock)
+    certificate = what_is_known(best, rows, labels, affine, aim, proved=bound)
     return Solution(
         network=best,
         p=0.0,
         value=float(best.path_norm(0.0)),
         max_error=max_error_of(best, X, y),
-        certificate=what_is_known(best, rows, labels, affine, aim, proved=bound),
-        history=found.history,
+        certificate=replace(certificate, reason=f"{certificate.reason}{clock.in_words()}"),
+        history=history,
     )
 
 
@@ -118,6 +130,27 @@ class _Task:
     affine: bool
     aim: Aim
     rng: np.random.Generator
+
+    @property
+    def n_outputs(self) -> int:
+        """M."""
+        return 1 if self.labels.ndim == 1 else self.labels.shape[1]
+
+    @cached_property
+    def generic(self) -> int:
+        """The count that almost all labels need."""
+        return generic_bound(self.aim.minimize, self.rows, n_outputs=self.n_outputs, affine=self.affine)
+
+    def is_small(self, network: ReLUNetwork) -> bool:
+        """Whether it is a matter of seconds to prove that nothing is sparser, or to find what is."""
+        if self.n_outputs > 1 or len(self.rows) > MOST_ROWS:
+            return False
+        n_cells, n_sets = enumeration_size(self.aim.minimize, self.rows, self.aim.count(network))
+        return n_cells <= ENUMERATED_CELLS and n_sets <= ENUMERATED_SETS
+
+    def settled(self, network: ReLUNetwork) -> bool:
+        """Whether the caller's target, by default nothing at all, is reached."""
+        return self.aim.at(self.aim.target or 0).reached(network)
 
 
 def _of_mixed_outputs(
@@ -150,25 +183,57 @@ def _of_mixed_outputs(
 
 
 def _enumerated(task: _Task, network: ReLUNetwork, clock: Clock) -> tuple[ReLUNetwork, Bound | None]:
-    """The network, or a sparser one, and what is proved, where enumeration is a matter of seconds; else no bound."""
+    """The network, or a sparser one, and what is proved."""
+    if clock.expired():
+        return network, None
     aim, known = task.aim, task.aim.count(network)
-    if task.labels.ndim > 1 or len(task.rows) > MOST_ROWS or clock.expired():
-        return network, None
-    n_cells, n_sets = enumeration_size(aim.minimize, task.rows, known)
-    if n_cells > ENUMERATED_CELLS or n_sets > ENUMERATED_SETS:
-        return network, None
+    clock.doing("excluding sparser networks")
     fewest = fewest_parameters if aim.minimize == "parameters" else fewest_neurons
     within = clock.share(at_most=PROVING_SECONDS)
     proof = fewest(task.rows, task.labels, affine=task.affine, known=known, clock=within)
     return aim.better(network, proof.network), proof.bound
 
 
-def _planted(task: _Task, known: ReLUNetwork, clock: Clock) -> ReLUNetwork | None:
-    """A network with fewer parameters than equations, where the labels come from one and it is found in time."""
+def _one_by_one(task: _Task, effort: Effort, clock: Clock) -> ReLUNetwork | None:
+    """Networks of the single outputs side by side, equal hinges shared; None for one output, or without an interpolant.
+
+    Over one input each is the exact solution of the line; else they get equal shares of a part of the time.
+    """
+    if task.labels.ndim == 1:
+        return None
+    clock.doing("solving the outputs one by one")
+    m, seconds = task.n_outputs, APART_SHARE * clock.left()
+    networks = []
+    for column in task.labels.T:
+        if task.rows.shape[1] == 1:
+            line = interpolate_line(task.rows[:, 0], column)
+            networks.append((line if task.affine else without_affine_part(line, task.rows[:, 0])).network)
+        elif clock.expired():
+            return None
+        else:
+            within = clock.share(at_most=seconds / m)
+            alone = sparsest(task.rows, column, task.affine, task.aim.at(None), None, effort, within, prove=False)
+            networks.append(alone.network)
+    apart = combined(networks, np.eye(m), task.rows.shape[1])
+    merged = apart.merged(SAME_HINGE, task.affine)
+    candidates = [network for network in (merged, apart) if interpolates(network, task.rows, task.labels)]
+    return min(candidates, key=task.aim.key, default=None)
+
+
+def _planted(task: _Task, known: ReLUNetwork, clock: Clock, spent: float) -> ReLUNetwork | None:
+    """A network with fewer parameters than equations, where the labels come from one and it is found in time.
+
+    Where the search has met the generic bound the time is what it has spent, or a tenth of a second if there are so
+    many rows that a planted network could be told from chance; else at least a second.
+    """
     if clock.expired():
         return None
+    clock.doing("looking for a planted network")
+    met = task.aim.count(known) <= task.generic
+    enough_rows = len(task.rows) > 2 * (task.rows.shape[1] + 1)
+    least = (PLANTED_SECONDS_AT_BOUND if enough_rows else 0.0) if met else PLANTED_SECONDS
     search = _planted_output if task.labels.ndim == 1 else _planted_outputs
-    network = search(task, known, clock)
+    network = search(task, known, clock.share(at_most=max(least, spent)))
     return network if network is not None and interpolates(network, task.rows, task.labels) else None
 
 
@@ -176,7 +241,7 @@ def _planted_output(task: _Task, known: ReLUNetwork, clock: Clock) -> ReLUNetwor
     """One output: annealing and hops over supports."""
     units = Units.of(task.rows, task.labels[:, None])
     recovery = recover(
-        task.rows / units.x,
+        units.rows(task.rows),
         task.labels / units.y[0],
         affine=task.affine,
         clock=clock,

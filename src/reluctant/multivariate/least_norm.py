@@ -12,12 +12,11 @@ from reluctant.arrays import Array, Index
 from reluctant.effort import Clock, Effort
 from reluctant.errors import InfeasibleError, SolverError, TooSteepError
 from reluctant.model.network import ReLUNetwork
-from reluctant.multivariate.aim import Aim
 from reluctant.multivariate.basin_hopping.path_norm import minimise_path_norm
 from reluctant.multivariate.basin_hopping.reweighted import Hinges
-from reluctant.multivariate.newton_prune.search import newton_prune
+from reluctant.multivariate.newton_prune.search import sparsest_interpolant
 from reluctant.multivariate.newton_prune.state import Weights
-from reluctant.multivariate.outputs import combined, independent_outputs, unmixing, with_outputs_mixed
+from reluctant.multivariate.outputs import SAME_HINGE, combined, independent_outputs, unmixing, with_outputs_mixed
 from reluctant.multivariate.points import INTERPOLATES, distinct_rows, interpolates, max_error_of
 from reluctant.multivariate.proofs.bounds import value_certificate
 from reluctant.multivariate.proofs.column_generation import minimise_l1
@@ -35,8 +34,6 @@ NEAREST_ROWS = 1e-9
 """Of rows that are closer, float64 does not tell all extreme hinges apart, and nothing is proved."""
 MOST_UNEVEN = 1e6
 """Columns of X further from one in size leave the convex program too badly scaled for a proof."""
-SAME_HINGE = 1e-9
-"""Neurons of several outputs whose hinges differ relatively by no more than this become one."""
 
 
 def smallest_path_norm(
@@ -130,7 +127,7 @@ def _searched(
 ) -> tuple[ReLUNetwork, tuple]:
     """The best of a local search and its history; where that reaches no interpolant, what Newton-prune finds."""
     if start is None and len(rows) > HOPPED_ROWS:
-        start = newton_prune(rows, labels, affine, Aim(), effort, clock.share(0.5)).network
+        start = _pruned(rows, labels, affine, None, effort, clock.share(0.5))
     found = minimise_path_norm(
         rows,
         labels,
@@ -142,7 +139,22 @@ def _searched(
     )
     if found is not None and interpolates(found.network, rows, labels):
         return found.network, found.history
-    return newton_prune(rows, labels, affine, Aim(), effort, clock, start).network, ()
+    return _pruned(rows, labels, affine, start, effort, clock), ()
+
+
+def _pruned(
+    rows: Array, labels: Array, affine: bool, start: ReLUNetwork | None, effort: Effort, clock: Clock
+) -> ReLUNetwork:
+    """What Newton-prune finds."""
+    return sparsest_interpolant(
+        rows,
+        labels,
+        affine=affine,
+        start=start,
+        clock=clock,
+        n_jobs=effort.n_jobs,
+        random_state=effort.random_state,
+    ).network
 
 
 def _exact_path_norm(

@@ -10,6 +10,9 @@ from scipy.linalg import block_diag
 from reluctant.arrays import Array
 from reluctant.model.network import ReLUNetwork
 
+SAME_HINGE = 1e-9
+"""Neurons of several outputs whose hinges differ relatively by no more than this become one."""
+
 
 def independent_outputs(Y: Array) -> tuple[Array, Array]:
     """Columns of Y (N, m) that are neither zero nor a multiple of one before, and the matrix that gives Y from them."""

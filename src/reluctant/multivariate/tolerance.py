@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +17,7 @@ from reluctant.multivariate.interpolation import sparsest, warm_up
 from reluctant.multivariate.outputs import combined
 from reluctant.multivariate.points import INTERPOLATES, check_range, distinct_bands, label_size, max_error_of
 from reluctant.multivariate.proofs.bounds import elementary_bound, what_is_known
-from reluctant.solution import Solution
+from reluctant.solution import Certificate, Solution
 
 FIRST_SHARE = 0.3
 """Share of the time for the middle of the band, and for the outputs one by one."""
@@ -32,11 +33,20 @@ def approximate_space(
     start: ReLUNetwork | None,
     effort: Effort,
 ) -> Solution:
-    """Solve `reluctant.approximate` for checked data in R^d."""
+    """Solve `reluctant.approximate` for checked data in R^d; rows of infinite tolerance do not count."""
     check_range(X, y)
+    counted = np.isfinite(tolerance).reshape(len(X), -1).any(axis=1)
+    band = (
+        Band.of(X[counted], y[counted], tolerance[counted], slack) if counted.any() else Band.of(X, y, tolerance, slack)
+    )
+    zero = ReLUNetwork.from_hinges(np.zeros((0, X.shape[1] + 1)), np.zeros((0, 1 if y.ndim == 1 else y.shape[1])))
+    if band.holds(zero):
+        return _solution(
+            zero, band, Certificate(aim.minimize, 0, "proved", "the zero function meets the tolerance"), ()
+        )
     warm_up()
     with effort.clock(DEFAULT_SECONDS).listening() as clock:
-        solution = _within(Band.of(X, y, tolerance, slack), affine, aim, start, effort, clock)
+        solution = _within(band, affine, aim, start, effort, clock)
         if solution is not None:
             return solution
         if clock.interrupted:
@@ -97,6 +107,7 @@ def _within(
     5. The certificate.
     """
     X, y = band.X, band.y
+    clock.doing("searching within the tolerance")
     if not (band.tolerance.any() and y.any()):
         return sparsest(X, y, affine, aim, start, effort, clock).replace(p=None)
     rows, labels, half_width = distinct_bands(X, y, band.aimed)
@@ -128,13 +139,19 @@ def _within(
     if best is None:
         return None
     certificate = what_is_known(best, rows, in_bands, affine, aim, tolerance=1.0)
+    certificate = replace(certificate, reason=f"{certificate.reason}{clock.in_words()}")
+    return _solution(best, band, certificate, () if middle is None else middle.history)
+
+
+def _solution(network: ReLUNetwork, band: Band, certificate: Certificate, history: Sequence) -> Solution:
+    """The figures of a network, over the rows that count, and what is known about it."""
     return Solution(
-        network=best,
+        network=network,
         p=None,
-        value=float(best.path_norm(0.0)),
-        max_error=max_error_of(best, X, y),
+        value=float(network.path_norm(0.0)),
+        max_error=max_error_of(network, band.X, band.y),
         certificate=replace(certificate, reason=f"{certificate.reason}; {band.in_words()}"),
-        history=() if middle is None else middle.history,
+        history=history,
     )
 
 

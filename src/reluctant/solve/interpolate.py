@@ -67,9 +67,9 @@ def interpolate(
         rtol · (max|y| + |slope| max|x|) of it; 2^-51 by default, which covers numbers rounded to float64; 0 decides
         exactly.
     time_limit : float, optional
-        In R^d: seconds, for all outputs, after which the best network so far is returned. By default 10 for searches
-        that have no count to stop at, which are those with p > 0 and those of `approximate`; with p = 0 the search ends
-        by itself. An interrupt (Ctrl-C) returns the best so far.
+        In R^d: seconds, for all outputs, after which the best network so far is returned; 30 by default, ``math.inf``
+        for none. With p = 0 the search often ends before, at the bound. An interrupt (Ctrl-C) returns the best so far;
+        a second one is raised.
     random_state : int, Generator or None
         In R^d: source of all randomness.
     n_jobs : int

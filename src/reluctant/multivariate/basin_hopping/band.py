@@ -106,7 +106,7 @@ def sparsest_within(
     clock = clock or Clock(SECONDS if max_rounds is None else np.inf)
     Y = np.asarray(y, dtype=np.float64).reshape(len(X), -1)
     units = Units.of(X, Y)
-    data = Data.from_arrays(X / units.x, Y / units.y, affine, tolerance.reshape(Y.shape) / units.y)
+    data = Data.from_arrays(units.rows(X), Y / units.y, affine, tolerance.reshape(Y.shape) / units.y, units.far)
     search = _Search(data, aim or Aim(target=0), p, np.random.default_rng(random_state), clock.expired)
     with one_blas_thread():
         search.begin([units.scaled(network, affine) for network in starts])

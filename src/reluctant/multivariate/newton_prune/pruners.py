@@ -42,8 +42,8 @@ class Pruner(ABC):
         return found.weights.normalised(self.data)
 
     def surgeon(self, weights: Weights) -> Tangent | Curvature:
-        """What deletions cost: moves that keep every label, or within a band, where few are left, that change least."""
-        if self.data.half_width is None:
+        """What deletions cost: moves that keep every label, or where few are left or none, that change them least."""
+        if self.data.half_width is None and Unknowns.of(self.data, weights).size > self.data.n_equations:
             return Tangent.at(self.data, weights, self.rng)
         return Curvature.at(self.data, weights)
 

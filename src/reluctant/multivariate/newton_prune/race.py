@@ -42,6 +42,16 @@ def race(searches: list[Search], report: Report | None = None) -> tuple[Search, 
     return best, "interrupted" if clock.interrupted else best.ended or "exhausted"
 
 
+def begin(searches: list[Search], report: Report | None = None) -> Search:
+    """The first run at its first local minimum; where that would take long and others could run, at its beginning."""
+    first = searches[0]
+    if len(searches) == 1 or first.data.n_equations <= DEARER:
+        first.report = report
+        first.advance(to_first_minimum=True)
+        first.report = None
+    return first
+
+
 def _in_parallel(searches: list[Search], turn: float, report: Report | None) -> None:
     """Rounds of one turn for each run that has not ended, until one reaches the target; `searches` is updated."""
     clock = searches[0].clock

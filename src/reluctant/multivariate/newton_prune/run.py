@@ -64,6 +64,7 @@ class Search:
     rng: np.random.Generator
     restarts: int
     first: Weights | None = None
+    judge: Callable[[Weights], float] | None = None  # the error in the user's units, relative to max|y| of each output
     report: Callable[[Improvement], None] | None = None
     best: Weights | None = None
     history: list[Improvement] = field(default_factory=list)
@@ -74,13 +75,18 @@ class Search:
     def __post_init__(self) -> None:
         self.chooser = KickChooser(self.aim.minimize)
 
-    def advance(self, work: float = np.inf) -> None:
-        """Go on until this much work is done, in factorisations, or there is a reason to end."""
+    def advance(self, work: float = np.inf, *, to_first_minimum: bool = False) -> None:
+        """Go on until this much work is done, in factorisations, or there is a reason to end.
+
+        With `to_first_minimum` the first start is pruned as far as single deletions go, and that is all.
+        """
         until = self.work + work
         if self.ended is not None:
             return
         with threadpool_limits(1):
             while self.work < until and self.ended is None:
+                if to_first_minimum and self.climb is not None and self.climb.pruned:
+                    return
                 self.work += 1
                 if self.climb is None:
                     self.climb = self._start()
@@ -121,8 +127,11 @@ class Search:
         """Keep a state that interpolates to rounding, with at most m N neurons, if it is sparser than the best."""
         if not self.aim.improves(weights, self.best) or weights.n_neurons > self.data.n_equations:
             return
-        if not self._interpolates(weights) or not self.clock.expired():
-            weights = solve(self.data, weights, tol=POLISHED).weights.normalised(self.data)
+        known = self._interpolates(weights)
+        if not known or not self.clock.expired():
+            polished = solve(self.data, weights, tol=POLISHED).weights.normalised(self.data)
+            if not known or self._interpolates(polished):
+                weights = polished
         merged = weights.merged(affine=self.data.affine.size > 0)
         if merged.n_neurons < weights.n_neurons and self._interpolates(merged):
             weights = merged
@@ -136,6 +145,8 @@ class Search:
 
     def _interpolates(self, weights: Weights) -> bool:
         """Whether the network, evaluated as a user will, meets the labels with room to spare."""
+        if self.judge is not None and self.judge(weights) > 0.9 * INTERPOLATES:
+            return False
         errors = weights.to_network()(self.data.inputs[:-1].T).reshape(-1, self.data.n_outputs) - self.data.targets.T
         return float(np.abs(errors).max()) <= 0.4 * INTERPOLATES
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import joblib
@@ -14,10 +14,10 @@ from reluctant.effort import Clock, Effort
 from reluctant.errors import TooSteepError
 from reluctant.model.network import ReLUNetwork
 from reluctant.multivariate.aim import Aim, Count
-from reluctant.multivariate.newton_prune.race import race
+from reluctant.multivariate.newton_prune.race import begin, race
 from reluctant.multivariate.newton_prune.run import Ended, Improvement, Search
-from reluctant.multivariate.newton_prune.state import Data, Units
-from reluctant.multivariate.points import INTERPOLATES, distinct_rows
+from reluctant.multivariate.newton_prune.state import Data, Units, Weights
+from reluctant.multivariate.points import INTERPOLATES, distinct_rows, label_size
 
 RESTARTS = 20
 """Fresh starts where neither their number nor the time is limited."""
@@ -35,41 +35,41 @@ class Found:
         Every improvement, in order.
     max_error : float
         max|f(x_i) − y_i| as the network computes it, at most 1e-9 max|y|.
-    ended : {"target", "time", "interrupted", "exhausted"}
-        Why the search ended.
+    ended : {"target", "time", "interrupted", "exhausted"} or None
+        Why the search ended; None where it can go on.
     """
 
     network: ReLUNetwork
     history: tuple[Improvement, ...]
     max_error: float
-    ended: Ended
+    ended: Ended | None
 
 
 def newton_prune(
     X: Array, y: Array, affine: bool, aim: Aim, effort: Effort, clock: Clock, start: ReLUNetwork | None = None
-) -> Found:
-    """Newton-prune; where pruning whole neurons finds no interpolant, the one with few parameters."""
-    report = _print_improvement if effort.verbose else None
+) -> Iterator[Found]:
+    """Newton-prune in two stages: what is known at the first local minimum, where that is not the end, and the end.
 
-    def search(aim: Aim) -> Found:
-        return sparsest_interpolant(
-            X,
-            y,
-            affine=affine,
-            aim=aim,
-            start=start,
-            clock=clock,
-            n_jobs=effort.n_jobs,
-            random_state=effort.random_state,
-            report=report,
-        )
-
+    Where pruning whole neurons finds no interpolant, the one with few parameters is searched for.
+    """
     try:
-        return search(aim)
+        yield from _stages(X, y, affine, aim, effort, clock, start)
     except TooSteepError:
         if aim.minimize == "parameters":
             raise
-        return search(Aim("parameters", p=aim.p))
+        yield from _stages(X, y, affine, Aim("parameters", p=aim.p), effort, clock, start)
+
+
+def _stages(
+    X: Array, y: Array, affine: bool, aim: Aim, effort: Effort, clock: Clock, start: ReLUNetwork | None
+) -> Iterator[Found]:
+    task = _Task.of(X, y, affine)
+    report = _print_improvement if effort.verbose else None
+    searches = task.searches(aim, clock, None, effort.n_jobs, effort.random_state, start, affine)
+    first = begin(searches, report)
+    if first.ended is None and first.best is not None:
+        yield task.found(first, None)
+    yield task.found(*race(searches, report))
 
 
 def _print_improvement(step: Improvement) -> None:
@@ -139,23 +139,62 @@ def sparsest_interpolant(
     >>> found.network.n_parameters, found.ended
     (10, 'target')
     """
-    aim, clock = aim or Aim(), clock or Clock()
-    y = np.asarray(y, dtype=np.float64).reshape(len(X), -1)
-    rows, labels = distinct_rows(X, y)
-    units = Units.of(rows, labels)
-    data = Data.from_arrays(rows / units.x, labels / units.y, affine)
-    if aim.target is None:
-        aim = aim.at(generic_target(data, aim.minimize))
-    first = None if start is None else units.scaled(start, affine)
-    if restarts is None:
-        restarts = RESTARTS if np.isinf(clock.end) else sys.maxsize
-    rng = np.random.default_rng(random_state)
-    n_runs = joblib.effective_n_jobs(n_jobs)
-    searches = [
-        Search(data, aim, clock, source, -(-restarts // n_runs), first)
-        for source in ([rng] if n_runs == 1 else rng.spawn(n_runs))
-    ]
-    return _found(X, y, units, *race(searches, report))
+    task = _Task.of(X, y, affine)
+    searches = task.searches(aim or Aim(), clock or Clock(), restarts, n_jobs, random_state, start, affine)
+    return task.found(*race(searches, report))
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Rows and labels (N, m) as the user gave them, and laid out for the search."""
+
+    X: Array
+    y: Array
+    units: Units
+    data: Data
+    judge: _Judge | None
+
+    @classmethod
+    def of(cls, X: Array, y: Array, affine: bool) -> _Task:
+        """Merge equal rows, scale and centre."""
+        y = np.asarray(y, dtype=np.float64).reshape(len(X), -1)
+        rows, labels = distinct_rows(X, y)
+        units = Units.of(rows, labels)
+        data = Data.from_arrays(units.rows(rows), labels / units.y, affine, far=units.far)
+        return cls(X, y, units, data, None if units.far is None else _Judge(rows, labels, units))
+
+    def searches(
+        self,
+        aim: Aim,
+        clock: Clock,
+        restarts: int | None,
+        n_jobs: int,
+        random_state: int | np.random.Generator | None,
+        start: ReLUNetwork | None,
+        affine: bool,
+    ) -> list[Search]:
+        """Independent runs, one a process."""
+        if aim.target is None:
+            aim = aim.at(generic_target(self.data, aim.minimize))
+        if restarts is None:
+            restarts = RESTARTS if np.isinf(clock.end) else sys.maxsize
+        first = None if start is None else self.units.scaled(start, affine)
+        rng = np.random.default_rng(random_state)
+        n_runs = joblib.effective_n_jobs(n_jobs)
+        return [
+            Search(self.data, aim, clock, source, -(-restarts // n_runs), first, self.judge)
+            for source in ([rng] if n_runs == 1 else rng.spawn(n_runs))
+        ]
+
+    def found(self, search: Search, ended: Ended | None) -> Found:
+        """The best of a run, checked as the user will call it."""
+        size = np.abs(self.y).max(initial=0.0)
+        network = None if search.best is None else self.units.network(search.best)
+        error = np.inf if network is None else float(np.abs(network(self.X).reshape(self.y.shape) - self.y).max())
+        if network is None or error > INTERPOLATES * size:
+            far = self.units.far is not None
+            raise TooSteepError(_too_far(self.X, self.units) if far else _too_steep(self.X, self.y))
+        return Found(network, tuple(search.history), error, ended)
 
 
 def generic_target(data: Data, minimize: Count) -> int:
@@ -164,14 +203,28 @@ def generic_target(data: Data, minimize: Count) -> int:
     return parameters if minimize == "parameters" else -(-parameters // (data.n_inputs + data.n_outputs))
 
 
-def _found(X: Array, y: Array, units: Units, search: Search, ended: Ended) -> Found:
-    """Check the network as the user will call it."""
-    size = np.abs(y).max(initial=0.0)
-    network = None if search.best is None else units.network(search.best)
-    error = np.inf if network is None else float(np.abs(network(X).reshape(y.shape) - y).max(initial=0.0))
-    if network is None or error > INTERPOLATES * size:
-        raise TooSteepError(_too_steep(X, y))
-    return Found(network, tuple(search.history), error, ended)
+@dataclass(frozen=True)
+class _Judge:
+    """Measures a state where rounding differs between the search's units and the user's."""
+
+    rows: Array
+    labels: Array
+    units: Units
+
+    def __call__(self, weights: Weights) -> float:
+        """Largest error over outputs, each relative to its largest label."""
+        errors = np.abs(self.units.network(weights)(self.rows).reshape(self.labels.shape) - self.labels)
+        return float((errors / label_size(self.labels)).max())
+
+
+def _too_far(X: Array, units: Units) -> str:
+    """Name the column that lies furthest from zero beside its range."""
+    spread = np.where(units.centre != 0.0, np.ptp(X, axis=0), np.inf)
+    j = int(np.argmax(np.abs(units.centre) / spread))
+    return (
+        f"column {j} of X lies around {units.centre[j]:.6g} and spans {spread[j]:.3g}: float64 products of weights and "
+        f"such numbers lose the digits that an interpolant needs; subtract an offset from column {j}"
+    )
 
 
 def _too_steep(X: Array, y: Array) -> str:

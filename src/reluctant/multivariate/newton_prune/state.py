@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import qr
 
-from reluctant.arrays import Array
+from reluctant.arrays import Array, Mask
 from reluctant.model.network import ReLUNetwork
 from reluctant.multivariate.newton_prune import _kernels
 from reluctant.multivariate.points import power_of_two
@@ -21,22 +21,26 @@ class Data:
 
     `inputs` is X̄ᵀ (d + 1, N), ones last; `targets` is yᵀ (m, N); `affine` lists the rows of `inputs` that span a free
     affine part, a basis of the column space of X̄, or is empty where the network has none. `half_width` (m, N), all
-    positive, is how far each label may be missed; None where all are to be met.
+    positive, is how far each label may be missed; None where all are to be met. `far` (d,) marks columns that are
+    centred here and lie far from zero for the user: a neuron on one of them has a bias there, whatever it is here.
     """
 
     inputs: Array
     targets: Array
     affine: NDArray
     half_width: Array | None = None
+    far: Mask | None = None
 
     @classmethod
-    def from_arrays(cls, X: Array, y: Array, affine: bool = False, half_width: Array | None = None) -> Data:
+    def from_arrays(
+        cls, X: Array, y: Array, affine: bool = False, half_width: Array | None = None, far: Mask | None = None
+    ) -> Data:
         """Lay out X (N, d), y (N,) or (N, m) and half-widths of the shape of y."""
         X = np.asarray(X, dtype=np.float64)
         inputs = np.vstack([X.T, np.ones(len(X))])
         basis = independent_rows(inputs) if affine else np.empty(0, dtype=np.intp)
         band = None if half_width is None else by_output(half_width, len(X))
-        return cls(np.ascontiguousarray(inputs), by_output(y, len(X)), basis, band)
+        return cls(np.ascontiguousarray(inputs), by_output(y, len(X)), basis, band, far)
 
     def excess(self, residual: Array, share: float = 1.0) -> Array:
         """By how much residuals (m, N) leave this share of the band, signed; the residuals themselves without one."""
@@ -165,7 +169,10 @@ class Weights:
 
 @dataclass(frozen=True)
 class Unknowns:
-    """Which entries of `Weights` are unknown: nonzeros of U, nonzeros of V except one ±1 a row, and the affine part."""
+    """Which entries of `Weights` are unknown: nonzeros of U, nonzeros of V except one ±1 a row, and the affine part.
+
+    `deletable` says of each whether a parameter is saved where it becomes zero.
+    """
 
     neuron: NDArray
     coordinate: NDArray
@@ -173,6 +180,7 @@ class Unknowns:
     output: NDArray
     affine: NDArray
     n_outputs: int
+    deletable: Mask
 
     @classmethod
     def of(cls, data: Data, weights: Weights) -> Unknowns:
@@ -181,11 +189,16 @@ class Unknowns:
         free = weights.V != 0.0
         free[np.arange(len(free)), np.argmax(np.abs(weights.V), axis=1)] = False
         out_neuron, output = np.nonzero(free)
-        return cls(neuron, coordinate, out_neuron, output, data.affine, data.n_outputs)
+        n_hinge = neuron.size + out_neuron.size
+        deletable = np.arange(n_hinge + data.affine.size * data.n_outputs) < n_hinge
+        if data.far is not None:
+            on_far = (weights.U[:, :-1][:, data.far] != 0.0).any(axis=1)
+            deletable[: neuron.size] &= ~((coordinate == data.n_inputs) & on_far[neuron])
+        return cls(neuron, coordinate, out_neuron, output, data.affine, data.n_outputs, deletable)
 
     @property
     def n_hinge(self) -> int:
-        """Number of unknowns that can be deleted."""
+        """Number of unknowns that are not of the affine part."""
         return self.neuron.size + self.out_neuron.size
 
     @property
@@ -239,29 +252,56 @@ class Unknowns:
         return B
 
 
+FAR = 8.0
+"""A column whose middle lies so many times its half-range from zero is searched centred."""
+
+
 @dataclass(frozen=True)
 class Units:
-    """Powers of two that bring every column of X and y to less than one in size; counts do not notice them."""
+    """Centres and powers of two that bring every column of X and y to at most one in size; y is not shifted.
+
+    Scaling changes no count. A centre moves the biases of neurons on its column, so only columns far from zero get
+    one, such as years or time stamps, on which a bias of exactly zero means nothing.
+    """
 
     x: Array
     y: Array
+    centre: Array
 
     @classmethod
     def of(cls, X: Array, y: Array) -> Units:
         """Units of the data."""
-        return cls(*(2.0 * power_of_two(np.abs(a).max(axis=0)) for a in (X, y)))
+        low, high = X.min(axis=0), X.max(axis=0)
+        middle, reach = 0.5 * low + 0.5 * high, 0.5 * high - 0.5 * low
+        centre = np.where((np.abs(middle) > FAR * reach) & (reach > 0.0), middle, 0.0)
+        size = np.abs(X - centre).max(axis=0)
+        return cls(2.0 * power_of_two(size), 2.0 * power_of_two(np.abs(y).max(axis=0)), centre)
+
+    @property
+    def far(self) -> Mask | None:
+        """The columns that have a centre, shape (d,); None where none has."""
+        far = self.centre != 0.0
+        return far if far.any() else None
+
+    def rows(self, X: Array) -> Array:
+        """X (N, d) in these units."""
+        return (X - self.centre) / self.x
 
     def network(self, weights: Weights) -> ReLUNetwork:
         """The network in the units of the data."""
         x, y = np.append(self.x, 1.0), self.y
         V = weights.V * y
         size = np.max(np.abs(V), axis=1, initial=0.0, keepdims=True)
-        affine = weights.affine * y / x[:, None]
-        return ReLUNetwork.from_hinges(weights.U / x * size, V / size, affine)
+        U, affine = weights.U / x * size, weights.affine * y / x[:, None]
+        U[:, -1] -= U[:, :-1] @ self.centre
+        affine[-1] -= self.centre @ affine[:-1]
+        return ReLUNetwork.from_hinges(U, V / size, affine)
 
     def scaled(self, network: ReLUNetwork, affine: bool = True) -> Weights:
         """The state of a network in the units of the data, without its affine part where none is wanted."""
         x = np.append(self.x, 1.0)
-        given = Weights.from_network(network)
-        part = given.affine * x[:, None] / self.y if affine else np.zeros_like(given.affine)
-        return Weights(given.U * x, given.V / self.y, part).normalised()
+        U, V, A = (np.array(part) for part in network.hinges)
+        U[:, -1] += U[:, :-1] @ self.centre
+        A[-1] += self.centre @ A[:-1]
+        part = A * x[:, None] / self.y if affine else np.zeros_like(A)
+        return Weights(U * x, V / self.y, part).normalised()

@@ -39,7 +39,7 @@ def deletion_costs(data: Data, weights: Weights, unknowns: Unknowns, dtype: type
     V = trsm(1.0, factor, B.T, lower=1, overwrite_b=1)
     free = 1.0 - np.einsum("ij,ij->j", V, V)[: unknowns.n_hinge]
     x = (values / root)[: unknowns.n_hinge]
-    return x**2 / np.maximum(free, 1e-9)
+    return np.where(unknowns.deletable[: unknowns.n_hinge], x**2 / np.maximum(free, 1e-9), np.inf)
 
 
 @dataclass
@@ -74,7 +74,8 @@ class Tangent:
     def costs(self) -> Array:
         """x_q²/Π_qq, infinite for what is deleted already or cannot be deleted."""
         free = np.einsum("qe,qe->q", self.basis, self.basis)
-        return np.where(self.alive & (free > _TINY), self.x**2 / np.maximum(free, _TINY), np.inf)
+        possible = self.alive & self.unknowns.deletable & (free > _TINY)
+        return np.where(possible, self.x**2 / np.maximum(free, _TINY), np.inf)
 
     def cheapest(self, n: int) -> NDArray:
         """The n deletable unknowns of least cost, cheapest first."""
@@ -150,13 +151,15 @@ class Curvature:
         return cls(weights, unknowns, root, values / root, np.linalg.inv(H))
 
     def costs(self) -> Array:
-        """x_q²/C_qq of the deletable unknowns."""
+        """x_q²/C_qq, infinite for what cannot be deleted."""
         n = self.unknowns.n_hinge
-        return self.x[:n] ** 2 / np.diag(self.inverse)[:n]
+        return np.where(self.unknowns.deletable[:n], self.x[:n] ** 2 / np.diag(self.inverse)[:n], np.inf)
 
     def cheapest(self, n: int) -> NDArray:
         """The n deletable unknowns of least cost, cheapest first."""
-        return np.argsort(self.costs(), kind="stable")[:n]
+        costs = self.costs()
+        order = np.argsort(costs, kind="stable")[:n]
+        return order[np.isfinite(costs[order])]
 
     def without(self, q: int) -> Weights:
         """The state with unknown q deleted, to first order."""
