@@ -336,7 +336,7 @@ def regress(
     if X.shape[1] == 1 and y.ndim == 1 and isinstance(loss, Squared) and affine:
         from reluctant.univariate.regression import regress_line
 
-        found = regress_line(X[:, 0], y, alpha, p, weights)
+        found: Solution = regress_line(X[:, 0], y, alpha, p, weights)
     else:
         rng = np.random.default_rng(options["random_state"])
         effort = Effort(n_starts, options["n_jobs"], options["time_limit"], options["verbose"])

@@ -18,7 +18,7 @@ from reluctant.arrays import Array, Mask
 from reluctant.errors import TooSteepError
 from reluctant.model.assembly import network_without_affine_part
 from reluctant.model.piecewise_linear import PiecewiseLinear
-from reluctant.solution import Certificate, Solution
+from reluctant.solution import Certificate, LineSolution
 from reluctant.univariate import _kernels
 from reluctant.univariate.points import sorted_points
 
@@ -68,7 +68,7 @@ def corners_of(x: Array, y: Array, rtol: float = RTOL) -> Corners:
     return Corners(x, y, _kernels.slope_jumps(x, y), solid)
 
 
-def interpolate_line(x: Array, y: Array, p: float = 0.0, rtol: float = RTOL) -> Solution:
+def interpolate_line(x: Array, y: Array, p: float = 0.0, rtol: float = RTOL) -> LineSolution:
     """Minimise V_p over the interpolants of checked data (N,), (N,); see `reluctant.interpolate`."""
     x, y = sorted_points(x, y)
     corners = corners_of(x, y, rtol)
@@ -76,9 +76,8 @@ def interpolate_line(x: Array, y: Array, p: float = 0.0, rtol: float = RTOL) -> 
     return solution_of_matching(x, y, corners, merged, p)
 
 
-def without_affine_part(solution: Solution, x: Array) -> Solution:
+def without_affine_part(solution: LineSolution, x: Array) -> LineSolution:
     """The same function on the range of x, as a network that has no affine part."""
-    assert solution.function is not None
     network, extra = network_without_affine_part(solution.function.links, x.min(), x.max())
     certificate = solution.certificate
     if extra:
@@ -91,7 +90,7 @@ def without_affine_part(solution: Solution, x: Array) -> Solution:
     return solution.replace(network=network, value=value, certificate=certificate)
 
 
-def solution_of_matching(x: Array, y: Array, corners: Corners, merged: Mask, p: float) -> Solution:
+def solution_of_matching(x: Array, y: Array, corners: Corners, merged: Mask, p: float) -> LineSolution:
     """The solution in which jumps j and j + 1 share a knot where merged[j].
 
     Raises
@@ -101,7 +100,7 @@ def solution_of_matching(x: Array, y: Array, corners: Corners, merged: Mask, p: 
     """
     if len(x) == 1:
         function = PiecewiseLinear(np.empty(0), np.array([[x[0]], [y[0]]]), np.zeros(1))
-        return Solution(p=p, value=0.0, max_error=0.0, certificate=_certificate(corners, 0, p), function=function)
+        return LineSolution(p=p, value=0.0, max_error=0.0, certificate=_certificate(corners, 0, p), function=function)
     knots, anchors, slopes, changes = _kernels.links_of_matching(corners.x, corners.y, corners.jumps, merged)
     function = PiecewiseLinear(knots, anchors, slopes)
     max_error = _kernels.largest_residual(x, y, function.knots, function.anchors, function.slopes)
@@ -116,7 +115,7 @@ def solution_of_matching(x: Array, y: Array, corners: Corners, merged: Mask, p: 
         raise TooSteepError(
             f"the slope changes of the interpolant sum to more than float64 holds for p = {p:g}; rescale x or y"
         )
-    return Solution(
+    return LineSolution(
         p=p,
         value=value,
         max_error=max_error,

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from reluctant.arrays import Array, Mask
 from reluctant.objective import check_p
-from reluctant.solution import Solution
+from reluctant.solution import LineSolution
 from reluctant.univariate import _flips, _kernels, _pair_weights
 from reluctant.univariate.interpolation import RTOL, Corners, corners_of, solution_of_matching
 from reluctant.univariate.points import sorted_points
@@ -177,7 +177,7 @@ class PPath:
         jumps, pairs = self._corners.jumps, self._matching(check_p(p))
         return int(np.count_nonzero(jumps)) - int(np.count_nonzero(pairs))
 
-    def solution(self, p: float) -> Solution:
+    def solution(self, p: float) -> LineSolution:
         """The solution at p, with the ℓp path norm at that p as its value.
 
         Parameters
@@ -187,7 +187,7 @@ class PPath:
 
         Returns
         -------
-        Solution
+        LineSolution
 
         Raises
         ------

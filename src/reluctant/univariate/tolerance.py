@@ -11,7 +11,7 @@ import numpy as np
 from reluctant.arrays import Array
 from reluctant.errors import TooSteepError
 from reluctant.model.piecewise_linear import PiecewiseLinear
-from reluctant.solution import Certificate, Solution
+from reluctant.solution import Certificate, LineSolution
 from reluctant.univariate import _kernels, _sweep
 from reluctant.univariate.interpolation import RTOL, interpolate_line
 from reluctant.univariate.points import Band, is_increasing, sorted_band
@@ -19,7 +19,7 @@ from reluctant.univariate.points import Band, is_increasing, sorted_band
 _ROUNDING = 2.0**-50  # of the largest bound: what evaluating a link may add to a residual
 
 
-def approximate_line(x: Array, y: Array, tolerance: Array, slack: float) -> Solution:
+def approximate_line(x: Array, y: Array, tolerance: Array, slack: float) -> LineSolution:
     """Fewest knots within |f(x_i) − y_i| ≤ ε_i for checked data; see `reluctant.approximate`."""
     if not tolerance.any():
         return interpolate_line(x, y, 0.0, RTOL if slack > 0 else 0.0).replace(p=None)
@@ -41,7 +41,7 @@ def approximate_line(x: Array, y: Array, tolerance: Array, slack: float) -> Solu
                 f"the slopes of the data (up to {steepest:.3g}) are beyond float64: the function would leave the "
                 f"tolerance by {excess:.3g}; rescale x or y"
             )
-    return Solution(
+    return LineSolution(
         p=None,
         value=float(function.n_knots),
         max_error=_largest_residual(x, y, function),
