@@ -31,6 +31,14 @@ CHANCE = 1000
 INTERPOLATES = 1e-9
 """Largest error, relative to max|y|, of a result that claims to interpolate."""
 
+ROUNDING = 2.0**-30
+"""Share by which bounds of values are lowered: jumps err by at most 7e-10 of themselves, matchings by 1e-12."""
+
+_SMALLEST_JUMP = 2.0**-960
+"""Smaller jumps may have lost digits to underflow, and do not count in bounds."""
+
+_EVERY_POINT = "with every point as it is, to the last bit"
+
 
 class Corners(NamedTuple):
     """The points that decide: those left when collinear groups are drawn as one link, and their slope jumps."""
@@ -38,12 +46,14 @@ class Corners(NamedTuple):
     x: Array
     y: Array
     jumps: Array  # signed, zero at both ends
-    solid: Mask  # link i holds data points inside it; empty when none does
+    solid: Mask  # link i holds data points inside it; empty where every point is kept
+    words: str  # which points, as certificates say it
+    fewest: bool = True  # whether keeping every point saves no knot
 
-    @property
-    def n_straight(self) -> int:
-        """Number of links drawn straight through collinear points."""
-        return int(np.count_nonzero(self.solid))
+    @classmethod
+    def exact(cls, x: Array, y: Array, words: str = _EVERY_POINT) -> Corners:
+        """Every point, and jumps of exact sign."""
+        return cls(x, y, _kernels.slope_jumps(x, y), np.empty(0, dtype=np.bool_), words)
 
 
 def corners_of(x: Array, y: Array, rtol: float = RTOL) -> Corners:
@@ -55,25 +65,83 @@ def corners_of(x: Array, y: Array, rtol: float = RTOL) -> Corners:
     """
     x_max = max(abs(x[0]), abs(x[-1]))
     y_max = max(abs(y.min()), abs(y.max()))
-    solid = np.empty(0, dtype=np.bool_)
-    n_collinear = _kernels.count_collinear(x, y, rtol, x_max, y_max) if rtol > 0 else 0
+    if rtol == 0:
+        return Corners.exact(x, y)
+    n_collinear = _kernels.count_collinear(x, y, rtol, x_max, y_max)
     if n_collinear:
         # In rough data with an offset in x a few points pass by chance; they are no sign that x is rounded.
         without_x = _kernels.count_collinear(x, y, rtol, 0.0, y_max)
         if (n_collinear - without_x) * CHANCE < len(x):
             n_collinear, x_max = without_x, 0.0
-    if n_collinear:
-        kept = _kernels.corners(x, y, rtol, x_max, y_max)
-        x, y, solid = x[kept], y[kept], np.diff(kept) > 1
-    return Corners(x, y, _kernels.slope_jumps(x, y), solid)
+    if not n_collinear:
+        return Corners.exact(x, y, "no point within rounding of the chord of its neighbours")
+    kept = _kernels.corners(x, y, rtol, x_max, y_max)
+    if len(kept) == len(x):
+        return Corners.exact(x, y)
+    solid = np.diff(kept) > 1
+    jumps = _kernels.slope_jumps(x[kept], y[kept])
+    # Then the points left out can only add jumps: a pair of jumps in which one of them is new saves no more than it.
+    fewest = _kernels.ends_turn_as_data(x, y, kept, jumps)
+    words = f"with {np.count_nonzero(solid)} links drawn straight through points within rounding (rtol) of them"
+    words += ", whose ends turn as the data do" if fewest else ""
+    return Corners(x[kept], y[kept], jumps, solid, words, fewest)
 
 
 def interpolate_line(x: Array, y: Array, p: float = 0.0, rtol: float = RTOL) -> LineSolution:
     """Minimise V_p over the interpolants of checked data (N,), (N,); see `reluctant.interpolate`."""
     x, y = sorted_points(x, y)
     corners = corners_of(x, y, rtol)
-    merged = _kernels.match_runs(corners.jumps, corners.solid, p)
-    return solution_of_matching(x, y, corners, merged, p)
+    solution = minimal(x, y, corners, p)
+    if not len(corners.solid) or solution.n_neurons == 0 or (p in (0.0, 1.0) and corners.fewest):
+        return solution
+    # Links drawn straight may have made corners where the data have none.
+    exact = Corners.exact(x, y)
+    least = Least.of(exact, p)
+    if not least.is_below(solution):
+        return beside(solution, exact, least)
+    other = solution_of_matching(x, y, exact, least.merged, p)
+    return beside(other, corners, Least.of(corners, p))
+
+
+def minimal(x: Array, y: Array, corners: Corners, p: float) -> LineSolution:
+    """The interpolant of sorted points with minimal V_p among those that follow the links drawn straight."""
+    return solution_of_matching(x, y, corners, _kernels.match_runs(corners.jumps, corners.solid, p), p)
+
+
+class Least(NamedTuple):
+    """The minimum of V_p for given corners: its matching, and its figures without its table."""
+
+    merged: Mask
+    n_knots: int
+    value: float
+    bound: float
+
+    @classmethod
+    def of(cls, corners: Corners, p: float) -> Least:
+        """The fewest knots for p = 0."""
+        merged = _kernels.match_runs(corners.jumps, corners.solid, p)
+        n_knots, value, smallest_jump = _kernels.value_of_matching(corners.jumps, merged, p)
+        bound = n_knots if p == 0 else _rounded_down(value, p, corners.jumps, smallest_jump)
+        return cls(merged, n_knots, value, bound)
+
+    def is_below(self, solution: LineSolution) -> bool:
+        """Whether it is smaller than a solution, by more than rounding."""
+        if solution.p == 0:
+            return self.n_knots < solution.n_neurons
+        if solution.p == 1:  # through fewer points the variation is never more, and the sparsest function is wanted
+            return self.value <= solution.value * (1.0 + _kernels.TIE) and self.n_knots < solution.n_neurons
+        return self.value < solution.value * (1.0 - _kernels.TIE)
+
+
+def beside(solution: LineSolution, corners: Corners, other: Least) -> LineSolution:
+    """The solution with the smaller bound of the two.
+
+    One of the two keeps every point: its bound holds for the data to the last bit, and so does the smaller one.
+    """
+    own = solution.certificate
+    least = f"it takes {other.n_knots} neurons" if own.quantity == "neurons" else f"the value is {other.value:.6g}"
+    bound, reason = min(own.lower_bound, other.bound), f"{own.reason}; {corners.words} {least}"
+    return solution.replace(certificate=Certificate(own.quantity, bound, own.kind, reason))
 
 
 def without_affine_part(solution: LineSolution, x: Array) -> LineSolution:
@@ -100,9 +168,10 @@ def solution_of_matching(x: Array, y: Array, corners: Corners, merged: Mask, p: 
     """
     if len(x) == 1:
         function = PiecewiseLinear(np.empty(0), np.array([[x[0]], [y[0]]]), np.zeros(1))
-        return LineSolution(p=p, value=0.0, max_error=0.0, certificate=_certificate(corners, 0, p), function=function)
-    knots, anchors, slopes, changes = _kernels.links_of_matching(corners.x, corners.y, corners.jumps, merged)
-    function = PiecewiseLinear(knots, anchors, slopes)
+        return LineSolution(p=p, value=0.0, max_error=0.0, certificate=_certificate(corners, p, 0.0), function=function)
+    arrays = _kernels.links_of_matching(corners.x, corners.y, corners.jumps, merged)
+    knots, anchors, slopes, changes, smallest_jump, close = arrays
+    function = PiecewiseLinear(knots, anchors, slopes, changes if close else None)
     max_error = _kernels.largest_residual(x, y, function.knots, function.anchors, function.slopes)
     if not max_error <= INTERPOLATES * np.max(np.abs(y)):
         steepest = np.max(np.abs(slopes))
@@ -115,27 +184,33 @@ def solution_of_matching(x: Array, y: Array, corners: Corners, merged: Mask, p: 
         raise TooSteepError(
             f"the slope changes of the interpolant sum to more than float64 holds for p = {p:g}; rescale x or y"
         )
+    bound = float(len(knots)) if p == 0 else _rounded_down(value, p, corners.jumps, smallest_jump)
     return LineSolution(
         p=p,
         value=value,
         max_error=max_error,
-        certificate=_certificate(corners, len(knots), p, value),
+        certificate=_certificate(corners, p, bound),
         function=function,
     )
 
 
-def _certificate(corners: Corners, n_knots: int, p: float, value: float = 0.0) -> Certificate:
-    if corners.n_straight:
-        data = f"with {corners.n_straight} links drawn straight through points within rounding (rtol) of them"
-    else:
-        data = "no point within rounding of the chord of its neighbours"
+def _rounded_down(value: float, p: float, jumps: Array, smallest_jump: float) -> float:
+    """A lower bound of the least V_p, given the one that a best matching of the rounded jumps has.
+
+    Where every jump errs by at most a share ρ of itself, so does every slope change of every matching, and the least
+    V_p by at most ρ. A sum of n terms errs by at most n 2^-53 of itself.
+    """
+    if smallest_jump < _SMALLEST_JUMP:
+        sizes = np.abs(jumps)
+        value = max(0.0, value - float(np.sum(sizes[(sizes > 0) & (sizes < _SMALLEST_JUMP)] ** p)))
+    return value * (1.0 - ROUNDING - len(jumps) * 2.0**-52)
+
+
+def _certificate(corners: Corners, p: float, bound: float) -> Certificate:
     if p == 0:
-        return Certificate(
-            "neurons",
-            n_knots,
-            "proved",
-            f"fewest knots for the curvature signs of the data, {data} [DDUF, Thm 4]",
-        )
-    if p == 1:
-        return Certificate("value", value, "proved", f"total variation of the slopes of the data, {data}")
-    return Certificate("value", value, "proved", f"maximum-weight matching over all vertices [NN, Thm 3.2], {data}")
+        reason = f"fewest knots for the curvature signs of the data, {corners.words} [DDUF, Thm 4]"
+        return Certificate("neurons", int(bound), "proved", reason)
+    how = "total variation of the slopes of the data" if p == 1 else "maximum-weight matching of the slope jumps"
+    source = "" if p == 1 else " [NN, Thm 3.2]"
+    reason = f"{how}, {corners.words}{source}, less 2^-30 of itself for rounding"
+    return Certificate("value", bound, "proved", reason)

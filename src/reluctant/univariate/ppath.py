@@ -17,7 +17,14 @@ from reluctant.arrays import Array, Mask
 from reluctant.objective import check_p
 from reluctant.solution import LineSolution
 from reluctant.univariate import _flips, _kernels, _pair_weights
-from reluctant.univariate.interpolation import RTOL, Corners, corners_of, solution_of_matching
+from reluctant.univariate.interpolation import (
+    RTOL,
+    Corners,
+    Least,
+    beside,
+    corners_of,
+    solution_of_matching,
+)
 from reluctant.univariate.points import sorted_points
 from reluctant.validation import check_number, check_table
 
@@ -165,8 +172,8 @@ class PPath:
         Certified bounds of it; wider than the asked width only if something is unresolved below it.
     """
 
-    def __init__(self, x: Array, y: Array, corners: Corners, path: MatchingPath) -> None:
-        self._x, self._y, self._corners, self._path = x, y, corners, path
+    def __init__(self, x: Array, y: Array, corners: Corners, path: MatchingPath, other: Corners | None = None) -> None:
+        self._x, self._y, self._corners, self._path, self._other = x, y, corners, path, other
         self.brackets = path.intervals[path.resolved]
         self.breakpoints = self.brackets.mean(axis=1)
         self.unresolved = _union(path.intervals[~path.resolved])
@@ -195,7 +202,10 @@ class PPath:
             If p is not in [0, 1].
         """
         p = check_p(p)
-        return solution_of_matching(self._x, self._y, self._corners, self._matching(p), p)
+        solution = solution_of_matching(self._x, self._y, self._corners, self._matching(p), p)
+        if self._other is None:
+            return solution
+        return beside(solution, self._other, Least.of(self._other, p))
 
     def _matching(self, p: float) -> Mask:
         if p in (0.0, 1.0):
@@ -287,9 +297,9 @@ def p_path(
     rtol = check_number(rtol, "rtol")
     tie_rtol = check_number(tie_rtol, "tie_rtol")
     x, y = _one_curve(x, y)
-    corners = corners_of(x, y, rtol)
+    corners, other = _deciding_corners(x, y, rtol)
     path = path_of_runs(np.abs(corners.jumps), _run_starts(corners), width=width, tie_rtol=tie_rtol)
-    return PPath(x, y, corners, path)
+    return PPath(x, y, corners, path, other)
 
 
 def critical_p(x: ArrayLike, y: ArrayLike, *, width: float = WIDTH, rtol: float = RTOL) -> float:
@@ -327,6 +337,22 @@ def _one_curve(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
         what = f"x has {table.shape[1]} columns" if table.shape[1] > 1 else f"y has {y.shape[1]} columns"
         raise ValueError(f"the path in p is known for one input and one output, but {what}; give one")
     return sorted_points(table[:, 0], y)
+
+
+def _deciding_corners(x: Array, y: Array, rtol: float) -> tuple[Corners, Corners | None]:
+    """The corners whose sparsest interpolant has the fewest knots, those with links drawn straight if they tie.
+
+    And the others, where there are others.
+    """
+    drawn = corners_of(x, y, rtol)
+    if not len(drawn.solid) or not drawn.jumps.any():
+        return drawn, None
+    exact = Corners.exact(x, y)
+    return (
+        (drawn, exact)
+        if drawn.fewest or Least.of(drawn, 0.0).n_knots <= Least.of(exact, 0.0).n_knots
+        else (exact, drawn)
+    )
 
 
 def _run_starts(corners: Corners) -> Indices:
