@@ -47,10 +47,11 @@ ZERO = Line((0.0, 0.0), (0.0, 0.0))
 def network_of(f: Links) -> ReLUNetwork:
     """The network with an affine part and one right-facing neuron for each knot of `f`."""
     f, ex, ey = _in_safe_units(f, 0.0)
-    goal = _GOAL * _largest_value(f)
+    largest = _largest_value(f)
+    goal = _GOAL * largest
     a, c = _affine_through(f.slopes[0], f.anchors[0, 0], f.anchors[1, 0], goal)
     v, w, b, error = _neurons(f.knots, f.anchors, f.slopes, _changes(f), Line((a, 0.0), (c, 0.0)), goal)
-    _check(error, f)
+    _check(error, f, largest)
     return _network(v, w, b, a, c, ex, ey)
 
 
@@ -58,13 +59,14 @@ def network_without_affine_part(f: Links, low: float, high: float) -> tuple[ReLU
     """A network without affine part that equals `f` on [low, high], and how many neurons it has beyond the knots.
 
     The neurons face away from one link. If `f` vanishes on that link none is added. A line that has no zero inside
-    (low, high) is one neuron with its kink outside; any other line is two.
+    (low, high) is one neuron with its kink outside; any other line is two. Those are the first neurons of the network.
     """
     ends = np.array([low, high])
     expected = f.at(ends)
     f, ex, ey = _in_safe_units(f, float(np.max(np.abs(ends))))
     low, high = np.ldexp(ends, -ex).tolist()
-    goal = _GOAL * _largest_value(f)
+    largest = max(_largest_value(f), float(np.max(np.abs(np.ldexp(expected, -ey)))))
+    goal = _GOAL * largest
     home, extra = _home_link(f, low, high, goal)
     v, w, b = (np.array(column) for column in zip(*extra)) if extra else (np.empty(0),) * 3
     line = _line_of(v, w, b)
@@ -76,11 +78,11 @@ def network_without_affine_part(f: Links, low: float, high: float) -> tuple[ReLU
     v = np.concatenate([v, left[0], right[0]])
     w = np.concatenate([w, -left[1], right[1]])
     b = np.concatenate([b, left[2], right[2]])
-    _check(max(left[3], right[3]), f)
+    _check(max(left[3], right[3]), f, largest)
     network = _network(v, w, b, 0.0, 0.0, ex, ey)
     with np.errstate(all="ignore"):
         missed = np.max(np.abs(network(ends) - expected))
-    if not missed <= _WRONG * max(np.ldexp(_largest_value(f), ey), np.max(np.abs(expected))):
+    if not missed <= _WRONG * np.ldexp(largest, ey):
         raise TooSteepError(_TOO_STEEP)
     return network, len(extra)
 
@@ -150,9 +152,9 @@ def _largest_value(f: Links) -> float:
     return float(max(np.max(np.abs(f.anchors[1])), np.max(np.abs(f.at(f.knots)), initial=0.0)))
 
 
-def _check(error: float, f: Links) -> None:
-    """Raise a TooSteepError if neurons miss the links by so much."""
-    if not error <= _WRONG * max(_largest_value(f), np.max(np.abs(f.slopes * f.anchors[0]))):
+def _check(error: float, f: Links, largest: float) -> None:
+    """Raise a TooSteepError if neurons miss the links, whose largest value is given, by so much."""
+    if not error <= _WRONG * max(largest, np.max(np.abs(f.slopes * f.anchors[0]))):
         raise TooSteepError(_TOO_STEEP)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from reluctant.arrays import Array, Mask
 from reluctant.errors import TooSteepError
 from reluctant.model.assembly import network_without_affine_part
+from reluctant.model.network import ReLUNetwork
 from reluctant.model.piecewise_linear import PiecewiseLinear
 from reluctant.solution import Certificate, LineSolution
 from reluctant.univariate import _kernels
@@ -145,17 +146,45 @@ def beside(solution: LineSolution, corners: Corners, other: Least) -> LineSoluti
 
 
 def without_affine_part(solution: LineSolution, x: Array) -> LineSolution:
-    """The same function on the range of x, as a network that has no affine part."""
-    network, extra = network_without_affine_part(solution.function.links, x.min(), x.max())
+    """The same function on the range of x, as a network that has no affine part, and as its table."""
+    low, high = float(x.min()), float(x.max())
+    network, extra = network_without_affine_part(solution.function.links, low, high)
+    function = _with_outer_kink(solution.function, network, low, high) if extra else solution.function
     certificate = solution.certificate
     if extra:
+        n_knots = solution.function.n_knots
+        added = ["one neuron more"] * (network.n_neurons - n_knots)
+        added += ["a constant neuron, which the norm does not count,"] * (len(network.biases) - network.n_neurons)
         reason = (
-            f"without an affine part {extra} more than the {solution.function.n_knots} neurons of the function itself "
-            "were used, and the fewest of that kind are not known"
+            f"without an affine part {' and '.join(added)} beside the {n_knots} of the function itself "
+            f"{'were' if len(added) > 1 else 'was'} used, and the fewest of that kind are not known"
         )
         certificate = Certificate(certificate.quantity, 0.0, "none", reason)
     value = network.path_norm(0.0 if solution.p is None else solution.p)
-    return solution.replace(network=network, value=value, certificate=certificate)
+    return solution.replace(network=network, value=value, certificate=certificate, function=function)
+
+
+def _with_outer_kink(function: PiecewiseLinear, network: ReLUNetwork, low: float, high: float) -> PiecewiseLinear:
+    """The table of a network whose first neuron makes a whole line on [low, high], and has its kink outside.
+
+    The others face away from the link of that line, so beyond the kink the line is missing.
+    """
+    w, b = float(network.input_weights[0, 0]), float(network.biases[0])
+    if w == 0.0:  # a constant, which has no kink
+        return function
+    constant = network.input_weights[:, 0] == 0.0
+    home = int(np.count_nonzero(network.input_weights[1:, 0] < 0.0))
+    X, Y, M = (*function.anchors[:, home], function.slopes[home])
+    first = w > 0.0
+    kink = min(-b / w, low) if first else max(-b / w, high)
+    at, outer = (0, 0) if first else (len(function.knots), -1)
+    x, y = function.anchors[:, outer]
+    value = (0.0 if home == at else y - (Y + M * (x - X))) + float(np.sum(network.output_weights[constant]))
+    knots = np.insert(function.knots, at, kink)
+    anchors = np.insert(function.anchors, at + (not first), [x, value], axis=1)
+    slopes = np.insert(function.slopes, at + (not first), function.slopes[outer] - M)
+    changes = None if function.changes is None else np.insert(function.changes, at, M if first else -M)
+    return PiecewiseLinear(knots, anchors, slopes, changes)
 
 
 def solution_of_matching(x: Array, y: Array, corners: Corners, merged: Mask, p: float) -> LineSolution:
