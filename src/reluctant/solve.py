@@ -20,6 +20,7 @@ from reluctant.validation import (
     check_random_state,
     check_table,
     check_weights,
+    rounding_of,
 )
 
 if TYPE_CHECKING:
@@ -76,8 +77,8 @@ def interpolate(
         In R^d: a network near an interpolant to begin with.
     rtol : float, optional
         On the line, for one output: a point is drawn as part of a straight link when it lies within
-        rtol · (max|y| + |slope| max|x|) of it; 2^-51 by default, which covers numbers rounded to float64; 0 decides
-        exactly.
+        rtol · (max|y| + |slope| max|x|) of it; by default 2^-51, which covers numbers rounded to float64, or 2^-22
+        where X or y is float32; 0 decides exactly. Where exact signs give less, their solution is returned.
     time_limit : float, optional
         In R^d: seconds, for all outputs, after which the best network so far is returned. By default 10 for searches
         that have no count to stop at, which are those with p > 0 and those of `approximate`; with p = 0 the search ends
@@ -92,7 +93,8 @@ def interpolate(
     Returns
     -------
     Solution
-        With `function` set on the line, where `predict` uses it. Its largest error is at most 1e-9 max|y|.
+        With `function` set on the line, where `predict` uses it. Its largest error is at most 1e-9 max|y|, on the line
+        2 rtol max|y| if that is more.
 
     Raises
     ------
@@ -130,6 +132,7 @@ def interpolate(
     rtol = None if rtol is None else _check_rtol(rtol)
     affine = None if affine is None else check_bool(affine, "affine")
     halve_p = check_bool(halve_p, "halve_p")
+    given = X, y
     X, y = check_table(X, y)
     options = _options(minimize, target, start, time_limit, random_state, n_jobs, verbose, X, y)
     if halve_p and p == 0:
@@ -138,7 +141,7 @@ def interpolate(
         from reluctant.univariate import interpolation
 
         x = X[:, 0]
-        line_rtol = interpolation.RTOL if rtol is None else rtol
+        line_rtol = rounding_of(*given) if rtol is None else rtol
 
         def solve(p: float) -> Solution:
             solution = interpolation.interpolate_line(x, y, p, line_rtol)
@@ -183,12 +186,14 @@ def approximate(
         Targets; several outputs share the neurons.
     tolerance : float or array_like, shape (N,), (m,) or (N, m)
         ε ≥ 0 in the units of y: one for all, for each row, for each output or for each target. Zero everywhere is
-        `interpolate` with p = 0.
+        `interpolate` with p = 0. On the line a row of infinite tolerance does not count.
     affine, minimize, target, start, time_limit, random_state, n_jobs, verbose
         As for `interpolate`.
     rtol : float, default 1e-9
-        Tolerances count as ε_i (1 + rtol), because decimals are rounded, and on the line never as less than the
-        rounding of the data, 2^-51 (max|y| + |slope| max|x|). With 0 they hold strictly. In R^d they never count as
+        Tolerances count as ε_i (1 + rtol), because decimals are rounded. On the line they count as ε_i + 2^-50 max|y|
+        where that is more, as y is rounded too, and never as less than the rounding of the data,
+        2^-51 (max|y| + |slope| max|x|); the 2^-51 is 2^-22 for float32. With 0 they hold strictly, or `reason` says by
+        how much rounding in the solution leaves them. In R^d they never count as
         less than 1e-9 max|y|, as for an interpolant.
 
     Returns
@@ -220,15 +225,21 @@ def approximate(
     """
     rtol = _check_rtol(rtol)
     affine = None if affine is None else check_bool(affine, "affine")
+    given = X, y
     X, y = check_table(X, y)
-    epsilon = _check_tolerance(tolerance, y)
+    on_the_line = X.shape[1] == 1 and y.ndim == 1
+    epsilon = (
+        check_nonnegative(tolerance, "tolerance", len(y), infinite=True)
+        if on_the_line
+        else _check_tolerance(tolerance, y)
+    )
     options = _options(minimize, target, start, time_limit, random_state, n_jobs, verbose, X, y)
-    if X.shape[1] == 1 and y.ndim == 1:
+    if on_the_line:
         from reluctant.univariate import interpolation
         from reluctant.univariate.tolerance import approximate_line
 
         x = X[:, 0]
-        solution = approximate_line(x, y, epsilon, rtol)
+        solution = approximate_line(x, y, epsilon, rtol, rounding_of(*given))
         return interpolation.without_affine_part(solution, x) if affine is False else solution
     from reluctant.multivariate.effort import Effort
     from reluctant.multivariate.tolerance import approximate_space
@@ -375,12 +386,13 @@ def critical_p(X: ArrayLike, y: ArrayLike, *, width: float = 1e-10) -> float:
     >>> critical_p([-2, -1, 0, 1, 2, 3], [0, 0, 1, 1, 0, 0])
     1.0
     """
+    given = X, y
     X, y = check_table(X, y)
     width = check_number(width, "width", strict=True)
     if X.shape[1] == 1:
         from reluctant.univariate import ppath
 
-        return ppath.critical_p(X, y, width=width)
+        return ppath.critical_p(X, y, width=width, rtol=rounding_of(*given))
     from reluctant.multivariate.proofs.extreme_points import critical_exponent, enumerate_vertices
 
     return critical_exponent(enumerate_vertices(X, y), width).lower

@@ -3,10 +3,12 @@
 from fractions import Fraction
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 
 from oracles import brute_force_interpolant, exact, fewest_knots, total_variation
-from reluctant import interpolate, p_path
+from reluctant import approximate, interpolate, p_path
 from univariate.strategies import GENERATORS
 
 # Exact interpolants of these have one knot; drawing nearly collinear points as one link makes two.
@@ -130,3 +132,21 @@ def test_bounds_of_subnormal_values_are_not_above_them(kind):
             for p in (0.1, 0.5, 1):
                 found, least = interpolate(x, y, p), least_value(x, y, p)
                 assert found.certificate.lower_bound <= least * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("verb", [interpolate, lambda x, y: approximate(x, y, tolerance=0)])
+def test_straight_line_in_float32_needs_no_knot(verb):
+    """As numbers of float64 the values have 158 knots; a list of them keeps these."""
+    x = np.linspace(0, 1, 200, dtype=np.float32)
+    y = np.float32(0.3) * x + np.float32(0.1)
+    assert verb(x, y).n_neurons == verb(pd.Series(x), pl.Series(y)).n_neurons == 0
+    assert verb(x.astype(float), y).n_neurons == verb(x, y.astype(float)).n_neurons == 0
+    assert verb(x.tolist(), y.tolist()).n_neurons > 50
+    assert p_path(x, y).n_knots(0) == 0
+    assert verb(x, np.abs(y - np.float32(0.2))).n_neurons == 1
+
+
+def test_float32_does_not_widen_a_tolerance_that_is_above_its_rounding():
+    x = np.linspace(0, 1, 500, dtype=np.float32)
+    y = np.sin(9 * x)
+    assert approximate(x, y, tolerance=1e-3).max_error <= 1e-3 * (1 + 1e-9)

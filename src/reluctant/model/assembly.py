@@ -65,7 +65,9 @@ def network_without_affine_part(f: Links, low: float, high: float) -> tuple[ReLU
     expected = f.at(ends)
     f, ex, ey = _in_safe_units(f, float(np.max(np.abs(ends))))
     low, high = np.ldexp(ends, -ex).tolist()
-    largest = max(_largest_value(f), float(np.max(np.abs(np.ldexp(expected, -ey)))))
+    with np.errstate(over="ignore", invalid="ignore"):
+        at_ends = float(np.max(np.abs(f.at(np.array([low, high])))))
+    largest = max(_largest_value(f), at_ends if at_ends < math.inf else 0.0)
     goal = _GOAL * largest
     home, extra = _home_link(f, low, high, goal)
     v, w, b = (np.array(column) for column in zip(*extra)) if extra else (np.empty(0),) * 3
@@ -82,7 +84,7 @@ def network_without_affine_part(f: Links, low: float, high: float) -> tuple[ReLU
     network = _network(v, w, b, 0.0, 0.0, ex, ey)
     with np.errstate(all="ignore"):
         missed = np.max(np.abs(network(ends) - expected))
-    if not missed <= _WRONG * np.ldexp(largest, ey):
+    if not missed <= _WRONG * max(np.ldexp(_largest_value(f), ey), np.max(np.abs(expected))):
         raise TooSteepError(_TOO_STEEP)
     return network, len(extra)
 

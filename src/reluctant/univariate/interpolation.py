@@ -24,7 +24,7 @@ from reluctant.univariate import _kernels
 from reluctant.univariate.points import sorted_points
 
 RTOL = 2.0**-51
-"""Default relative tolerance of the collinearity test: four units roundoff of the largest value."""
+"""Default relative tolerance of the collinearity test for float64: four units roundoff of the largest value."""
 
 CHANCE = 1000
 """The rounding of x counts where it makes at least one point in so many collinear."""
@@ -50,6 +50,7 @@ class Corners(NamedTuple):
     solid: Mask  # link i holds data points inside it; empty where every point is kept
     words: str  # which points, as certificates say it
     fewest: bool = True  # whether keeping every point saves no knot
+    allowed: float = INTERPOLATES  # largest error relative to max|y|
 
     @classmethod
     def exact(cls, x: Array, y: Array, words: str = _EVERY_POINT) -> Corners:
@@ -85,7 +86,7 @@ def corners_of(x: Array, y: Array, rtol: float = RTOL) -> Corners:
     fewest = _kernels.ends_turn_as_data(x, y, kept, jumps)
     words = f"with {np.count_nonzero(solid)} links drawn straight through points within rounding (rtol) of them"
     words += ", whose ends turn as the data do" if fewest else ""
-    return Corners(x[kept], y[kept], jumps, solid, words, fewest)
+    return Corners(x[kept], y[kept], jumps, solid, words, fewest, max(INTERPOLATES, 2.0 * rtol))
 
 
 def interpolate_line(x: Array, y: Array, p: float = 0.0, rtol: float = RTOL) -> LineSolution:
@@ -172,11 +173,13 @@ def _with_outer_kink(function: PiecewiseLinear, network: ReLUNetwork, low: float
     w, b = float(network.input_weights[0, 0]), float(network.biases[0])
     if w == 0.0:  # a constant, which has no kink
         return function
+    kink = min(-b / w, low) if w > 0.0 else max(-b / w, high)
+    if not math.isfinite(kink):
+        return function
     constant = network.input_weights[:, 0] == 0.0
     home = int(np.count_nonzero(network.input_weights[1:, 0] < 0.0))
     X, Y, M = (*function.anchors[:, home], function.slopes[home])
     first = w > 0.0
-    kink = min(-b / w, low) if first else max(-b / w, high)
     at, outer = (0, 0) if first else (len(function.knots), -1)
     x, y = function.anchors[:, outer]
     value = (0.0 if home == at else y - (Y + M * (x - X))) + float(np.sum(network.output_weights[constant]))
@@ -202,7 +205,7 @@ def solution_of_matching(x: Array, y: Array, corners: Corners, merged: Mask, p: 
     knots, anchors, slopes, changes, smallest_jump, close = arrays
     function = PiecewiseLinear(knots, anchors, slopes, changes if close else None)
     max_error = _kernels.largest_residual(x, y, function.knots, function.anchors, function.slopes)
-    if not max_error <= INTERPOLATES * np.max(np.abs(y)):
+    if not max_error <= corners.allowed * np.max(np.abs(y)):
         steepest = np.max(np.abs(slopes))
         raise TooSteepError(
             f"the slopes of the data (up to {steepest:.3g}) are beyond float64: the interpolant would miss y by "

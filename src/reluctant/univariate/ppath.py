@@ -18,7 +18,6 @@ from reluctant.objective import check_p
 from reluctant.solution import LineSolution
 from reluctant.univariate import _flips, _kernels, _pair_weights
 from reluctant.univariate.interpolation import (
-    RTOL,
     Corners,
     Least,
     beside,
@@ -26,7 +25,7 @@ from reluctant.univariate.interpolation import (
     solution_of_matching,
 )
 from reluctant.univariate.points import sorted_points
-from reluctant.validation import check_number, check_table
+from reluctant.validation import check_number, check_table, rounding_of
 
 Indices = NDArray[np.int64]
 
@@ -241,7 +240,7 @@ def _critical(path: MatchingPath) -> tuple[float, tuple[float, float]]:
 
 
 def p_path(
-    x: ArrayLike, y: ArrayLike, *, width: float = WIDTH, rtol: float = RTOL, tie_rtol: float = TIE_RTOL
+    x: ArrayLike, y: ArrayLike, *, width: float = WIDTH, rtol: float | None = None, tie_rtol: float = TIE_RTOL
 ) -> PPath:
     """Find the minimal-ℓp-path-norm interpolant for every p in (0, 1) at once.
 
@@ -251,9 +250,9 @@ def p_path(
         Data in any order.
     width : float, default 1e-10
         Largest width of the bracket of a breakpoint.
-    rtol : float
+    rtol : float, optional
         A point within rtol · (max|y| + |slope| max|x|) of the chord of its neighbours counts as collinear, as in
-        `reluctant.interpolate`.
+        `reluctant.interpolate`. Where exact signs give fewer knots at p → 0+, the path is that of exact signs.
     tie_rtol : float, default 1e-10
         Slope changes closer than this, relatively, count as equal. Solutions with the same slope changes tie for every
         p; the one whose merged pairs lie leftmost is returned. Raise it where rounding of y alone makes equal jumps
@@ -294,15 +293,17 @@ def p_path(
     [4, 5, 4]
     """
     width = check_number(width, "width", strict=True)
-    rtol = check_number(rtol, "rtol")
+    rtol = None if rtol is None else check_number(rtol, "rtol")
     tie_rtol = check_number(tie_rtol, "tie_rtol")
+    given = x, y
     x, y = _one_curve(x, y)
+    rtol = rounding_of(*given) if rtol is None else rtol
     corners, other = _deciding_corners(x, y, rtol)
     path = path_of_runs(np.abs(corners.jumps), _run_starts(corners), width=width, tie_rtol=tie_rtol)
     return PPath(x, y, corners, path, other)
 
 
-def critical_p(x: ArrayLike, y: ArrayLike, *, width: float = WIDTH, rtol: float = RTOL) -> float:
+def critical_p(x: ArrayLike, y: ArrayLike, *, width: float = WIDTH, rtol: float | None = None) -> float:
     """Return p*, the largest q such that every p < q gives a sparsest interpolant; 1.0 if that never ends.
 
     Parameters
@@ -311,7 +312,7 @@ def critical_p(x: ArrayLike, y: ArrayLike, *, width: float = WIDTH, rtol: float 
         Data in any order.
     width : float, default 1e-10
         Width to which p* is known; where something below it stays unresolved, `p_path` tells.
-    rtol : float
+    rtol : float, optional
         Relative tolerance of the collinearity test, as in `reluctant.interpolate`.
 
     Returns
