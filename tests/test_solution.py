@@ -2,7 +2,8 @@
 
 import pytest
 
-from reluctant import Certificate, ReLUNetwork, Solution, interpolate
+from reluctant import Certificate, ReLUNetwork, Solution, approximate, interpolate, regress
+from reluctant.solution import LineSolution
 
 NONE = Certificate("neurons", 0, "none", "a search")
 
@@ -53,3 +54,18 @@ def test_representations_name_neurons_and_certificate():
     assert "neurons=1" in repr(solution)
     assert "proved" in repr(solution)
     assert "1 neurons" in str(solution)
+
+
+@pytest.mark.parametrize(
+    "solution",
+    [
+        interpolate([0, 1, 2], [0, 1, 0]),
+        interpolate([0, 1, 2], [0, 1, 0], affine=False),
+        approximate([0, 1, 2], [0, 1, 0], tolerance=0.1),
+        regress([0, 1, 2], [0, 1, 0], alpha=0.01),
+    ],
+)
+def test_solutions_of_the_line_have_a_function_and_keep_their_type(solution):
+    changed = solution.replace(p=None)
+    assert type(solution) is type(changed) is LineSolution
+    assert changed.function is solution.function

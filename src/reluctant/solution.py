@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -127,11 +127,11 @@ class Solution:
         if network is not None:
             self.__dict__["network"] = network
 
-    def replace(self, **changes: Any) -> Solution:
+    def replace(self, **changes: Any) -> Self:
         """Return the same solution with some of the constructor's arguments changed."""
         names = ("p", "value", "max_error", "certificate", "history", "function", "alpha", "mean_loss")
         fields: dict[str, Any] = {name: getattr(self, name) for name in names}
-        return Solution(**(fields | {"network": self.__dict__.get("network")} | changes))
+        return type(self)(**(fields | {"network": self.__dict__.get("network")} | changes))
 
     @property
     def objective(self) -> float | None:
@@ -198,3 +198,20 @@ class Solution:
             size += f" with {self.n_parameters} parameters"
         found = f"{size}, largest error {self.max_error:.3g}, ℓp value {self.value:.6g}"
         return f"{found}; {self.certificate}"
+
+
+class LineSolution(Solution):
+    """A solution on the line: `function` is its link-local table, and the network is built from it on first access.
+
+    Parameters
+    ----------
+    function : PiecewiseLinear
+        The solution as a table.
+    **fields
+        As for `Solution`.
+    """
+
+    function: PiecewiseLinear
+
+    def __init__(self, *, function: PiecewiseLinear, **fields: Any) -> None:
+        super().__init__(function=function, **fields)

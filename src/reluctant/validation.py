@@ -131,11 +131,24 @@ def check_table(X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
     return X, y
 
 
-def check_nonnegative(values: ArrayLike, name: str, n_rows: int) -> Array:
-    """Return one finite number ≥ 0 for every row, from a scalar or a column."""
+def rounding_of(*values: ArrayLike) -> float:
+    """The relative rounding of data: two units in the last place of the coarsest floats among checked tables.
+
+    Lists, integers and objects count as float64.
+    """
+    dtypes = [np.asarray(v).dtype for v in values if not isinstance(v, (list, tuple))]
+    return 2.0 * max([2.0**-52, *(float(np.finfo(dtype).eps) for dtype in dtypes if dtype.kind == "f")])
+
+
+def check_nonnegative(values: ArrayLike, name: str, n_rows: int, *, infinite: bool = False) -> Array:
+    """Return one number ≥ 0 for every row, from a scalar or a column; a finite one unless `infinite`."""
     if np.asarray(values).dtype == bool:
         raise ValueError(f"{name} must be a number or one for each row, got {values!r}; give it in the units of y")
-    a = as_floats(values, name)
+    if infinite:
+        a = as_evaluation_points(values, name)
+        check_finite(np.where(np.isinf(a), 0.0, a), name)
+    else:
+        a = as_floats(values, name)
     if a.ndim == 2 and a.shape[1] == 1:
         a = a[:, 0]
     if a.ndim > 1 or (a.ndim == 1 and len(a) != n_rows):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from networks import exact_values
-from reluctant import interpolate
+from reluctant import approximate, interpolate
 from reluctant.model.assembly import _smallest_step, network_of, network_without_affine_part
 from univariate.strategies import GENERATORS
 
@@ -82,6 +82,46 @@ def test_certificate_without_affine_part_claims_nothing_when_neurons_were_added(
     assert interpolate([0, 1, 2], [5, 5, 5], affine=False).certificate.kind == "none"
     peak = interpolate([-2, -1, 0, 1, 2, 3], [0, 0, 1, 1, 0, 0], affine=False)
     assert (peak.certificate.kind, peak.n_neurons, peak.network.n_affine) == ("proved", 3, 0)
+
+
+def assert_one_function(solution, x) -> None:
+    """`predict` and the network agree also far outside the data."""
+    width = np.ptp(x) if len(x) > 1 else 1.0
+    points = np.concatenate([np.linspace(x[0] - 30 * width, x[-1] + 30 * width, 203), x, solution.function.knots])
+    scale = np.abs(solution.predict(points)).max() + np.abs(solution.function.slopes).max() * 60 * width
+    np.testing.assert_allclose(solution.network(points), solution.predict(points), rtol=0, atol=1e-9 * scale)
+    assert solution.network.n_affine == 0
+    assert solution.n_neurons == solution.function.n_knots
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("unit", [1.0, 1e-140, 1e140])
+def test_without_affine_part_the_table_is_the_network_outside_the_data_too(case, unit):
+    x, y, _ = CASES[case]
+    x, y = np.array(x, float) * unit, np.array(y, float) / unit
+    for solution in (interpolate(x, y, affine=False), approximate(x, y, tolerance=0.1 / unit, affine=False)):
+        assert_one_function(solution, x)
+
+
+def test_small_integers_have_a_network_without_affine_part():
+    """Where every link is anchored at (0, 0), the data are the only scale."""
+    rng = np.random.default_rng(2)
+    for _ in range(300):
+        n = int(rng.integers(1, 7))
+        x, y = np.cumsum(rng.integers(1, 4, n)) - float(rng.integers(0, 8)), rng.integers(-3, 4, n).astype(float)
+        solution = interpolate(x, y, float(rng.choice([0, 0.5, 1])), affine=False)
+        np.testing.assert_allclose(solution.network(x), y, rtol=0, atol=1e-11)
+        assert_one_function(solution, x)
+
+
+def test_reason_counts_the_neurons_beside_those_of_the_function():
+    assert "a constant neuron, which the norm does not count, beside the 0 " in reason_of([0, 1, 2], [5, 5, 5])
+    assert "one neuron more beside the 0 " in reason_of([0, 1, 2], [1, 2, 3])
+    assert "one neuron more and a constant neuron" in reason_of([-1, 1, 2], [-1, 1, 2])
+
+
+def reason_of(x, y) -> str:
+    return interpolate(x, y, affine=False).certificate.reason
 
 
 @settings(deadline=None)

@@ -287,3 +287,119 @@ def test_without_slack_residuals_in_floats_stay_within_the_tolerance(seed):
     x, y = rng.normal(size=30), rng.normal(size=30)
     solution = approximate(x, y, tolerance=0.3, rtol=0)
     assert np.max(np.abs(solution.predict(x) - y)) <= 0.3
+
+
+# Tolerances of very different size, infinite ones, strict ones
+
+HUGE = [
+    ([0.0, 1.0], [0.96, -0.17], [1e-3, 1e16]),
+    ([9.0, 10.0, 15.0], [-0.4, -0.2, -0.7], [1e15, 1e15, 0.0]),
+    ([0.0, 1.0, 10.0, 14.0, 19.0], [-0.7, -0.9, 0.7, 0.2, 0.9], [1e100, 0.0, 1e100, 1e100, 1e100]),
+]
+
+
+def assert_every_row_is_within_its_own(x, y, eps, rtol) -> None:
+    solution = approximate(x, y, tolerance=eps, rtol=rtol)
+    counts = np.isfinite(eps)
+    if not counts.any():
+        assert (solution.n_neurons, solution.max_error) == (0, 0.0)
+        return
+    predicted = solution.predict(x)
+    slopes = np.concatenate([[0.0], np.diff(y[counts]) / np.diff(x[counts])])
+    rounding = 2.0**-49 * (np.abs(y[counts]).max() + np.abs(slopes).max() * np.abs(x).max())
+    assert np.all(np.abs(predicted - y)[counts] <= eps[counts] * (1 + 1e-9) + rounding)
+    Y, E = (list(map(Fraction, a[counts].tolist())) for a in (y, eps))
+    fewest = exact_sweep(x[counts], [a - e for a, e in zip(Y, E)], [a + e for a, e in zip(Y, E)])
+    assert solution.certificate.lower_bound <= fewest
+    assert solution.n_neurons <= fewest + (rtol == 0)
+    if rtol == 0:
+        excess = max(abs(Fraction(f) - a) - e for f, a, e in zip(predicted[counts].tolist(), Y, E))
+        assert (excess > 0) == ("rounding in the solution leaves it" in solution.certificate.reason)
+
+
+@pytest.mark.parametrize("rtol", [1e-9, 0.0])
+@pytest.mark.parametrize("table", HUGE)
+def test_row_stays_within_its_tolerance_beside_a_huge_one(table, rtol):
+    assert_every_row_is_within_its_own(*map(np.array, table), rtol)
+    assert approximate(*table[:2], tolerance=table[2], rtol=rtol).n_neurons == 0
+
+
+def mixed_tolerances(rng: np.random.Generator, n: int, kind: str) -> np.ndarray:
+    small = rng.choice([0, 1e-3, 0.1, 0.3], n)
+    other = {
+        "huge": 10.0 ** rng.integers(3, 18, n),
+        "beyond": 10.0 ** rng.integers(3, 300, n),
+        "infinite": np.full(n, np.inf),
+        "any": 10.0 ** rng.uniform(-6, 12, n),
+    }[kind]
+    return np.where(rng.random(n) < (1.0 if kind == "any" else 0.4), other, small)
+
+
+def check_mixed_tolerances(seed: int, kind: str, n_tables: int) -> None:
+    rng = np.random.default_rng(seed)
+    for _ in range(n_tables):
+        n = int(rng.integers(1, 9))
+        x = np.cumsum(rng.integers(1, 5, n)) * float(rng.choice([1, 0.1]))
+        y = rng.normal(size=n).round(int(rng.integers(1, 4)))
+        assert_every_row_is_within_its_own(x, y, mixed_tolerances(rng, n, kind), float(rng.choice([1e-9, 0])))
+
+
+@pytest.mark.parametrize("kind", ["huge", "beyond", "infinite", "any"])
+def test_mixed_tolerances_are_kept_row_by_row(kind):
+    check_mixed_tolerances(50, kind, 75)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["huge", "beyond", "infinite", "any"])
+def test_more_mixed_tolerances_are_kept_row_by_row(kind):
+    check_mixed_tolerances(51, kind, 5000)
+
+
+@pytest.mark.parametrize("kind", GENERATORS)
+def test_rows_of_infinite_tolerance_do_not_count(kind):
+    rng = np.random.default_rng(52)
+    data = GENERATORS[kind](rng, 60)
+    counts = rng.random(60) < 0.7
+    eps = np.ptp(data.y) / 20
+    solution = approximate(data.x, np.where(counts, data.y, 1e9), tolerance=np.where(counts, eps, np.inf))
+    kept = approximate(data.x[counts], data.y[counts], tolerance=eps)
+    np.testing.assert_array_equal(solution.function.knots, kept.function.knots)
+    assert solution.max_error == kept.max_error
+    assert f"without the {60 - counts.sum()} rows" in solution.certificate.reason
+    assert approximate(data.x, data.y, tolerance=np.inf).n_neurons == 0
+
+
+def test_a_tolerance_that_is_no_number_is_refused_beside_infinite_ones():
+    with pytest.raises(ValueError, match="tolerance has NaN at row 1"):
+        approximate([0, 1], [0, 1], tolerance=[np.inf, np.nan])
+
+
+def test_strict_tolerance_says_by_how_much_rounding_leaves_it():
+    x, y, eps = [0.2, 0.4, 0.5], [0.6, 0.8, -0.7], [0.45000000000000007, 0.45000000000000007, 0.0]
+    solution = approximate(x, y, tolerance=eps, rtol=0)
+    excess = [abs(Fraction(f) - Fraction(a)) - Fraction(e) for f, a, e in zip(solution.predict(x).tolist(), y, eps)]
+    said = float(solution.certificate.reason.rsplit(" ", 1)[1])
+    assert 0 < float(max(excess)) == pytest.approx(said, rel=1e-2)
+
+
+def rounded_to_twelve_decimals(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """A function with knots at 1 and 2, of slopes that make ties between two decimals."""
+    x = np.unique(rng.integers(0, 3 * 10**12, 400))
+    m = (4 * rng.choice([0.5, 0.25, 1.5, -0.5, 0.125, 0.75], 3)).astype(object)
+    kinks = np.maximum(x - 10**12, 0), np.maximum(x - 2 * 10**12, 0)
+    fourfold = m[0] * x + (m[1] - m[0]) * kinks[0] + (m[2] - m[1]) * kinks[1]
+    return np.array([i / 10**12 for i in x.tolist()]), np.array([round(Fraction(v) / 4) / 10**12 for v in fourfold])
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_half_a_unit_of_the_twelfth_decimal_finds_the_knots_of_the_function(seed):
+    x, y = rounded_to_twelve_decimals(np.random.default_rng(seed))
+    assert approximate(x, y, tolerance=5e-13).n_neurons <= 2
+
+
+def test_band_that_holds_zero_needs_no_neuron():
+    rng = np.random.default_rng(53)
+    for _ in range(50):
+        x, y = rng.normal(size=20), rng.normal(size=20) * 10.0 ** rng.integers(-5, 5, 20)
+        solution = approximate(x, y, tolerance=np.abs(y))
+        assert (solution.n_neurons, solution.certificate.lower_bound) == (0, 0)

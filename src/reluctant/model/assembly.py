@@ -24,6 +24,7 @@ from reluctant.model.network import ReLUNetwork
 _GOAL = 1e-12  # a neuron's own error, relative to max|y|, with which the search is content
 _BITS = 42  # fractions of a unit in the last place are counted in 2^-42
 _LARGEST_STEP = 1 << 20
+_CLOSE = 2.0**-21  # a slope change below this share of its slopes is taken as given, not from their difference
 _WRONG = 1e-3  # an error, relative to max|y|, with which a network is another function
 _TOO_STEEP = (
     "the function is too steep, or its kinks too far from x = 0, for the parameters of a network in float64; "
@@ -46,10 +47,11 @@ ZERO = Line((0.0, 0.0), (0.0, 0.0))
 def network_of(f: Links) -> ReLUNetwork:
     """The network with an affine part and one right-facing neuron for each knot of `f`."""
     f, ex, ey = _in_safe_units(f, 0.0)
-    goal = _GOAL * _largest_value(f)
+    largest = _largest_value(f)
+    goal = _GOAL * largest
     a, c = _affine_through(f.slopes[0], f.anchors[0, 0], f.anchors[1, 0], goal)
-    v, w, b, error = _neurons(f.knots, f.anchors, f.slopes, Line((a, 0.0), (c, 0.0)), goal)
-    _check(error, f)
+    v, w, b, error = _neurons(f.knots, f.anchors, f.slopes, _changes(f), Line((a, 0.0), (c, 0.0)), goal)
+    _check(error, f, largest)
     return _network(v, w, b, a, c, ex, ey)
 
 
@@ -57,24 +59,28 @@ def network_without_affine_part(f: Links, low: float, high: float) -> tuple[ReLU
     """A network without affine part that equals `f` on [low, high], and how many neurons it has beyond the knots.
 
     The neurons face away from one link. If `f` vanishes on that link none is added. A line that has no zero inside
-    (low, high) is one neuron with its kink outside; any other line is two.
+    (low, high) is one neuron with its kink outside; any other line is two. Those are the first neurons of the network.
     """
     ends = np.array([low, high])
     expected = f.at(ends)
     f, ex, ey = _in_safe_units(f, float(np.max(np.abs(ends))))
     low, high = np.ldexp(ends, -ex).tolist()
-    goal = _GOAL * _largest_value(f)
+    with np.errstate(over="ignore", invalid="ignore"):
+        at_ends = float(np.max(np.abs(f.at(np.array([low, high])))))
+    largest = max(_largest_value(f), at_ends if at_ends < math.inf else 0.0)
+    goal = _GOAL * largest
     home, extra = _home_link(f, low, high, goal)
     v, w, b = (np.array(column) for column in zip(*extra)) if extra else (np.empty(0),) * 3
     line = _line_of(v, w, b)
-    right = _neurons(f.knots[home:], f.anchors[:, home:], f.slopes[home:], line, goal)
+    changes = _changes(f)
+    right = _neurons(f.knots[home:], f.anchors[:, home:], f.slopes[home:], changes[home:], line, goal)
     mirrored = Line((-line.slope[0], -line.slope[1]), line.value)
     anchors = f.anchors[:, home::-1] * np.array([[-1.0], [1.0]])
-    left = _neurons(-f.knots[:home][::-1], anchors, -f.slopes[home::-1], mirrored, goal)
+    left = _neurons(-f.knots[:home][::-1], anchors, -f.slopes[home::-1], changes[:home][::-1].copy(), mirrored, goal)
     v = np.concatenate([v, left[0], right[0]])
     w = np.concatenate([w, -left[1], right[1]])
     b = np.concatenate([b, left[2], right[2]])
-    _check(max(left[3], right[3]), f)
+    _check(max(left[3], right[3]), f, largest)
     network = _network(v, w, b, 0.0, 0.0, ex, ey)
     with np.errstate(all="ignore"):
         missed = np.max(np.abs(network(ends) - expected))
@@ -106,6 +112,11 @@ def _home_link(f: Links, low: float, high: float, goal: float) -> tuple[int, lis
     return home, [(M, 1.0, -start), (Y - M * (X - start), 0.0, 1.0)]
 
 
+def _changes(f: Links) -> Array:
+    """The slope changes that are given, empty where they are the differences of the slopes."""
+    return np.empty(0) if f.changes is None else np.array(f.changes)
+
+
 def _line_of(v: Array, w: Array, b: Array) -> Line:
     slope, value = ZERO
     for k in range(len(v)):
@@ -135,16 +146,17 @@ def _in_safe_units(f: Links, farthest: float) -> tuple[Links, int, int]:
     anchors, knots = np.stack([np.ldexp(X, -ex), np.ldexp(Y, -ey)]), np.ldexp(f.knots, -ex)
     if not (knots[1:] > knots[:-1]).all():
         raise TooSteepError(_TOO_STEEP)
-    return Links(knots, anchors, np.ldexp(M, ex - ey)), ex, ey
+    changes = None if f.changes is None else np.ldexp(f.changes, ex - ey)
+    return Links(knots, anchors, np.ldexp(M, ex - ey), changes), ex, ey
 
 
 def _largest_value(f: Links) -> float:
     return float(max(np.max(np.abs(f.anchors[1])), np.max(np.abs(f.at(f.knots)), initial=0.0)))
 
 
-def _check(error: float, f: Links) -> None:
-    """Raise a TooSteepError if neurons miss the links by so much."""
-    if not error <= _WRONG * max(_largest_value(f), np.max(np.abs(f.slopes * f.anchors[0]))):
+def _check(error: float, f: Links, largest: float) -> None:
+    """Raise a TooSteepError if neurons miss the links, whose largest value is given, by so much."""
+    if not error <= _WRONG * max(largest, np.max(np.abs(f.slopes * f.anchors[0]))):
         raise TooSteepError(_TOO_STEEP)
 
 
@@ -276,15 +288,39 @@ def _first_in_range(a, m, low, high):
 
 
 @njit(cache=True)
-def _neurons(knots, anchors, slopes, line, goal):
-    """Right-facing neurons (v, w, b) that follow the links from the first, which `line` already is; largest error."""
+def _neuron_of_change(line, x, y, slope, left, right, change):
+    """(v, w, b, error) of the neuron that turns `line` at `left` by exactly `change`, not steering."""
+    product = two_product(change, left)
+    turned = add(line.slope[0], line.slope[1], change, 0.0)
+    value = add(line.value[0], line.value[1], -product[0], -product[1])
+    product = two_product(turned[0], x)
+    here = add(product[0], product[1] + turned[1] * x, value[0], value[1])
+    rise = add(y, 0.0, -here[0], -here[1])
+    turn = add(slope, 0.0, -turned[0], -turned[1])
+    return change, 1.0, -left, abs(rise[0]) + abs(turn[0]) * max(abs(x - left), abs(right - x))
+
+
+@njit(cache=True)
+def _neurons(knots, anchors, slopes, changes, line, goal):
+    """Right-facing neurons (v, w, b) that follow the links from the first, which `line` already is; largest error.
+
+    A given change that is a tiny share of its slopes is kept, for steering would drown it in the rounding of these,
+    unless errors have added up.
+    """
     n = len(knots)
     worst = 0.0
     v, w, b = np.empty(n), np.empty(n), np.empty(n)
     for k in range(n):
         left = knots[k]
         right = knots[k + 1] if k + 1 < n else max(anchors[0, k + 1], left + (left - min(anchors[0, 0], knots[0])))
-        v[k], w[k], b[k], error = _neuron(line, anchors[0, k + 1], anchors[1, k + 1], slopes[k + 1], left, right, goal)
+        x, y, slope = anchors[0, k + 1], anchors[1, k + 1], slopes[k + 1]
+        error = math.inf
+        if len(changes) > 0 and abs(changes[k]) < _CLOSE * (abs(slopes[k]) + abs(slope)):
+            v[k], w[k], b[k], error = _neuron_of_change(line, x, y, slope, left, right, changes[k])
+        if not error <= goal:
+            steered = _neuron(line, x, y, slope, left, right, goal)
+            if not error <= steered[3]:
+                v[k], w[k], b[k], error = steered
         if not error <= worst:  # a NaN is the worst
             worst = error
         turned = two_product(v[k], w[k])

@@ -28,6 +28,8 @@ class PiecewiseLinear:
         X_k and Y_k: a point of every link.
     slopes : ndarray, shape (K + 1,)
         M_k.
+    changes : ndarray, shape (K,), optional
+        Slope changes, where some are so small a share of the slopes that differences of these have lost digits.
 
     Raises
     ------
@@ -48,9 +50,12 @@ class PiecewiseLinear:
     knots: Array
     anchors: Array
     slopes: Array
+    changes: Array | None = None
 
     def __post_init__(self) -> None:
-        for name in ("knots", "anchors", "slopes"):
+        for name in ("knots", "anchors", "slopes", "changes"):
+            if getattr(self, name) is None:
+                continue
             a = as_evaluation_points(getattr(self, name), name).view()
             a.flags.writeable = False
             object.__setattr__(self, name, a)
@@ -58,6 +63,8 @@ class PiecewiseLinear:
         K = self.knots.size
         if shapes != ((K,), (2, K + 1), (K + 1,)):
             raise ValueError(f"K knots need anchors (2, K + 1) and slopes (K + 1,), got shapes {shapes}")
+        if self.changes is not None and self.changes.shape != (K,):
+            raise ValueError(f"K knots need changes (K,), got shape {self.changes.shape}")
         falls = self.knots[1:] <= self.knots[:-1]
         if falls.any():
             raise ValueError(f"knots must increase, but the one at row {int(np.argmax(falls)) + 1} does not")
@@ -69,13 +76,13 @@ class PiecewiseLinear:
 
     @property
     def links(self) -> Links:
-        """Knots, anchors and slopes together."""
-        return Links(self.knots, self.anchors, self.slopes)
+        """The arrays together."""
+        return Links(self.knots, self.anchors, self.slopes, self.changes)
 
     @property
     def slope_changes(self) -> Array:
         """c_k = M_{k+1} − M_k, shape (K,)."""
-        return np.diff(self.slopes)
+        return np.diff(self.slopes) if self.changes is None else self.changes
 
     @property
     def values(self) -> Array:

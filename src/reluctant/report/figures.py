@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from reluctant.model.piecewise_linear import PiecewiseLinear
 
 _COLUMNS = 1200
 """Bins along x when many points are thinned; more than a figure has pixels to show them."""
@@ -81,7 +82,7 @@ def plot_fit(
     with rc_context(STYLE):
         figure = Figure(figsize=(8, 5.4), layout="constrained")
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(2.4, 1), gridspec_kw={"hspace": 0.04})
-        _draw_fit(top, solution, x, y)
+        _draw_fit(top, solution.function, x, y)
         _draw_residuals(bottom, x, residual, band)
         _draw_knot_lines((top, bottom), solution.function.knots)
         top.set_title(_title(solution, tolerance), loc="left", fontsize=12)
@@ -121,9 +122,7 @@ def save_figure(figure: Figure, path: str | PathLike[str]) -> None:
         figure.savefig(path, dpi=150, metadata=metadata)
 
 
-def _draw_fit(axes: Axes, solution: Solution, x: Array, y: Array) -> None:
-    function = solution.function
-    assert function is not None
+def _draw_fit(axes: Axes, function: PiecewiseLinear, x: Array, y: Array) -> None:
     kept = thinned(x, y)
     axes.plot(
         x[kept],

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from reluctant.arrays import Array
 from reluctant.effort import Effort
 from reluctant.model.network import ReLUNetwork, check_start
 from reluctant.multivariate.aim import Aim, Count
 from reluctant.solution import Solution
 from reluctant.solve.requests import check_rtol, has_affine_part, is_line
-from reluctant.validation import as_floats, check_bool, check_nonnegative, check_table
+from reluctant.validation import check_bool, check_nonnegative, check_table, rounding_of
 
 
 def approximate(
@@ -42,13 +43,15 @@ def approximate(
         Targets; several outputs share the neurons.
     tolerance : float or array_like, shape (N,), (m,) or (N, m)
         ε ≥ 0 in the units of y: one for all, for each row, for each output or for each target. Zero everywhere is
-        `interpolate` with p = 0.
+        `interpolate` with p = 0. A row of infinite tolerance does not count.
     affine, minimize, target, start, time_limit, random_state, n_jobs, verbose
         As for `interpolate`.
     rtol : float, default 1e-9
-        Tolerances count as ε_i (1 + rtol), because decimals are rounded, and on the line never as less than the
-        rounding of the data, 2^-51 (max|y| + |slope| max|x|). With 0 they hold strictly. In R^d they never count as
-        less than 1e-9 max|y|, as for an interpolant.
+        Tolerances count as ε_i (1 + rtol), because decimals are rounded. On the line they count as ε_i + 2^-50 max|y|
+        where that is more, as y is rounded too, and never as less than the rounding of the data,
+        2^-51 (max|y| + |slope| max|x|); the 2^-51 is 2^-22 for float32. With 0 they hold strictly, or `reason` says by
+        how much rounding in the solution leaves them. In R^d they never count as less than 1e-9 max|y|, as for an
+        interpolant.
 
     Returns
     -------
@@ -79,6 +82,7 @@ def approximate(
     """
     rtol = check_rtol(rtol)
     affine = None if affine is None else check_bool(affine, "affine")
+    given = X, y
     X, y = check_table(X, y)
     epsilon = _check_tolerance(tolerance, y)
     aim, effort = Aim.checked(minimize, target), Effort.checked(time_limit, random_state, n_jobs, verbose)
@@ -88,29 +92,34 @@ def approximate(
         from reluctant.univariate.tolerance import approximate_line
 
         x = X[:, 0]
-        solution = approximate_line(x, y, epsilon, rtol)
+        solution = approximate_line(x, y, epsilon, rtol, rounding_of(*given))
         return without_affine_part(solution, x) if affine is False else solution
     from reluctant.multivariate.tolerance import approximate_space
 
     return approximate_space(X, y, epsilon, rtol, has_affine_part(affine, X), aim, start, effort)
 
 
-def _check_tolerance(tolerance: ArrayLike, y: np.ndarray) -> np.ndarray:
+def _check_tolerance(tolerance: ArrayLike, y: Array) -> Array:
     """Tolerances of the shape of y, from one, one for each row, for each output or for each target."""
-    n_rows, shape = len(y), as_floats(tolerance, "tolerance").shape
-    if y.ndim == 1 or not shape:
-        return np.broadcast_to(check_nonnegative(tolerance, "tolerance", n_rows)[:, *[None] * (y.ndim - 1)], y.shape)
+
+    def checked(values: ArrayLike) -> Array:
+        return check_nonnegative(values, "tolerance", n_rows, infinite=True)
+
+    n_rows, shape = len(y), np.shape(tolerance)
+    if y.ndim == 1:
+        return checked(tolerance)
+    if not shape:
+        return np.broadcast_to(checked(tolerance)[:, None], y.shape)
     n_outputs, table = y.shape[1], np.asarray(tolerance)
     if shape == (n_rows,) == (n_outputs,):
         raise ValueError(
             f"tolerance has {n_rows} numbers, one for each row or each output; give a table of shape {y.shape}"
         )
     if shape in ((n_rows,), (n_rows, 1)):
-        return np.tile(check_nonnegative(table, "tolerance", n_rows)[:, None], n_outputs)
+        return np.tile(checked(table)[:, None], n_outputs)
     if shape not in ((n_outputs,), y.shape):
         raise ValueError(
             f"tolerance must be one number, or one for each of the {n_rows} rows, the {n_outputs} outputs or both, "
             f"got shape {shape}"
         )
-    columns = table if table.ndim == 1 else table.T
-    return np.column_stack([check_nonnegative(column, "tolerance", n_rows) for column in columns])
+    return np.column_stack([checked(column) for column in (table if table.ndim == 1 else table.T)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numpy.typing import ArrayLike
 
-from reluctant.validation import check_number, check_table
+from reluctant.validation import check_number, check_table, rounding_of
 
 
 def critical_p(X: ArrayLike, y: ArrayLike, *, width: float = 1e-10) -> float:
@@ -38,12 +38,13 @@ def critical_p(X: ArrayLike, y: ArrayLike, *, width: float = 1e-10) -> float:
     >>> critical_p([-2, -1, 0, 1, 2, 3], [0, 0, 1, 1, 0, 0])
     1.0
     """
+    given = X, y
     X, y = check_table(X, y)
     width = check_number(width, "width", strict=True)
     if X.shape[1] == 1:
         from reluctant.univariate import ppath
 
-        return ppath.critical_p(X, y, width=width)
+        return ppath.critical_p(X, y, width=width, rtol=rounding_of(*given))
     from reluctant.multivariate.proofs.extreme_points import critical_exponent, enumerate_vertices
 
     return critical_exponent(enumerate_vertices(X, y), width).lower

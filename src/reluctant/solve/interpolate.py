@@ -13,7 +13,7 @@ from reluctant.multivariate.aim import Aim, Count
 from reluctant.objective import check_p
 from reluctant.solution import Solution
 from reluctant.solve.requests import check_rtol, has_affine_part, is_line
-from reluctant.validation import check_bool, check_table
+from reluctant.validation import check_bool, check_table, rounding_of
 
 
 def interpolate(
@@ -64,8 +64,8 @@ def interpolate(
         In R^d: a network near an interpolant to begin with.
     rtol : float, optional
         On the line, for one output: a point is drawn as part of a straight link when it lies within
-        rtol · (max|y| + |slope| max|x|) of it; 2^-51 by default, which covers numbers rounded to float64; 0 decides
-        exactly.
+        rtol · (max|y| + |slope| max|x|) of it; by default 2^-51, which covers numbers rounded to float64, or 2^-22
+        where X or y is float32; 0 decides exactly. Where exact signs give less, their solution is returned.
     time_limit : float, optional
         In R^d: seconds, for all outputs, after which the best network so far is returned; 30 by default, ``math.inf``
         for none. With p = 0 the search often ends before, at the bound. An interrupt (Ctrl-C) returns the best so far;
@@ -80,7 +80,8 @@ def interpolate(
     Returns
     -------
     Solution
-        With `function` set on the line, where `predict` uses it. Its largest error is at most 1e-9 max|y|.
+        With `function` set on the line, where `predict` uses it. Its largest error is at most 1e-9 max|y|, on the line
+        2 rtol max|y| if that is more.
 
     Raises
     ------
@@ -117,6 +118,7 @@ def interpolate(
     p, halve_p = check_p(p), check_bool(halve_p, "halve_p")
     rtol = None if rtol is None else check_rtol(rtol)
     affine = None if affine is None else check_bool(affine, "affine")
+    given = X, y
     X, y = check_table(X, y)
     aim, effort = Aim.checked(minimize, target), Effort.checked(time_limit, random_state, n_jobs, verbose)
     check_start(start, X, y)
@@ -126,7 +128,7 @@ def interpolate(
         from reluctant.univariate import interpolation
 
         x = X[:, 0]
-        line_rtol = interpolation.RTOL if rtol is None else rtol
+        line_rtol = rounding_of(*given) if rtol is None else rtol
 
         def solve(p: float) -> Solution:
             solution = interpolation.interpolate_line(x, y, p, line_rtol)

@@ -119,7 +119,7 @@ def regress(
     if is_line(X, y) and isinstance(loss, Squared) and affine:
         from reluctant.univariate.regression import regress_line
 
-        found = regress_line(X[:, 0], y, alpha, p, weights)
+        found: Solution = regress_line(X[:, 0], y, alpha, p, weights)
     else:
         searches = penalised.Effort(n_starts, effort.n_jobs, effort.time_limit, effort.verbose)
         found = regress_space(X, targets, weights, loss, alpha, p, affine, first, effort.rng(), searches)

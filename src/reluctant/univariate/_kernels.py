@@ -7,9 +7,11 @@ import math
 import numpy as np
 from numba import njit
 
-from reluctant.univariate._predicates import slope_jump
+from reluctant.univariate._predicates import slope_jump, turn
 
 TIE = 1e-12  # merging gains that differ by less than this share count as equal
+CLOSE = 2.0**-21
+"""A slope change below this share of its slopes is not their difference in float64, to 1e-9 of itself."""
 
 
 @njit(cache=True)
@@ -47,9 +49,10 @@ def count_collinear(x, y, rtol, x_max, y_max):
 def rounding_tolerance(s, rtol, x_max, y_max):
     """τ = rtol (max|y| + |s| max|x|): what rounding of the data can move a point off a chord of slope s.
 
-    At most 2^-31 max|y|, so that a function through the remaining points still interpolates all of them.
+    At most 2^-31 max|y|, or rtol max|y| if that is more, so that a function through the remaining points still
+    interpolates all of them.
     """
-    return min(rtol * (y_max + abs(s) * x_max), 2.0**-31 * y_max)
+    return min(rtol * (y_max + abs(s) * x_max), max(2.0**-31, rtol) * y_max)
 
 
 @njit(cache=True, inline="always")
@@ -121,6 +124,17 @@ def _longest_chord(x, y, a, stop, rtol, x_max, y_max):
         if low > high:
             break
     return best
+
+
+@njit(cache=True)
+def ends_turn_as_data(x, y, kept, jumps):
+    """Whether the corners at the ends of links that leave points out turn to the side to which all the points turn."""
+    for k in range(1, len(kept) - 1):
+        i = kept[k]
+        if jumps[k] != 0.0 and (kept[k - 1] < i - 1 or kept[k + 1] > i + 1):
+            if not jumps[k] * turn(x[i - 1], y[i - 1], x[i], y[i], x[i + 1], y[i + 1]) > 0.0:
+                return False
+    return True
 
 
 @njit(cache=True, inline="always")
@@ -237,10 +251,11 @@ def merging_gain(a, b, p):
 
 @njit(cache=True)
 def links_of_matching(x, y, c, merged):
-    """Knots, then anchors and slopes of the links, from a matching; plus the slope change at every knot.
+    """Knots, anchors and slopes of the links, from a matching, and the slope change at every knot.
 
     A single jump is a knot at its data point. A merged pair (j, j + 1) is one knot between its two points,
-    where the chord that ends at x_j meets the chord that starts at x_{j+1}.
+    where the chord that ends at x_j meets the chord that starts at x_{j+1}. Also returns the smallest jump, and whether
+    some change is so small a share of its slopes that it is not their difference.
     """
     n = len(x)
     k = 0
@@ -254,6 +269,7 @@ def links_of_matching(x, y, c, merged):
     anchors = np.empty((2, k + 1))
     slopes = np.empty(k + 1)
     k = 0
+    smallest, close = math.inf, False
     _set_link(x, y, 0, k, anchors, slopes)
     i = 1
     while i < n - 1:
@@ -261,14 +277,36 @@ def links_of_matching(x, y, c, merged):
             if merged[i]:
                 knots[k] = _meeting_point(x[i], x[i + 1], abs(c[i]), abs(c[i + 1]))
                 changes[k] = c[i] + c[i + 1]
+                smallest = min(smallest, abs(c[i]), abs(c[i + 1]))
                 i += 1
             else:
                 knots[k] = x[i]
                 changes[k] = c[i]
+                smallest = min(smallest, abs(c[i]))
             k += 1
             _set_link(x, y, i, k, anchors, slopes)
+            close |= abs(changes[k - 1]) < CLOSE * (abs(slopes[k - 1]) + abs(slopes[k]))
         i += 1
-    return knots, anchors, slopes, changes
+    return knots, anchors, slopes, changes, smallest, close
+
+
+@njit(cache=True)
+def value_of_matching(c, merged, p):
+    """Number of slope changes that a matching leaves, Σ|c|^p over them, and the smallest jump."""
+    count, total, smallest = 0, 0.0, math.inf
+    i = 1
+    while i < len(c) - 1:
+        change = c[i]
+        if change != 0.0:
+            smallest = min(smallest, abs(change))
+            if merged[i]:
+                i += 1
+                smallest = min(smallest, abs(c[i]))
+                change += c[i]
+            count += 1
+            total += math.sqrt(abs(change)) if p == 0.5 else abs(change) ** p
+        i += 1
+    return count, total, smallest
 
 
 @njit(cache=True, inline="always")

@@ -22,23 +22,32 @@ from reluctant.univariate._predicates import turn
 
 STEEPEST, SHALLOWEST = 1, -1
 
+ROUNDING = 2.0**-50
+"""What evaluating a link may add to a residual, relative to the values."""
+
 
 @njit(cache=True)
 def band(x, y, tolerance, slack, rtol, x_max, y_max):
-    """Bounds y_i ± max(ε_i (1 + slack), τ_i) for sorted x, τ_i the rounding tolerance, and where τ_i decided."""
+    """Bounds y_i ± max(ε_i (1 + slack), ε_i + min(τ_i, 2^-50 max|y|), τ_i) for sorted x, and the room beyond them.
+
+    τ_i is the rounding tolerance. In rough data the part of x in it is far more than rounding: beside a tolerance it
+    counts up to as much as that of y. The room is for rounding in the solution: as much slack again, and
+    ROUNDING max|y| where τ_i decides.
+    """
     n = len(x)
-    lo, hi, rounded = np.empty(n), np.empty(n), np.zeros(n, np.bool_)
+    lo, hi, room = np.empty(n), np.empty(n), np.empty(n)
     for i in range(n):
         left, right = max(i - 1, 0), min(i + 1, n - 1)
         dx = x[right] - x[left]
         s = (y[right] - y[left]) / dx if dx > 0.0 else 0.0
-        half = tolerance[i] * (1.0 + slack)
+        half, room[i] = tolerance[i] * (1.0 + slack), tolerance[i] * slack
         if rtol > 0.0:
             tau = rounding_tolerance(s, rtol, x_max, y_max)
-            if tau >= half:
-                half, rounded[i] = tau, True
+            rounded = max(tolerance[i] + min(tau, ROUNDING * y_max), tau)
+            if rounded >= half:
+                half, room[i] = rounded, ROUNDING * y_max
         lo[i], hi[i] = y[i] - half, y[i] + half
-    return lo, hi, rounded
+    return lo, hi, room
 
 
 @njit(cache=True)
@@ -197,17 +206,15 @@ def _middle_line(x, lo, hi, steepest, shallowest):
 
 
 @njit(cache=True)
-def largest_excess(x, lo, hi, rounded, slack, rounding, knots, anchors, slopes):
-    """By how much the function leaves the band, at worst, beyond its room; at most zero where it does not.
-
-    The room is `slack` times the tolerance, and `rounding` where the data's own rounding is the tolerance.
-    """
+def largest_excess(x, lo, hi, room, knots, anchors, slopes):
+    """By how much the function leaves the band, at worst, beyond the room of a row; at most zero where it does not."""
     worst = -math.inf
     k = 0
     for i in range(len(x)):
         while k < len(knots) and x[i] >= knots[k]:
             k += 1
         y = anchors[1, k] + slopes[k] * (x[i] - anchors[0, k])
-        room = rounding if rounded[i] else 0.5 * slack * (hi[i] - lo[i])
-        worst = max(worst, lo[i] - y - room, y - hi[i] - room)
+        excess = max(lo[i] - y, y - hi[i]) - room[i]
+        if not excess <= worst:  # a NaN is the worst
+            worst = excess
     return worst

@@ -17,19 +17,28 @@ import numpy as np
 from reluctant.arrays import Array, Mask
 from reluctant.errors import TooSteepError
 from reluctant.model.assembly import network_without_affine_part
+from reluctant.model.network import ReLUNetwork
 from reluctant.model.piecewise_linear import PiecewiseLinear
-from reluctant.solution import Certificate, Solution
+from reluctant.solution import Certificate, LineSolution
 from reluctant.univariate import _kernels
 from reluctant.univariate.points import sorted_points
 
 RTOL = 2.0**-51
-"""Default relative tolerance of the collinearity test: four units roundoff of the largest value."""
+"""Default relative tolerance of the collinearity test for float64: four units roundoff of the largest value."""
 
 CHANCE = 1000
 """The rounding of x counts where it makes at least one point in so many collinear."""
 
 INTERPOLATES = 1e-9
 """Largest error, relative to max|y|, of a result that claims to interpolate."""
+
+ROUNDING = 2.0**-30
+"""Share by which bounds of values are lowered: jumps err by at most 7e-10 of themselves, matchings by 1e-12."""
+
+_SMALLEST_JUMP = 2.0**-960
+"""Smaller jumps may have lost digits to underflow, and do not count in bounds."""
+
+_EVERY_POINT = "with every point as it is, to the last bit"
 
 
 class Corners(NamedTuple):
@@ -38,12 +47,15 @@ class Corners(NamedTuple):
     x: Array
     y: Array
     jumps: Array  # signed, zero at both ends
-    solid: Mask  # link i holds data points inside it; empty when none does
+    solid: Mask  # link i holds data points inside it; empty where every point is kept
+    words: str  # which points, as certificates say it
+    fewest: bool = True  # whether keeping every point saves no knot
+    allowed: float = INTERPOLATES  # largest error relative to max|y|
 
-    @property
-    def n_straight(self) -> int:
-        """Number of links drawn straight through collinear points."""
-        return int(np.count_nonzero(self.solid))
+    @classmethod
+    def exact(cls, x: Array, y: Array, words: str = _EVERY_POINT) -> Corners:
+        """Every point, and jumps of exact sign."""
+        return cls(x, y, _kernels.slope_jumps(x, y), np.empty(0, dtype=np.bool_), words)
 
 
 def corners_of(x: Array, y: Array, rtol: float = RTOL) -> Corners:
@@ -55,43 +67,130 @@ def corners_of(x: Array, y: Array, rtol: float = RTOL) -> Corners:
     """
     x_max = max(abs(x[0]), abs(x[-1]))
     y_max = max(abs(y.min()), abs(y.max()))
-    solid = np.empty(0, dtype=np.bool_)
-    n_collinear = _kernels.count_collinear(x, y, rtol, x_max, y_max) if rtol > 0 else 0
+    if rtol == 0:
+        return Corners.exact(x, y)
+    n_collinear = _kernels.count_collinear(x, y, rtol, x_max, y_max)
     if n_collinear:
         # In rough data with an offset in x a few points pass by chance; they are no sign that x is rounded.
         without_x = _kernels.count_collinear(x, y, rtol, 0.0, y_max)
         if (n_collinear - without_x) * CHANCE < len(x):
             n_collinear, x_max = without_x, 0.0
-    if n_collinear:
-        kept = _kernels.corners(x, y, rtol, x_max, y_max)
-        x, y, solid = x[kept], y[kept], np.diff(kept) > 1
-    return Corners(x, y, _kernels.slope_jumps(x, y), solid)
+    if not n_collinear:
+        return Corners.exact(x, y, "no point within rounding of the chord of its neighbours")
+    kept = _kernels.corners(x, y, rtol, x_max, y_max)
+    if len(kept) == len(x):
+        return Corners.exact(x, y)
+    solid = np.diff(kept) > 1
+    jumps = _kernels.slope_jumps(x[kept], y[kept])
+    # Then the points left out can only add jumps: a pair of jumps in which one of them is new saves no more than it.
+    fewest = _kernels.ends_turn_as_data(x, y, kept, jumps)
+    words = f"with {np.count_nonzero(solid)} links drawn straight through points within rounding (rtol) of them"
+    words += ", whose ends turn as the data do" if fewest else ""
+    return Corners(x[kept], y[kept], jumps, solid, words, fewest, max(INTERPOLATES, 2.0 * rtol))
 
 
-def interpolate_line(x: Array, y: Array, p: float = 0.0, rtol: float = RTOL) -> Solution:
+def interpolate_line(x: Array, y: Array, p: float = 0.0, rtol: float = RTOL) -> LineSolution:
     """Minimise V_p over the interpolants of checked data (N,), (N,); see `reluctant.interpolate`."""
     x, y = sorted_points(x, y)
     corners = corners_of(x, y, rtol)
-    merged = _kernels.match_runs(corners.jumps, corners.solid, p)
-    return solution_of_matching(x, y, corners, merged, p)
+    solution = minimal(x, y, corners, p)
+    if not len(corners.solid) or solution.n_neurons == 0 or (p in (0.0, 1.0) and corners.fewest):
+        return solution
+    # Links drawn straight may have made corners where the data have none.
+    exact = Corners.exact(x, y)
+    least = Least.of(exact, p)
+    if not least.is_below(solution):
+        return beside(solution, exact, least)
+    other = solution_of_matching(x, y, exact, least.merged, p)
+    return beside(other, corners, Least.of(corners, p))
 
 
-def without_affine_part(solution: Solution, x: Array) -> Solution:
-    """The same function on the range of x, as a network that has no affine part."""
-    assert solution.function is not None
-    network, extra = network_without_affine_part(solution.function.links, x.min(), x.max())
+def minimal(x: Array, y: Array, corners: Corners, p: float) -> LineSolution:
+    """The interpolant of sorted points with minimal V_p among those that follow the links drawn straight."""
+    return solution_of_matching(x, y, corners, _kernels.match_runs(corners.jumps, corners.solid, p), p)
+
+
+class Least(NamedTuple):
+    """The minimum of V_p for given corners: its matching, and its figures without its table."""
+
+    merged: Mask
+    n_knots: int
+    value: float
+    bound: float
+
+    @classmethod
+    def of(cls, corners: Corners, p: float) -> Least:
+        """The fewest knots for p = 0."""
+        merged = _kernels.match_runs(corners.jumps, corners.solid, p)
+        n_knots, value, smallest_jump = _kernels.value_of_matching(corners.jumps, merged, p)
+        bound = n_knots if p == 0 else _rounded_down(value, p, corners.jumps, smallest_jump)
+        return cls(merged, n_knots, value, bound)
+
+    def is_below(self, solution: LineSolution) -> bool:
+        """Whether it is smaller than a solution, by more than rounding."""
+        if solution.p == 0:
+            return self.n_knots < solution.n_neurons
+        if solution.p == 1:  # through fewer points the variation is never more, and the sparsest function is wanted
+            return self.value <= solution.value * (1.0 + _kernels.TIE) and self.n_knots < solution.n_neurons
+        return self.value < solution.value * (1.0 - _kernels.TIE)
+
+
+def beside(solution: LineSolution, corners: Corners, other: Least) -> LineSolution:
+    """The solution with the smaller bound of the two.
+
+    One of the two keeps every point: its bound holds for the data to the last bit, and so does the smaller one.
+    """
+    own = solution.certificate
+    least = f"it takes {other.n_knots} neurons" if own.quantity == "neurons" else f"the value is {other.value:.6g}"
+    bound, reason = min(own.lower_bound, other.bound), f"{own.reason}; {corners.words} {least}"
+    return solution.replace(certificate=Certificate(own.quantity, bound, own.kind, reason))
+
+
+def without_affine_part(solution: LineSolution, x: Array) -> LineSolution:
+    """The same function on the range of x, as a network that has no affine part, and as its table."""
+    low, high = float(x.min()), float(x.max())
+    network, extra = network_without_affine_part(solution.function.links, low, high)
+    function = _with_outer_kink(solution.function, network, low, high) if extra else solution.function
     certificate = solution.certificate
     if extra:
+        n_knots = solution.function.n_knots
+        added = ["one neuron more"] * (network.n_neurons - n_knots)
+        added += ["a constant neuron, which the norm does not count,"] * (len(network.biases) - network.n_neurons)
         reason = (
-            f"without an affine part {extra} more than the {solution.function.n_knots} neurons of the function itself "
-            "were used, and the fewest of that kind are not known"
+            f"without an affine part {' and '.join(added)} beside the {n_knots} of the function itself "
+            f"{'were' if len(added) > 1 else 'was'} used, and the fewest of that kind are not known"
         )
         certificate = Certificate(certificate.quantity, 0.0, "none", reason)
     value = network.path_norm(0.0 if solution.p is None else solution.p)
-    return solution.replace(network=network, value=value, certificate=certificate)
+    return solution.replace(network=network, value=value, certificate=certificate, function=function)
 
 
-def solution_of_matching(x: Array, y: Array, corners: Corners, merged: Mask, p: float) -> Solution:
+def _with_outer_kink(function: PiecewiseLinear, network: ReLUNetwork, low: float, high: float) -> PiecewiseLinear:
+    """The table of a network whose first neuron makes a whole line on [low, high], and has its kink outside.
+
+    The others face away from the link of that line, so beyond the kink the line is missing.
+    """
+    w, b = float(network.input_weights[0, 0]), float(network.biases[0])
+    if w == 0.0:  # a constant, which has no kink
+        return function
+    kink = min(-b / w, low) if w > 0.0 else max(-b / w, high)
+    if not math.isfinite(kink):
+        return function
+    constant = network.input_weights[:, 0] == 0.0
+    home = int(np.count_nonzero(network.input_weights[1:, 0] < 0.0))
+    X, Y, M = (*function.anchors[:, home], function.slopes[home])
+    first = w > 0.0
+    at, outer = (0, 0) if first else (len(function.knots), -1)
+    x, y = function.anchors[:, outer]
+    value = (0.0 if home == at else y - (Y + M * (x - X))) + float(np.sum(network.output_weights[constant]))
+    knots = np.insert(function.knots, at, kink)
+    anchors = np.insert(function.anchors, at + (not first), [x, value], axis=1)
+    slopes = np.insert(function.slopes, at + (not first), function.slopes[outer] - M)
+    changes = None if function.changes is None else np.insert(function.changes, at, M if first else -M)
+    return PiecewiseLinear(knots, anchors, slopes, changes)
+
+
+def solution_of_matching(x: Array, y: Array, corners: Corners, merged: Mask, p: float) -> LineSolution:
     """The solution in which jumps j and j + 1 share a knot where merged[j].
 
     Raises
@@ -101,11 +200,12 @@ def solution_of_matching(x: Array, y: Array, corners: Corners, merged: Mask, p: 
     """
     if len(x) == 1:
         function = PiecewiseLinear(np.empty(0), np.array([[x[0]], [y[0]]]), np.zeros(1))
-        return Solution(p=p, value=0.0, max_error=0.0, certificate=_certificate(corners, 0, p), function=function)
-    knots, anchors, slopes, changes = _kernels.links_of_matching(corners.x, corners.y, corners.jumps, merged)
-    function = PiecewiseLinear(knots, anchors, slopes)
+        return LineSolution(p=p, value=0.0, max_error=0.0, certificate=_certificate(corners, p, 0.0), function=function)
+    arrays = _kernels.links_of_matching(corners.x, corners.y, corners.jumps, merged)
+    knots, anchors, slopes, changes, smallest_jump, close = arrays
+    function = PiecewiseLinear(knots, anchors, slopes, changes if close else None)
     max_error = _kernels.largest_residual(x, y, function.knots, function.anchors, function.slopes)
-    if not max_error <= INTERPOLATES * np.max(np.abs(y)):
+    if not max_error <= corners.allowed * np.max(np.abs(y)):
         steepest = np.max(np.abs(slopes))
         raise TooSteepError(
             f"the slopes of the data (up to {steepest:.3g}) are beyond float64: the interpolant would miss y by "
@@ -116,27 +216,33 @@ def solution_of_matching(x: Array, y: Array, corners: Corners, merged: Mask, p: 
         raise TooSteepError(
             f"the slope changes of the interpolant sum to more than float64 holds for p = {p:g}; rescale x or y"
         )
-    return Solution(
+    bound = float(len(knots)) if p == 0 else _rounded_down(value, p, corners.jumps, smallest_jump)
+    return LineSolution(
         p=p,
         value=value,
         max_error=max_error,
-        certificate=_certificate(corners, len(knots), p, value),
+        certificate=_certificate(corners, p, bound),
         function=function,
     )
 
 
-def _certificate(corners: Corners, n_knots: int, p: float, value: float = 0.0) -> Certificate:
-    if corners.n_straight:
-        data = f"with {corners.n_straight} links drawn straight through points within rounding (rtol) of them"
-    else:
-        data = "no point within rounding of the chord of its neighbours"
+def _rounded_down(value: float, p: float, jumps: Array, smallest_jump: float) -> float:
+    """A lower bound of the least V_p, given the one that a best matching of the rounded jumps has.
+
+    Where every jump errs by at most a share ρ of itself, so does every slope change of every matching, and the least
+    V_p by at most ρ. A sum of n terms errs by at most n 2^-53 of itself.
+    """
+    if smallest_jump < _SMALLEST_JUMP:
+        sizes = np.abs(jumps)
+        value = max(0.0, value - float(np.sum(sizes[(sizes > 0) & (sizes < _SMALLEST_JUMP)] ** p)))
+    return value * (1.0 - ROUNDING - len(jumps) * 2.0**-52)
+
+
+def _certificate(corners: Corners, p: float, bound: float) -> Certificate:
     if p == 0:
-        return Certificate(
-            "neurons",
-            n_knots,
-            "proved",
-            f"fewest knots for the curvature signs of the data, {data} [DDUF, Thm 4]",
-        )
-    if p == 1:
-        return Certificate("value", value, "proved", f"total variation of the slopes of the data, {data}")
-    return Certificate("value", value, "proved", f"maximum-weight matching over all vertices [NN, Thm 3.2], {data}")
+        reason = f"fewest knots for the curvature signs of the data, {corners.words} [DDUF, Thm 4]"
+        return Certificate("neurons", int(bound), "proved", reason)
+    how = "total variation of the slopes of the data" if p == 1 else "maximum-weight matching of the slope jumps"
+    source = "" if p == 1 else " [NN, Thm 3.2]"
+    reason = f"{how}, {corners.words}{source}, less 2^-30 of itself for rounding"
+    return Certificate("value", bound, "proved", reason)

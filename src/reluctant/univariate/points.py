@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reluctant.arrays import Array, Mask
+from reluctant.arrays import Array
 from reluctant.errors import InfeasibleError, TooSteepError
 from reluctant.univariate import _kernels, _sweep
 
@@ -55,11 +55,12 @@ class Band(NamedTuple):
     x: Array
     lo: Array
     hi: Array
-    rounded: Mask  # where the bounds are those of rounding, not of the tolerance
+    room: Array  # by how much rounding in the solution may take it beyond them
+    y_max: float  # the largest |y| that its own tolerance does not leave open
 
 
 def sorted_band(x: Array, y: Array, tolerance: Array, slack: float, rtol: float) -> Band:
-    """Return the band y_i ± max(ε_i (1 + slack), τ_i), τ_i the rounding tolerance; bounds at one x are intersected.
+    """Return the band of `_sweep.band`; bounds at one x are intersected.
 
     Raises
     ------
@@ -74,13 +75,13 @@ def sorted_band(x: Array, y: Array, tolerance: Array, slack: float, rtol: float)
     if not increasing:
         x, y, tolerance = x[order], y[order], tolerance[order]
     x_max = max(abs(x[0]), abs(x[-1]))
-    y_max = max(abs(y.min()), abs(y.max()))
-    lo, hi, rounded = _sweep.band(x, y, tolerance, slack, rtol, x_max, y_max)
+    y_max = float(np.max(np.abs(y), where=tolerance < np.abs(y), initial=0.0))
+    lo, hi, room = _sweep.band(x, y, tolerance, slack, rtol, x_max, y_max)
     check_span(x, "x")
     check_span(np.array([lo.min(), hi.max()]), "y with its tolerance")
     if increasing:
         check_slopes(x, lo, hi)
-        return Band(x, lo, hi, rounded)
+        return Band(x, lo, hi, room, y_max)
     starts = np.flatnonzero(np.concatenate([[True], x[1:] > x[:-1]]))
     low, high = np.maximum.reduceat(lo, starts), np.minimum.reduceat(hi, starts)
     if (low > high).any():
@@ -93,7 +94,7 @@ def sorted_band(x: Array, y: Array, tolerance: Array, slack: float, rtol: float)
             f"than the tolerances allow; a tolerance of {abs(y[a] - y[b]) / 2:g} at both would do"
         )
     check_slopes(x[starts], low, high)
-    return Band(x[starts], low, high, np.logical_or.reduceat(rounded, starts))
+    return Band(x[starts], low, high, np.minimum.reduceat(room, starts), y_max)
 
 
 def check_span(a: Array, name: str) -> None:

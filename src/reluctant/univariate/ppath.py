@@ -15,11 +15,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from reluctant.arrays import Array, Mask
 from reluctant.objective import check_p
-from reluctant.solution import Solution
+from reluctant.solution import LineSolution
 from reluctant.univariate import _flips, _kernels, _pair_weights
-from reluctant.univariate.interpolation import RTOL, Corners, corners_of, solution_of_matching
+from reluctant.univariate.interpolation import (
+    Corners,
+    Least,
+    beside,
+    corners_of,
+    solution_of_matching,
+)
 from reluctant.univariate.points import sorted_points
-from reluctant.validation import check_number, check_table
+from reluctant.validation import check_number, check_table, rounding_of
 
 Indices = NDArray[np.int64]
 
@@ -165,8 +171,8 @@ class PPath:
         Certified bounds of it; wider than the asked width only if something is unresolved below it.
     """
 
-    def __init__(self, x: Array, y: Array, corners: Corners, path: MatchingPath) -> None:
-        self._x, self._y, self._corners, self._path = x, y, corners, path
+    def __init__(self, x: Array, y: Array, corners: Corners, path: MatchingPath, other: Corners | None = None) -> None:
+        self._x, self._y, self._corners, self._path, self._other = x, y, corners, path, other
         self.brackets = path.intervals[path.resolved]
         self.breakpoints = self.brackets.mean(axis=1)
         self.unresolved = _union(path.intervals[~path.resolved])
@@ -177,7 +183,7 @@ class PPath:
         jumps, pairs = self._corners.jumps, self._matching(check_p(p))
         return int(np.count_nonzero(jumps)) - int(np.count_nonzero(pairs))
 
-    def solution(self, p: float) -> Solution:
+    def solution(self, p: float) -> LineSolution:
         """The solution at p, with the ℓp path norm at that p as its value.
 
         Parameters
@@ -187,7 +193,7 @@ class PPath:
 
         Returns
         -------
-        Solution
+        LineSolution
 
         Raises
         ------
@@ -195,7 +201,10 @@ class PPath:
             If p is not in [0, 1].
         """
         p = check_p(p)
-        return solution_of_matching(self._x, self._y, self._corners, self._matching(p), p)
+        solution = solution_of_matching(self._x, self._y, self._corners, self._matching(p), p)
+        if self._other is None:
+            return solution
+        return beside(solution, self._other, Least.of(self._other, p))
 
     def _matching(self, p: float) -> Mask:
         if p in (0.0, 1.0):
@@ -231,7 +240,7 @@ def _critical(path: MatchingPath) -> tuple[float, tuple[float, float]]:
 
 
 def p_path(
-    x: ArrayLike, y: ArrayLike, *, width: float = WIDTH, rtol: float = RTOL, tie_rtol: float = TIE_RTOL
+    x: ArrayLike, y: ArrayLike, *, width: float = WIDTH, rtol: float | None = None, tie_rtol: float = TIE_RTOL
 ) -> PPath:
     """Find the minimal-ℓp-path-norm interpolant for every p in (0, 1) at once.
 
@@ -241,9 +250,9 @@ def p_path(
         Data in any order.
     width : float, default 1e-10
         Largest width of the bracket of a breakpoint.
-    rtol : float
+    rtol : float, optional
         A point within rtol · (max|y| + |slope| max|x|) of the chord of its neighbours counts as collinear, as in
-        `reluctant.interpolate`.
+        `reluctant.interpolate`. Where exact signs give fewer knots at p → 0+, the path is that of exact signs.
     tie_rtol : float, default 1e-10
         Slope changes closer than this, relatively, count as equal. Solutions with the same slope changes tie for every
         p; the one whose merged pairs lie leftmost is returned. Raise it where rounding of y alone makes equal jumps
@@ -284,15 +293,17 @@ def p_path(
     [4, 5, 4]
     """
     width = check_number(width, "width", strict=True)
-    rtol = check_number(rtol, "rtol")
+    rtol = None if rtol is None else check_number(rtol, "rtol")
     tie_rtol = check_number(tie_rtol, "tie_rtol")
+    given = x, y
     x, y = _one_curve(x, y)
-    corners = corners_of(x, y, rtol)
+    rtol = rounding_of(*given) if rtol is None else rtol
+    corners, other = _deciding_corners(x, y, rtol)
     path = path_of_runs(np.abs(corners.jumps), _run_starts(corners), width=width, tie_rtol=tie_rtol)
-    return PPath(x, y, corners, path)
+    return PPath(x, y, corners, path, other)
 
 
-def critical_p(x: ArrayLike, y: ArrayLike, *, width: float = WIDTH, rtol: float = RTOL) -> float:
+def critical_p(x: ArrayLike, y: ArrayLike, *, width: float = WIDTH, rtol: float | None = None) -> float:
     """Return p*, the largest q such that every p < q gives a sparsest interpolant; 1.0 if that never ends.
 
     Parameters
@@ -301,7 +312,7 @@ def critical_p(x: ArrayLike, y: ArrayLike, *, width: float = WIDTH, rtol: float 
         Data in any order.
     width : float, default 1e-10
         Width to which p* is known; where something below it stays unresolved, `p_path` tells.
-    rtol : float
+    rtol : float, optional
         Relative tolerance of the collinearity test, as in `reluctant.interpolate`.
 
     Returns
@@ -327,6 +338,22 @@ def _one_curve(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
         what = f"x has {table.shape[1]} columns" if table.shape[1] > 1 else f"y has {y.shape[1]} columns"
         raise ValueError(f"the path in p is known for one input and one output, but {what}; give one")
     return sorted_points(table[:, 0], y)
+
+
+def _deciding_corners(x: Array, y: Array, rtol: float) -> tuple[Corners, Corners | None]:
+    """The corners whose sparsest interpolant has the fewest knots, those with links drawn straight if they tie.
+
+    And the others, where there are others.
+    """
+    drawn = corners_of(x, y, rtol)
+    if not len(drawn.solid) or not drawn.jumps.any():
+        return drawn, None
+    exact = Corners.exact(x, y)
+    return (
+        (drawn, exact)
+        if drawn.fewest or Least.of(drawn, 0.0).n_knots <= Least.of(exact, 0.0).n_knots
+        else (exact, drawn)
+    )
 
 
 def _run_starts(corners: Corners) -> Indices:

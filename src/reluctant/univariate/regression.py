@@ -13,7 +13,7 @@ import numpy as np
 
 from reluctant.arrays import Array
 from reluctant.model.piecewise_linear import PiecewiseLinear
-from reluctant.solution import Certificate, Solution
+from reluctant.solution import Certificate, LineSolution
 from reluctant.univariate import _kernels
 from reluctant.univariate.filtering import (
     EXACT_SOLVES,
@@ -34,7 +34,7 @@ _KEPT = 2.0**-40  # in the units of `Rows`: the error that underflow may bring i
 _TINY = 2.0**-900  # in the units of `Rows`: below it products may underflow
 
 
-def regress_line(x: Array, y: Array, alpha: float, p: float, sample_weight: Array | None = None) -> Solution:
+def regress_line(x: Array, y: Array, alpha: float, p: float, sample_weight: Array | None = None) -> LineSolution:
     """Minimise mean loss + α V_p over continuous piecewise-linear functions of one variable.
 
     Parameters
@@ -50,7 +50,7 @@ def regress_line(x: Array, y: Array, alpha: float, p: float, sample_weight: Arra
 
     Returns
     -------
-    Solution
+    LineSolution
         `value` is V_p, `mean_loss` Σ s_i ½ (f(x_i) − y_i)² / Σ s_i, and `objective` what is minimised.
 
     Raises
@@ -102,11 +102,10 @@ def _weighted(x: Array, y: Array, sample_weight: Array | None) -> tuple[Array, A
     return x[counts], y[counts], s[counts]
 
 
-def _interpolant(x: Array, y: Array, s: Array, rows: Rows, alpha: float, p: float) -> Solution:
+def _interpolant(x: Array, y: Array, s: Array, rows: Rows, alpha: float, p: float) -> LineSolution:
     """The interpolant of the means, which has the least mean loss."""
     means = np.ldexp(rows.y, rows.y_exponent) + rows.centre
     solution = interpolate_line(rows.x, means, p)
-    assert solution.function is not None
     residual, loss = _residuals(solution.function, x, y, s)
     reason = "the loss within rows of one x, which no function avoids, less 2^-40 of itself"
     return solution.replace(
@@ -145,12 +144,12 @@ def _residuals(function: PiecewiseLinear, x: Array, y: Array, s: Array) -> tuple
 
 def _solution(
     x: Array, y: Array, s: Array, rows: Rows, fitted: Filtered, alpha: float, p: float, certificate: Certificate
-) -> Solution:
+) -> LineSolution:
     bends = bends_of(fitted, p)
     function = _function(rows, fitted, bends)
     max_error, loss = _residuals(function, x, y, s)
     value = _kernels.objective_value(np.ldexp(bends.changes, rows.y_exponent - rows.x_exponent), p)
-    return Solution(
+    return LineSolution(
         p=p,
         value=value,
         max_error=max_error,

@@ -6,52 +6,113 @@ follows another set of links never gets ahead of it (Imai and Iri 1986, Hakimi a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from reluctant.arrays import Array
 from reluctant.errors import TooSteepError
+from reluctant.model._double_double import two_sum
 from reluctant.model.piecewise_linear import PiecewiseLinear
-from reluctant.solution import Certificate, Solution
+from reluctant.solution import Certificate, LineSolution
 from reluctant.univariate import _kernels, _sweep
 from reluctant.univariate.interpolation import RTOL, interpolate_line
 from reluctant.univariate.points import Band, is_increasing, sorted_band
 
-_ROUNDING = 2.0**-50  # of the largest bound: what evaluating a link may add to a residual
+_WIDER = 2.0**16
+"""Factor between the windows in which a function is looked for where tolerances are of very different size."""
 
 
-def approximate_line(x: Array, y: Array, tolerance: Array, slack: float) -> Solution:
-    """Fewest knots within |f(x_i) − y_i| ≤ ε_i for checked data; see `reluctant.approximate`."""
+def approximate_line(x: Array, y: Array, tolerance: Array, slack: float, rtol: float = RTOL) -> LineSolution:
+    """Fewest knots within |f(x_i) − y_i| ≤ ε_i for checked data; see `reluctant.approximate`.
+
+    Rows of infinite tolerance do not count. `rtol` is the rounding of the data, as for `interpolate_line`.
+    """
+    counts = np.isfinite(tolerance)
+    n_ignored = int(np.count_nonzero(~counts))
+    if n_ignored == len(x):
+        return _zero(x)
+    if n_ignored:
+        x, y, tolerance = x[counts], y[counts], tolerance[counts]
+    rtol = rtol if slack > 0 else 0.0
     if not tolerance.any():
-        return interpolate_line(x, y, 0.0, RTOL if slack > 0 else 0.0).replace(p=None)
+        solution = interpolate_line(x, y, 0.0, rtol).replace(p=None)
+        return _with_more_words(solution, _beyond(solution.function, x, y, tolerance)) if slack == 0 else solution
     # Half of the slack is for the problem, the other half for rounding in the solution.
-    band = sorted_band(x, y, tolerance, 0.5 * slack, RTOL if slack > 0 else 0.0)
-    function = _fewest_links(band.x, band.lo, band.hi)
+    band = sorted_band(x, y, tolerance, 0.5 * slack, rtol)
+    function = _fewest_links(band, band.lo, band.hi)
     bound = function.n_knots
-    rounding = _ROUNDING * max(np.max(np.abs(band.lo)), np.max(np.abs(band.hi)))
     strictly = slack > 0 or bool((np.abs(function(x) - y) <= tolerance).all())
-    if not (strictly and _excess(band, 0.5 * slack, rounding, function) <= 0):
-        # Rounding has carried a point out of the band; aim a little inside it where that is possible.
-        middle = 0.5 * band.lo + 0.5 * band.hi
-        margin = np.where(band.rounded | (band.hi - band.lo <= 8 * rounding), 0.0, rounding)
-        function = _fewest_links(band.x, np.minimum(band.lo + margin, middle), np.maximum(band.hi - margin, middle))
-        excess = _excess(band, 0.5 * slack, rounding, function)
-        if not excess <= 4 * rounding:
-            steepest = np.max(np.abs(function.slopes))
-            raise TooSteepError(
-                f"the slopes of the data (up to {steepest:.3g}) are beyond float64: the function would leave the "
-                f"tolerance by {excess:.3g}; rescale x or y"
-            )
-    return Solution(
+    if not (strictly and _excess(band, band.room, function) <= 0):
+        function = _within_rounding(band, bound)
+    reason = _reason(tolerance, slack, rtol, n_ignored)
+    solution = LineSolution(
         p=None,
         value=float(function.n_knots),
         max_error=_largest_residual(x, y, function),
-        certificate=Certificate("neurons", bound, "proved", _reason(tolerance, slack)),
+        certificate=Certificate("neurons", bound, "proved", reason),
         function=function,
     )
+    return _with_more_words(solution, _beyond(function, x, y, tolerance)) if slack == 0 else solution
 
 
-def _fewest_links(x: Array, lo: Array, hi: Array) -> PiecewiseLinear:
-    knots, anchors, slopes = _sweep.links_of_sweep(x, lo, hi, *_sweep.sweep(x, lo, hi))
+def _with_more_words(solution: LineSolution, words: str) -> LineSolution:
+    own = solution.certificate
+    return solution.replace(certificate=Certificate(own.quantity, own.lower_bound, own.kind, own.reason + words))
+
+
+def _zero(x: Array) -> LineSolution:
+    function = PiecewiseLinear(np.empty(0), np.array([[x[0]], [0.0]]), np.zeros(1))
+    certificate = Certificate("neurons", 0, "proved", "no row counts, as every tolerance is infinite")
+    return LineSolution(p=None, value=0.0, max_error=0.0, certificate=certificate, function=function)
+
+
+def _within_rounding(band: Band, fewest: int) -> PiecewiseLinear:
+    """A function that rounding leaves within the band, where it has carried the first one out of it.
+
+    Aims a little inside where that is possible. Links through bounds that are far larger than others lose the digits of
+    these, so if that fails bounds are cut to ever wider windows, until as few knots do.
+    """
+    rounding = _sweep.ROUNDING * np.maximum(np.maximum(np.abs(band.lo), np.abs(band.hi)), band.y_max)
+    narrow = band.hi - band.lo <= 8 * rounding
+    middle = 0.5 * band.lo + 0.5 * band.hi
+    margin = np.where(narrow, 0.0, rounding)
+    function = _fewest_links(band, np.minimum(band.lo + margin, middle), np.maximum(band.hi - margin, middle))
+    excess = _excess(band, band.room + 4 * np.where(narrow, _sweep.ROUNDING * band.y_max, rounding), function)
+    if excess <= 0:
+        return function
+    best = None
+    for low, high in _windows(band):
+        lo, hi = np.maximum(band.lo, low), np.minimum(band.hi, high)
+        candidate = _fewest_links(band, lo, hi)
+        if _excess(band, band.room + 4 * _sweep.ROUNDING * band.y_max, candidate) <= 0:
+            if best is None or candidate.n_knots < best.n_knots:
+                best = candidate
+            if best.n_knots <= fewest:
+                break
+    if best is None:
+        steepest = np.max(np.abs(function.slopes))
+        raise TooSteepError(
+            f"the slopes of the data (up to {steepest:.3g}) are beyond float64, or tolerances of too different size: "
+            f"the function would leave a tolerance by {excess:.3g}; rescale x or y, or give rows that do not count an "
+            "infinite tolerance"
+        )
+    return best
+
+
+def _windows(band: Band) -> Iterator[tuple[float, float]]:
+    """Ranges of y, each with values of every bound, from the narrowest there is to that of all of them."""
+    ends = float(band.lo.max()), float(band.hi.min())
+    low, high = min(ends), max(ends)
+    bottom, top = float(band.lo.min()), float(band.hi.max())
+    width = max(high - low, 2.0**-40 * band.y_max, np.finfo(np.float64).tiny)
+    while low - width > bottom or high + width < top:
+        yield low - width, high + width
+        width *= _WIDER
+
+
+def _fewest_links(band: Band, lo: Array, hi: Array) -> PiecewiseLinear:
+    knots, anchors, slopes = _sweep.links_of_sweep(band.x, lo, hi, *_sweep.sweep(band.x, lo, hi))
     if not np.isfinite(slopes).all():
         raise TooSteepError("links of the function are steeper than float64 can hold; rescale x or y")
     if not (knots[1:] > knots[:-1]).all():
@@ -65,16 +126,26 @@ def _largest_residual(x: Array, y: Array, f: PiecewiseLinear) -> float:
     return _kernels.largest_residual(x, y, f.knots, f.anchors, f.slopes)
 
 
-def _excess(band: Band, slack: float, rounding: float, f: PiecewiseLinear) -> float:
-    return _sweep.largest_excess(band.x, band.lo, band.hi, band.rounded, slack, rounding, f.knots, f.anchors, f.slopes)
+def _excess(band: Band, room: Array, f: PiecewiseLinear) -> float:
+    return _sweep.largest_excess(band.x, band.lo, band.hi, room, f.knots, f.anchors, f.slopes)
 
 
-def _reason(tolerance: Array, slack: float) -> str:
+def _beyond(f: PiecewiseLinear, x: Array, y: Array, tolerance: Array) -> str:
+    """By how much the values of f in float64 leave the tolerance, in words; the differences are exact."""
+    residual, rest = two_sum(f(x), -y)
+    excess, error = two_sum(np.abs(residual), -tolerance)
+    worst = float(np.max(excess + (error + np.sign(residual) * rest)))
+    return f"; rounding in the solution leaves it by at most {np.nextafter(worst, np.inf):.3g}" if worst > 0 else ""
+
+
+def _reason(tolerance: Array, slack: float, rtol: float, n_ignored: int) -> str:
     low, high = tolerance.min(), tolerance.max()
     asked = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    ignored = f", without the {n_ignored} rows of infinite tolerance" if n_ignored else ""
     if slack == 0:
-        return f"greedy sweep over the band, tolerance {asked} as given, bounds rounded to float64"
+        return f"greedy sweep over the band{ignored}, tolerance {asked} as given, bounds rounded to float64"
     return (
-        f"greedy sweep over the band, tolerance {asked} widened by a relative {0.5 * slack:g} and nowhere below the "
-        f"rounding of the data, {RTOL:.2g} (max|y| + |slope| max|x|)"
+        f"greedy sweep over the band{ignored}, tolerance {asked} widened by a relative {0.5 * slack:g}, or by the "
+        f"rounding of the data, at most {_sweep.ROUNDING:.2g} max|y|, where that is more; nowhere below the rounding, "
+        f"{rtol:.2g} (max|y| + |slope| max|x|)"
     )
