@@ -323,26 +323,35 @@ class ReLUNetwork:
     # Files.
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the network to a ``.json`` or ``.npz`` file; both hold every float exactly.
+        """Write the network to a ``.json`` or ``.npz`` file; both hold every float exactly, and a digest of them.
 
-        The file appears whole or not at all.
+        The file appears whole or not at all, and outlasts a power failure. One that was there keeps its permissions; a
+        link is followed. ``docs/network_files.md`` describes the format.
 
         Raises
         ------
+        OSError
+            If the file cannot be written.
         ValueError
-            If the name ends in neither.
+            If the name ends in neither, belongs to a pipe or a device, or the file would be larger than `load` reads.
         """
         arrays = {name: getattr(self, name) for name in storage.FIELDS}
         storage.write(path, arrays)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> ReLUNetwork:
-        """Read a network that `save` wrote.
+        """Read a network that `save` wrote, or one written by hand.
+
+        What was saved carries a digest, and a file whose numbers do not belong to it is refused. Only a file that says
+        ``"version": 1``, as those written by hand do and those of release 0.1, may go without. Files are read up to
+        256 MiB (JSON) or 1 GiB (npz, packed and unpacked).
 
         Raises
         ------
+        OSError
+            If the file cannot be read.
         FileFormatError
-            If the file is truncated, of another kind, or written by a newer version of the format.
+            If the file is truncated, damaged, of another kind, larger, or written by a newer version of the format.
         """
         arrays = storage.read(path)
         try:
