@@ -126,19 +126,28 @@ def _kind(mode: int) -> str:
 def _staged(target: Path, content: bytes) -> Iterator[Path]:
     """A synced file beside `target` with its future content and permissions; removed unless it is renamed."""
     temporary = _beside(target)
-    old = target.stat() if target.exists() else None
-    # The system applies the umask of the process to 0o666; what is to be private is never readable by others.
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if old is None else 0o600)
     try:
-        with open(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if old is not None:
-            _take_over(temporary, old)
+        _write_synced(temporary, content, target.stat() if target.exists() else None)
+    except BaseException as error:
+        temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None:
+            raise OSError(error.errno, error.strerror, str(target)) from None
+        raise
+    try:
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _write_synced(path: Path, content: bytes, old: os.stat_result | None) -> None:
+    # The system applies the umask of the process to 0o666; what is to be private is never readable by others.
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if old is None else 0o600)
+    with open(handle, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    if old is not None:
+        _take_over(path, old)
 
 
 def _take_over(path: Path, old: os.stat_result) -> None:

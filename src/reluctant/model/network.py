@@ -338,6 +338,10 @@ class ReLUNetwork:
         arrays = {name: getattr(self, name) for name in storage.FIELDS}
         storage.write(path, arrays)
 
+    def to_bytes(self, ending: str = ".json") -> bytes:
+        """What `save` writes to a file of that ending, ``.json`` or ``.npz``."""
+        return storage.encoded({name: getattr(self, name) for name in storage.FIELDS}, ending)
+
     @classmethod
     def load(cls, path: str | PathLike[str]) -> ReLUNetwork:
         """Read a network that `save` wrote, or one written by hand.

@@ -41,13 +41,15 @@ def write(path: str | PathLike[str], arrays: Arrays) -> None:
 
 
 def encoded(arrays: Arrays, ending: str) -> bytes:
-    """What `write` writes to a file of that ending.
+    """What `write` writes to a file of that ending, ".json" or ".npz".
 
     Raises
     ------
     ValueError
         If it would be too large to be read.
     """
+    if ending not in LARGEST:
+        raise ValueError(f"ending must be '.json' or '.npz', got {ending!r}")
     content = _WRITERS[ending](arrays)
     if max(len(content), sum(a.nbytes for a in arrays.values())) > LARGEST[ending]:
         remedy = "; save it as .npz" if ending == ".json" else ""
@@ -146,7 +148,8 @@ def _from_npz(content: bytes) -> Body:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = _directory(archive)
-            body = {name: _member(archive, members[name], name) for name in ("format", "version") if name in members}
+            first = [name for name in members if name in ("format", "version")]
+            body: Body = {name: _member(archive, members[name], name) for name in first}
             _check_header(body)
             _check_entries(members, {"format", "version", "digest", *FIELDS})
             return body | {name: _member(archive, members[name], name) for name in members if name not in body}

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from reluctant.arrays import Array, Index
+from reluctant.files import as_path, write_atomically
 from reluctant.report.style import BAND, DATA, FUNCTION, GREY, KNOT, STYLE
 from reluctant.solution import Solution
+from reluctant.text import shown
 from reluctant.validation import check_table
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ _COLUMNS = 1200
 
 _LARGEST = 1e307
 """Largest coordinate that matplotlib transforms without overflow."""
+
+_METADATA: dict[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+"""What must not be written for the same figure to give the same bytes."""
 
 _FEW_KNOTS = 60
 """Up to this many knots each is drawn with a marker and a line down to the residuals."""
@@ -85,9 +90,9 @@ def plot_fit(
         _draw_residuals(bottom, x, residual, band)
         _draw_knot_lines((top, bottom), solution.function.knots)
         top.set_title(_title(solution, tolerance), loc="left", fontsize=12)
-        top.set_ylabel(y_label, parse_math=False)
+        top.set_ylabel(shown(y_label, keep="\n"), parse_math=False)
         bottom.set_ylabel("f(x) − y")
-        bottom.set_xlabel(x_label, parse_math=False)
+        bottom.set_xlabel(shown(x_label, keep="\n"), parse_math=False)
         for axes in (top, bottom):
             axes.spines[["top", "right"]].set_visible(False)
             axes.margins(x=0.02)
@@ -104,21 +109,37 @@ def _check_drawable(values: Array, name: str) -> None:
 def save_figure(figure: Figure, path: str | PathLike[str]) -> None:
     """Write a figure in the format its name ends in; the same figure gives the same bytes.
 
+    The file appears whole or not at all.
+
     Parameters
     ----------
     figure : matplotlib.figure.Figure
         The figure.
     path : str or path-like
         File name, ending in ``.png``, ``.svg`` or ``.pdf``.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    ValueError
+        If the name has another ending.
     """
+    path = as_path(path)
+    write_atomically(path, figure_bytes(figure, path.suffix.removeprefix(".").lower()))
+
+
+def figure_bytes(figure: Figure, ending: str) -> bytes:
+    """What `save_figure` writes to a file of that ending, without its dot."""
+    if ending not in _METADATA:
+        raise ValueError(f"the file name of a figure must end in .png, .svg or .pdf, got {ending!r}")
     from matplotlib import rc_context
 
-    metadata: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(
-        Path(path).suffix[1:].lower(), {}
-    )
+    buffer = io.BytesIO()
     with rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(path, dpi=150, metadata=metadata)
+        figure.savefig(buffer, format=ending, dpi=150, metadata=_METADATA[ending])
+    return buffer.getvalue()
 
 
 def _draw_fit(axes: Axes, solution: Solution, x: Array, y: Array) -> None:
