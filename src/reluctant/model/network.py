@@ -287,19 +287,30 @@ class ReLUNetwork:
         units: Mapping[str, str] | None = None,
         outputs: Sequence[str] | None = None,
         digits: int = 4,
+        *,
+        X: ArrayLike | None = None,
     ) -> str:
-        """Write the network in sentences: the affine part, then a sentence for each active neuron, in order.
+        """Write the network in words that hold all of it.
+
+        For one input, a table of the straight segments in order: from, to, slope, and the value at the start; equal
+        neurons are joined. For several, the affine part and a sentence for each active neuron, in order, that says
+        what it adds: the slope beyond its knot *changes* by so much, whatever else is there.
 
         Parameters
         ----------
         names : sequence of str, optional
-            Names of the d inputs; x0, x1, … by default.
+            Names of the d inputs; by default those of the columns of X, else x0, x1, …
         units : mapping of str to str, optional
             Units of inputs and outputs, by name.
         outputs : sequence of str, optional
             Names of the m outputs; f, or f0, f1, … by default.
         digits : int
-            Significant digits of every number.
+            Significant digits of slopes, and of the spread of a column in places and levels: 101325 ± 40 is written
+            with two decimals for four digits.
+        X : array_like, shape (N, d), or (N,) for one input, optional
+            Data. They give the spread of every column, the ends of the table of segments, and round numbers near the
+            middle of columns far from zero, from which these are then counted. Without data places are written with
+            ten digits where nothing tells their spread.
 
         Returns
         -------
@@ -308,17 +319,28 @@ class ReLUNetwork:
         Raises
         ------
         ValueError
-            If there are more or fewer names than inputs or outputs, or a unit belongs to neither.
+            If there are more or fewer names than inputs or outputs, a unit belongs to neither, or X does not have d
+            columns.
 
         Examples
         --------
         >>> f = ReLUNetwork([[1.0, 0.0], [-2.0, 4.0]], [-50.0, 6.0], [0.2, -1.0], slope=[0.0, 3.0], intercept=7.0)
         >>> print(f.describe(["age", "dose"], {"age": "yr"}, ["pressure"]))
         pressure = 7 + 3 dose
-        1. Above age = 50 yr, pressure rises by 0.2 per yr.
-        2. Where 0.5 age - dose < 1.5, pressure falls by 4 per unit beyond.
+        On top of that:
+        1. Above age = 50 yr, the slope of pressure in age changes by +0.2 per yr.
+        2. Where 0.5 age - dose < 1.5, -4 is added to pressure for each unit below 1.5.
+
+        >>> hat = ReLUNetwork([[1], [1], [1]], [1, -0.5, -2], [1, -2, 1])
+        >>> print(hat.describe(["t"], {"t": "s"}, ["height"], X=[-2, 3]))
+        height against t in s: 4 straight segments, the first and the last go on
+        from   to  slope per s  height at the start
+          -2   -1            0                    0
+          -1  0.5            1                    0
+         0.5    2           -1                  1.5
+           2    3            0                    0
         """
-        return description.describe(*self.hinges, self.active, names, units, outputs, digits)
+        return description.describe(self.hinges, self.active, names, units, outputs, digits, X)
 
     # Files.
 
