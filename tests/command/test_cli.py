@@ -338,6 +338,10 @@ def test_path_prints_the_pieces(reluctant, tmp_path):
     code, out, _ = reluctant("path", "t.csv", "--x", "x", "--y", "y")
     assert code == 0
     assert "2 certified, 0 unresolved" in out
+    code, out, _ = reluctant("path", "t.csv", "--x", "x", "--y", "y", "--figure", "path.svg")
+    assert (code, out.splitlines()[-1].split()) == (0, ["figure", "path.svg"])
+    ET.parse("path.svg")
+    assert reluctant("path", "t.csv", "--x", "x", "--y", "y", "--figure", "path.gif")[0] == 2
 
 
 def test_experiment_needs_a_name_that_exists(reluctant):

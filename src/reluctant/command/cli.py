@@ -217,11 +217,21 @@ def fit(
         _print_rows(summary(outcome))
 
 
+def _check_figure(value: Path | None) -> Path | None:
+    if value is not None and value.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise typer.BadParameter(f"{str(value)!r} does not end in .png, .svg or .pdf.")
+    return value
+
+
 @app.command(epilog=_EXIT_CODES)
 def path(
     table: Table,
     x: Input,
     y: Output,
+    figure: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", callback=_check_figure, help="Draw neurons against p, as .png, .svg or .pdf."),
+    ] = None,
     decimal_comma: DecimalComma = False,
     separator: Separator = None,
     as_json: AsJson = False,
@@ -232,17 +242,22 @@ def path(
 
     Example:
 
-        reluctant path type_k.csv --x emf_mv --y temperature_c
+        reluctant path type_k.csv --x emf_mv --y temperature_c --figure path.png
     """
     column = _one_input(x, y)
     with _errors_in_one_line(table), _status(quiet=False) as say:
         from reluctant.command.pieces import follow
 
         pieces = follow(table, column, y, decimal_comma, separator, say)
+        if figure is not None:
+            say("drawing")
+            from reluctant.report import plot_p_path, save_figure
+
+            save_figure(plot_p_path(pieces.path), figure)
     if as_json:
         _print_json(pieces.as_json())
     else:
-        _print_rows(pieces.rows())
+        _print_rows([*pieces.rows(), *([] if figure is None else [("figure", str(figure))])])
 
 
 @app.command(epilog=_EXIT_CODES)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,6 +17,9 @@ from reluctant.model import description, merging, storage
 from reluctant.model.hinge_table import HingeTable, hinge_table
 from reluctant.objective import check_p, path_norm
 from reluctant.validation import as_evaluation_points, as_floats
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _BLOCK = 1 << 22  # hidden activations held at a time when a network is evaluated
 
@@ -341,6 +345,41 @@ class ReLUNetwork:
            2    3            0                    0
         """
         return description.describe(self.hinges, self.active, names, units, outputs, digits, X)
+
+    def plot(
+        self, X: ArrayLike | None = None, names: Sequence[str] | None = None, *, ax: Any = None, **labels: str
+    ) -> Figure:
+        """Draw the network: one input as a function with its knots, several as a table of effective weights.
+
+        Parameters
+        ----------
+        X : array_like, shape (N, d), or (N,) for one input, optional
+            Data: their range is drawn, or weights are multiplied by the deviations of their inputs.
+        names : sequence of str, optional
+            Names of several inputs.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; by default a new figure.
+        **labels
+            `x_label` and `y_label` for one input.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            As `reluctant.report.plot_function` or `plot_neurons` makes it.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            If matplotlib is missing; the message says how to install it.
+        """
+        if self.n_inputs == 1:
+            from reluctant.report.figures import plot_function
+
+            named = {} if names is None else {"x_label": description.input_labels(names, 1)[0]}
+            return plot_function(self, X, ax=ax, **(named | labels))
+        from reluctant.report.networks import plot_neurons
+
+        return plot_neurons(self, X, names, ax=ax, **labels)
 
     # Files.
 

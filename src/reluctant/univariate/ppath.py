@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +21,9 @@ from reluctant.univariate import _flips, _kernels, _pair_weights
 from reluctant.univariate.interpolation import RTOL, Corners, corners_of, solution_of_matching
 from reluctant.univariate.points import sorted_points
 from reluctant.validation import check_number, check_table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Indices = NDArray[np.int64]
 
@@ -196,6 +200,12 @@ class PPath:
         """
         p = check_p(p)
         return solution_of_matching(self._x, self._y, self._corners, self._matching(p), p)
+
+    def plot(self, *, ax: Any = None) -> Figure:
+        """Draw the path with `reluctant.report.plot_p_path`, on `ax` or in a new figure; needs matplotlib."""
+        from reluctant.report.networks import plot_p_path
+
+        return plot_p_path(self, ax=ax)
 
     def _matching(self, p: float) -> Mask:
         if p in (0.0, 1.0):
