@@ -49,7 +49,7 @@ def _maps(ps: tuple[float, ...], alphas: tuple[float, ...], parameters: NDArray,
     panels = ((parameters, "parameters", "{:.0f}"), (mse, "mean squared error", "{:.0e}"))
     for panel, (values, title, form) in zip(axes[0], panels):
         medians = np.median(values, axis=2)
-        shades = np.log10(np.maximum(medians, np.finfo(float).tiny))
+        shades = np.log10(np.maximum(medians, 0.5 * medians[medians > 0].min(initial=1.0)))  # zero is one shade below
         panel.imshow(shades, origin="lower", aspect="auto", cmap="cividis")
         for (i, j), value in np.ndenumerate(medians):
             dark = shades[i, j] < (shades.min() + shades.max()) / 2

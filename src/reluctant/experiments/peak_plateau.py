@@ -63,8 +63,8 @@ def run(out: Path, *, quick: bool = False, say: Callable[[str], None] = print) -
     )
     say(summary)
     page.text(
-        f"**In short:** {summary}. Training alone finds the kinks, not the last zeros; `polish` hands what was trained "
-        "to the exact solver, which on the line needs no start and proves its count."
+        f"**In short:** {summary}. On the line `polish` hands over to the exact solver, which needs no start and "
+        "proves its count."
     )
     page.table("final", header, rows)
     page.text(
@@ -107,14 +107,15 @@ def _functions(series: list[Series], polished: Solution, exact: Solution) -> Any
     """A panel for each function, so that none hides another."""
     figure, axes = new_figure(2, 3, size=(1.35 * WIDTH, 5.2), share=True)
     grid = np.linspace(-2.5, 3.5, 601)
-    drawn: list[tuple[str, Any, str]] = [(s.label, s.runs.networks[0], c) for s, c in zip(series, COLOURS)]
-    drawn.append(("p = 0.4, polished", polished.predict, COLOURS[2]))
-    for panel, (label, function, colour) in zip(axes.flat, drawn):
+    drawn: list[tuple[str, int, Any, str]] = [
+        (s.label, s.final("n_neurons")[0], s.runs.networks[0], colour) for s, colour in zip(series, COLOURS)
+    ]
+    drawn.append(("p = 0.4, polished", polished.n_neurons, polished.predict, COLOURS[2]))
+    for panel, (label, n_neurons, function, colour) in zip(axes.flat, drawn):
         panel.plot(grid, exact.predict(grid), color="#BBBBBB", linewidth=5, label=f"exact, {exact.n_neurons} neurons")
         panel.plot(grid, function(grid), color=colour, linewidth=1.6)
         panel.plot(X, Y, "o", color="black", markersize=4, label="data")
-        neurons = polished.n_neurons if function == polished.predict else function.n_neurons
-        panel.set_title(f"{label}: {neurons} neurons", loc="left", fontsize=10)
+        panel.set_title(f"{label}: {n_neurons} neurons", loc="left", fontsize=10)
     for panel in axes[-1]:
         panel.set_xlabel("x")
     for panel in axes[:, 0]:
