@@ -15,6 +15,8 @@ from reluctant.arrays import Array
 from reluctant.model.network import ReLUNetwork
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from reluctant.model.piecewise_linear import PiecewiseLinear
 
 Quantity = Literal["neurons", "parameters", "value", "objective"]
@@ -184,6 +186,44 @@ class Solution:
         ndarray, shape (N,) or (N, m)
         """
         return self.network(X) if self.function is None else self.function(X)
+
+    def plot(
+        self,
+        X: ArrayLike | None = None,
+        y: ArrayLike | None = None,
+        tolerance: ArrayLike | None = None,
+        *,
+        ax: Any = None,
+        **labels: str,
+    ) -> Figure:
+        """Draw the solution: on the line the function, with data and residuals if given, else the neurons.
+
+        Parameters
+        ----------
+        X, y : array_like, optional
+            The data.
+        tolerance : float or array_like, shape (N,), optional
+            Half-width of the band around the data; on the line.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; by default a new figure.
+        **labels
+            `x_label` and `y_label` on the line.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            As `reluctant.report.plot_fit` or `ReLUNetwork.plot` makes it.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            If matplotlib is missing; the message says how to install it.
+        """
+        if self.function is None or X is None or y is None:
+            return self.network.plot(X, ax=ax, **labels)
+        from reluctant.report.figures import plot_fit
+
+        return plot_fit(self, X, y, tolerance, ax=ax, **labels)
 
     def __repr__(self) -> str:
         objective = "" if self.p is None else f" p={self.p:g}"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import numpy as np
@@ -176,16 +178,88 @@ def test_a_full_disk_leaves_the_old_files_whole(table, tmp_path):
     assert (out / "y_from_x.json").read_text() == "old"
 
 
-def test_a_failing_writer_changes_nothing(tmp_path):
-    def fail(path):
-        path.write_text("half")
-        raise OSError(28, "No space left on device")
+@pytest.mark.parametrize("out", ["new", "new/deeper"])
+def test_a_fit_that_fails_leaves_no_directory_behind(reluctant, table, tmp_path, monkeypatch, out):
+    def fail(contents):
+        raise OSError(28, "No space left on device", str(next(iter(contents))))
 
-    (tmp_path / "a").write_text("old")
-    with pytest.raises(OSError, match="No space left") as caught:
-        job.write_together(tmp_path, {"a": lambda path: path.write_text("new"), "b": fail})
-    assert caught.value.filename == str(tmp_path)
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "old"}
+    monkeypatch.setattr(job, "write_together", fail)
+    code, printed, err = reluctant("fit", table, "--x", "x", "--y", "y", "--no-plot", "--out", out)
+    assert (code, printed, err) == (1, "", f"error: {out}/y_from_x.json: No space left on device\n")
+    assert not (tmp_path / "new").exists()
+
+
+STREAMS = {"stdout closed": ">&-", "stderr closed": "2>&-", "both closed": ">&- 2>&-", "nobody reads": "| true"}
+if os.path.exists("/dev/full"):
+    STREAMS |= {"stdout full": "> /dev/full", "both full": "> /dev/full 2>&1"}
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs a shell")
+@pytest.mark.parametrize(
+    ("arguments", "code"), [("show n.json", 0), ("show none.json", 1), ("bogus", 2), ("fit --help", 0)]
+)
+def test_closed_and_full_streams_never_end_in_a_traceback(tmp_path, arguments, code):
+    """The exit code is that of the command, or 1 where its output is lost; what is said is one line."""
+    ReLUNetwork([[1.0]], [1.0], [1.0]).save(tmp_path / "n.json")
+    for name, redirection in STREAMS.items():
+        line = f"set -o pipefail; {sys.executable} -m reluctant {arguments} {redirection}"
+        run = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False)
+        lost = code == 0 and "full" in name
+        assert run.returncode == (1 if lost else code) or name == "nobody reads", (name, run)
+        assert run.stderr.count("\n") <= 1, (name, run.stderr)
+        assert not run.stderr or run.stderr.startswith("error: "), (name, run.stderr)
+        if name == "stdout full" and code == 0:
+            assert "No space left on device" in run.stderr
+
+
+def test_a_file_opened_while_stdout_is_closed_does_not_take_its_place(tmp_path, table):
+    """Else what a library prints would go into the network file."""
+    code = """
+import os, sys
+from reluctant.command.cli import main
+sys.argv = ["reluctant", "--version"]
+try:
+    main()
+finally:
+    print(os.open("t.csv", os.O_RDONLY) > 2, file=open("answer", "w"))
+"""
+    line = f'exec {sys.executable} -c "$CODE" <&- >&- 2>&-'
+    subprocess.run(["bash", "-c", line], cwd=tmp_path, env=os.environ | {"CODE": code}, check=True)
+    assert (tmp_path / "answer").read_text() == "True\n"
+
+
+def test_an_unforeseen_fault_is_one_line_and_exit_code_3(reluctant, table, monkeypatch):
+    def fail(*arguments):
+        raise ZeroDivisionError("a\nb")
+
+    monkeypatch.setattr(job, "interpolate", fail)
+    code, out, err = reluctant("fit", table, "--x", "x", "--y", "y", "--no-plot")
+    assert (code, out) == (3, "")
+    assert err == "error: unforeseen ZeroDivisionError: a b; RELUCTANT_TRACEBACK=1 shows where\n"
+    monkeypatch.setenv("RELUCTANT_TRACEBACK", "1")
+    monkeypatch.setattr(sys, "argv", ["reluctant", "fit", str(table), "--x", "x", "--y", "y", "--no-plot"])
+    with pytest.raises(ZeroDivisionError):
+        main()
+
+
+def test_control_characters_in_names_do_not_reach_the_terminal(reluctant, tmp_path):
+    (tmp_path / "t.csv").write_text("x\x1b[31m,y\n1,2\n2,4\n")
+    code, out, _ = reluctant("fit", "t.csv", "--x", "x\x1b[31m", "--y", "y")
+    assert code == 0
+    assert r"y from x\x1b[31m" in out
+    assert "\x1b" not in out
+    ET.parse(tmp_path / "reluctant-out" / "y_from_x_31m.svg")
+
+
+def test_separator_is_found_or_told(reluctant, tmp_path):
+    (tmp_path / "t.csv").write_text("x:y\n1:2\n2:4\n")
+    fit = ["fit", "t.csv", "--x", "x", "--y", "y", "--no-plot", "--quiet"]
+    assert reluctant(*fit, "--separator", ":")[0] == 0
+    assert reluctant(*fit)[0] == 1
+    for wrong in ("::", "", "é"):
+        assert reluctant(*fit, "--separator", wrong)[0] == 2
+    (tmp_path / "t.csv").write_text("x\ty\n1\t2\n2\t4\n")
+    assert reluctant(*fit, "--separator", "tab")[0] == 0
 
 
 def fitted(tmp_path, x, y, **options):
@@ -264,9 +338,16 @@ def test_path_prints_the_pieces(reluctant, tmp_path):
     code, out, _ = reluctant("path", "t.csv", "--x", "x", "--y", "y")
     assert code == 0
     assert "2 certified, 0 unresolved" in out
+    code, out, _ = reluctant("path", "t.csv", "--x", "x", "--y", "y", "--figure", "path.svg")
+    assert (code, out.splitlines()[-1].split()) == (0, ["figure", "path.svg"])
+    ET.parse("path.svg")
+    assert reluctant("path", "t.csv", "--x", "x", "--y", "y", "--figure", "path.gif")[0] == 2
 
 
 def test_experiment_needs_a_name_that_exists(reluctant):
     for arguments in ([], ["peak-plateau", "--all"]):
         assert reluctant("experiment", *arguments)[0] == 2
-    assert reluctant("experiment", "no-such")[0] == 1
+    code, out, err = reluctant("experiment", "no-such", "--out", "pages")
+    assert (code, out) == (2, "")
+    assert "'no-such' is not one of peak-plateau, high-dimensional, held-out, choice-of-p, optimality-gap" in err
+    assert "pages" not in err

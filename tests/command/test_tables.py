@@ -84,6 +84,85 @@ def test_what_is_wrong_is_said(tmp_path, content, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        ("U, mV;T, °C;Note, x\n1;10,2;a\n2;12,1;b\n", ("U, mV", "T, °C")),
+        ("V [a;b;c],T\n1,10.2\n2,12.1\n", ("V [a;b;c]", "T")),
+        ("sep=;\nV;T\n1;10.2\n2;12.1\n", ("V", "T")),
+        ("sep=;\r\nV;T\r\n1;10.2\r\n2;12.1\r\n", ("V", "T")),
+        ("sep=:\nV:T\n1:10.2\n2:12.1\n", ("V", "T")),
+        ("V,T\r1,10.2\r2,12.1\r", ("V", "T")),
+        ("Thermistor 10k\nV,T\n1,10.2\n2,12.1\n", ("V", "T")),
+        ("# logger 3, no. 7\n# V,T\n\nV,T\n1,10.2\n2,12.1\n", ("V", "T")),
+        ("V;T\n1;10.2\n2;12.1\n", ("T", "V")),
+    ],
+)
+def test_the_header_is_the_line_with_the_names(tmp_path, content, names):
+    if "T, °C" in names:
+        assert read(tmp_path, content, names, decimal_comma=True) == [[1, 2], [10.2, 12.1]]
+    else:
+        found = dict(zip(names, read(tmp_path, content, names)))
+        assert list(found[min(names, key=lambda name: name == "T")]) == [1, 2]
+        assert found["T"] == [10.2, 12.1]
+
+
+def test_a_row_that_reads_like_the_names_is_no_header(tmp_path):
+    with pytest.raises(ValueError, match="there is no column '3'; the first line holds numbers"):
+        read(tmp_path, "1,2\n3,4\n5,6\n", ("3", "4"))
+
+
+def test_lines_are_counted_from_the_beginning_of_the_file(tmp_path):
+    with pytest.raises(ValueError, match="line 5 has 3 fields where the header has 2"):
+        read(tmp_path, "a title\n\na,b\n1,2\n3,4,5\n")
+
+
+@pytest.mark.parametrize("text", ["1.000", "1.5", "1.000,5"])
+def test_a_dot_beside_decimal_commas_is_refused(tmp_path, text):
+    """It may group thousands, and then 1.000 is not 1."""
+    with pytest.raises(ValueError, match=re.escape(f"column 'b' has {text!r} at row 1, with a dot where decimals")):
+        read(tmp_path, f"a;b\n0,5;250\n1,0;{text}\n", decimal_comma=True)
+
+
+@pytest.mark.parametrize(("text", "remedy"), [("1,5", "pass --decimal-comma"), ("1,000", "remove commas that group")])
+def test_commas_in_numbers_come_with_their_remedy(tmp_path, text, remedy):
+    with pytest.raises(ValueError, match=remedy):
+        read(tmp_path, f"a;b\n1;2\n2;{text}\n")
+
+
+@pytest.mark.parametrize("n", [131_000, 131_100, 300_000])
+def test_long_names_are_read_or_refused_in_one_sentence(tmp_path, n):
+    """The reader of the header takes fields of up to 131,072 characters."""
+    name = "n" * n
+    content = f"{name},b\n1,2\n"
+    if n < 131_072:
+        assert read(tmp_path, content, (name, "b")) == [[1], [2]]
+        with pytest.raises(ValueError, match="there is no column 'a'") as caught:
+            read(tmp_path, content)
+        assert len(str(caught.value)) < 300
+    else:
+        with pytest.raises(ValueError, match="line 1 has a name too long to be read; shorten it"):
+            read(tmp_path, content)
+    with pytest.raises(ValueError, match=r"not a table|fields where"):
+        read(tmp_path, f"a,b\n1,2\n{name},2,3\n")
+
+
+def test_many_short_names_are_read_whatever_separates_them(tmp_path):
+    """A line of 400 kB is one long field for a wrong separator, which must not decide."""
+    names = [f"column{i}" for i in range(40_000)]
+    content = ";".join(names) + "\n" + ";".join("1" for _ in names) + "\n"
+    assert read(tmp_path, content, (names[-1], names[0])) == [[1], [1]]
+
+
+def test_integers_of_128_bits_are_read(tmp_path):
+    pl.DataFrame({"a": [1.0, 2.0], "b": pl.Series([2**100, 5], dtype=pl.Int128)}).write_parquet(tmp_path / "t")
+    _, b = read_columns(tmp_path / "t", ("a", "b"))
+    assert b.tolist() == [2.0**100, 5.0]
+    pl.DataFrame({"a": [1.0, 2.0], "b": pl.Series([2**100, 2**100 + 1], dtype=pl.Int128)}).write_parquet(tmp_path / "t")
+    with pytest.raises(ValueError, match="the same number in float64; subtract an offset"):
+        read_columns(tmp_path / "t", ("a", "b"))
+
+
 def test_near_names_are_suggested(tmp_path):
     with pytest.raises(ValueError, match="did you mean 'emf_mv'"):
         read(tmp_path, "temperature_c,emf_mv\n1,2\n", ("emf", "temperature_c"))

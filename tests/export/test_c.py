@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 import shutil
 import subprocess
@@ -202,6 +203,94 @@ def test_cpp_compiles_without_warnings(sensor, tmp_path, dtype):
 def test_any_name_compiles(tmp_path, name):
     exported = export_c(interpolate([0, 1, 2, 3], [0, 1, 0, 1]), tmp_path / "f.c", name=name)
     assert line_in_c(tmp_path / "f.c", exported.name, "double")([1.0]) == [1.0]
+
+
+_C99_HEADERS = """
+assert ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdarg stdbool stddef stdint stdio stdlib
+string time wchar wctype
+"""
+C99_HEADERS = _C99_HEADERS.split()
+POSIX_HEADERS = ["unistd", "fcntl", "sys/types", "sys/stat", "strings", "pthread", "sys/time", "sys/socket"]
+
+
+def includes(headers):
+    return "".join(f"#include <{header}.h>\n" for header in headers)
+
+
+@needs_cxx
+@needs_cc
+@pytest.mark.parametrize(
+    ("compiler", "headers", "options"),
+    [
+        (CC, [*C99_HEADERS, "complex"], ["-std=c99"]),
+        (CC, [*C99_HEADERS, *POSIX_HEADERS], ["-std=c99", "-D_XOPEN_SOURCE=700"]),
+        (CXX, C99_HEADERS, ["-std=c++20", "-x", "c++"]),
+    ],
+    ids=["C99", "POSIX", "C++"],
+)
+def test_no_identifier_collides_with_anything_the_headers_of_this_machine_declare(compiler, headers, options):
+    """Every word of the preprocessed headers, and every macro, declared as a network's function after all of them."""
+    language = [] if "c++" in options else ["-x", "c"]
+
+    def run(text, *arguments, check=True):
+        command = [compiler, *options, *language, *arguments, "-"]
+        return subprocess.run(command, input=text, capture_output=True, text=True, check=check)
+
+    words = set(re.findall(r"\b[A-Za-z]\w*", run(includes(headers), "-E", "-P").stdout))
+    words |= set(re.findall(r"#define ([A-Za-z]\w*)", run(includes(headers), "-E", "-dM").stdout))
+    assert len(words) > 800
+    declared = "".join(f"double {name}(const double x[3]);\n" for name in sorted(set(map(identifier, words))))
+    text = f'{includes(headers)}#ifdef __cplusplus\nextern "C" {{\n#endif\n{declared}#ifdef __cplusplus\n}}\n#endif\n'
+    outcome = run(text, "-fsyntax-only", "-Wno-builtin-declaration-mismatch", check=False)
+    assert outcome.returncode == 0, outcome.stderr[:2000]
+
+
+@pytest.mark.parametrize("name", ["y_from_t", "speed", "total", "signal_mv", "feed_rate", "T_from_V", "heat", "Q2"])
+def test_ordinary_names_stay_as_they_are(name):
+    assert identifier(name) == (f"n_{name}" if name in ("total", "Q2") else name)
+
+
+@needs_cc
+def test_a_file_name_never_becomes_code(tmp_path):
+    """Whatever the name, the source is refused or compiles to the one function, under trigraphs too."""
+    bad = [
+        'b"\nint evil = 42;\n#include "b',
+        "a\\",
+        "a'",
+        "a/*",
+        "??=",
+        "a\r",
+        "a\u2028b",
+        "a\u202eb",
+        "a\ud800",
+        'a"b',
+    ]
+    for i, stem in enumerate(bad):
+        with pytest.raises(ValueError, match="which a C file cannot include"):
+            export_c(interpolate([0, 1], [0, 1]), str(tmp_path / f"{stem.replace('/', '')}.c"), name="f")
+        assert not list(tmp_path.iterdir()), i
+    for stem in ("plain", "with blank", "température (°C)", "温度", "a.b-c+d=e", "%s", "$x_{", "{{ name }}", "#define"):
+        folder = tmp_path / str(len(stem))
+        folder.mkdir(exist_ok=True)
+        export_c(interpolate([0, 1, 2], [0, 1, 0]), folder / f"{stem}.c", name="f")
+        assert line_in_c(folder / f"{stem}.c", "f", "double")([1.0]) == [1.0]
+
+
+def test_source_and_header_appear_together_or_not_at_all(tmp_path, monkeypatch):
+    export_c(interpolate([0, 1], [0, 1]), tmp_path / "f.c")
+    before = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    replace, calls = os.replace, []
+
+    def fail_at_the_second(source, target):
+        calls.append(target)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", fail_at_the_second)
+    with pytest.raises(OSError, match="No space left"):
+        export_c(interpolate([0, 1, 2], [0, 1, 0]), tmp_path / "f.c")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == before
 
 
 @given(st.text())

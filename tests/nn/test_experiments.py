@@ -79,3 +79,28 @@ def test_a_page_comes_with_its_figure_and_numbers(tmp_path):
 @pytest.mark.parametrize("name", list(NAMES))
 def test_every_experiment_runs_in_its_quick_version(tmp_path, name):
     assert run(name, tmp_path, quick=True).exists()
+
+
+@pytest.mark.slow
+def test_peak_and_plateau_ends_with_the_polished_network_and_the_exact_minimum_beside_it(tmp_path):
+    said = []
+    page = run("peak-plateau", tmp_path, quick=True, say=said.append).read_text(encoding="utf-8")
+    last = [row.split(" | ") for row in page.splitlines() if row.startswith("| ")][-2:]
+    assert [row[0] for row in last] == ["| p = 0.4, then polished", "| exact minimum, proved"]
+    assert [row[1] for row in last] == ["3", "3"]
+    assert said[-1].endswith("3 once polished; the fewest that interpolate are 3")
+    assert {path.name for path in tmp_path.iterdir()} == {
+        f"peak-plateau{ending}" for ending in (".md", ".json", "-sparsity.png", "-functions.png")
+    }
+
+
+def test_an_experiment_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):
+    from reluctant.experiments import choice_of_p
+
+    def fail(*arguments, **settings):
+        raise RuntimeError("no training today")
+
+    monkeypatch.setattr(choice_of_p, "train_restarts", fail)
+    with pytest.raises(RuntimeError, match="no training"):
+        run("choice-of-p", tmp_path / "new" / "pages", quick=True, say=lambda message: None)
+    assert not list(tmp_path.iterdir())

@@ -115,3 +115,11 @@ def test_thinning_keeps_the_extremes_of_every_bin(points, n_bins):
         there = kept[which[kept] == b]
         assert y[there].min() == y[which == b].min()
         assert y[there].max() == y[which == b].max()
+
+
+@pytest.mark.parametrize("label", ["a\x00", "a\x1b[31m", "a\ud800", "a\ufffe", "a\x85"])
+def test_control_characters_of_labels_are_drawn_as_escapes(wave, tmp_path, label):
+    solution, x, y = wave
+    for ending in ("svg", "png"):
+        save_figure(plot_fit(solution, x, y, x_label=label, y_label=label), tmp_path / f"f.{ending}")
+    ET.parse(tmp_path / "f.svg")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +19,9 @@ except ModuleNotFoundError:
         'error: the command needs more packages; install them with: pip install "reluctant[cli]"'
     ) from None
 
+from reluctant.errors import SolverError
 from reluctant.model.network import ReLUNetwork
+from reluctant.text import shown
 from reluctant.version import __version__
 
 if TYPE_CHECKING:
@@ -32,20 +35,68 @@ app = typer.Typer(
 )
 
 _UsageError: type[Any] = typer.BadParameter.__bases__[0]  # of the parser's own errors too
-_EXIT_CODES = "Exit codes: 0 done, 1 the data or the files do not allow it, 2 the command line is wrong."
+_EXIT_CODES = (
+    "Exit codes: 0 done, 1 the data or the files do not allow it, 2 the command line is wrong, 3 an unforeseen fault, "
+    "130 interrupted."
+)
+_TRACEBACK = "RELUCTANT_TRACEBACK"
 
 
 def main() -> None:
     """Run the command; entry point of the package."""
+    _open_missing_streams()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    code = _exit_code(sys.argv[1:] or ["--help"])
+    if not _flushed() and code == 0:
+        code = 1
+    sys.exit(code)
+
+
+def _exit_code(arguments: Sequence[str]) -> int:
+    """Run the command line, whatever happens."""
     try:
-        code = app(sys.argv[1:] or ["--help"], prog_name="reluctant", standalone_mode=False)
+        return app(arguments, prog_name="reluctant", standalone_mode=False) or 0
     except _UsageError as error:
         command = error.ctx.command_path if error.ctx else "reluctant"
-        typer.echo(f"error: {error.format_message().rstrip('.')}. See {command} --help.", err=True)
-        code = error.exit_code
-    sys.exit(code)
+        _complain(f"{error.format_message().rstrip('.')}. See {command} --help.")
+        return error.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        _complain("interrupted")
+        return 130
+    except BrokenPipeError:  # who read the output has gone, as `head` does
+        return 1
+    except OSError as error:  # files were reported where they were used: these are the streams
+        _complain(f"cannot write what was found: {error.strerror or error}")
+        return 1
+    except Exception as error:
+        if os.environ.get(_TRACEBACK):
+            raise
+        _complain(f"unforeseen {type(error).__name__}: {error}; {_TRACEBACK}=1 shows where")
+        return 3
+
+
+def _open_missing_streams() -> None:
+    """Put the null device where a standard stream is closed: else the next file opened would take its number."""
+    while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(handle)
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
+
+
+def _flushed() -> bool:
+    """Write out what is buffered; what cannot be written is given up, or the interpreter would complain at its end."""
+    done = True
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError as error:
+            done = False
+            if not isinstance(error, BrokenPipeError):
+                _complain(f"cannot write what was found: {error.strerror or error}")
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return done
 
 
 def _print_version(wanted: bool) -> None:
@@ -75,10 +126,25 @@ def _check_p(value: float | None) -> float | None:
     return value
 
 
+def _check_separator(value: str | None) -> str | None:
+    value = "\t" if value == "tab" else value
+    if value is not None and (len(value) != 1 or not value.isascii() or value in '\r\n"'):
+        raise typer.BadParameter(f"{value!r} is not one ASCII character.")
+    return value
+
+
 Table = Annotated[Path, typer.Argument(metavar="TABLE", help="CSV (comma, semicolon, tab) or Parquet file.")]
 Input = Annotated[list[str], typer.Option("--x", metavar="COLUMN", help="Input column; any text.")]
 Output = Annotated[str, typer.Option("--y", metavar="COLUMN", help="Output column; any text.")]
 DecimalComma = Annotated[bool, typer.Option("--decimal-comma", help="Read 1,5 as one and a half.")]
+Separator = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CHARACTER",
+        callback=_check_separator,
+        help="What separates the columns of a text; found by the names of the columns if left out. 'tab' is a tab.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
@@ -123,6 +189,7 @@ def fit(
     single: Annotated[bool, typer.Option("--float/--double", help="Type of the C function.")] = False,
     plot: Annotated[bool, typer.Option("--plot/--no-plot", help="Draw the fit as PNG and SVG.")] = True,
     decimal_comma: DecimalComma = False,
+    separator: Separator = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -141,7 +208,7 @@ def fit(
     with _errors_in_one_line(table), _status(quiet) as say:
         from reluctant.command.job import Job, run
 
-        outcome = run(Job(table, column, y, tolerance, p, out, name, dtype, plot, decimal_comma), say)
+        outcome = run(Job(table, column, y, tolerance, p, out, name, dtype, plot, decimal_comma, separator), say)
     if as_json:
         _print_json(outcome.as_json())
     elif not quiet:
@@ -150,12 +217,23 @@ def fit(
         _print_rows(summary(outcome))
 
 
+def _check_figure(value: Path | None) -> Path | None:
+    if value is not None and value.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise typer.BadParameter(f"{str(value)!r} does not end in .png, .svg or .pdf.")
+    return value
+
+
 @app.command(epilog=_EXIT_CODES)
 def path(
     table: Table,
     x: Input,
     y: Output,
+    figure: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", callback=_check_figure, help="Draw neurons against p, as .png, .svg or .pdf."),
+    ] = None,
     decimal_comma: DecimalComma = False,
+    separator: Separator = None,
     as_json: AsJson = False,
 ) -> None:
     """Follow the exact fit of minimal lp path norm from p = 0 to p = 1.
@@ -164,17 +242,22 @@ def path(
 
     Example:
 
-        reluctant path type_k.csv --x emf_mv --y temperature_c
+        reluctant path type_k.csv --x emf_mv --y temperature_c --figure path.png
     """
     column = _one_input(x, y)
     with _errors_in_one_line(table), _status(quiet=False) as say:
         from reluctant.command.pieces import follow
 
-        pieces = follow(table, column, y, decimal_comma, say)
+        pieces = follow(table, column, y, decimal_comma, separator, say)
+        if figure is not None:
+            say("drawing")
+            from reluctant.report import plot_p_path, save_figure
+
+            save_figure(plot_p_path(pieces.path), figure)
     if as_json:
         _print_json(pieces.as_json())
     else:
-        _print_rows(pieces.rows())
+        _print_rows([*pieces.rows(), *([] if figure is None else [("figure", str(figure))])])
 
 
 @app.command(epilog=_EXIT_CODES)
@@ -218,34 +301,44 @@ def experiment(
     """
     if (name is None) == (not every):
         raise typer.BadParameter("give the name of an experiment, or --all.", param_hint="'NAME'")
-    with _errors_in_one_line(out):
-        from reluctant.experiments import NAMES, run
+    from reluctant.experiments import NAMES, run
 
+    if name is not None and name not in NAMES:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(NAMES)}.", param_hint="'NAME'")
+    with _errors_in_one_line():
         for chosen in NAMES if name is None else [name]:
             typer.echo(run(chosen, out, quick=quick, say=lambda message: typer.echo(message, err=True)))
 
 
 @contextmanager
-def _errors_in_one_line(file: Path) -> Iterator[None]:
+def _errors_in_one_line(file: Path | None = None) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        _fail(f'{error.name} is missing; install it with: pip install "reluctant[cli]"')
+        extra = "torch" if error.name == "torch" else "cli"
+        _fail(f'{error.name} is missing; install it with: pip install "reluctant[{extra}]"')
     except OSError as error:
         _fail(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error))
     except MemoryError:
-        _fail(f"{file}: the table does not fit into memory")
+        _fail(f"{file or 'the experiment'}: there is not enough memory")
+    except SolverError as error:
+        _fail(str(error))
     except ValueError as error:
         counted = " (rows count from 0, the header not counted)" if re.search(r"\brows? \d", str(error)) else ""
-        named = "" if str(file) in str(error) else f"{file}: "
+        named = "" if file is None or str(file) in str(error) else f"{file}: "
         _fail(f"{named}{error}{counted}")
     except KeyboardInterrupt:
         _fail("interrupted", 130)
 
 
 def _fail(message: str, code: int = 1) -> None:
-    typer.echo(f"error: {' '.join(message.split())}", err=True)
+    _complain(message)
     raise typer.Exit(code)
+
+
+def _complain(message: str) -> None:
+    with suppress(OSError):  # where nobody can be told, the exit code has to do
+        typer.echo(f"error: {shown(' '.join(message.split()))}", err=True)
 
 
 @contextmanager
@@ -267,4 +360,4 @@ def _print_json(result: dict[str, Any]) -> None:
 def _print_rows(rows: Rows) -> None:
     width = max(len(label) for label, _ in rows)
     for label, text in rows:
-        typer.echo(f"{typer.style(label.ljust(width), bold=True)}  {text}")
+        typer.echo(f"{typer.style(label.ljust(width), bold=True)}  {shown(text)}")

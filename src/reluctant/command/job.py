@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import math
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Context
@@ -16,10 +13,13 @@ from reluctant.arrays import Array
 from reluctant.command.tables import read_columns
 from reluctant.export.c import CExport, DType, render_c
 from reluctant.export.identifiers import identifier
+from reluctant.files import made_directory, write_together
 from reluctant.solution import Solution
 from reluctant.solve import approximate, interpolate
 
 Say = Callable[[str], None]
+
+_ENDINGS = {"network": "json", "source": "c", "header": "h", "png": "png", "svg": "svg"}
 
 SLACK = 1e-9
 """Relative slack of a tolerance, as in `approximate`."""
@@ -39,6 +39,7 @@ class Job:
     dtype: DType = "double"
     plot: bool = True
     decimal_comma: bool = False
+    separator: str | None = None
 
     @property
     def identifier(self) -> str:
@@ -126,13 +127,14 @@ def run(job: Job, say: Say = lambda message: None) -> Outcome:
         If the table does not hold what the job needs, or has no solution.
     """
     say("reading the table")
-    x, y = read_columns(job.table, (job.x, job.y), job.decimal_comma)
+    x, y = read_columns(job.table, (job.x, job.y), job.decimal_comma, job.separator)
     say("solving (the first run on a machine compiles the solver)")
     solution = _solve(job, x, y)
     solution, c, remedy = _exported(job, solution, x, y)
-    writers = _writers(job, solution, c, x, y, say)
-    write_together(job.out, dict(writers.values()))
-    files = {kind: job.out / file for kind, (file, _) in writers.items()}
+    contents = _contents(job, solution, c, x, y, say)
+    files = {kind: job.out / f"{job.identifier}.{_ENDINGS[kind]}" for kind in contents}
+    with made_directory(job.out):
+        write_together({files[kind]: content for kind, content in contents.items()})
     return Outcome(job, len(y), solution, c, remedy, files)
 
 
@@ -175,41 +177,20 @@ def _excess(tolerance: float | None, solution: Solution, c: CExport) -> float:
     return 0.0 if c.data_error <= max(tolerance * (1 + SLACK), solution.max_error) else c.data_error - tolerance
 
 
-def _writers(
-    job: Job, solution: Solution, c: CExport, x: Array, y: Array, say: Say
-) -> dict[str, tuple[str, Callable[[Path], object]]]:
-    """For each kind of file its name and a function that writes it."""
-    name = job.identifier
-    writers: dict[str, tuple[str, Callable[[Path], object]]] = {
-        "network": (f"{name}.json", solution.network.save),
-        "source": (f"{name}.c", lambda path: path.write_text(c.source, encoding="ascii")),
-        "header": (f"{name}.h", lambda path: path.write_text(c.header, encoding="ascii")),
+def _contents(job: Job, solution: Solution, c: CExport, x: Array, y: Array, say: Say) -> dict[str, bytes]:
+    """What goes into each kind of file."""
+    contents = {
+        "network": solution.network.to_bytes(".json"),
+        "source": c.source.encode("ascii"),
+        "header": c.header.encode("ascii"),
     }
     if job.plot:
         say("drawing")
-        from reluctant.report.figures import plot_fit, save_figure
+        from reluctant.report.figures import figure_bytes, plot_fit
 
         figure = plot_fit(solution, x, y, job.tolerance, x_label=job.x, y_label=job.y)
-        for ending in ("png", "svg"):
-            writers[ending] = (f"{name}.{ending}", lambda path: save_figure(figure, path))
-    return writers
-
-
-def write_together(directory: Path, writers: dict[str, Callable[[Path], object]]) -> None:
-    """Write every file beside its place first and put them there only when all are whole."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        for file in writers:
-            if (directory / file).is_dir():
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), directory / file)
-        with tempfile.TemporaryDirectory(prefix=".reluctant-", dir=directory) as staging:
-            for file, write in writers.items():
-                write(Path(staging) / file)
-            for file in writers:
-                os.replace(Path(staging) / file, directory / file)
-    except OSError as error:
-        where = directory if error.filename is None else error.filename
-        raise OSError(error.errno, error.strerror, str(where)) from None
+        contents |= {ending: figure_bytes(figure, ending) for ending in ("png", "svg")}
+    return contents
 
 
 def _finite(value: float | None) -> float | None:

@@ -61,9 +61,11 @@ class Pieces:
         ]
 
 
-def follow(table: Path, x: str, y: str, decimal_comma: bool, say: Callable[[str], None]) -> Pieces:
+def follow(
+    table: Path, x: str, y: str, decimal_comma: bool, separator: str | None, say: Callable[[str], None]
+) -> Pieces:
     """Read the table and follow its fit; errors as in `reluctant.command.job.run`."""
     say("reading the table")
-    x_values, y_values = read_columns(table, (x, y), decimal_comma)
+    x_values, y_values = read_columns(table, (x, y), decimal_comma, separator)
     say("following the path (the first run on a machine compiles the solver)")
     return Pieces(table, len(y_values), p_path(x_values, y_values))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
 import io
 import re
@@ -13,19 +12,22 @@ import numpy as np
 import polars as pl
 
 from reluctant.arrays import Array
+from reluctant.command.layout import Layout, layout_of, records
+from reluctant.text import shortened
 from reluctant.validation import as_floats
 
-_SEPARATORS = "\t;,|"
 _NUMBER = re.compile(r"\s*[-+]?[\d.,]+([eE][-+]?\d+)?\s*")
-_LONGEST_HEADER = 1 << 16  # characters searched for a separator
+_GROUPED = re.compile(r"[-+]?\d{1,3}(,\d{3})+")
 _SHOWN = 8  # column names listed in an error
 
 
-def read_columns(path: Path, names: Sequence[str], decimal_comma: bool = False) -> list[Array]:
+def read_columns(
+    path: Path, names: Sequence[str], decimal_comma: bool = False, separator: str | None = None
+) -> list[Array]:
     """Read columns of a table as float64.
 
-    A file that starts like Parquet is read as Parquet, any other as UTF-8 text with a header line, separated by
-    whichever of tab, semicolon, comma and bar that line has most of.
+    A file that starts like Parquet is read as Parquet, any other as UTF-8 text with a header line, which may come
+    after titles and comments, separated by tab, semicolon, comma or bar.
 
     Parameters
     ----------
@@ -34,7 +36,9 @@ def read_columns(path: Path, names: Sequence[str], decimal_comma: bool = False) 
     names : sequence of str
         Distinct column names; blanks around a name in the file do not count.
     decimal_comma : bool, default False
-        Whether 1,5 means one and a half.
+        Whether 1,5 means one and a half; a dot is refused then, for it may group thousands.
+    separator : str, optional
+        The one character between columns, by default whichever makes the names those of the header.
 
     Returns
     -------
@@ -52,7 +56,7 @@ def read_columns(path: Path, names: Sequence[str], decimal_comma: bool = False) 
     content = path.read_bytes()
     if not content:
         raise ValueError("the file is empty")
-    frame = _from_parquet(content, names) if content.startswith(b"PAR1") else _from_text(content, names)
+    frame = _from_parquet(content, names) if content.startswith(b"PAR1") else _from_text(content, names, separator)
     frame = _without_empty_end(frame)
     if not len(frame):
         raise ValueError("the table has a header but no rows")
@@ -68,16 +72,20 @@ def _from_parquet(content: bytes, names: Sequence[str]) -> pl.DataFrame:
         raise ValueError(f"the file is truncated or not valid Parquet ({_first_line(error)})") from None
 
 
-def _from_text(content: bytes, names: Sequence[str]) -> pl.DataFrame:
+def _from_text(content: bytes, names: Sequence[str], separator: str | None) -> pl.DataFrame:
     text = _decoded(content)
-    separator = _separator(text)
-    header = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
-    positions = [_position(name, header) for name in names]
+    if "\n" not in text and "\r" in text:  # as old Macs ended lines
+        text = text.replace("\r", "\n")
+        content = text.encode()
+    layout = layout_of(text, names, separator)
+    if layout.start > 0:
+        content = text[layout.start :].encode()
+    positions = [_position(name, layout.header) for name in names]
     columns = sorted(positions)
     try:
-        frame = pl.read_csv(content, columns=columns, separator=separator, infer_schema=False)
+        frame = pl.read_csv(content, columns=columns, separator=layout.separator, infer_schema=False)
     except pl.exceptions.PolarsError as error:
-        raise ValueError(_why_unreadable(text, separator, len(header), error)) from None
+        raise ValueError(_why_unreadable(text, layout, error)) from None
     return frame[:, [columns.index(i) for i in positions]]
 
 
@@ -93,11 +101,6 @@ def _decoded(content: bytes) -> str:
     return text
 
 
-def _separator(text: str) -> str:
-    header = re.sub(r'"[^"]*"', "", text[:_LONGEST_HEADER]).partition("\n")[0]
-    return max(_SEPARATORS, key=header.count)
-
-
 def _position(name: str, header: Sequence[str]) -> int:
     """Index of a column, by its exact name or else by its name without surrounding blanks."""
     found = [i for i, title in enumerate(header) if title == name]
@@ -107,19 +110,18 @@ def _position(name: str, header: Sequence[str]) -> int:
     if found:
         raise ValueError(f"{len(found)} columns are named {name!r}; rename all but one")
     near = difflib.get_close_matches(name.strip(), header, n=1) or [t for t in header if t.lower() == name.lower()]
-    guess = f"did you mean {near[0]!r}? " if near else ""
+    guess = f"did you mean {shortened(near[0])!r}? " if near else ""
     if all(map(_NUMBER.fullmatch, header)):
         guess = "the first line holds numbers, where a header line is expected; "
-    shown = ", ".join(map(repr, header[:_SHOWN])) + (", …" if len(header) > _SHOWN else "")
-    raise ValueError(f"there is no column {name!r}; {guess}the columns are {shown}")
+    shown = ", ".join(repr(shortened(title)) for title in header[:_SHOWN]) + (", …" if len(header) > _SHOWN else "")
+    raise ValueError(f"there is no column {shortened(name)!r}; {guess}the columns are {shown}")
 
 
-def _why_unreadable(text: str, separator: str, n_columns: int, error: Exception) -> str:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    for fields in reader:
-        if len(fields) > n_columns:
-            return f"line {reader.line_num} has {len(fields)} fields where the header has {n_columns}"
-    return f"the text is not a table separated by {separator!r} ({_first_line(error)})"
+def _why_unreadable(text: str, layout: Layout, error: Exception) -> str:
+    for line, fields in records(text, layout.start, layout.separator):
+        if len(fields) > len(layout.header):
+            return f"line {layout.line + line} has {len(fields)} fields where the header has {len(layout.header)}"
+    return f"the text is not a table separated by {layout.separator!r} ({_first_line(error)})"
 
 
 def _without_empty_end(frame: pl.DataFrame) -> pl.DataFrame:
@@ -137,11 +139,20 @@ def _numbers(column: pl.Series, title: str, decimal_comma: bool) -> Array:
         column = column.cast(pl.Float64)
     elif column.dtype.is_nested():
         raise ValueError(f"{title} holds {column.dtype} values; give numbers")
+    elif column.dtype.is_integer() and "128" in str(column.dtype):  # which numpy does not have
+        return as_floats(np.array(column.to_list(), dtype=object), title)
     return as_floats(column.to_numpy(), title)
 
 
 def _parsed(texts: pl.Series, title: str, decimal_comma: bool) -> pl.Series:
     if decimal_comma:
+        dotted = texts.str.contains(".", literal=True)
+        if dotted.any():
+            row = dotted.arg_max()
+            raise ValueError(
+                f"{title} has {shortened(texts[row])!r} at row {row}, with a dot where decimals have a comma; remove "
+                "dots that group thousands, or leave out --decimal-comma"
+            )
         texts = texts.str.replace(",", ".", literal=True)
     for dtype in (pl.Int64, pl.Float64):
         numbers = texts.cast(dtype, strict=False)
@@ -149,8 +160,12 @@ def _parsed(texts: pl.Series, title: str, decimal_comma: bool) -> pl.Series:
             return numbers
     row = numbers.is_null().arg_max()
     text = texts[row]
-    remedy = "pass --decimal-comma" if re.fullmatch(r"[-+]?\d+,\d+", text) else "correct it or remove the row"
-    raise ValueError(f"{title} has {text!r} at row {row}, which is not a number; {remedy}")
+    remedy = "correct it or remove the row"
+    if _GROUPED.fullmatch(text):
+        remedy = "remove commas that group thousands, or pass --decimal-comma"
+    elif re.fullmatch(r"[-+]?\d+,\d+", text):
+        remedy = "pass --decimal-comma"
+    raise ValueError(f"{title} has {shortened(text)!r} at row {row}, which is not a number; {remedy}")
 
 
 def _first_line(error: BaseException) -> str:

@@ -6,6 +6,8 @@ import importlib
 from collections.abc import Callable
 from pathlib import Path
 
+from reluctant.files import made_directory
+
 NAMES = {
     "peak-plateau": "peak_plateau",
     "high-dimensional": "high_dimensional",
@@ -41,6 +43,6 @@ def run(name: str, out: Path, *, quick: bool = False, say: Callable[[str], None]
     """
     if name not in NAMES:
         raise ValueError(f"experiment must be one of {', '.join(NAMES)}, got {name!r}")
-    out.mkdir(parents=True, exist_ok=True)
     experiment = importlib.import_module(f"reluctant.experiments.{NAMES[name]}")
-    return experiment.run(out, quick=quick, say=say)
+    with made_directory(out):
+        return experiment.run(out, quick=quick, say=say)

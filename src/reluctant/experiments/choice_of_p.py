@@ -40,18 +40,23 @@ def run(out: Path, *, quick: bool = False, say: Callable[[str], None] = print) -
         [f"{spread(k)}; {np.median(e):.0e}" for k, e in zip(row_k, row_e)] for row_k, row_e in zip(parameters, mse)
     ]
     page.table("grid", header, [[f"{p:g}", *row] for p, row in zip(ps, cells)])
-    page.figure("grid", _maps(ps, alphas, parameters, mse), "Left: parameters; right: log10 of the error; medians.")
+    page.figure("grid", _maps(ps, alphas, parameters, mse), "Medians over the seeds, shades on a logarithmic scale.")
     return page.write()
 
 
 def _maps(ps: tuple[float, ...], alphas: tuple[float, ...], parameters: NDArray, mse: NDArray) -> Any:
-    figure, axes = new_figure(2)
-    for panel, values, title in zip(
-        axes, (np.log10(np.maximum(parameters, 1)), np.log10(mse)), ("log10 parameters", "log10 mean squared error")
-    ):
-        image = panel.imshow(np.median(values, axis=2), origin="lower", aspect="auto", cmap="cividis")
+    figure, axes = new_figure(1, 2, size=(10.4, 4.4))
+    panels = ((parameters, "parameters", "{:.0f}"), (mse, "mean squared error", "{:.0e}"))
+    for panel, (values, title, form) in zip(axes[0], panels):
+        medians = np.median(values, axis=2)
+        shades = np.log10(np.maximum(medians, 0.5 * medians[medians > 0].min(initial=1.0)))  # zero is one shade below
+        panel.imshow(shades, origin="lower", aspect="auto", cmap="cividis")
+        for (i, j), value in np.ndenumerate(medians):
+            dark = shades[i, j] < (shades.min() + shades.max()) / 2
+            text = form.format(value).replace("e-0", "e-")
+            panel.text(j, i, text, ha="center", va="center", fontsize=8.5, color="white" if dark else "black")
         panel.set_xticks(range(len(alphas)), [f"{alpha:g}" for alpha in alphas])
         panel.set_yticks(range(len(ps)), [f"{p:g}" for p in ps])
-        panel.set(xlabel="λ", ylabel="p", title=title)
-        figure.colorbar(image, ax=panel)
+        panel.set(xlabel="λ", ylabel="p")
+        panel.set_title(title, loc="left")
     return figure

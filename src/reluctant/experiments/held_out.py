@@ -10,15 +10,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reluctant.experiments.page import COLOURS, Page, count_ticks, legend_below, new_figure
+from reluctant.experiments.page import MARKERS, WIDTH, Page, legend_below, new_figure, plain_ticks
 from reluctant.model.network import ReLUNetwork
 from reluctant.nn.batched import train_restarts
+from reluctant.report.style import COLOURS
 
 N_NEURONS = 50
 BUDGETS = (10, 20, 40, 80)
 ALPHAS = (0.003, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6)
 DECAYS = (0.001, 0.01, 0.1, 0.3)
 FROZEN = 1e-12  # an α too small to shrink anything; zeros stay zero all the same
+
+
+DODGE = 1.04
+"""Factor between the places of two methods along the axis of parameters."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +114,8 @@ def run(out: Path, *, quick: bool = False, say: Callable[[str], None] = print) -
         "error over splits, for the best network with at most that many parameters (1 is the constant). *Tuned* "
         "trains once more without penalty, with the zeros held."
     )
-    figure, axes = new_figure(3)
-    for panel, (name, (X, y)) in zip(axes, tables().items()):
+    figure, axes = new_figure(3, 1, size=(WIDTH, 9.5))
+    for panel, (name, (X, y)) in zip(axes[:, 0], tables().items()):
         errors: dict[str, list[list[float]]] = {}
         for seed in range(seeds):
             say(f"{name}, split {seed}")
@@ -118,15 +123,23 @@ def run(out: Path, *, quick: bool = False, say: Callable[[str], None] = print) -
             for method, networks in candidates(data, seed, epochs).items():
                 errors.setdefault(method, []).append([best_within(networks, data, k) for k in BUDGETS])
         rows = []
-        for colour, (method, values) in zip(COLOURS, errors.items()):
+        for i, (method, values) in enumerate(errors.items()):
             mean = np.mean(values, axis=0)
             deviation = np.std(values, axis=0, ddof=1) / np.sqrt(seeds)
             rows.append([method, *(f"{a:.3f} ± {b:.3f}" for a, b in zip(mean, deviation))])
-            panel.errorbar(BUDGETS, mean, deviation, color=colour, label=method, capsize=2)
+            aside = DODGE ** (i - (len(errors) - 1) / 2)  # equal curves stand side by side
+            style: dict[str, Any] = {"color": COLOURS[i], "marker": MARKERS[i], "markersize": 5, "linewidth": 1}
+            panel.errorbar(np.multiply(BUDGETS, aside), mean, deviation, label=method, capsize=2, **style)
         page.text(f"**{name}**")
         page.table(name, ["method", *(f"≤ {k}" for k in BUDGETS)], rows)
-        panel.set(title=name, xlabel="parameters", ylabel="test error / variance", xscale="log")
-        count_ticks(panel.xaxis, BUDGETS)
-    legend_below(figure, axes[0])
-    page.figure("errors", figure, "Test error against the number of parameters allowed.")
+        panel.set(xlabel="parameters allowed", ylabel="test error / variance", xscale="log", yscale="log")
+        panel.set_title(name, loc="left")
+        plain_ticks(panel.xaxis, BUDGETS)
+        plain_ticks(panel.yaxis, (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5))
+    legend_below(figure, axes[0, 0])
+    page.figure(
+        "errors",
+        figure,
+        "Test error against the number of parameters allowed; methods side by side, bars: standard errors.",
+    )
     return page.write()

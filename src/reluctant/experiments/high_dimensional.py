@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from reluctant.experiments.baselines import Series, five_series
-from reluctant.experiments.page import COLOURS, Page, band, legend_below, new_figure, spread
+from reluctant.experiments.page import Page, bands, legend_below, new_figure, spread
 from reluctant.experiments.published_loop import SEED, published_runs
 from reluctant.nn.polish import polish
 
@@ -78,8 +78,7 @@ def run(out: Path, *, quick: bool = False, say: Callable[[str], None] = print) -
 
 def _sparsity(series: list[Series], bound: int) -> Any:
     figure, axes = new_figure()
-    for s, colour in zip(series, COLOURS):
-        band(axes, s.epochs, s.over_time("n_parameters"), s.label, colour)
+    bands(axes, series[0].epochs, [(s.label, s.over_time("n_parameters")) for s in series])
     axes.axhline(bound, color="#666666", linestyle="--", label="generic lower bound, reached by polishing")
     axes.set(xlabel="epoch", ylabel="nonzero parameters", yscale="log", xscale="log")
     legend_below(figure, axes)

@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reluctant.files import write_together
+from reluctant.report.figures import figure_bytes
+from reluctant.report.style import COLOURS, panels
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLOURS = ("#000000", "#E69F00", "#0072B2", "#009E73", "#D55E00", "#CC79A7", "#56B4E9")
-"""Colours of Okabe and Ito (2008), which colour-blind readers can tell apart."""
+MARKERS = ("o", "s", "^", "v", "D", "P", "X")
+WIDTH = 7.2
+"""Inches of a figure that fills a page: its text is read at its own size."""
 
 
 class Page:
@@ -24,6 +29,7 @@ class Page:
         self.name, self.out = name, out
         self.parts = [f"# {title}\n"]
         self.numbers: dict[str, Any] = {}
+        self.figures: dict[str, bytes] = {}
 
     def text(self, paragraph: str) -> None:
         """Add a paragraph."""
@@ -36,35 +42,40 @@ class Page:
         self.numbers[name] = [dict(zip(header, map(str, row))) for row in rows]
 
     def figure(self, name: str, figure: Figure, caption: str) -> None:
-        """Save a figure and add it."""
-        figure.savefig(self.out / f"{self.name}-{name}.png", dpi=130)
-        self.parts.append(f"![{caption}]({self.name}-{name}.png)\n")
+        """Add a figure."""
+        file = f"{self.name}-{name}.png"
+        self.figures[file] = figure_bytes(figure, "png")
+        self.parts.append(f"![{caption}]({file})\n")
 
     def write(self) -> Path:
-        """Write the page and its numbers."""
-        path = self.out / f"{self.name}.md"
-        path.write_text("\n".join(self.parts), encoding="utf-8")
-        (self.out / f"{self.name}.json").write_text(json.dumps(self.numbers, indent=1) + "\n", encoding="utf-8")
-        return path
+        """Write the page, its figures and its numbers, all or none."""
+        texts = {
+            f"{self.name}.md": "\n".join(self.parts),
+            f"{self.name}.json": json.dumps(self.numbers, indent=1) + "\n",
+        }
+        contents = self.figures | {file: text.encode() for file, text in texts.items()}
+        write_together({self.out / file: content for file, content in contents.items()})
+        return self.out / f"{self.name}.md"
 
 
-def new_figure(columns: int = 1, height: float = 3.6) -> tuple[Figure, Any]:
-    """Return a figure that needs no display, and its axes."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5.6 * columns, height), layout="constrained")
-    return figure, figure.subplots(1, columns)
+def new_figure(
+    rows: int = 1, columns: int = 1, *, size: tuple[float, float] = (WIDTH, 4.0), share: bool = False
+) -> Any:
+    """Return a figure in the house style that needs no display, and its axes (rows, columns), or the one."""
+    with panels(size, rows, columns, sharex=share, sharey=share) as (figure, axes):
+        return figure, axes if axes.size > 1 else axes[0, 0]
 
 
 def legend_below(figure: Figure, axes: Any) -> None:
     """Put the legend of `axes` below the figure, where it hides nothing."""
-    columns = 3 if figure.get_figwidth() > 7 else 2
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=columns, fontsize=8)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
 
 
-def count_ticks(axis: Any, counts: Sequence[int]) -> None:
-    """Label a logarithmic axis at these counts only."""
-    axis.set_ticks(counts, [str(count) for count in counts])
+def plain_ticks(axis: Any, numbers: Sequence[float]) -> None:
+    """Label a logarithmic axis at these numbers only, those outside of it left out."""
+    low, high = axis.get_view_interval()
+    shown = [number for number in numbers if low <= number <= high]
+    axis.set_ticks(shown, [f"{number:g}" for number in shown])
     axis.set_ticks([], minor=True)
 
 
@@ -76,7 +87,13 @@ def spread(values: NDArray, form: str = ".0f") -> str:
     return f"{middle:{form}} [{low:{form}}, {high:{form}}]"
 
 
-def band(axes: Any, x: NDArray, values: NDArray, label: str, colour: str, style: str = "-") -> None:
+def bands(axes: Any, x: NDArray, curves: Sequence[tuple[str, NDArray]]) -> None:
+    """Draw a band for each label and values; the first line is wide, so that it is seen below another."""
+    for i, ((label, values), colour) in enumerate(zip(curves, COLOURS)):
+        _band(axes, x, values, label, colour, 4.0 if i == 0 else 1.6)
+
+
+def _band(axes: Any, x: NDArray, values: NDArray, label: str, colour: str, width: float) -> None:
     """Draw the median over runs (axis 1) with a band from the smallest to the largest."""
-    axes.plot(x, np.median(values, axis=1), style, color=colour, label=label)
+    axes.plot(x, np.median(values, axis=1), color=colour, label=label, linewidth=width)
     axes.fill_between(x, values.min(axis=1), values.max(axis=1), color=colour, alpha=0.15, linewidth=0)

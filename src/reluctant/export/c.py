@@ -16,9 +16,9 @@ from reluctant.arrays import Array
 from reluctant.export.forward import forward_tables, rounding_bound
 from reluctant.export.identifiers import identifier
 from reluctant.export.link_table import line_function, link_table
+from reluctant.files import write_together
 from reluctant.model.network import ReLUNetwork
 from reluctant.model.piecewise_linear import PiecewiseLinear
-from reluctant.model.storage import write_atomically
 from reluctant.solution import Solution
 from reluctant.validation import check_table
 from reluctant.version import __version__
@@ -31,6 +31,8 @@ DType = Literal["float", "double"]
 _NUMPY_TYPE: dict[str, np.dtype] = {"float": np.dtype(np.float32), "double": np.dtype(np.float64)}
 _SUFFIX = {"float": "f", "double": ""}
 _LINE_WIDTH = 100
+_NOT_IN_AN_INCLUDE = "\"\\'*?<>|:"
+"""Ends of the name, escapes, comments, trigraphs, and what some systems keep out of names."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def export_c(
     model : Solution, PiecewiseLinear or ReLUNetwork
         What to export.
     path : str or path-like
-        Name of the source file, ending in ``.c``; the header goes beside it. Each appears whole or not at all.
+        Name of the source file, ending in ``.c``; the header goes beside it. Both appear, whole, or neither.
     name : str, optional
         Name of the C function, by default that of the file. Any text: it is turned into a valid identifier.
     dtype : {"double", "float"}
@@ -98,7 +100,10 @@ def export_c(
     Raises
     ------
     ValueError
-        If the path does not end in ``.c``, or a number of the network is beyond single precision.
+        If the path does not end in ``.c``, has a character in its name that C cannot include, or a number of the
+        network is beyond single precision.
+    OSError
+        If a file cannot be written.
 
     Examples
     --------
@@ -113,10 +118,20 @@ def export_c(
     path = Path(path)
     if path.suffix != ".c":
         raise ValueError(f"the path of the C source must end in .c, got {path.name!r}")
+    _check_includable(path.name)
     exported = render_c(model, path.stem if name is None else name, dtype, data, header_file=f"{path.stem}.h")
-    write_atomically(path.with_suffix(".h"), exported.header.encode())
-    write_atomically(path, exported.source.encode())
+    write_together({path.with_suffix(".h"): exported.header.encode(), path: exported.source.encode()})
     return exported
+
+
+def _check_includable(file: str) -> None:
+    """Raise a ValueError unless ``#include "file"`` means that file everywhere: C has no escapes there."""
+    for character in file:
+        if not character.isprintable() or character in _NOT_IN_AN_INCLUDE:
+            raise ValueError(
+                f"the file name {file!r} has the character {character!r}, which a C file cannot include; use letters, "
+                "digits, '-' and '_'"
+            )
 
 
 def render_c(

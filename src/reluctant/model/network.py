@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,6 +17,9 @@ from reluctant.model import description, merging, storage
 from reluctant.model.hinge_table import HingeTable, hinge_table
 from reluctant.objective import check_p, path_norm
 from reluctant.validation import as_evaluation_points, as_floats
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _BLOCK = 1 << 22  # hidden activations held at a time when a network is evaluated
 
@@ -287,19 +291,30 @@ class ReLUNetwork:
         units: Mapping[str, str] | None = None,
         outputs: Sequence[str] | None = None,
         digits: int = 4,
+        *,
+        X: ArrayLike | None = None,
     ) -> str:
-        """Write the network in sentences: the affine part, then a sentence for each active neuron, in order.
+        """Write the network in words that hold all of it.
+
+        For one input, a table of the straight segments in order: from, to, slope, and the value at the start; equal
+        neurons are joined. For several, the affine part and a sentence for each active neuron, in order, that says
+        what it adds: the slope beyond its knot *changes* by so much, whatever else is there.
 
         Parameters
         ----------
         names : sequence of str, optional
-            Names of the d inputs; x0, x1, … by default.
+            Names of the d inputs; by default those of the columns of X, else x0, x1, …
         units : mapping of str to str, optional
             Units of inputs and outputs, by name.
         outputs : sequence of str, optional
             Names of the m outputs; f, or f0, f1, … by default.
         digits : int
-            Significant digits of every number.
+            Significant digits of slopes, and of the spread of a column in places and levels: 101325 ± 40 is written
+            with two decimals for four digits.
+        X : array_like, shape (N, d), or (N,) for one input, optional
+            Data. They give the spread of every column, the ends of the table of segments, and round numbers near the
+            middle of columns far from zero, from which these are then counted. Without data places are written with
+            ten digits where nothing tells their spread.
 
         Returns
         -------
@@ -308,41 +323,100 @@ class ReLUNetwork:
         Raises
         ------
         ValueError
-            If there are more or fewer names than inputs or outputs, or a unit belongs to neither.
+            If there are more or fewer names than inputs or outputs, a unit belongs to neither, or X does not have d
+            columns.
 
         Examples
         --------
         >>> f = ReLUNetwork([[1.0, 0.0], [-2.0, 4.0]], [-50.0, 6.0], [0.2, -1.0], slope=[0.0, 3.0], intercept=7.0)
         >>> print(f.describe(["age", "dose"], {"age": "yr"}, ["pressure"]))
         pressure = 7 + 3 dose
-        1. Above age = 50 yr, pressure rises by 0.2 per yr.
-        2. Where 0.5 age - dose < 1.5, pressure falls by 4 per unit beyond.
+        On top of that:
+        1. Above age = 50 yr, the slope of pressure in age changes by +0.2 per yr.
+        2. Where 0.5 age - dose < 1.5, -4 is added to pressure for each unit below 1.5.
+
+        >>> hat = ReLUNetwork([[1], [1], [1]], [1, -0.5, -2], [1, -2, 1])
+        >>> print(hat.describe(["t"], {"t": "s"}, ["height"], X=[-2, 3]))
+        height against t in s: 4 straight segments, the first and the last go on
+        from   to  slope per s  height at the start
+          -2   -1            0                    0
+          -1  0.5            1                    0
+         0.5    2           -1                  1.5
+           2    3            0                    0
         """
-        return description.describe(*self.hinges, self.active, names, units, outputs, digits)
+        return description.describe(self.hinges, self.active, names, units, outputs, digits, X)
+
+    def plot(
+        self, X: ArrayLike | None = None, names: Sequence[str] | None = None, *, ax: Any = None, **labels: str
+    ) -> Figure:
+        """Draw the network: one input as a function with its knots, several as a table of effective weights.
+
+        Parameters
+        ----------
+        X : array_like, shape (N, d), or (N,) for one input, optional
+            Data: their range is drawn, or weights are multiplied by the deviations of their inputs.
+        names : sequence of str, optional
+            Names of several inputs.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; by default a new figure.
+        **labels
+            `x_label` and `y_label` for one input.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            As `reluctant.report.plot_function` or `plot_neurons` makes it.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            If matplotlib is missing; the message says how to install it.
+        """
+        if self.n_inputs == 1:
+            from reluctant.report.figures import plot_function
+
+            named = {} if names is None else {"x_label": description.input_labels(names, 1)[0]}
+            return plot_function(self, X, ax=ax, **(named | labels))
+        from reluctant.report.networks import plot_neurons
+
+        return plot_neurons(self, X, names, ax=ax, **labels)
 
     # Files.
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the network to a ``.json`` or ``.npz`` file; both hold every float exactly.
+        """Write the network to a ``.json`` or ``.npz`` file; both hold every float exactly, and a digest of them.
 
-        The file appears whole or not at all.
+        The file appears whole or not at all, and outlasts a power failure. One that was there keeps its permissions; a
+        link is followed. ``docs/network_files.md`` describes the format.
 
         Raises
         ------
+        OSError
+            If the file cannot be written.
         ValueError
-            If the name ends in neither.
+            If the name ends in neither, belongs to a pipe or a device, or the file would be larger than `load` reads.
         """
         arrays = {name: getattr(self, name) for name in storage.FIELDS}
         storage.write(path, arrays)
 
+    def to_bytes(self, ending: str = ".json") -> bytes:
+        """What `save` writes to a file of that ending, ``.json`` or ``.npz``."""
+        return storage.encoded({name: getattr(self, name) for name in storage.FIELDS}, ending)
+
     @classmethod
     def load(cls, path: str | PathLike[str]) -> ReLUNetwork:
-        """Read a network that `save` wrote.
+        """Read a network that `save` wrote, or one written by hand.
+
+        What was saved carries a digest, and a file whose numbers do not belong to it is refused. Only a file that says
+        ``"version": 1``, as those written by hand do and those of release 0.1, may go without. Files are read up to
+        256 MiB (JSON) or 1 GiB (npz, packed and unpacked).
 
         Raises
         ------
+        OSError
+            If the file cannot be read.
         FileFormatError
-            If the file is truncated, of another kind, or written by a newer version of the format.
+            If the file is truncated, damaged, of another kind, larger, or written by a newer version of the format.
         """
         arrays = storage.read(path)
         try:

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -33,6 +33,9 @@ from reluctant.validation import (
     check_table,
     check_weights,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 DEFAULT_RIDGE = 3e-3
 MOST_NEURONS, ROWS_PER_NEURON = 40, 8
@@ -108,6 +111,12 @@ class SizePath:
         if fitting.size == 0:
             raise ValueError(f"the smallest network of this path has {self.sizes[-1]} parameters, more than {size}")
         return self.networks[int(fitting[0])]
+
+    def plot(self, *, ax: Any = None) -> Figure:
+        """Draw the path with `reluctant.report.plot_path`, on `ax` or in a new figure; needs matplotlib."""
+        from reluctant.report.networks import plot_path
+
+        return plot_path(self, ax=ax)
 
     def losses(self, X: ArrayLike, y: ArrayLike, loss: str | Loss = "squared") -> Array:
         """Mean loss of every network on other data."""

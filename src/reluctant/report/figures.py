@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import warnings
+from collections.abc import Sequence
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from reluctant.arrays import Array, Index
-from reluctant.report.style import BAND, DATA, FUNCTION, GREY, KNOT, STYLE
+from reluctant.files import as_path, write_atomically
+from reluctant.model.network import ReLUNetwork
+from reluctant.report.style import BAND, COLOURS, DATA, FUNCTION, GREY, KNOT, STYLE, panels
 from reluctant.solution import Solution
-from reluctant.validation import check_table
+from reluctant.text import shown
+from reluctant.validation import as_floats, check_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +31,10 @@ _COLUMNS = 1200
 _LARGEST = 1e307
 """Largest coordinate that matplotlib transforms without overflow."""
 
+_METADATA: dict[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+"""What must not be written for the same figure to give the same bytes."""
+
+_KNOT_STYLE: dict[str, Any] = {"markersize": 6, "color": KNOT, "markerfacecolor": "none", "markeredgewidth": 1.5}
 _FEW_KNOTS = 60
 """Up to this many knots each is drawn with a marker and a line down to the residuals."""
 
@@ -39,6 +47,7 @@ def plot_fit(
     *,
     x_label: str = "x",
     y_label: str = "y",
+    ax: Axes | Sequence[Axes] | None = None,
 ) -> Figure:
     """Draw data, function and knots, and the residuals below with the band that was asked for.
 
@@ -54,11 +63,13 @@ def plot_fit(
         Half-width of the band around the data.
     x_label, y_label : str
         Names of the axes, taken literally.
+    ax : matplotlib.axes.Axes or two of them, optional
+        Where to draw: on one the function without residuals, on two both. By default a new figure.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Bound to no window; `save_figure` writes it.
+        Bound to no window unless `ax` is; `save_figure` writes it.
 
     Raises
     ------
@@ -76,24 +87,97 @@ def plot_fit(
     residual = solution.function(x) - y
     band = None if tolerance is None else np.broadcast_to(np.asarray(tolerance, dtype=np.float64), y.shape)[order]
 
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
-    with rc_context(STYLE):
-        figure = Figure(figsize=(8, 5.4), layout="constrained")
-        top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(2.4, 1), gridspec_kw={"hspace": 0.04})
-        _draw_fit(top, solution.function, x, y)
-        _draw_residuals(bottom, x, residual, band)
-        _draw_knot_lines((top, bottom), solution.function.knots)
-        top.set_title(_title(solution, tolerance), loc="left", fontsize=12)
-        top.set_ylabel(y_label, parse_math=False)
-        bottom.set_ylabel("f(x) − y")
-        bottom.set_xlabel(x_label, parse_math=False)
-        for axes in (top, bottom):
-            axes.spines[["top", "right"]].set_visible(False)
-            axes.margins(x=0.02)
-        figure.align_ylabels()
+    n_panels = 1 if hasattr(ax, "get_figure") else 2
+    layout: dict[str, Any] = {"sharex": True, "height_ratios": (2.4, 1), "gridspec_kw": {"hspace": 0.04}}
+    with panels((8, 5.4), n_panels, 1, ax, **layout) as (figure, grid):
+        axes = grid[:, 0]
+        _draw_fit(axes[0], solution.function, x, y)
+        if n_panels == 2:
+            _draw_residuals(axes[1], x, residual, band)
+            axes[1].set_ylabel("f(x) − y")
+        _draw_knot_lines(tuple(axes), solution.function.knots)
+        axes[0].set_title(_title(solution, tolerance), loc="left", fontsize=12)
+        axes[0].set_ylabel(shown(y_label, keep="\n"), parse_math=False)
+        axes[-1].set_xlabel(shown(x_label, keep="\n"), parse_math=False)
+        for one in axes:
+            one.margins(x=0.02)
+        figure.align_ylabels(axes)
     return figure
+
+
+def plot_function(
+    network: ReLUNetwork,
+    x: ArrayLike | None = None,
+    *,
+    x_label: str = "x",
+    y_label: str = "f(x)",
+    ax: Axes | None = None,
+) -> Figure:
+    """Draw a network of one input, a line for each output with its knots.
+
+    Parameters
+    ----------
+    network : ReLUNetwork
+        One input.
+    x : array_like, optional
+        Points whose range is drawn; by default that of the knots and a fifth more on each side.
+    x_label, y_label : str
+        Names of the axes, taken literally.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If the network has several inputs, or is too large to draw (1e307).
+
+    Examples
+    --------
+    >>> figure = plot_function(ReLUNetwork([[1.0], [1.0]], [0.0, -2.0], [1.0, -1.0]))
+    >>> figure.axes[0].lines[0].get_xdata()
+    array([-0.4,  0. ,  2. ,  2.4])
+    """
+    if network.n_inputs != 1:
+        raise ValueError(f"plot_function draws functions of one variable; this network has {network.n_inputs} inputs")
+    hinges = network.active & (network.input_weights[:, 0] != 0)
+    knots = np.unique(-network.biases[hinges] / network.input_weights[hinges, 0] + 0.0)  # a zero has no sign
+    low, high = _range(knots, x)
+    corners = np.concatenate([[low], knots[(knots > low) & (knots < high)], [high]])
+    values = network(corners).reshape(len(corners), -1)
+    _check_drawable(corners, "x")
+    _check_drawable(values, "f(x)")
+    with panels((7.2, 4.0), ax=ax) as (figure, grid):
+        axes = grid[0, 0]
+        for c in range(network.n_outputs):
+            drawn = thinned(corners, values[:, c])
+            label = "function" if network.n_outputs == 1 else f"output {c}"
+            axes.plot(corners[drawn], values[drawn, c], color=COLOURS[c % len(COLOURS)], linewidth=1.3, label=label)
+        if 0 < len(corners) - 2 <= _FEW_KNOTS:
+            for c in range(network.n_outputs):
+                named = _count(len(corners) - 2, "knot") if c == 0 else None
+                axes.plot(corners[1:-1], values[1:-1, c], "o", label=named, **_KNOT_STYLE)
+        axes.legend(frameon=False)
+        axes.set_xlabel(shown(x_label, keep="\n"), parse_math=False)
+        axes.set_ylabel(shown(y_label, keep="\n"), parse_math=False)
+        axes.margins(x=0.02)
+    return figure
+
+
+def _range(knots: Array, x: ArrayLike | None) -> tuple[float, float]:
+    """The range to draw: that of x, or somewhat more than that of the knots."""
+    if x is not None:
+        points = as_floats(x, "x")
+        low, high = float(points.min()), float(points.max())
+    elif len(knots) == 0:
+        return -1.0, 1.0
+    else:
+        low, high = float(knots[0]), float(knots[-1])
+        low, high = low - 0.2 * (high - low), high + 0.2 * (high - low)
+    return (low, high) if low < high else (low - max(1.0, 0.1 * abs(low)), high + max(1.0, 0.1 * abs(high)))
 
 
 def _check_drawable(values: Array, name: str) -> None:
@@ -105,21 +189,37 @@ def _check_drawable(values: Array, name: str) -> None:
 def save_figure(figure: Figure, path: str | PathLike[str]) -> None:
     """Write a figure in the format its name ends in; the same figure gives the same bytes.
 
+    The file appears whole or not at all.
+
     Parameters
     ----------
     figure : matplotlib.figure.Figure
         The figure.
     path : str or path-like
         File name, ending in ``.png``, ``.svg`` or ``.pdf``.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    ValueError
+        If the name has another ending.
     """
+    path = as_path(path)
+    write_atomically(path, figure_bytes(figure, path.suffix.removeprefix(".").lower()))
+
+
+def figure_bytes(figure: Figure, ending: str) -> bytes:
+    """What `save_figure` writes to a file of that ending, without its dot."""
+    if ending not in _METADATA:
+        raise ValueError(f"the file name of a figure must end in .png, .svg or .pdf, got {ending!r}")
     from matplotlib import rc_context
 
-    metadata: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(
-        Path(path).suffix[1:].lower(), {}
-    )
+    buffer = io.BytesIO()
     with rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(path, dpi=150, metadata=metadata)
+        figure.savefig(buffer, format=ending, dpi=150, metadata=_METADATA[ending])
+    return buffer.getvalue()
 
 
 def _draw_fit(axes: Axes, function: PiecewiseLinear, x: Array, y: Array) -> None:
@@ -140,16 +240,7 @@ def _draw_fit(axes: Axes, function: PiecewiseLinear, x: Array, y: Array) -> None
     drawn = thinned(corners, values)
     axes.plot(corners[drawn], values[drawn], color=FUNCTION, linewidth=1.3, label="function")
     if 0 < len(function.knots) <= _FEW_KNOTS:
-        axes.plot(
-            function.knots,
-            function.values,
-            "o",
-            markersize=6,
-            color=KNOT,
-            markerfacecolor="none",
-            markeredgewidth=1.5,
-            label=_count(function.n_knots, "knot"),
-        )
+        axes.plot(function.knots, function.values, "o", label=_count(function.n_knots, "knot"), **_KNOT_STYLE)
     axes.legend(frameon=False)
 
 

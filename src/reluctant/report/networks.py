@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,13 +12,15 @@ from numpy.typing import ArrayLike
 from reluctant.arrays import Array, Index
 from reluctant.model.description import input_labels
 from reluctant.model.network import ReLUNetwork
-from reluctant.report.style import BAND, DATA, FUNCTION, GREY, KNOT, STYLE
+from reluctant.report.style import BAND, DATA, FUNCTION, GREY, KNOT, panels
+from reluctant.text import shortened
 from reluctant.validation import as_floats, check_integer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from reluctant.univariate.ppath import PPath
 
 LINES = 40
 """Rows whose own curve is drawn behind the mean in a partial plot."""
@@ -26,9 +28,15 @@ GRID = 200
 """Points along the input of a partial plot."""
 ROWS = 2000
 """Rows averaged over in a partial plot."""
+WRITTEN = 24
+"""Inputs up to which weights are written into their cells."""
+CELL, CHARACTER = 0.75, 0.09
+"""Inches of a cell and of a character of its label."""
+LONGEST_LABEL = 28
+"""Characters of the name of an input."""
 
 
-def plot_path(path: Any) -> Figure:
+def plot_path(path: Any, *, ax: Axes | None = None) -> Figure:
     """Draw loss against size: on the training rows and, where it was cross-validated, on rows left out.
 
     The latter is what sizes were compared by. Up to 10,000 rows it is averaged with that of somewhat larger sizes, and
@@ -38,11 +46,13 @@ def plot_path(path: Any) -> Figure:
     ----------
     path : SizePath or the `path_` of a fitted estimator
         What is to be drawn.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Bound to no window; `save_figure` writes it.
+        Bound to no window unless `ax` is; `save_figure` writes it.
 
     Raises
     ------
@@ -65,8 +75,8 @@ def plot_path(path: Any) -> Figure:
     if not (hasattr(path, "sizes") and hasattr(path, "training_loss")):
         remedy = "; pass its path_" if hasattr(path, "fit") else ""
         raise ValueError(f"path must be a SizePath or the path_ of an estimator, got a {type(path).__name__}{remedy}")
-    with _panels((8, 4.2)) as (figure, panels):
-        axes = panels[0, 0]
+    with panels((8, 4.2), ax=ax) as (figure, grid):
+        axes = grid[0, 0]
         sizes, validation = np.asarray(path.sizes), getattr(path, "validation_loss", None)
         axes.plot(sizes, path.training_loss, "o-", color=DATA, markersize=3.5, linewidth=1.2, label="training rows")
         if validation is not None:
@@ -86,13 +96,72 @@ def plot_path(path: Any) -> Figure:
         axes.set_xscale("log")
         axes.set_xlabel("parameters")
         axes.set_ylabel("mean loss")
-        axes.legend(frameon=False)
+        axes.legend(framealpha=0.9, edgecolor="none")
         _plain_ticks(axes)
     return figure
 
 
-def plot_neurons(network: ReLUNetwork, X: ArrayLike | None = None, names: Sequence[str] | None = None) -> Figure:
+def plot_p_path(path: PPath, *, ax: Axes | None = None) -> Figure:
+    """Draw the neurons of the minimal interpolant against p, with p*, and grey where p is unresolved.
+
+    Parameters
+    ----------
+    path : PPath
+        What `reluctant.p_path` returned.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> from reluctant import p_path
+    >>> figure = plot_p_path(p_path([-2, -1, 0, 1, 2, 3], [0, 0, 1, 1, 0, 0]))
+    >>> figure.axes[0].get_title(loc="left")
+    'fewest neurons: 3, for every p'
+    """
+    ends = np.concatenate([[0.0], path.breakpoints, [1.0]])
+    counts = np.array([path.n_knots(p) for p in (ends[:-1] + ends[1:]) / 2])
+    with panels((7.2, 3.6), ax=ax) as (figure, grid):
+        axes = grid[0, 0]
+        axes.stairs(counts, ends, baseline=None, color=FUNCTION, linewidth=1.6)
+        for i, (low, high) in enumerate(path.unresolved):
+            axes.axvspan(low, high, color=GREY, alpha=0.25, linewidth=0, label="unresolved" if i == 0 else None)
+        title = f"fewest neurons: {counts[0]:,}, for every p"
+        if path.critical_p < 1.0:
+            axes.axvline(
+                path.critical_p, color=KNOT, linewidth=1.2, linestyle="--", label=f"p* = {path.critical_p:.6g}"
+            )
+            below = math.floor(1e4 * path.critical_bracket[0]) / 1e4
+            title = f"fewest neurons: {counts[0]:,}, for every p < {below:g}"
+        axes.set_title(title, loc="left", fontsize=11)
+        axes.set_xlim(0, 1)
+        axes.set_ylim(*_whole_limits(counts))
+        axes.yaxis.get_major_locator().set_params(integer=True)
+        axes.set_xlabel("p")
+        axes.set_ylabel("neurons")
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(frameon=False)
+    return figure
+
+
+def _whole_limits(counts: Array) -> tuple[float, float]:
+    room = max(1.0, 0.1 * float(np.ptp(counts)))
+    return float(counts.min()) - room, float(counts.max()) + room
+
+
+def plot_neurons(
+    network: ReLUNetwork,
+    X: ArrayLike | None = None,
+    names: Sequence[str] | None = None,
+    *,
+    ax: Axes | None = None,
+) -> Figure:
     """Draw the effective weights v_k w_k as a table: a row a neuron, a column an input, blank where a weight is zero.
+
+    Up to 24 inputs each weight is written into its cell; for more the colours stand alone, with their scale.
 
     Parameters
     ----------
@@ -102,6 +171,8 @@ def plot_neurons(network: ReLUNetwork, X: ArrayLike | None = None, names: Sequen
         Data; weights are then multiplied by the deviations of their inputs, which makes them comparable.
     names : sequence of str, optional
         Names of the inputs.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
 
     Returns
     -------
@@ -127,27 +198,45 @@ def plot_neurons(network: ReLUNetwork, X: ArrayLike | None = None, names: Sequen
     weights, labels = weights[:, shown], [labels[j] for j in shown]
     if not weights[0].any():
         weights, rows = weights[1:], rows[1:]
-    height, width = 1.3 + 0.32 * len(rows), max(4.0, 2.0 + 0.75 * len(labels))
-    with _panels((width, height)) as (figure, panels):
-        axes = panels[0, 0]
+    written = len(labels) <= WRITTEN
+    labels = [shortened(label, LONGEST_LABEL) for label in labels]
+    cell = CELL if written else CELL / 3
+    upright = max(map(len, labels), default=0) * CHARACTER <= cell
+    size = (max(4.6, 1.8 + cell * len(labels)), 1.3 + 0.32 * len(rows) + (0.0 if upright else 0.9))
+    with panels(size, ax=ax) as (figure, grid):
+        axes = grid[0, 0]
         largest = float(np.abs(weights).max(initial=0.0)) or 1.0
-        drawn = np.ma.masked_equal(weights, 0.0)
-        axes.imshow(drawn, cmap="PuOr", vmin=-largest, vmax=largest, aspect="auto")
-        for (i, j), value in np.ndenumerate(weights):
-            if value:
-                colour = "white" if abs(value) > 0.6 * largest else "black"
-                axes.text(j, i, f"{value:.2g}", ha="center", va="center", fontsize=9, color=colour)
-        axes.set_xticks(range(len(labels)), labels, rotation=40 if len(labels) > 6 else 0, parse_math=False)
+        image = axes.imshow(np.ma.masked_equal(weights, 0.0), cmap="PuOr", vmin=-largest, vmax=largest, aspect="auto")
+        if written:
+            _write_weights(axes, weights, largest)
+        else:
+            figure.colorbar(image, ax=axes)
+        turned: dict[str, Any] = {} if upright else {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+        axes.set_xticks(range(len(labels)), labels, parse_math=False, **turned)
         axes.set_yticks(range(len(rows)), rows)
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
-        unit = "effective weight" if X is None else "effective weight times the deviation of the input"
-        axes.set_title(unit, loc="left", fontsize=11)
+        axes.set_title(
+            "effective weight" if X is None else "effective weight × deviation of the input", loc="left", fontsize=11
+        )
     return figure
 
 
+def _write_weights(axes: Axes, weights: Array, largest: float) -> None:
+    for (i, j), value in np.ndenumerate(weights):
+        if value:
+            colour = "white" if abs(value) > 0.6 * largest else "black"
+            text = f"{value:.0f}" if 100 <= abs(value) < 1e5 else f"{value:.2g}"
+            axes.text(j, i, text, ha="center", va="center", fontsize=9, color=colour)
+
+
 def plot_partial(
-    network: ReLUNetwork, X: ArrayLike, inputs: Sequence[int] | None = None, names: Sequence[str] | None = None
+    network: ReLUNetwork,
+    X: ArrayLike,
+    inputs: Sequence[int] | None = None,
+    names: Sequence[str] | None = None,
+    *,
+    ax: Axes | Sequence[Axes] | None = None,
 ) -> Figure:
     """Draw the mean prediction as one input moves and all others stay as they are in the rows of X.
 
@@ -161,6 +250,8 @@ def plot_partial(
         Which inputs; all that the network uses by default.
     names : sequence of str, optional
         Names of the inputs.
+    ax : matplotlib.axes.Axes or a sequence of them, optional
+        Where to draw, one for each input; by default a new figure.
 
     Returns
     -------
@@ -193,19 +284,18 @@ def plot_partial(
         raise ValueError("the network uses no input; there is nothing to draw")
     if chosen.max() >= network.n_inputs:
         raise ValueError(f"inputs has {chosen.max()}, but the network has inputs 0 to {network.n_inputs - 1}")
-    columns = min(3, len(chosen))
+    columns = min(3, len(chosen)) if ax is None else len(chosen)
     n_lines = -(-len(chosen) // columns)
-    with _panels((3.1 * columns + 0.6, 2.6 * n_lines), n_lines, columns) as (figure, grid):
-        panels = grid.ravel()
-        for axes, j in zip(panels, chosen):
-            _draw_partial(axes, network, rows, int(j))
-            axes.set_xlabel(labels[j], parse_math=False)
-        for axes in panels[len(chosen) :]:
+    with panels((3.1 * columns + 0.6, 2.6 * n_lines), n_lines, columns, ax) as (figure, grid):
+        for axes in grid.flat[len(chosen) :]:
             axes.remove()
-        low = min(axes.get_ylim()[0] for axes in panels[: len(chosen)])
-        high = max(axes.get_ylim()[1] for axes in panels[: len(chosen)])
-        for i, axes in enumerate(panels[: len(chosen)]):
-            axes.set_ylim(low, high)
+        drawn = grid.ravel()[: len(chosen)]
+        for axes, j in zip(drawn, chosen):
+            _draw_partial(axes, network, rows, int(j))
+            axes.set_xlabel(shortened(labels[j], LONGEST_LABEL), parse_math=False)
+        limits = np.array([axes.get_ylim() for axes in drawn])
+        for i, axes in enumerate(drawn):
+            axes.set_ylim(limits[:, 0].min(), limits[:, 1].max())
             if i % columns == 0:
                 axes.set_ylabel("prediction")
     return figure
@@ -222,20 +312,6 @@ def _draw_partial(axes: Axes, network: ReLUNetwork, rows: Array, j: int) -> None
     axes.plot(grid, curves.mean(axis=0), color=FUNCTION, linewidth=1.8)
     ticks = np.quantile(rows[:, j], np.linspace(0, 1, min(len(rows), 101)))
     axes.plot(ticks, np.zeros_like(ticks), "|", color=DATA, transform=axes.get_xaxis_transform(), markersize=8)
-
-
-@contextmanager
-def _panels(size: tuple[float, float], rows: int = 1, columns: int = 1) -> Iterator[tuple[Figure, Any]]:
-    """A figure in the house style and its axes, (rows, columns) of them, without a frame on top and right."""
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
-    with rc_context(STYLE):
-        figure = Figure(figsize=size, layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False)
-        for one in axes.flat:
-            one.spines[["top", "right"]].set_visible(False)
-        yield figure, axes
 
 
 def _plain_ticks(axes: Axes) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +27,9 @@ from reluctant.univariate.interpolation import (
 )
 from reluctant.univariate.points import sorted_points
 from reluctant.validation import check_number, check_table, rounding_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Indices = NDArray[np.int64]
 
@@ -205,6 +209,12 @@ class PPath:
         if self._other is None:
             return solution
         return beside(solution, self._other, Least.of(self._other, p))
+
+    def plot(self, *, ax: Any = None) -> Figure:
+        """Draw the path with `reluctant.report.plot_p_path`, on `ax` or in a new figure; needs matplotlib."""
+        from reluctant.report.networks import plot_p_path
+
+        return plot_p_path(self, ax=ax)
 
     def _matching(self, p: float) -> Mask:
         if p in (0.0, 1.0):
