@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from reluctant.nn.penalty import LayerPair, layer_pairs
+from reluctant.nn.layers import LayerPair, layer_pairs
 from reluctant.validation import check_integer, check_number
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reluctant.nn.penalty import LayerPair
+from reluctant.nn.layers import LayerPair
 from reluctant.nn.prox import prox_power, reweighted_threshold_
 
 Step = Literal["reweighted", "prox"]

@@ -1,86 +1,20 @@
-"""From a trained module to a network, and from there to an exact or ε-accurate sparse one."""
+"""From a trained network to an exact or ε-accurate sparse one."""
 
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 from torch import nn
 
 from reluctant.arrays import Array
 from reluctant.model.network import ReLUNetwork
-from reluctant.nn.layers import OneHiddenLayer
-from reluctant.nn.penalty import layer_pairs, unwrapped
+from reluctant.nn.extraction import to_network
 from reluctant.objective import check_p
 from reluctant.regression.losses import Softmax, as_loss
 from reluctant.regression.targets import one_hot
 from reluctant.solution import Certificate, Solution
 from reluctant.solve import approximate, interpolate, regress
 from reluctant.validation import check_number, check_table
-
-
-@torch.no_grad()
-def to_network(module: nn.Module) -> ReLUNetwork:
-    """Extract the network a module computes, dead neurons left out.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        Linear → ReLU → Linear, or a `OneHiddenLayer`.
-
-    Returns
-    -------
-    ReLUNetwork
-
-    Raises
-    ------
-    ValueError
-        If the module computes anything else.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from torch import nn
-    >>> to_network(nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))).n_neurons
-    5
-    """
-    module = unwrapped(module)
-    pairs = layer_pairs(module)
-    if len(pairs) > 1:
-        raise ValueError(f"module has {len(pairs)} hidden layers; a network has one")
-    (pair,) = pairs
-    w, v = _array(pair.incoming), _array(pair.outgoing)
-    b = np.zeros(len(w)) if pair.bias is None else _array(pair.bias)
-    intercept = np.zeros(v.shape[1]) if pair.output.bias is None else _array(pair.output.bias)
-    slope = np.zeros((w.shape[1], v.shape[1]))
-    if isinstance(module, OneHiddenLayer) and module.skip is not None:
-        slope = _array(module.skip.weight.T)
-    alive = (v != 0).any(axis=1) & ((w != 0).any(axis=1) | (b != 0))
-    network = ReLUNetwork(w[alive], b[alive], v[alive], slope, intercept)
-    if not isinstance(module, OneHiddenLayer):
-        _check_same_function(module, network)
-    return network
-
-
-def _array(tensor: torch.Tensor) -> Array:
-    return tensor.detach().double().cpu().numpy()
-
-
-def _check_same_function(module: nn.Module, network: ReLUNetwork) -> None:
-    """Compare the two on a few points: a module may do more than its layers tell."""
-    X = np.random.default_rng(0).standard_normal((16, network.n_inputs))
-    parameter = next(module.parameters())
-    training = module.training
-    try:
-        outputs = module.eval()(torch.as_tensor(X, dtype=parameter.dtype, device=parameter.device))
-    finally:
-        module.train(training)
-    expected = network(X).reshape(16, -1)
-    size = np.abs(network.output_weights).T @ (np.abs(X @ network.input_weights.T) + np.abs(network.biases)).T
-    scale = size.max(initial=0.0) + np.abs(expected).max(initial=0.0)
-    found = _array(outputs)
-    if found.shape != expected.shape or np.abs(found - expected).max() > 1e3 * torch.finfo(parameter.dtype).eps * scale:
-        raise ValueError("module is not Linear -> ReLU -> Linear alone; extract its hidden layer first")
 
 
 def polish(

@@ -10,8 +10,8 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
+from reluctant.nn.layers import LayerPair, layer_pairs, unwrapped
 from reluctant.nn.pair_step import PairStep, Step
-from reluctant.nn.penalty import LayerPair, layer_pairs, unwrapped
 from reluctant.nn.removal import keep_neurons
 from reluctant.objective import check_p
 from reluctant.validation import check_integer, check_number

@@ -18,11 +18,11 @@ from numpy.typing import ArrayLike
 from reluctant.errors import FileFormatError
 from reluctant.model.network import ReLUNetwork
 from reluctant.model.storage import write_atomically
-from reluctant.nn.layers import OneHiddenLayer
+from reluctant.nn.extraction import to_network
+from reluctant.nn.layers import OneHiddenLayer, layer_pairs
 from reluctant.nn.losses import LOSSES, Loss, check_loss
 from reluctant.nn.pair_step import Step
-from reluctant.nn.penalty import layer_pairs, path_norm
-from reluctant.nn.polish import to_network
+from reluctant.nn.penalty import path_norm
 from reluctant.nn.proximal import ReweightedL1
 from reluctant.nn.rows import Rows
 from reluctant.objective import check_p
