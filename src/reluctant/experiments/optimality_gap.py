@@ -14,8 +14,8 @@ from reluctant.experiments.high_dimensional import data as high_dimensional_data
 from reluctant.experiments.page import Page, spread
 from reluctant.model.network import ReLUNetwork
 from reluctant.nn.batched import initial_weights, train_restarts
-from reluctant.nn.penalty import smoothed_power
 from reluctant.nn.polish import polish
+from reluctant.objective import smoothed_power
 from reluctant.solve import interpolate
 
 P = 0.5

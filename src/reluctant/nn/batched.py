@@ -14,6 +14,7 @@ from torch import Tensor
 
 from reluctant.arrays import Array
 from reluctant.model.network import ReLUNetwork
+from reluctant.nn.layers import nonzero_neurons
 from reluctant.nn.pair_step import ProximalStep
 from reluctant.objective import check_p
 from reluctant.validation import check_integer, check_number, check_table
@@ -333,7 +334,7 @@ class Stack:
 
     def alive(self) -> Tensor:
         """Mask (R, K) of the neurons with v_k (w_k, b_k) ≠ 0."""
-        return self.incoming.any(dim=2) & self.outgoing.any(dim=2)
+        return nonzero_neurons(self.incoming, self.outgoing)
 
     def counts(self, above: float = 0.0) -> tuple[Tensor, Tensor]:
         """Active neurons and their parameters, shapes (R,), as `ReLUNetwork` counts them if `above` is 0."""
@@ -396,8 +397,7 @@ class Stack:
 
     def _network(self, theta: Tensor) -> ReLUNetwork:
         d = self.inputs.shape[1] - 1
-        alive = theta[:, : d + 1].any(dim=1) & theta[:, d + 1 :].any(dim=1)
-        rows = theta[alive].double().cpu().numpy()
+        rows = theta[nonzero_neurons(theta[:, : d + 1], theta[:, d + 1 :])].double().cpu().numpy()
         return ReLUNetwork(rows[:, :d], rows[:, d], rows[:, d + 1 :])
 
 

@@ -47,7 +47,7 @@ def to_network(module: nn.Module) -> ReLUNetwork:
     slope = np.zeros((w.shape[1], v.shape[1]))
     if isinstance(module, OneHiddenLayer) and module.skip is not None:
         slope = _array(module.skip.weight.T)
-    alive = (v != 0).any(axis=1) & ((w != 0).any(axis=1) | (b != 0))
+    alive = pair.alive().cpu().numpy()
     network = ReLUNetwork(w[alive], b[alive], v[alive], slope, intercept)
     if not isinstance(module, OneHiddenLayer):
         _check_same_function(module, network)

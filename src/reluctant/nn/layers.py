@@ -44,15 +44,36 @@ class LayerPair:
         return self.output.weight.T
 
     @property
+    def hinges(self) -> Tensor:
+        """(w_k, b_k), shape (K, d + 1), or w_k, shape (K, d), where there is no bias: a copy."""
+        return self.incoming.clone() if self.bias is None else torch.column_stack([self.incoming, self.bias])
+
+    @property
     def n_neurons(self) -> int:
         """Number of hidden neurons K, dead ones included."""
         return self.hidden.weight.shape[0]
+
+    def alive(self) -> Tensor:
+        """Mask (K,) of the neurons with v_k (w_k, b_k) ≠ 0."""
+        return nonzero_neurons(self.hinges, self.outgoing)
+
+    def counts(self) -> tuple[int, int]:
+        """Active neurons and their nonzero parameters, one scale a neuron left out, as `ReLUNetwork` counts them."""
+        active = self.alive() if self.hidden.in_features > 1 else self.alive() & (self.incoming[:, 0] != 0)
+        weights = torch.count_nonzero(self.hinges[active]) + torch.count_nonzero(self.outgoing[active])
+        n_active = int(torch.count_nonzero(active))
+        return n_active, int(weights) - n_active
 
     def counts_bias(self, bias: bool | None) -> bool:
         """Whether b_k is a coordinate of w_k; by default as in the paper, for d ≥ 2 only [NN]."""
         if self.hidden.bias is None:
             return False
         return self.hidden.in_features > 1 if bias is None else bias
+
+
+def nonzero_neurons(hinges: Tensor, outgoing: Tensor) -> Tensor:
+    """Mask (…, K) of the neurons with v_k (w_k, b_k) ≠ 0, from (w_k, b_k) (…, K, c) and v_k (…, K, m)."""
+    return hinges.any(dim=-1) & outgoing.any(dim=-1)
 
 
 def layer_pairs(module: nn.Module) -> list[LayerPair]:

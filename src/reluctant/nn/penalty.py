@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from reluctant.nn.layers import LayerPair, layer_pairs
-from reluctant.objective import check_p
+from reluctant.objective import check_p, smoothed_power
 from reluctant.validation import check_number
 
 
@@ -54,7 +54,7 @@ class PathNorm:
         """Return the penalty of `module`, a scalar that can be differentiated."""
         if self._pairs is None or self._pairs[0] is not module:
             self._pairs = module, layer_pairs(module)
-        terms = [smoothed_power(u, self.p, self.smoothing).sum() for u in self._effective(self._pairs[1])]
+        terms = [_power(u, self.p, self.smoothing).sum() for u in self._effective(self._pairs[1])]
         return torch.stack(terms).sum()
 
     def _effective(self, pairs: Sequence[LayerPair]) -> Iterator[Tensor]:
@@ -66,10 +66,10 @@ class PathNorm:
                 yield v[:, :, 0] * pair.bias[:, None]
 
 
-def smoothed_power(u: Tensor, p: float, smoothing: float) -> Tensor:
-    """(u² + ε²)^{p/2} − ε^p; for ε = 0 it is |u|^p with gradient 0 at 0."""
+def _power(u: Tensor, p: float, smoothing: float) -> Tensor:
+    """(u² + ε²)^{p/2} − ε^p; for ε = 0 it is |u|^p with gradient 0 at 0, and no square that underflows."""
     if smoothing:
-        return (u.square() + smoothing**2).pow(p / 2) - smoothing**p
+        return smoothed_power(u, p, smoothing) - smoothing**p
     nonzero = u != 0
     return torch.where(nonzero, u, 1.0).abs().pow(p) * nonzero
 

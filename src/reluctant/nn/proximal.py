@@ -236,7 +236,7 @@ class ReweightedL1(Optimizer):
             )
         removed = 0
         for block, _ in self._blocks:
-            alive = block.alive()
+            alive = block.pair.alive()
             n_dead = int(alive.numel() - torch.count_nonzero(alive))
             if n_dead:
                 keep_neurons(block.pair, alive, self.optimizer)
@@ -249,7 +249,7 @@ class ReweightedL1(Optimizer):
     @torch.no_grad()
     def counts(self) -> tuple[int, int]:
         """Active neurons and nonzero hinge parameters, as `ReLUNetwork` counts them."""
-        neurons, parameters = zip(*(block.counts() for block, _ in self._blocks))
+        neurons, parameters = zip(*(block.pair.counts() for block, _ in self._blocks))
         return sum(neurons), sum(parameters)
 
 
