@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from reluctant.nn import fit_network
+from reluctant.nn import Checkpoint, TensorOptions, Validation, fit_network
 from reluctant.nn.losses import LOSSES
 
 
@@ -30,13 +30,15 @@ def test_a_resumed_run_continues_bit_for_bit(tmp_path, with_validation):
         common["validation"] = table(50, seed=1)
     whole = fit_network(X, y, epochs=20, **common)
     fit_network(X, y, epochs=11, checkpoint=tmp_path / "run.pt", **common)
-    resumed = fit_network(X, y, epochs=20, checkpoint=tmp_path / "run.pt", resume=True, **common)
+    resumed = fit_network(X, y, epochs=20, checkpoint=Checkpoint(tmp_path / "run.pt", resume=True), **common)
     assert same(whole, resumed)
     assert whole.history[-1].n_neurons < 40  # neurons were removed on the way
     with pytest.raises(ValueError, match="another run: its alpha"):
-        fit_network(X, y, epochs=20, checkpoint=tmp_path / "run.pt", resume=True, **{**common, "alpha": 1.0})
+        fit_network(
+            X, y, epochs=20, checkpoint=Checkpoint(tmp_path / "run.pt", resume=True), **{**common, "alpha": 1.0}
+        )
     with pytest.raises(ValueError, match="another run: its data"):
-        fit_network(X + 1, y, epochs=20, checkpoint=tmp_path / "run.pt", resume=True, **common)
+        fit_network(X + 1, y, epochs=20, checkpoint=Checkpoint(tmp_path / "run.pt", resume=True), **common)
 
 
 def test_a_truncated_checkpoint_is_named(tmp_path):
@@ -44,7 +46,7 @@ def test_a_truncated_checkpoint_is_named(tmp_path):
     fit_network(X, y, alpha=0.01, epochs=1, checkpoint=tmp_path / "run.pt")
     (tmp_path / "run.pt").write_bytes((tmp_path / "run.pt").read_bytes()[:100])
     with pytest.raises(ValueError, match=r"run\.pt is truncated"):
-        fit_network(X, y, alpha=0.01, epochs=2, checkpoint=tmp_path / "run.pt", resume=True)
+        fit_network(X, y, alpha=0.01, epochs=2, checkpoint=Checkpoint(tmp_path / "run.pt", resume=True))
 
 
 def test_progress_changes_nothing(capsys):
@@ -56,7 +58,7 @@ def test_progress_changes_nothing(capsys):
 def test_early_stopping_returns_the_epoch_with_the_smallest_validation_loss():
     X, y = table()
     validation = table(100, seed=1)
-    run = fit_network(X, y, alpha=1e-3, epochs=400, batch_size=16, validation=validation, patience=5)
+    run = fit_network(X, y, alpha=1e-3, epochs=400, batch_size=16, validation=Validation(*validation, patience=5))
     losses = [record.validation_loss for record in run.history]
     best = int(np.argmin(losses))
     assert len(losses) == best + 6 < 400
@@ -83,7 +85,9 @@ def test_every_loss_learns_and_equals_its_formula(loss):
     score = X[:, 0] + np.maximum(X[:, 1], 0)
     classes = (score > 0.2).astype(float)
     y = classes if loss in ("hinge", "logistic", "softmax") else score
-    run = fit_network(X, y, alpha=1e-4, loss=loss, epochs=60, batch_size=50, affine=True, dtype=torch.float64)
+    run = fit_network(
+        X, y, alpha=1e-4, loss=loss, epochs=60, batch_size=50, affine=True, tensors=TensorOptions(torch.float64)
+    )
     f = run.network(X)
     values = {
         "squared": lambda: 0.5 * (f - y) ** 2,
@@ -117,11 +121,13 @@ def test_bad_input_is_refused_in_words():
     with pytest.raises(ValueError, match="random_state must be an integer"):
         fit_network(X, y, alpha=1, random_state=None)
     with pytest.raises(ValueError, match="patience must be an integer of at least 1"):
-        fit_network(X, y, alpha=1, patience=0, validation=(X, y))
+        fit_network(X, y, alpha=1, validation=Validation(X, y, patience=0))
     with pytest.raises(ValueError, match=r"validation must be a pair"):
         fit_network(X, y, alpha=1, validation=5)
-    with pytest.raises(ValueError, match="patience needs validation"):
-        fit_network(X, y, alpha=1, patience=3)
+    with pytest.raises(ValueError, match="shrinkage must be a Shrinkage, got 5"):
+        fit_network(X, y, alpha=1, shrinkage=5)
+    with pytest.raises(ValueError, match="report must be callable, got 5"):
+        fit_network(X, y, alpha=1, report=5)
     y[17] = np.nan
     with pytest.raises(ValueError, match="y has NaN at row 17"):
         fit_network(X, y, alpha=1)

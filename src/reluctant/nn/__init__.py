@@ -18,17 +18,23 @@ from reluctant.nn.polish import polish
 from reluctant.nn.prox import prox_power
 from reluctant.nn.proximal import ReweightedL1
 from reluctant.nn.schedules import PContinuation, halve_p
+from reluctant.nn.settings import Checkpoint, Recording, Shrinkage, TensorOptions, Validation
 from reluctant.nn.training import Epoch, Training, fit_network
 
 __all__ = [
+    "Checkpoint",
     "Epoch",
     "LayerPair",
     "OneHiddenLayer",
     "PContinuation",
     "PathNorm",
+    "Recording",
     "Restarts",
     "ReweightedL1",
+    "Shrinkage",
+    "TensorOptions",
     "Training",
+    "Validation",
     "factorize",
     "fit_network",
     "halve_p",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, partial
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,8 +16,8 @@ from torch import Tensor
 
 from reluctant.nn.layers import LayerPair
 from reluctant.nn.prox import prox_power, reweighted_threshold_
+from reluctant.nn.settings import Step
 
-Step = Literal["reweighted", "prox"]
 Map = Callable[[Tensor], Tensor]
 
 

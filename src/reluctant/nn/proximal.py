@@ -11,10 +11,11 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
 from reluctant.nn.layers import LayerPair, layer_pairs, unwrapped
-from reluctant.nn.pair_step import PairStep, Step
+from reluctant.nn.pair_step import PairStep
 from reluctant.nn.removal import keep_neurons
+from reluctant.nn.settings import Shrinkage, Step
 from reluctant.objective import check_p
-from reluctant.validation import check_integer, check_number
+from reluctant.validation import check_number
 
 
 class ReweightedL1(Optimizer):
@@ -108,11 +109,7 @@ class ReweightedL1(Optimizer):
         step: Step = "reweighted",
     ) -> None:
         self.p, self.alpha = p, alpha
-        self.warmup_steps = check_integer(warmup_steps, "warmup_steps", low=0)
-        self.ramp_steps = check_integer(ramp_steps, "ramp_steps", low=0)
-        if step not in ("reweighted", "prox"):
-            raise ValueError(f"step must be 'reweighted' or 'prox', got {step!r}")
-        self.kind: Step = step
+        self.shrinkage = Shrinkage(bias, step, warmup_steps, ramp_steps)
         self.module = module
         self.steps = 0
         pairs = layer_pairs(module)
@@ -169,13 +166,13 @@ class ReweightedL1(Optimizer):
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take one step of the optimiser and one of the proximal map; returns what the optimiser returns."""
-        alpha = self._current_alpha()
+        alpha, kind = self.alpha * self.shrinkage.share(self.steps), self.shrinkage.step
         blocks = [(block, alpha * float(self.param_groups[group]["lr"])) for block, group in self._blocks if alpha]
         for block, tau in blocks:
-            block.remember(tau, self.p, self.kind)
+            block.remember(tau, self.p, kind)
         result = self.optimizer.step(closure)
         for block, tau in blocks:
-            block.apply(tau, self.p, self.kind)
+            block.apply(tau, self.p, kind)
         self.steps += 1
         for hook in self._optimizer_step_post_hooks.values():
             hook(self, (closure,), {})
@@ -186,12 +183,6 @@ class ReweightedL1(Optimizer):
     def register_step_pre_hook(self, hook: Callable[..., Any]) -> Any:
         """Register a hook on the wrapped optimiser's step, with which this one begins."""
         return self.optimizer.register_step_pre_hook(hook)
-
-    def _current_alpha(self) -> float:
-        done = self.steps - self.warmup_steps
-        if done < 0:
-            return 0.0
-        return self.alpha if done >= self.ramp_steps else self.alpha * (done + 1) / (self.ramp_steps + 1)
 
     def state_dict(self) -> dict[str, Any]:
         """State of the wrapped optimiser and of this one."""
