@@ -310,6 +310,8 @@ class _Run:
     def load(self, path: Path) -> None:
         """Continue from what `save` wrote."""
         saved = checkpoints.read(path, self.module.hidden.weight.device)
+        if not isinstance(saved["run"], dict):
+            raise FileFormatError(f"{path} does not say of which run it is")
         for name, value in self._identity().items():
             found = saved["run"].get(name)
             if found != value:
