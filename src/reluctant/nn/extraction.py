@@ -10,10 +10,18 @@ from reluctant.arrays import Array
 from reluctant.model.network import ReLUNetwork
 from reluctant.nn.layers import OneHiddenLayer, layer_pairs, unwrapped
 
+SAME_HINGE = 1e-6
+"""Hinges that differ by no larger share of any entry are equal; with float64 and float32 four units of rounding are."""
+
 
 @torch.no_grad()
 def to_network(module: nn.Module) -> ReLUNetwork:
-    """Extract the network a module computes, dead neurons left out.
+    """Extract the network a module computes, dead neurons left out and equal ones merged.
+
+    Training often ends with copies of a neuron: hinges (w_k, b_k) that are equal up to a positive factor and the
+    rounding of the module's type. They become one neuron with the sum of their output weights, so the network may
+    have fewer neurons than the module, never a larger path norm. Neurons of opposite directions stay two, since joining
+    them would take an affine part.
 
     Parameters
     ----------
@@ -48,7 +56,8 @@ def to_network(module: nn.Module) -> ReLUNetwork:
     if isinstance(module, OneHiddenLayer) and module.skip is not None:
         slope = _array(module.skip.weight.T)
     alive = pair.alive().cpu().numpy()
-    network = ReLUNetwork(w[alive], b[alive], v[alive], slope, intercept)
+    rtol = min(SAME_HINGE, 4 * torch.finfo(pair.hidden.weight.dtype).eps)
+    network = ReLUNetwork(w[alive], b[alive], v[alive], slope, intercept).merged(rtol, affine=False)
     if not isinstance(module, OneHiddenLayer):
         _check_same_function(module, network)
     return network

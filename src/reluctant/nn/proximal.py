@@ -202,6 +202,9 @@ class ReweightedL1(Optimizer):
     def remove_dead(self, wrap: Callable[[nn.Module], nn.Module] | None = None) -> int:
         """Take dead neurons out of the module and of the optimiser's state; the function stays.
 
+        Dead are those with v_k = 0 or (w_k, b_k) = 0, exactly. Copies of a neuron, neurons that no input of the data
+        reaches and constants stay: training may still move them apart. `to_network` merges copies.
+
         Parameters
         ----------
         wrap : callable, optional

@@ -20,7 +20,6 @@ from reluctant.nn import checkpoints
 from reluctant.nn.extraction import to_network
 from reluctant.nn.layers import OneHiddenLayer
 from reluctant.nn.losses import LOSSES, Loss, check_loss
-from reluctant.nn.penalty import path_norm
 from reluctant.nn.proximal import ReweightedL1
 from reluctant.nn.rows import Rows
 from reluctant.nn.settings import Checkpoint, Shrinkage, TensorOptions, Validation, checked_as
@@ -48,7 +47,8 @@ class Training:
     Attributes
     ----------
     network : ReLUNetwork
-        Of the best epoch on the validation data where there are any, else of the last.
+        Of the best epoch on the validation data where there are any, else of the last; see `to_network`, which merges
+        copies that `history` and `module` count one by one.
     module : OneHiddenLayer
         The same, to train on.
     history : tuple of Epoch
@@ -290,8 +290,9 @@ class _Run:
         """The best state where there is one, else the last."""
         if self.best.state is not None:
             _load(self.module, self.best.state)
-        norm = path_norm(self.module, self.plan.p, self.plan.shrinkage.bias)
-        return Training(to_network(self.module), self.module, tuple(self.history), self.stopped, norm)
+        network = to_network(self.module)
+        norm = network.path_norm(self.plan.p, self.plan.shrinkage.bias)
+        return Training(network, self.module, tuple(self.history), self.stopped, norm)
 
     def _identity(self) -> dict[str, Any]:
         return {**self.plan.as_saved(), "data": self.rows.fingerprint()}
