@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
+from weakref import WeakSet
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
-_RELU_CALLS = {torch.relu, torch.relu_, nn.functional.relu, nn.functional.relu_, "relu", "relu_"}
-_TRANSPARENT = (nn.Dropout, nn.Identity)
+from reluctant.nn.tracing import chains, found_instead, unpenalised_convolutions
+
+Pairs = Sequence[tuple[str | nn.Module, str | nn.Module]]
+_TOLD: WeakSet[nn.Module] = WeakSet()
+"""Modules of whose convolutions the user has been told."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ def nonzero_neurons(hinges: Tensor, outgoing: Tensor) -> Tensor:
     return hinges.any(dim=-1) & outgoing.any(dim=-1)
 
 
-def layer_pairs(module: nn.Module) -> list[LayerPair]:
+def layer_pairs(module: nn.Module, pairs: Pairs | None = None) -> list[LayerPair]:
     """Find the pairs Linear → ReLU → Linear of a module, in the order of its forward pass.
 
     The forward pass is traced with `torch.fx`, so it does not matter how the module is written: an ``nn.Sequential``,
@@ -88,31 +92,44 @@ def layer_pairs(module: nn.Module) -> list[LayerPair]:
     ----------
     module : torch.nn.Module
         May be wrapped in ``DistributedDataParallel`` or compiled.
+    pairs : sequence of (hidden, output), optional
+        Names of submodules, or the modules themselves, instead of a search. That a ReLU and nothing else lies between
+        the two is then up to the caller.
 
     Returns
     -------
     list of LayerPair
 
+    Warns
+    -----
+    UserWarning
+        Once for a module, if it has convolutions beside its pairs: they are not penalised.
+
     Raises
     ------
     ValueError
-        If there is no such pair, or a layer of one is called twice or shares its parameters.
+        If there is no such pair, in words that say what was found instead; if a layer of one is called twice or shares
+        its parameters; or if what was named is no pair of Linear layers that fit.
 
     Examples
     --------
     >>> from torch import nn
-    >>> [pair.name for pair in layer_pairs(nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 1)))]
+    >>> module = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 1))
+    >>> [pair.name for pair in layer_pairs(module)]
     ['0 -> 2']
+    >>> layer_pairs(module, pairs=[("0", module[2])])[0].name
+    '0 -> 2'
     """
+    if not isinstance(module, nn.Module):
+        raise ValueError(f"module must be a torch.nn.Module, got {type(module).__name__}")
     module = unwrapped(module)
-    pairs = list(_search(module, ""))
-    if not pairs:
-        raise ValueError(
-            f"module {type(module).__name__} has no Linear -> ReLU -> Linear; "
-            "a hidden layer must feed its ReLU and the next Linear and nothing else"
-        )
-    _refuse_shared_parameters(module, pairs)
-    return pairs
+    if pairs is not None:
+        found = _named(module, pairs)
+    else:
+        found = _searched(module)
+        _tell_of_convolutions(module)
+    _refuse_shared_parameters(module, found)
+    return found
 
 
 def unwrapped(module: nn.Module) -> nn.Module:
@@ -125,54 +142,64 @@ def unwrapped(module: nn.Module) -> nn.Module:
         module = inner
 
 
-def _search(module: nn.Module, prefix: str) -> Iterator[LayerPair]:
-    try:
-        graph = fx.Tracer().trace(module)
-    except (fx.proxy.TraceError, TypeError, NotImplementedError, ValueError, RuntimeError):
-        # A forward that branches on values cannot be traced and fails in its own way; its parts may trace.
-        for name, child in module.named_children():
-            yield from _search(child, f"{prefix}{name}.")
-        return
-    calls = Counter(node.target for node in graph.nodes if node.op == "call_module")
-    for node in graph.nodes:
-        pair = _pair_from(node, module, prefix)
-        if pair is None:
-            continue
-        for layer in pair:
-            if calls[layer] > 1:
-                raise ValueError(
-                    f"layer {prefix}{layer} is called {calls[layer]} times; a penalised layer must be used once"
-                )
-        hidden, output = (module.get_submodule(layer) for layer in pair)
-        assert isinstance(hidden, nn.Linear)
-        assert isinstance(output, nn.Linear)
-        yield LayerPair(hidden, output, f"{prefix}{pair[0]} -> {prefix}{pair[1]}")
+def _searched(module: nn.Module) -> list[LayerPair]:
+    found = list(chains(module))
+    hidden = [chain for chain in found if chain.is_hidden]
+    if not hidden:
+        raise ValueError(
+            f"module {type(module).__name__} has no Linear -> ReLU -> Linear; {found_instead(module, found)}"
+        )
+    for chain in hidden:
+        for name, calls in zip(chain.names, chain.calls):
+            if calls > 1:
+                raise ValueError(f"layer {name} is called {calls} times; a penalised layer must be used once")
+    return [_pair_of(module, *chain.names) for chain in hidden]
 
 
-def _pair_from(node: fx.Node, root: nn.Module, prefix: str) -> tuple[str, str] | None:
-    """Names of the Linear at `node` and of the Linear that its ReLU alone feeds."""
-    if not _is_layer(node, root, nn.Linear):
-        return None
-    rectified, step = False, node
-    while len(step.users) == 1:
-        (step,) = step.users
-        if _is_relu(step, root):
-            rectified = True
-        elif rectified and _is_layer(step, root, nn.Linear):
-            return str(node.target), str(step.target)
-        elif not _is_layer(step, root, _TRANSPARENT):
-            return None
-    return None
+def _named(module: nn.Module, pairs: Pairs) -> list[LayerPair]:
+    names = {part: name for name, part in module.named_modules()}
+    parts = dict(module.named_modules())
+
+    def name_of(given: str | nn.Module) -> str:
+        name = given if isinstance(given, str) else names.get(given)
+        if name is None or not isinstance(parts.get(name), nn.Linear):
+            what = repr(given) if isinstance(given, str) else type(given).__name__
+            raise ValueError(f"pairs must name Linear layers of {type(module).__name__}, got {what}")
+        return name
+
+    if not (isinstance(pairs, Sequence) and pairs and all(isinstance(p, Sequence) and len(p) == 2 for p in pairs)):
+        raise ValueError(f"pairs must be a list of pairs (hidden, output), got {pairs!r}")
+    found = [_pair_of(module, name_of(hidden), name_of(output)) for hidden, output in pairs]
+    for pair in found:
+        if pair.hidden is pair.output or pair.hidden.out_features != pair.output.in_features:
+            raise ValueError(
+                f"pairs has {pair.name}, but {pair.hidden.out_features} outputs do not meet "
+                f"{pair.output.in_features} inputs of another layer"
+            )
+    for role in ("hidden", "output"):
+        layers = [getattr(pair, role) for pair in found]
+        if len(set(layers)) < len(layers):
+            raise ValueError(f"pairs names one {role} layer twice; a layer is penalised once")
+    return found
 
 
-def _is_layer(node: fx.Node, root: nn.Module, kind: type | tuple[type, ...]) -> bool:
-    return node.op == "call_module" and isinstance(root.get_submodule(str(node.target)), kind)
+def _pair_of(module: nn.Module, hidden: str, output: str) -> LayerPair:
+    first, second = module.get_submodule(hidden), module.get_submodule(output)
+    assert isinstance(first, nn.Linear)
+    assert isinstance(second, nn.Linear)
+    return LayerPair(first, second, f"{hidden} -> {output}")
 
 
-def _is_relu(node: fx.Node, root: nn.Module) -> bool:
-    return _is_layer(node, root, nn.ReLU) or (
-        node.op in ("call_function", "call_method") and node.target in _RELU_CALLS
-    )
+def _tell_of_convolutions(module: nn.Module) -> None:
+    names = unpenalised_convolutions(module)
+    if names and module not in _TOLD:
+        _TOLD.add(module)
+        warnings.warn(
+            f"convolutions are not penalised, only the pairs Linear -> ReLU -> Linear: {', '.join(names)} stay as they "
+            "are; name pairs=[(hidden, output)] to say that this is meant",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def _refuse_shared_parameters(module: nn.Module, pairs: Sequence[LayerPair]) -> None:

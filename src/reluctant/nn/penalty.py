@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from reluctant.nn.layers import LayerPair, layer_pairs
+from reluctant.nn.layers import LayerPair, Pairs, layer_pairs
 from reluctant.objective import check_p, smoothed_power
 from reluctant.validation import check_number
 
@@ -27,6 +27,8 @@ class PathNorm:
         Whether b_k counts as a coordinate of w_k. By default as in the paper: only for d ≥ 2.
     smoothing : float
         ε ≥ 0, in the units of u. With 0 the value is exact and the gradient at u = 0 is taken as 0.
+    pairs : sequence of (hidden, output), optional
+        As in `layer_pairs`: names of submodules, or the modules, instead of a search.
 
     Raises
     ------
@@ -44,16 +46,17 @@ class PathNorm:
     12.0
     """
 
-    def __init__(self, p: float, bias: bool | None = None, smoothing: float = 1e-3) -> None:
+    def __init__(self, p: float, bias: bool | None = None, smoothing: float = 1e-3, pairs: Pairs | None = None) -> None:
         self.p = check_p(p, zero=False)
         self.bias = bias
         self.smoothing = check_number(smoothing, "smoothing")
+        self.named = pairs
         self._pairs: tuple[nn.Module, list[LayerPair]] | None = None
 
     def __call__(self, module: nn.Module) -> Tensor:
         """Return the penalty of `module`, a scalar that can be differentiated."""
         if self._pairs is None or self._pairs[0] is not module:
-            self._pairs = module, layer_pairs(module)
+            self._pairs = module, layer_pairs(module, self.named)
         terms = [_power(u, self.p, self.smoothing).sum() for u in self._effective(self._pairs[1])]
         return torch.stack(terms).sum()
 
@@ -75,7 +78,7 @@ def _power(u: Tensor, p: float, smoothing: float) -> Tensor:
 
 
 @torch.no_grad()
-def path_norm(module: nn.Module, p: float, bias: bool | None = None) -> float:
+def path_norm(module: nn.Module, p: float, bias: bool | None = None, pairs: Pairs | None = None) -> float:
     """ℓp path norm of a module's layer pairs, exact; p = 0 counts the nonzero paths.
 
     Parameters
@@ -83,10 +86,10 @@ def path_norm(module: nn.Module, p: float, bias: bool | None = None) -> float:
     module : torch.nn.Module
     p : float
         In [0, 1].
-    bias : bool, optional
+    bias, pairs
         As in `PathNorm`.
     """
     if check_p(p) > 0:
-        return PathNorm(p, bias, smoothing=0.0)(module).item()
+        return PathNorm(p, bias, 0.0, pairs)(module).item()
     norm = PathNorm(1.0, bias)
-    return float(sum(torch.count_nonzero(u) for u in norm._effective(layer_pairs(module))))
+    return float(sum(torch.count_nonzero(u) for u in norm._effective(layer_pairs(module, pairs))))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
-from reluctant.nn.layers import LayerPair, layer_pairs, unwrapped
+from reluctant.nn.layers import LayerPair, Pairs, layer_pairs, unwrapped
 from reluctant.nn.pair_step import PairStep
 from reluctant.nn.removal import keep_neurons
 from reluctant.nn.settings import Shrinkage, Step
@@ -44,6 +45,8 @@ class ReweightedL1(Optimizer):
         Steps after those over which α grows linearly to its value.
     step : {"reweighted", "prox"}
         ``prox`` replaces the soft threshold by the exact proximal map of αγ|u|^p.
+    pairs : sequence of (hidden, output), optional
+        As in `layer_pairs`: names of submodules, or the modules, instead of a search.
 
     Attributes
     ----------
@@ -57,6 +60,8 @@ class ReweightedL1(Optimizer):
     ValueError
         If p or alpha is out of range, the module has no layer pair, or one of its parameters is frozen, shared,
         parametrised or not owned by the optimiser; or for LBFGS.
+    FloatingPointError
+        In `step`, if a gradient is NaN or infinite; nothing has changed then, and the message names the parameter.
 
     Notes
     -----
@@ -107,15 +112,18 @@ class ReweightedL1(Optimizer):
         warmup_steps: int = 5,
         ramp_steps: int = 0,
         step: Step = "reweighted",
+        pairs: Pairs | None = None,
     ) -> None:
+        if isinstance(optimizer, nn.Module) and isinstance(module, Optimizer):
+            raise ValueError("optimizer and module are swapped; call ReweightedL1(optimizer, module, ...)")
         self.p, self.alpha = p, alpha
         self.shrinkage = Shrinkage(bias, step, warmup_steps, ramp_steps)
         self.module = module
         self.steps = 0
-        pairs = layer_pairs(module)
-        check_ownership(optimizer, module, pairs)
+        found = layer_pairs(module, pairs)
+        check_ownership(optimizer, module, found)
         self.optimizer = optimizer
-        self._blocks = [(PairStep(pair, pair.counts_bias(bias)), _group_of(pair, optimizer)) for pair in pairs]
+        self._blocks = [(PairStep(pair, pair.counts_bias(bias)), _group_of(pair, optimizer)) for pair in found]
         super().__setstate__({})  # the hooks of Optimizer, but not its own groups and state
 
     @property
@@ -153,6 +161,10 @@ class ReweightedL1(Optimizer):
         """Default options of the wrapped optimiser."""
         return self.optimizer.defaults
 
+    def __repr__(self) -> str:
+        pairs = ", ".join(block.pair.name for block, _ in self._blocks)
+        return f"ReweightedL1({type(self.optimizer).__name__}, p={self.p:g}, alpha={self.alpha:g}, pairs=[{pairs}])"
+
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__.copy()
 
@@ -166,6 +178,10 @@ class ReweightedL1(Optimizer):
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take one step of the optimiser and one of the proximal map; returns what the optimiser returns."""
+        if closure is None:
+            self._check_gradients()
+        else:
+            closure = self._checked(closure)
         alpha, kind = self.alpha * self.shrinkage.share(self.steps), self.shrinkage.step
         blocks = [(block, alpha * float(self.param_groups[group]["lr"])) for block, group in self._blocks if alpha]
         for block, tau in blocks:
@@ -177,6 +193,32 @@ class ReweightedL1(Optimizer):
         for hook in self._optimizer_step_post_hooks.values():
             hook(self, (closure,), {})
         return result
+
+    def _checked(self, closure: Callable[[], Any]) -> Callable[[], Any]:
+        """Check the gradients that the closure leaves, before the optimiser uses them."""
+
+        def evaluate() -> Any:
+            value = closure()
+            self._check_gradients()
+            return value
+
+        return evaluate
+
+    @torch.no_grad()
+    def _check_gradients(self) -> None:
+        """Raise a FloatingPointError naming the first parameter with a gradient that is not finite."""
+        owned = [parameter for group in self.param_groups for parameter in group["params"]]
+        if _sums_are_finite([parameter.grad for parameter in owned if parameter.grad is not None]):
+            return
+        names = {parameter: name for name, parameter in self.module.named_parameters()}
+        for parameter in owned:
+            if parameter.grad is not None and not bool(torch.isfinite(parameter.grad).all()):
+                name = names.get(parameter, "a parameter outside the module")
+                what = "NaN" if bool(parameter.grad.isnan().any()) else "infinite"
+                raise FloatingPointError(
+                    f"the gradient of {name} is {what} in step {self.steps + 1}; no weight was changed, lower the "
+                    "learning rate or look at the loss"
+                )
 
     step.hooked = True  # type: ignore[attr-defined]  # torch would record and hook this step and then the inner one
 
@@ -245,6 +287,14 @@ class ReweightedL1(Optimizer):
         """Active neurons and nonzero hinge parameters, as `ReLUNetwork` counts them."""
         neurons, parameters = zip(*(block.pair.counts() for block, _ in self._blocks))
         return sum(neurons), sum(parameters)
+
+
+def _sums_are_finite(gradients: Sequence[Tensor]) -> bool:
+    """Whether every sum is finite: then every entry is, and on the CPU it costs a sixth of asking them."""
+    sums = [gradient.sum() for gradient in gradients]
+    if all(value.device.type == "cpu" for value in sums):
+        return all(map(math.isfinite, sums))
+    return bool(torch.isfinite(torch.stack([value.to(sums[0]) for value in sums])).all())  # waits for the device once
 
 
 def _group_of(pair: LayerPair, optimizer: Optimizer) -> int:

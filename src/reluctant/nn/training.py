@@ -272,7 +272,7 @@ class _Run:
         return True
 
     def _steps(self, epoch: int) -> float:
-        """Take the steps of an epoch; returns the sum of the losses of the rows."""
+        """Take the steps of an epoch; returns the sum of the losses of the rows, NaN if a gradient was not finite."""
         weight, batch_size = self.module.hidden.weight, self.plan.batch_size
         assert batch_size is not None
         loss = LOSSES[self.plan.loss]
@@ -282,7 +282,10 @@ class _Run:
             self.optimizer.zero_grad()
             value = loss(self.module(inputs), targets)
             value.backward()
-            self.optimizer.step()
+            try:
+                self.optimizer.step()
+            except FloatingPointError:
+                return math.nan
             total += value.detach() * len(inputs)
         return float(total)
 
