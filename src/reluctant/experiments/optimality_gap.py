@@ -85,9 +85,8 @@ def run(out: Path, *, quick: bool = False, say: Callable[[str], None] = print) -
             exact = interpolate(inputs, targets, p=P, affine=False)
             rows.append(["exact, no affine part", str(exact.n_neurons), f"{exact.value:.3f}", "0e+00"])
         else:
-            for label, p in (("polished", 0.0), (f"polished for p = {P:g}", P)):
-                polished = [polish(network, inputs, targets, p=p).network for network in runs]
-                rows.append(_row(f"Algorithm 1, {label}", polished, inputs, targets, 0.0))
+            polished = [polish(network, inputs, targets).network for network in runs]
+            rows.append(_row("Algorithm 1, polished", polished, inputs, targets, 0.0))
         page.text(f"**{name}**")
         page.table(name, ["method", "count", f"ℓp path norm, p = {P:g}", "mean squared error"], rows)
     return page.write()

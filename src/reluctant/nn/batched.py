@@ -169,10 +169,11 @@ def train_restarts(
         shrinkage.step,
     )
     rows = len(X) if batch_size is None else min(len(X), check_integer(batch_size, "batch_size", low=1))
+    penalised = bool(grid.alpha.any())
     history: list[Record] = []
     for epoch in range(1, epochs + 1):
         for batch in _batches(len(X), rows, [int(grid.seed[0]), epoch]):
-            stack.step(batch, shrinkage.share(stack.steps) if grid.alpha.any() else 0.0)
+            stack.step(batch, shrinkage.share(stack.steps) if penalised else 0.0)
         if compact_every and epoch % compact_every == 0:
             stack.compact()
         if recording.is_due(epoch, epochs):
