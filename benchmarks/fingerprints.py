@@ -286,7 +286,9 @@ def in_training() -> dict[str, Call]:
 
     return {
         "train fit_network": trained,
-        "train fit_network prox, validation": lambda: trained(step="prox", validation=(X, y), patience=5),
+        "train fit_network prox, validation": lambda: trained(
+            shrinkage=nn.Shrinkage(step="prox"), validation=nn.Validation(X, y, patience=5)
+        ),
         "train restarts": restarted,
         "train restarts p, batches": lambda: restarted(p=0.4, batch_size=40),
         "train wrapper": wrapped,

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from reluctant import ReLUNetwork
-from reluctant.nn import ReweightedL1, train_restarts
+from reluctant.nn import Recording, ReweightedL1, Shrinkage, TensorOptions, train_restarts
 from reluctant.nn.batched import Stack, initial_weights
 
 
@@ -31,8 +31,9 @@ def one_by_one(X, y, seed, p, alpha, K, epochs, bias, batches):
 def test_a_batch_equals_its_runs_one_by_one(d, m, bias, batch_size):
     rng = np.random.default_rng(3)
     X, y = rng.uniform(-1, 1, (8, d)), rng.uniform(-1, 1, (8, m))
-    settings = {"n_neurons": 12, "restarts": 2, "epochs": 150, "bias": bias, "batch_size": batch_size}
-    runs = train_restarts(X, y, p=[0.4, 0.5], alpha=[0.01, 0.2], dtype=torch.float64, **settings)
+    settings = {"n_neurons": 12, "restarts": 2, "epochs": 150, "batch_size": batch_size}
+    settings |= {"shrinkage": Shrinkage(bias=bias), "tensors": TensorOptions(torch.float64)}
+    runs = train_restarts(X, y, p=[0.4, 0.5], alpha=[0.01, 0.2], **settings)
 
     def batches(epoch):
         order = np.random.default_rng([0, epoch]).permutation(8)
@@ -55,7 +56,16 @@ def test_compaction_changes_nothing():
     rng = np.random.default_rng(0)
     X, y = rng.uniform(-1, 1, (6, 3)), rng.uniform(-1, 1, 6)
     runs = [
-        train_restarts(X, y, n_neurons=30, alpha=0.05, restarts=3, epochs=400, compact_every=every, dtype=torch.float64)
+        train_restarts(
+            X,
+            y,
+            n_neurons=30,
+            alpha=0.05,
+            restarts=3,
+            epochs=400,
+            compact_every=every,
+            tensors=TensorOptions(torch.float64),
+        )
         for every in (0, 10)
     ]
     for a, b in zip(*(run.networks for run in runs)):
@@ -134,7 +144,9 @@ def test_zeros_of_a_start_stay_zero():
     rng = np.random.default_rng(0)
     X, y = rng.uniform(-1, 1, (20, 3)), rng.uniform(-1, 1, 20)
     start = ReLUNetwork([[1, 0, 0], [0, 2, 1]], [0.5, 0], [1, -1])
-    runs = train_restarts(X, y, n_neurons=5, alpha=1e-12, restarts=1, epochs=200, start=[start], warmup_steps=0)
+    runs = train_restarts(
+        X, y, n_neurons=5, alpha=1e-12, restarts=1, epochs=200, start=[start], shrinkage=Shrinkage(warmup_steps=0)
+    )
     assert np.all((runs.networks[0].input_weights == 0) == (start.input_weights == 0))
     assert runs.networks[0].biases[1] == 0
     assert np.mean((runs.networks[0](X) - y) ** 2) < np.mean((start(X) - y) ** 2)
@@ -144,7 +156,7 @@ def test_a_run_that_diverges_keeps_its_last_finite_state_and_the_others_go_on():
     rng = np.random.default_rng(0)
     X, y = rng.uniform(-1, 1, (9, 2)), rng.uniform(-1, 1, 9)
     wild, tame = (ReLUNetwork([[s, s], [s, -s]], [s, s], [s, s]) for s in (1e16, 0.5))
-    settings = {"n_neurons": 4, "alpha": 0.01, "epochs": 40, "learning_rate": 0.01, "record_every": 1}
+    settings = {"n_neurons": 4, "alpha": 0.01, "epochs": 40, "learning_rate": 0.01, "recording": Recording(every=1)}
     with pytest.warns(UserWarning, match=r"loss of runs \[0\] was not finite in epoch 1"):
         runs = train_restarts(X, y, restarts=2, start=[wild, tame], **settings)
     alone = train_restarts(X, y, restarts=1, start=[tame], **settings)
@@ -156,7 +168,14 @@ def test_a_run_that_diverges_keeps_its_last_finite_state_and_the_others_go_on():
 def test_weight_decay_is_that_of_adamw():
     X, y = torch.rand(8, 2, dtype=torch.float64), torch.rand(8, dtype=torch.float64)
     runs = train_restarts(
-        X.numpy(), y.numpy(), n_neurons=6, alpha=0.0, weight_decay=0.1, restarts=1, epochs=40, dtype=torch.float64
+        X.numpy(),
+        y.numpy(),
+        n_neurons=6,
+        alpha=0.0,
+        weight_decay=0.1,
+        restarts=1,
+        epochs=40,
+        tensors=TensorOptions(torch.float64),
     )
     torch.manual_seed(0)
     module = nn.Sequential(nn.Linear(2, 6), nn.ReLU(), nn.Linear(6, 1, bias=False)).double()

@@ -245,10 +245,92 @@ def test_a_constant_left_by_a_dying_neuron_stays(output_bias, m):
 def test_weights_that_are_not_numbers_are_not_taken_for_zeros():
     module = one_hidden_layer(output_bias=True)
     optimizer = ReweightedL1(torch.optim.SGD(module.parameters(), lr=0.1), module, p=0.5, alpha=0.1, warmup_steps=0)
-    (module(data()[0]).sum() * torch.nan).backward()
+    (module(data()[0]).sum() * 0).backward()
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.fill_(torch.nan)
     optimizer.step()
     assert module[0].weight.isnan().all()
     assert optimizer.remove_dead() == 0
+
+
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("with_closure", [False, True])
+def test_a_gradient_that_is_not_finite_stops_before_anything_changes(bad, with_closure):
+    module = one_hidden_layer(output_bias=True)
+    optimizer = ReweightedL1(torch.optim.Adam(module.parameters()), module, alpha=0.1, warmup_steps=0)
+    train(module, optimizer, *data(), 2)
+    before = copy.deepcopy((module.state_dict(), optimizer.state_dict()))
+
+    def closure():
+        optimizer.zero_grad()
+        module(data()[0]).sum().backward()
+        module[0].bias.grad[3] = bad
+        return torch.zeros(())
+
+    closure()
+    with pytest.raises(FloatingPointError, match=r"gradient of 0\.bias is (NaN|infinite) in step 3"):
+        optimizer.step(closure if with_closure else None)
+    torch.testing.assert_close((module.state_dict(), optimizer.state_dict()), before, rtol=0, atol=0)
+
+
+def test_gradients_whose_sum_overflows_are_no_fault():
+    module = one_hidden_layer(dtype=torch.float32)
+    optimizer = ReweightedL1(torch.optim.SGD(module.parameters(), lr=1e-38), module, alpha=0.1)
+    for parameter in module.parameters():
+        parameter.grad = torch.full_like(parameter, 3e38)
+    optimizer.step()
+    assert all(parameter.isfinite().all() for parameter in module.parameters())
+
+
+def test_a_closure_is_evaluated_once_and_its_value_returned():
+    module, calls = one_hidden_layer(), []
+    optimizer = ReweightedL1(torch.optim.Adam(module.parameters()), module, alpha=0.1)
+
+    def closure():
+        calls.append(1)
+        optimizer.zero_grad()
+        loss = module(data()[0]).square().mean()
+        loss.backward()
+        return loss
+
+    expected = float(module(data()[0]).square().mean().detach())
+    assert float(optimizer.step(closure).detach()) == pytest.approx(expected, rel=1e-12)
+    assert calls == [1]
+
+
+def test_the_wrapper_shows_p_alpha_and_its_pairs():
+    module = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 1))
+    optimizer = ReweightedL1(torch.optim.AdamW(module.parameters()), module, p=0.4, alpha=0.005)
+    assert repr(optimizer) == "ReweightedL1(AdamW, p=0.4, alpha=0.005, pairs=[0 -> 2, 2 -> 4])"
+
+
+def test_swapped_arguments_and_no_module_are_refused():
+    module = one_hidden_layer()
+    adam = torch.optim.Adam(module.parameters())
+    with pytest.raises(ValueError, match=r"swapped; call ReweightedL1\(optimizer, module"):
+        ReweightedL1(module, adam, alpha=1.0)
+    for given in (None, "m", 5):
+        with pytest.raises(ValueError, match=r"module must be a torch.nn.Module, got"):
+            ReweightedL1(adam, given, alpha=1.0)
+    with pytest.raises(ValueError, match=r"optimizer must be a torch.optim.Optimizer, got int"):
+        ReweightedL1(5, module, alpha=1.0)
+
+
+def test_pairs_named_by_hand_are_stepped_as_those_that_are_found():
+    X, y = data()
+    modules = [nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 1)) for _ in range(3)]
+    for module in modules[1:]:
+        module.load_state_dict(modules[0].state_dict())
+    named = [None, [("0", "2"), (modules[1][2], modules[1][4])], [("2", "4")]]
+    for module, pairs in zip(modules, named):
+        module.double()
+        adam = torch.optim.Adam(module.parameters(), lr=0.01)
+        train(module, ReweightedL1(adam, module, alpha=0.05, pairs=pairs), X, y, 60)
+    for a, b in zip(modules[0].parameters(), modules[1].parameters()):
+        assert torch.equal(a, b)
+    assert (modules[0][0].weight == 0).any()
+    assert not (modules[2][0].weight == 0).any()
 
 
 @pytest.mark.usefixtures("way")

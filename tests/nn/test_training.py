@@ -1,12 +1,10 @@
-"""The trainer: what it stops at, what it resumes, what it refuses; and the way back to an exact network."""
+"""The trainer: what it stops at, what it resumes, what it refuses."""
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
-from reluctant import ReLUNetwork
-from reluctant.nn import OneHiddenLayer, fit_network, polish, to_network
+from reluctant.nn import Checkpoint, TensorOptions, Validation, fit_network
 from reluctant.nn.losses import LOSSES
 
 
@@ -32,13 +30,15 @@ def test_a_resumed_run_continues_bit_for_bit(tmp_path, with_validation):
         common["validation"] = table(50, seed=1)
     whole = fit_network(X, y, epochs=20, **common)
     fit_network(X, y, epochs=11, checkpoint=tmp_path / "run.pt", **common)
-    resumed = fit_network(X, y, epochs=20, checkpoint=tmp_path / "run.pt", resume=True, **common)
+    resumed = fit_network(X, y, epochs=20, checkpoint=Checkpoint(tmp_path / "run.pt", resume=True), **common)
     assert same(whole, resumed)
     assert whole.history[-1].n_neurons < 40  # neurons were removed on the way
     with pytest.raises(ValueError, match="another run: its alpha"):
-        fit_network(X, y, epochs=20, checkpoint=tmp_path / "run.pt", resume=True, **{**common, "alpha": 1.0})
+        fit_network(
+            X, y, epochs=20, checkpoint=Checkpoint(tmp_path / "run.pt", resume=True), **{**common, "alpha": 1.0}
+        )
     with pytest.raises(ValueError, match="another run: its data"):
-        fit_network(X + 1, y, epochs=20, checkpoint=tmp_path / "run.pt", resume=True, **common)
+        fit_network(X + 1, y, epochs=20, checkpoint=Checkpoint(tmp_path / "run.pt", resume=True), **common)
 
 
 def test_a_truncated_checkpoint_is_named(tmp_path):
@@ -46,7 +46,7 @@ def test_a_truncated_checkpoint_is_named(tmp_path):
     fit_network(X, y, alpha=0.01, epochs=1, checkpoint=tmp_path / "run.pt")
     (tmp_path / "run.pt").write_bytes((tmp_path / "run.pt").read_bytes()[:100])
     with pytest.raises(ValueError, match=r"run\.pt is truncated"):
-        fit_network(X, y, alpha=0.01, epochs=2, checkpoint=tmp_path / "run.pt", resume=True)
+        fit_network(X, y, alpha=0.01, epochs=2, checkpoint=Checkpoint(tmp_path / "run.pt", resume=True))
 
 
 def test_progress_changes_nothing(capsys):
@@ -58,7 +58,7 @@ def test_progress_changes_nothing(capsys):
 def test_early_stopping_returns_the_epoch_with_the_smallest_validation_loss():
     X, y = table()
     validation = table(100, seed=1)
-    run = fit_network(X, y, alpha=1e-3, epochs=400, batch_size=16, validation=validation, patience=5)
+    run = fit_network(X, y, alpha=1e-3, epochs=400, batch_size=16, validation=Validation(*validation, patience=5))
     losses = [record.validation_loss for record in run.history]
     best = int(np.argmin(losses))
     assert len(losses) == best + 6 < 400
@@ -85,7 +85,9 @@ def test_every_loss_learns_and_equals_its_formula(loss):
     score = X[:, 0] + np.maximum(X[:, 1], 0)
     classes = (score > 0.2).astype(float)
     y = classes if loss in ("hinge", "logistic", "softmax") else score
-    run = fit_network(X, y, alpha=1e-4, loss=loss, epochs=60, batch_size=50, affine=True, dtype=torch.float64)
+    run = fit_network(
+        X, y, alpha=1e-4, loss=loss, epochs=60, batch_size=50, affine=True, tensors=TensorOptions(torch.float64)
+    )
     f = run.network(X)
     values = {
         "squared": lambda: 0.5 * (f - y) ** 2,
@@ -119,106 +121,13 @@ def test_bad_input_is_refused_in_words():
     with pytest.raises(ValueError, match="random_state must be an integer"):
         fit_network(X, y, alpha=1, random_state=None)
     with pytest.raises(ValueError, match="patience must be an integer of at least 1"):
-        fit_network(X, y, alpha=1, patience=0, validation=(X, y))
+        fit_network(X, y, alpha=1, validation=Validation(X, y, patience=0))
     with pytest.raises(ValueError, match=r"validation must be a pair"):
         fit_network(X, y, alpha=1, validation=5)
-    with pytest.raises(ValueError, match="patience needs validation"):
-        fit_network(X, y, alpha=1, patience=3)
+    with pytest.raises(ValueError, match="shrinkage must be a Shrinkage, got 5"):
+        fit_network(X, y, alpha=1, shrinkage=5)
+    with pytest.raises(ValueError, match="report must be callable, got 5"):
+        fit_network(X, y, alpha=1, report=5)
     y[17] = np.nan
     with pytest.raises(ValueError, match="y has NaN at row 17"):
         fit_network(X, y, alpha=1)
-
-
-@pytest.mark.parametrize("affine", [False, True])
-def test_the_network_is_the_module(affine):
-    torch.manual_seed(0)
-    module = OneHiddenLayer(3, 7, 2, affine).double()
-    X = np.random.default_rng(1).standard_normal((20, 3))
-    with torch.no_grad():
-        for q in module.parameters():
-            q.normal_()
-        expected = module(torch.from_numpy(X)).numpy()
-    np.testing.assert_allclose(to_network(module)(X), expected, rtol=1e-12, atol=1e-12)
-
-
-def test_a_module_that_does_more_is_refused():
-    with pytest.raises(ValueError, match="not Linear -> ReLU -> Linear alone"):
-        to_network(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1), nn.Sigmoid()))
-    with pytest.raises(ValueError, match="2 hidden layers"):
-        to_network(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 1)))
-
-
-def test_polish_interpolates_with_as_many_parameters_as_points():
-    rng = np.random.default_rng(0)
-    X, y = rng.uniform(-1, 1, (10, 20)), rng.uniform(-1, 1, 10)
-    run = fit_network(X, y, alpha=2e-3, p=0.4, epochs=500, batch_size=None, n_neurons=40)
-    solution = polish(run.module, X, y)
-    assert np.abs(solution.network(X) - y).max() <= 1e-12
-    assert solution.n_parameters == 10
-    assert solution.certificate.kind == "generic"
-    assert run.history[-1].n_parameters > 10
-
-
-def test_polish_within_a_tolerance_is_sparser_and_stays_within():
-    rng = np.random.default_rng(0)
-    X = rng.uniform(-1, 1, (30, 2))
-    y = np.abs(X[:, 0]) + rng.uniform(-0.01, 0.01, 30)
-    run = fit_network(X, y, alpha=1e-3, epochs=300, batch_size=None, n_neurons=20)
-    solution = polish(run.network, X, y, tolerance=0.02, affine=False, time_limit=0.7)
-    assert np.abs(solution.network(X) - y).max() <= 0.02
-    assert solution.n_parameters < 10
-
-
-def test_polish_within_a_tolerance_takes_several_outputs():
-    rng = np.random.default_rng(0)
-    X = rng.uniform(-1, 1, (30, 2))
-    Y = np.abs(X[:, [0]]) * [1.0, -2.0] + rng.uniform(-0.01, 0.01, (30, 2))
-    run = fit_network(X, Y, alpha=1e-3, epochs=300, batch_size=None, n_neurons=20)
-    solution = polish(run.network, X, Y, tolerance=0.02, affine=False, time_limit=0.7)
-    assert np.abs(solution.network(X) - Y).max() <= 0.02
-    assert solution.n_parameters < 15
-    assert solution.certificate.kind == "none"
-
-
-@pytest.mark.parametrize("d", [1, 2])
-def test_polish_with_alpha_lowers_the_objective_that_was_trained(d):
-    rng = np.random.default_rng(0)
-    X = rng.uniform(-1, 1, (80, d))
-    y = np.abs(X[:, 0]) + 0.05 * rng.standard_normal(80)
-    run = fit_network(X, y, alpha=3e-3, epochs=100, batch_size=None, n_neurons=20)
-
-    def objective(f):
-        return 0.5 * np.mean((f(X) - y) ** 2) + 3e-3 * f.path_norm(0.5)
-
-    solution = polish(run.module, X, y, alpha=3e-3, time_limit=2.0)
-    assert objective(solution.network) < objective(run.network)
-    assert solution.n_parameters <= run.history[-1].n_parameters
-    assert solution.objective == pytest.approx(objective(solution.network), rel=1e-6)
-    assert solution.network.n_affine == 0
-    with pytest.raises(ValueError, match="a tolerance or alpha, not both"):
-        polish(run.module, X, y, alpha=3e-3, tolerance=0.1)
-
-
-@pytest.mark.parametrize("loss", list(LOSSES))
-def test_polish_takes_the_loss_and_the_labels_of_the_training_and_lowers_their_objective(loss):
-    rng = np.random.default_rng(1)
-    X = rng.uniform(-1, 1, (60, 2))
-    score = X[:, 0] + np.maximum(X[:, 1], 0) + 0.1 * rng.standard_normal(60)
-    y = (score > 0.2).astype(int) if loss in ("hinge", "logistic", "softmax") else score
-    run = fit_network(X, y, alpha=1e-2, loss=loss, epochs=30, batch_size=None, n_neurons=10)
-
-    def objective(f):
-        targets = torch.from_numpy(y[:, None].astype(float))
-        return float(LOSSES[loss](torch.from_numpy(f(X).reshape(60, -1)), targets)) + 1e-2 * f.path_norm(0.5)
-
-    solution = polish(run.module, X, y, alpha=1e-2, loss=loss, time_limit=0.5)
-    assert solution.objective == pytest.approx(objective(solution.network), rel=1e-6)
-    assert solution.objective < objective(run.network)
-
-
-def test_polish_on_the_line_is_the_exact_solution():
-    x, y = np.arange(-2.0, 4.0), np.array([0.0, 0, 1, 1, 0, 0])
-    network = ReLUNetwork([[1.0]], [0.0], [1.0])
-    assert polish(network, x, y).n_neurons == 3
-    with pytest.raises(ValueError, match="maps 1 to 1, but the data 2 to 1"):
-        polish(network, np.zeros((3, 2)), np.zeros(3))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from reluctant.experiments.published_loop import THRESHOLD
 from reluctant.nn.batched import Restarts, train_restarts
+from reluctant.nn.settings import Recording, Shrinkage
 
 _REWEIGHTED = (0.4, 0.7, 1.0)
 
@@ -36,8 +37,11 @@ class Series:
         return self.over_time(quantity)[-1]
 
 
-def five_series(X: NDArray, y: NDArray, *, alpha: float, say: Callable[[str], None], **settings: Any) -> list[Series]:
+def five_series(
+    X: NDArray, y: NDArray, *, alpha: float, bias: bool | None = None, say: Callable[[str], None], **settings: Any
+) -> list[Series]:
     """Train by Adam, AdamW and reweighted ℓ1 with p = 0.4, 0.7 and 1, from the same initial weights."""
+    settings["shrinkage"] = Shrinkage(bias=bias)
     say("Adam")
     series = [Series("no regularizer", _plain(X, y, 0.0, settings))]
     say("AdamW")
@@ -58,6 +62,6 @@ def _plain(X: NDArray, y: NDArray, weight_decay: float, settings: dict[str, Any]
         alpha=0.0,
         weight_decay=weight_decay,
         compact_every=0,
-        count_above=THRESHOLD,
+        recording=Recording(count_above=THRESHOLD),
         **settings,
     )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from reluctant.experiments.page import MARKERS, WIDTH, Page, legend_below, new_figure, plain_ticks
 from reluctant.model.network import ReLUNetwork
 from reluctant.nn.batched import train_restarts
+from reluctant.nn.settings import Shrinkage
 from reluctant.report.style import COLOURS
 
 N_NEURONS = 50
@@ -64,7 +65,8 @@ def tables() -> dict[str, tuple[NDArray, NDArray]]:
 def candidates(data: Split, seed: int, epochs: int) -> dict[str, list[ReLUNetwork]]:
     """All the networks each method may choose from."""
     X, y = data.X[0], data.y[0]
-    settings: dict[str, Any] = {"n_neurons": N_NEURONS, "restarts": 1, "random_state": seed, "bias": True}
+    settings: dict[str, Any] = {"n_neurons": N_NEURONS, "restarts": 1, "random_state": seed}
+    settings["shrinkage"] = Shrinkage(bias=True)
     dense = [
         train_restarts(X, y, alpha=0.0, weight_decay=d, epochs=epochs // 4, **settings).networks[0] for d in DECAYS
     ]
@@ -86,7 +88,7 @@ def tune(networks: Sequence[ReLUNetwork], X: NDArray, y: NDArray, epochs: int) -
         n_neurons=N_NEURONS,
         alpha=FROZEN,
         learning_rate=0.003,
-        warmup_steps=0,
+        shrinkage=Shrinkage(warmup_steps=0),
         epochs=epochs,
     ).networks
 

@@ -14,8 +14,8 @@ from reluctant.experiments.high_dimensional import data as high_dimensional_data
 from reluctant.experiments.page import Page, spread
 from reluctant.model.network import ReLUNetwork
 from reluctant.nn.batched import initial_weights, train_restarts
-from reluctant.nn.penalty import smoothed_power
 from reluctant.nn.polish import polish
+from reluctant.objective import smoothed_power
 from reluctant.solve import interpolate
 
 P = 0.5
@@ -85,7 +85,7 @@ def run(out: Path, *, quick: bool = False, say: Callable[[str], None] = print) -
             exact = interpolate(inputs, targets, p=P, affine=False)
             rows.append(["exact, no affine part", str(exact.n_neurons), f"{exact.value:.3f}", "0e+00"])
         else:
-            polished = [polish(network, inputs, targets, p=P).network for network in runs]
+            polished = [polish(network, inputs, targets).network for network in runs]
             rows.append(_row("Algorithm 1, polished", polished, inputs, targets, 0.0))
         page.text(f"**{name}**")
         page.table(name, ["method", "count", f"ℓp path norm, p = {P:g}", "mean squared error"], rows)

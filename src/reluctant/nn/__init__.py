@@ -10,24 +10,31 @@ except ModuleNotFoundError:
     ) from None
 
 from reluctant.nn.batched import Restarts, train_restarts
+from reluctant.nn.extraction import to_network
 from reluctant.nn.factorized import factorize, harden
-from reluctant.nn.layers import OneHiddenLayer
-from reluctant.nn.penalty import LayerPair, PathNorm, layer_pairs, path_norm
-from reluctant.nn.polish import polish, to_network
+from reluctant.nn.layers import LayerPair, OneHiddenLayer, layer_pairs
+from reluctant.nn.penalty import PathNorm, path_norm
+from reluctant.nn.polish import polish
 from reluctant.nn.prox import prox_power
 from reluctant.nn.proximal import ReweightedL1
 from reluctant.nn.schedules import PContinuation, halve_p
+from reluctant.nn.settings import Checkpoint, Recording, Shrinkage, TensorOptions, Validation
 from reluctant.nn.training import Epoch, Training, fit_network
 
 __all__ = [
+    "Checkpoint",
     "Epoch",
     "LayerPair",
     "OneHiddenLayer",
     "PContinuation",
     "PathNorm",
+    "Recording",
     "Restarts",
     "ReweightedL1",
+    "Shrinkage",
+    "TensorOptions",
     "Training",
+    "Validation",
     "factorize",
     "fit_network",
     "halve_p",
@@ -39,3 +46,7 @@ __all__ = [
     "to_network",
     "train_restarts",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -14,7 +14,9 @@ from torch import Tensor
 
 from reluctant.arrays import Array
 from reluctant.model.network import ReLUNetwork
+from reluctant.nn.layers import nonzero_neurons
 from reluctant.nn.pair_step import ProximalStep
+from reluctant.nn.settings import Recording, Shrinkage, Step, TensorOptions, checked_as
 from reluctant.objective import check_p
 from reluctant.validation import check_integer, check_number, check_table
 
@@ -77,14 +79,11 @@ def train_restarts(
     batch_size: int | None = None,
     learning_rate: float = 0.01,
     weight_decay: float = 0.0,
-    bias: bool | None = None,
-    warmup_steps: int = 5,
+    shrinkage: Shrinkage = Shrinkage(),  # noqa: B008  # frozen
     compact_every: int = 50,
-    record_every: int | None = None,
-    count_above: float = 0.0,
+    recording: Recording = Recording(),  # noqa: B008
+    tensors: TensorOptions = TensorOptions(),  # noqa: B008
     start: Sequence[ReLUNetwork] | None = None,
-    dtype: torch.dtype = torch.float32,
-    device: str | torch.device = "cpu",
     random_state: int | Sequence[torch.Generator] = 0,
 ) -> Restarts:
     """Train every combination of seed, p and α by Adam and Algorithm 1 at the same time [NN, Algorithm 1].
@@ -111,22 +110,18 @@ def train_restarts(
     learning_rate : float
     weight_decay : float
         Decoupled, as in AdamW.
-    bias : bool, optional
-        Whether b_k counts as a coordinate of w_k. By default as in the paper: only for d ≥ 2.
-    warmup_steps : int
-        Plain steps before the first shrinkage.
+    shrinkage : Shrinkage
+        How the proximal step acts: what bias counts, which map, when it sets in.
     compact_every : int
         Epochs between two removals of dead neurons; 0 for never. With p = 1 the momentum left in a dead neuron may
         revive it, which removal prevents; for p < 1 zeros stay zero anyway.
-    record_every : int, optional
-        Epochs between two records, by default a hundredth of all; powers of two are recorded as well.
-    count_above : float
-        Records count effective weights with |v w| above this; 0 counts exactly, as methods without zeros cannot be.
+    recording : Recording
+        When the runs are recorded, and what is counted.
+    tensors : TensorOptions
+        Type and device of the numbers.
     start : sequence of ReLUNetwork, optional
         One network a seed to start from, instead of random weights; without affine part, of at most K neurons.
-        With p < 1 and ``warmup_steps=0`` its zeros stay zero.
-    dtype : torch.dtype
-    device : str or torch.device
+        With p < 1 and ``Shrinkage(warmup_steps=0)`` its zeros stay zero.
     random_state : int or sequence of torch.Generator
         A generator a run instead of a seed: the initial weights are what `torch.nn.Linear` would draw from it next.
         The generators stay as they are.
@@ -154,60 +149,76 @@ def train_restarts(
     """
     X, y = check_table(X, y)
     y = y.reshape(len(y), -1)
-    n_neurons, restarts, epochs = (
-        check_integer(value, name, low=1)
-        for value, name in ((n_neurons, "n_neurons"), (restarts, "restarts"), (epochs, "epochs"))
-    )
-    learning_rate = check_number(learning_rate, "learning_rate", strict=True)
-    warmup_steps, compact_every = (
-        check_integer(value, name, low=0)
-        for value, name in ((warmup_steps, "warmup_steps"), (compact_every, "compact_every"))
-    )
-    generators = _generators(random_state, restarts)
-    ps = [check_p(value, zero=False) for value in _listed(p, "p")]
-    alphas = [check_number(value, "alpha") for value in _listed(alpha, "alpha")]
-    if 0.0 in alphas and any(alphas):
-        raise ValueError("alpha = 0 must be trained on its own, without other values")
-    seeds = [generator.initial_seed() for generator in generators]
-    counts_bias = X.shape[1] > 1 if bias is None else bias
-    grid = list(itertools.product(ps, alphas, seeds))
-    d, m = X.shape[1], y.shape[1]
-    if start is None:
-        first = [initial_weights(d, n_neurons, generator, dtype, m) for generator in generators]
-    else:
-        first = [_weights_of(network, d, n_neurons, m, dtype) for network in start]
-    if len(first) != restarts:
-        raise ValueError(f"start must have one network for each of the {restarts} restarts, got {len(first)}")
+    epochs = check_integer(epochs, "epochs", low=1)
+    compact_every = check_integer(compact_every, "compact_every", low=0)
+    shrinkage = checked_as(Shrinkage, shrinkage, "shrinkage")
+    recording = checked_as(Recording, recording, "recording")
+    tensors = checked_as(TensorOptions, tensors, "tensors")
+    generators = _generators(random_state, check_integer(restarts, "restarts", low=1))
+    grid = _Grid.checked(p, alpha, [generator.initial_seed() for generator in generators])
+    first = _first_weights(start, generators, X.shape[1], y.shape[1], n_neurons)
     stack = Stack(
-        torch.stack(first).repeat(len(ps) * len(alphas), 1, 1).to(device),
-        torch.as_tensor(X, dtype=dtype, device=device),
-        torch.as_tensor(y, dtype=dtype, device=device),
-        np.array([g[0] for g in grid]),
-        np.array([g[1] for g in grid]),
-        learning_rate,
-        counts_bias,
+        torch.stack(first).to(tensors.dtype).repeat(len(grid.p) // len(first), 1, 1).to(tensors.device),
+        torch.as_tensor(X, dtype=tensors.dtype, device=tensors.device),
+        torch.as_tensor(y, dtype=tensors.dtype, device=tensors.device),
+        grid.p,
+        grid.alpha,
+        check_number(learning_rate, "learning_rate", strict=True),
+        X.shape[1] > 1 if shrinkage.bias is None else shrinkage.bias,
         check_number(weight_decay, "weight_decay"),
+        shrinkage.step,
     )
     rows = len(X) if batch_size is None else min(len(X), check_integer(batch_size, "batch_size", low=1))
-    every = max(1, epochs // 100) if record_every is None else check_integer(record_every, "record_every", low=1)
-    count_above = check_number(count_above, "count_above")
+    penalised = bool(grid.alpha.any())
     history: list[Record] = []
     for epoch in range(1, epochs + 1):
-        for batch in _batches(len(X), rows, [seeds[0], epoch]):
-            stack.step(batch, shrink=any(alphas) and stack.steps >= warmup_steps)
+        for batch in _batches(len(X), rows, [int(grid.seed[0]), epoch]):
+            stack.step(batch, shrinkage.share(stack.steps) if penalised else 0.0)
         if compact_every and epoch % compact_every == 0:
             stack.compact()
-        if epoch % every == 0 or epoch & (epoch - 1) == 0 or epoch == epochs:
-            history.append(stack.record(epoch, count_above, rows))
-            lost = stack.retire(history)
-            if lost:
-                warnings.warn(
-                    f"the loss of runs {lost} was not finite in epoch {epoch}; they stop with their last recorded "
-                    "state, try a smaller learning_rate",
-                    UserWarning,
-                    stacklevel=2,
-                )
-    return Restarts(np.array([g[2] for g in grid]), stack.p, stack.alpha, stack.networks(), history)
+        if recording.is_due(epoch, epochs):
+            history.append(stack.record(epoch, recording.count_above, rows))
+            _warn_of(stack.retire(history), epoch)
+    return Restarts(grid.seed, stack.p, stack.alpha, stack.networks(), history)
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Settings of every run, arrays (R,), seeds running fastest."""
+
+    p: Array
+    alpha: Array
+    seed: NDArray[np.int64]
+
+    @classmethod
+    def checked(cls, p: float | Sequence[float], alpha: float | Sequence[float], seeds: list[int]) -> _Grid:
+        ps = [check_p(value, zero=False) for value in _listed(p, "p")]
+        alphas = [check_number(value, "alpha") for value in _listed(alpha, "alpha")]
+        if 0.0 in alphas and any(alphas):
+            raise ValueError("alpha = 0 must be trained on its own, without other values")
+        return cls(*map(np.array, zip(*itertools.product(ps, alphas, seeds))))
+
+
+def _warn_of(lost: list[int], epoch: int) -> None:
+    if lost:
+        warnings.warn(
+            f"the loss of runs {lost} was not finite in epoch {epoch}; they stop with their last recorded "
+            "state, try a smaller learning_rate",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def _first_weights(
+    start: Sequence[ReLUNetwork] | None, generators: list[torch.Generator], d: int, m: int, n_neurons: int
+) -> list[Tensor]:
+    """Weights of every seed to start from, drawn in float32 or those of the networks in float64."""
+    n_neurons = check_integer(n_neurons, "n_neurons", low=1)
+    if start is None:
+        return [initial_weights(d, n_neurons, generator, n_outputs=m) for generator in generators]
+    if len(start) != len(generators):
+        raise ValueError(f"start must have one network for each of the {len(generators)} restarts, got {len(start)}")
+    return [_weights_of(network, d, n_neurons, m) for network in start]
 
 
 def _generators(random_state: int | Sequence[torch.Generator], restarts: int) -> list[torch.Generator]:
@@ -245,7 +256,7 @@ def initial_weights(
     return torch.column_stack([w, b, v.T]).to(dtype)
 
 
-def _weights_of(network: ReLUNetwork, d: int, n_neurons: int, n_outputs: int, dtype: torch.dtype) -> Tensor:
+def _weights_of(network: ReLUNetwork, d: int, n_neurons: int, n_outputs: int) -> Tensor:
     """Rows (w_k, b_k, v_k) of a network, balanced, with zeros up to K."""
     f = network.balanced()
     if f.n_affine or (f.n_inputs, f.n_outputs) != (d, n_outputs) or len(f.biases) > n_neurons:
@@ -253,9 +264,9 @@ def _weights_of(network: ReLUNetwork, d: int, n_neurons: int, n_outputs: int, dt
             f"a network to start from must map {d} to {n_outputs}, without affine part, with at most {n_neurons} "
             f"neurons; got {f.n_inputs} to {f.n_outputs}, {f.n_affine} affine weights and {len(f.biases)} neurons"
         )
-    theta = torch.zeros(n_neurons, d + 1 + n_outputs, dtype=dtype)
+    theta = torch.zeros(n_neurons, d + 1 + n_outputs, dtype=torch.float64)
     rows = np.hstack(f.hinges[:2])
-    theta[: len(rows)] = torch.as_tensor(rows, dtype=dtype)
+    theta[: len(rows)] = torch.as_tensor(rows)
     return theta
 
 
@@ -272,7 +283,9 @@ class Stack:
         learning_rate: float,
         counts_bias: bool,
         weight_decay: float = 0.0,
+        step: Step = "reweighted",
     ) -> None:
+        self.kind: Step = step
         self.inputs = torch.column_stack([X, X.new_ones(len(X))])  # X̄, shape (N, d + 1)
         self.targets = y.reshape(len(X), -1).T.contiguous()  # (m, N)
         self.p, self.alpha, self.steps = p, alpha, 0
@@ -304,15 +317,15 @@ class Stack:
         return self.theta[:, :, self.inputs.shape[1] :]
 
     @torch.no_grad()
-    def step(self, batch: Tensor | None = None, shrink: bool = True) -> None:
-        """One step of Adam on the mean squared error of a batch and, if asked, one proximal step."""
+    def step(self, batch: Tensor | None = None, share: float = 1.0) -> None:
+        """One step of Adam on the mean squared error of a batch, and one proximal step with this share of α."""
         self._gradient(batch)
-        groups = self._groups if shrink else []
+        groups = self._groups if share else []
         for _, step, tau, p in groups:
-            step.remember(tau, p, "reweighted")
+            step.remember(share * tau, p, self.kind)
         self.optimizer.step()
         for _, step, tau, p in groups:
-            step.apply(tau, p, "reweighted")
+            step.apply(share * tau, p, self.kind)
         self.steps += 1
 
     def _hidden_of(self, inputs: Tensor) -> Tensor:
@@ -333,7 +346,7 @@ class Stack:
 
     def alive(self) -> Tensor:
         """Mask (R, K) of the neurons with v_k (w_k, b_k) ≠ 0."""
-        return self.incoming.any(dim=2) & self.outgoing.any(dim=2)
+        return nonzero_neurons(self.incoming, self.outgoing)
 
     def counts(self, above: float = 0.0) -> tuple[Tensor, Tensor]:
         """Active neurons and their parameters, shapes (R,), as `ReLUNetwork` counts them if `above` is 0."""
@@ -396,8 +409,7 @@ class Stack:
 
     def _network(self, theta: Tensor) -> ReLUNetwork:
         d = self.inputs.shape[1] - 1
-        alive = theta[:, : d + 1].any(dim=1) & theta[:, d + 1 :].any(dim=1)
-        rows = theta[alive].double().cpu().numpy()
+        rows = theta[nonzero_neurons(theta[:, : d + 1], theta[:, d + 1 :])].double().cpu().numpy()
         return ReLUNetwork(rows[:, :d], rows[:, d], rows[:, d + 1 :])
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from reluctant.nn.penalty import LayerPair, layer_pairs
+from reluctant.nn.layers import LayerPair, layer_pairs
 from reluctant.validation import check_integer, check_number
 
 
@@ -160,8 +160,7 @@ def _multiply_out(layer: nn.Module, name: str) -> None:
 
 def _round(pair: LayerPair, threshold: float) -> None:
     counted = [pair.incoming] + ([] if pair.bias is None or not pair.counts_bias(None) else [pair.bias[:, None]])
-    everything = pair.incoming if pair.bias is None else torch.column_stack([pair.incoming, pair.bias])
-    v_size, w_size = (a.abs().amax(dim=1, keepdim=True) for a in (pair.outgoing, everything))
+    v_size, w_size = (a.abs().amax(dim=1, keepdim=True) for a in (pair.outgoing, pair.hinges))
     pair.outgoing[pair.outgoing.abs() * w_size <= threshold] = 0.0
     for weight in counted:
         weight[weight.abs() * v_size <= threshold] = 0.0

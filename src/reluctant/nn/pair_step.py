@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, partial
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from reluctant.nn.penalty import LayerPair
+from reluctant.nn.layers import LayerPair
 from reluctant.nn.prox import prox_power, reweighted_threshold_
+from reluctant.nn.settings import Step
 
-Step = Literal["reweighted", "prox"]
 Map = Callable[[Tensor], Tensor]
 
 
@@ -175,23 +175,6 @@ class PairStep:
             weights = pair.incoming, pair.bias, pair.outgoing, pair.output.bias
             self._step.bind(*(None if weight is None else weight.detach() for weight in weights))
         return self._step
-
-    def alive(self) -> Tensor:
-        """Mask (K,) of the neurons that are not zero."""
-        return self._incoming().any(dim=1) & self.pair.outgoing.any(dim=1)
-
-    def counts(self) -> tuple[int, int]:
-        """Active neurons and their nonzero parameters, one scale a neuron left out, as `ReLUNetwork` counts them."""
-        pair = self.pair
-        active = self.alive() if pair.hidden.in_features > 1 else self.alive() & (pair.incoming[:, 0] != 0)
-        weights = torch.count_nonzero(self._incoming()[active]) + torch.count_nonzero(pair.outgoing[active])
-        n_active = int(torch.count_nonzero(active))
-        return n_active, int(weights) - n_active
-
-    def _incoming(self) -> Tensor:
-        """(w_k, b_k) or w_k, a copy."""
-        w, b = self.pair.incoming, self.pair.bias
-        return w.clone() if b is None else torch.column_stack([w, b])
 
 
 @cache

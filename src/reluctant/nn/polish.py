@@ -1,88 +1,23 @@
-"""From a trained module to a network, and from there to an exact or ε-accurate sparse one."""
+"""From a trained network to an exact, ε-accurate or sparser one, through the verbs."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 from torch import nn
 
-from reluctant.arrays import Array
-from reluctant.effort import Clock
 from reluctant.model.network import ReLUNetwork
-from reluctant.multivariate.aim import Aim
-from reluctant.nn.layers import OneHiddenLayer
-from reluctant.nn.penalty import layer_pairs, unwrapped
-from reluctant.objective import check_p
+from reluctant.nn.extraction import to_network
 from reluctant.regression.losses import Softmax, as_loss
 from reluctant.regression.targets import one_hot
-from reluctant.solution import Certificate, Solution
+from reluctant.solution import Solution
 from reluctant.solve import approximate, interpolate, regress
-from reluctant.validation import check_number, check_table
+from reluctant.validation import check_table
 
-
-@torch.no_grad()
-def to_network(module: nn.Module) -> ReLUNetwork:
-    """Extract the network a module computes, dead neurons left out.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        Linear → ReLU → Linear, or a `OneHiddenLayer`.
-
-    Returns
-    -------
-    ReLUNetwork
-
-    Raises
-    ------
-    ValueError
-        If the module computes anything else.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from torch import nn
-    >>> to_network(nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))).n_neurons
-    5
-    """
-    module = unwrapped(module)
-    pairs = layer_pairs(module)
-    if len(pairs) > 1:
-        raise ValueError(f"module has {len(pairs)} hidden layers; a network has one")
-    (pair,) = pairs
-    w, v = _array(pair.incoming), _array(pair.outgoing)
-    b = np.zeros(len(w)) if pair.bias is None else _array(pair.bias)
-    intercept = np.zeros(v.shape[1]) if pair.output.bias is None else _array(pair.output.bias)
-    slope = np.zeros((w.shape[1], v.shape[1]))
-    if isinstance(module, OneHiddenLayer) and module.skip is not None:
-        slope = _array(module.skip.weight.T)
-    alive = (v != 0).any(axis=1) & ((w != 0).any(axis=1) | (b != 0))
-    network = ReLUNetwork(w[alive], b[alive], v[alive], slope, intercept)
-    if not isinstance(module, OneHiddenLayer):
-        _check_same_function(module, network)
-    return network
-
-
-def _array(tensor: torch.Tensor) -> Array:
-    return tensor.detach().double().cpu().numpy()
-
-
-def _check_same_function(module: nn.Module, network: ReLUNetwork) -> None:
-    """Compare the two on a few points: a module may do more than its layers tell."""
-    X = np.random.default_rng(0).standard_normal((16, network.n_inputs))
-    parameter = next(module.parameters())
-    training = module.training
-    try:
-        outputs = module.eval()(torch.as_tensor(X, dtype=parameter.dtype, device=parameter.device))
-    finally:
-        module.train(training)
-    expected = network(X).reshape(16, -1)
-    size = np.abs(network.output_weights).T @ (np.abs(X @ network.input_weights.T) + np.abs(network.biases)).T
-    scale = size.max(initial=0.0) + np.abs(expected).max(initial=0.0)
-    found = _array(outputs)
-    if found.shape != expected.shape or np.abs(found - expected).max() > 1e3 * torch.finfo(parameter.dtype).eps * scale:
-        raise ValueError("module is not Linear -> ReLU -> Linear alone; extract its hidden layer first")
+TRAINED_P = 0.5
+"""Exponent of the objective where none is given, as in `fit_network` and `reluctant.regress`."""
 
 
 def polish(
@@ -90,20 +25,19 @@ def polish(
     X: ArrayLike,
     y: ArrayLike,
     *,
-    tolerance: float = 0.0,
+    tolerance: ArrayLike = 0.0,
     alpha: float | None = None,
     loss: str = "squared",
-    p: float = 0.5,
+    p: float | None = None,
     affine: bool | None = None,
     time_limit: float | None = 10.0,
     random_state: int | np.random.Generator | None = 0,
 ) -> Solution:
     """Turn a trained network into a sparse one that interpolates the data, stays within a tolerance, or trades error.
 
-    One input goes to the exact solver of the line, which needs no start. Else the trained network is where
-    Newton-prune starts: it is moved onto the data and pruned until it has as few parameters as the generic bound, or
-    as few as the search finds. With `alpha`, `reluctant.regress` goes on from the trained network: second-order steps,
-    deletions and new hinges on mean loss + α · ℓp path norm.
+    One call of a verb with the trained network as its start: `reluctant.interpolate`, `reluctant.approximate` with a
+    tolerance, `reluctant.regress` with `alpha`. What is known about the result is what the verb knows; the exact
+    solvers of the line need no start.
 
     Parameters
     ----------
@@ -112,19 +46,20 @@ def polish(
     X : array_like, shape (N,) or (N, d)
     y : array_like, shape (N,) or (N, m)
         With `alpha`, as `fit_network` and `reluctant.regress` take it: classes 0 and 1, or class numbers for softmax.
-    tolerance : float
-        Largest |f(x_i) − y_i| allowed in any output; 0 interpolates.
+    tolerance : float or array_like
+        Largest |f(x_i) − y_i| allowed, as `reluctant.approximate` takes it; 0 interpolates.
     alpha : float, optional
         Weight of the path norm for noisy data, as in `fit_network`; it takes the place of a tolerance.
     loss : str
         As in `fit_network` and `reluctant.regress`, used with `alpha` only.
-    p : float
-        Among equally sparse networks the smaller ℓp path norm wins; with `alpha`, that of the objective.
+    p : float, optional
+        As in `reluctant.interpolate`, where it is 0 by default, the sparsest, and as in `reluctant.regress`, where it
+        is 0.5. A tolerance takes none: what counts there are parameters.
     affine : bool, optional
-        Whether the solution has an affine part; by default, whether the trained network has one. On the line it does,
-        unless `alpha` is given.
+        Whether the solution has an affine part. By default it has one where the trained network has a slope (a skip
+        connection), and nowhere else, on the line neither: an output bias alone begins as a constant neuron.
     time_limit : float, optional
-        Seconds for each search: one for an interpolant, one more where there is a tolerance.
+        Seconds, as the verb takes them; None is the verb's own default.
     random_state : int, Generator or None
 
     Returns
@@ -134,9 +69,10 @@ def polish(
     Raises
     ------
     ValueError
-        If the network does not have as many inputs and outputs as the data, or both a tolerance and `alpha` are given.
+        If the network does not have as many inputs and outputs as the data, both a tolerance and `alpha` are given, or
+        a tolerance with p.
     InfeasibleError
-        If one x comes with different y.
+        If one x comes with different y, and no `alpha` is given.
 
     Examples
     --------
@@ -148,96 +84,41 @@ def polish(
     >>> solution.n_parameters, solution.max_error < 1e-12
     (10, True)
     """
-    network = module if isinstance(module, ReLUNetwork) else to_network(module)
+    if not isinstance(module, nn.Module | ReLUNetwork):
+        raise ValueError(f"module must be a torch.nn.Module or a ReLUNetwork, got {type(module).__name__}")
+    trained = module if isinstance(module, ReLUNetwork) else to_network(module)
     X, y = check_table(X, y)
-    tolerance, p = check_number(tolerance, "tolerance"), check_p(p)
-    if tolerance and alpha is not None:
+    banded = bool(np.any(np.asarray(tolerance) != 0))
+    if banded and alpha is not None:
         raise ValueError("give a tolerance or alpha, not both")
+    if banded and p is not None:
+        raise ValueError("p does not go with a tolerance, within which parameters are counted; leave p out")
     if alpha is not None and y.ndim == 1 and isinstance(as_loss(loss), Softmax):
-        y = one_hot(y, network.n_outputs)
+        y = one_hot(y, trained.n_outputs)
     m = 1 if y.ndim == 1 else y.shape[1]
-    if (network.n_inputs, network.n_outputs) != (X.shape[1], m):
+    if (trained.n_inputs, trained.n_outputs) != (X.shape[1], m):
         raise ValueError(
-            f"the network maps {network.n_inputs} to {network.n_outputs}, but the data {X.shape[1]} to {m}"
+            f"the network maps {trained.n_inputs} to {trained.n_outputs}, but the data {X.shape[1]} to {m}"
         )
-    affine = network.n_affine > 0 if affine is None else affine
+    if affine is None:
+        affine = bool(trained.slope.any())
+    common: dict[str, Any] = {
+        "affine": affine,
+        "start": trained if affine else _without_output_bias(trained),
+        "time_limit": time_limit,
+        "random_state": random_state,
+    }
     if alpha is not None:
-        return regress(
-            X,
-            y,
-            alpha=alpha,
-            p=p,
-            loss=loss,
-            affine=affine,
-            start=network,
-            time_limit=time_limit,
-            random_state=random_state,
-        )
-    if X.shape[1] == 1 and m == 1:
-        return approximate(X, y, tolerance=tolerance) if tolerance else interpolate(X, y)
-    found = _interpolant(X, y, network, affine, p, time_limit, random_state)
-    if tolerance:
-        found = _within(X, y, network, found, tolerance, affine, p, time_limit, random_state)
-    error = float(np.abs(found(X) - y).max(initial=0.0))
-    return Solution(
-        network=found, p=p, value=found.path_norm(p), max_error=error, certificate=_certificate(X, m, affine, tolerance)
-    )
+        return regress(X, y, alpha=alpha, p=TRAINED_P if p is None else p, loss=loss, **common)
+    if banded:
+        return approximate(X, y, tolerance=tolerance, **common)
+    return interpolate(X, y, 0.0 if p is None else p, **common)
 
 
-def _interpolant(
-    X: Array,
-    y: Array,
-    start: ReLUNetwork,
-    affine: bool,
-    p: float,
-    time_limit: float | None,
-    random_state: int | np.random.Generator | None,
-) -> ReLUNetwork:
-    from reluctant.multivariate.newton_prune.search import sparsest_interpolant
-
-    return sparsest_interpolant(
-        X,
-        y,
-        affine=affine,
-        aim=Aim(p=p),
-        start=start,
-        clock=Clock(np.inf if time_limit is None else time_limit),
-        random_state=random_state,
-    ).network
-
-
-def _within(
-    X: Array,
-    y: Array,
-    trained: ReLUNetwork,
-    interpolant: ReLUNetwork,
-    tolerance: float,
-    affine: bool,
-    p: float,
-    time_limit: float | None,
-    random_state: int | np.random.Generator | None,
-) -> ReLUNetwork:
-    """The interpolant, or what the search within the band finds from it and from the trained network."""
-    from reluctant.multivariate.basin_hopping.band import sparsest_within
-
-    found = sparsest_within(
-        X,
-        y,
-        tolerance * (1 - 1e-9),  # the rest is for rounding
-        affine=affine,
-        starts=(trained, interpolant),
-        p=p,
-        clock=None if time_limit is None else Clock(time_limit),
-        max_rounds=20 if time_limit is None else None,
-        random_state=random_state,
-    )
-    candidates = [interpolant] if found is None else [interpolant, found.network]
-    return min(candidates, key=lambda network: (network.n_parameters, network.path_norm(p)))
-
-
-def _certificate(X: Array, m: int, affine: bool, tolerance: float) -> Certificate:
-    if tolerance:
-        return Certificate("parameters", 0, "none", "a search within the tolerance band")
-    rank = int(np.linalg.matrix_rank(np.column_stack([X, np.ones(len(X))]))) if affine else 0
-    bound = m * (len(X) - rank)
-    return Certificate("parameters", bound, "generic", "for almost all labels of these rows")
+def _without_output_bias(network: ReLUNetwork) -> ReLUNetwork:
+    """The same function, where its slope is zero, with a constant neuron in the place of its output bias."""
+    U, V, A = network.hinges
+    if not network.intercept.any():
+        return network
+    constant = np.append(np.zeros(network.n_inputs), 1.0)
+    return ReLUNetwork.from_hinges(np.vstack([U, constant]), np.vstack([V, A[-1]]))

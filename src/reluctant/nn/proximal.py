@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
-from reluctant.nn.pair_step import PairStep, Step
-from reluctant.nn.penalty import LayerPair, layer_pairs, unwrapped
+from reluctant.nn.layers import LayerPair, Pairs, layer_pairs, unwrapped
+from reluctant.nn.pair_step import PairStep
 from reluctant.nn.removal import keep_neurons
+from reluctant.nn.settings import Shrinkage, Step
 from reluctant.objective import check_p
-from reluctant.validation import check_integer, check_number
+from reluctant.validation import check_number
 
 
 class ReweightedL1(Optimizer):
@@ -43,6 +45,8 @@ class ReweightedL1(Optimizer):
         Steps after those over which α grows linearly to its value.
     step : {"reweighted", "prox"}
         ``prox`` replaces the soft threshold by the exact proximal map of αγ|u|^p.
+    pairs : sequence of (hidden, output), optional
+        As in `layer_pairs`: names of submodules, or the modules, instead of a search.
 
     Attributes
     ----------
@@ -56,6 +60,8 @@ class ReweightedL1(Optimizer):
     ValueError
         If p or alpha is out of range, the module has no layer pair, or one of its parameters is frozen, shared,
         parametrised or not owned by the optimiser; or for LBFGS.
+    FloatingPointError
+        In `step`, if a gradient is NaN or infinite; nothing has changed then, and the message names the parameter.
 
     Notes
     -----
@@ -106,19 +112,18 @@ class ReweightedL1(Optimizer):
         warmup_steps: int = 5,
         ramp_steps: int = 0,
         step: Step = "reweighted",
+        pairs: Pairs | None = None,
     ) -> None:
+        if isinstance(optimizer, nn.Module) and isinstance(module, Optimizer):
+            raise ValueError("optimizer and module are swapped; call ReweightedL1(optimizer, module, ...)")
         self.p, self.alpha = p, alpha
-        self.warmup_steps = check_integer(warmup_steps, "warmup_steps", low=0)
-        self.ramp_steps = check_integer(ramp_steps, "ramp_steps", low=0)
-        if step not in ("reweighted", "prox"):
-            raise ValueError(f"step must be 'reweighted' or 'prox', got {step!r}")
-        self.kind: Step = step
+        self.shrinkage = Shrinkage(bias, step, warmup_steps, ramp_steps)
         self.module = module
         self.steps = 0
-        pairs = layer_pairs(module)
-        check_ownership(optimizer, module, pairs)
+        found = layer_pairs(module, pairs)
+        check_ownership(optimizer, module, found)
         self.optimizer = optimizer
-        self._blocks = [(PairStep(pair, pair.counts_bias(bias)), _group_of(pair, optimizer)) for pair in pairs]
+        self._blocks = [(PairStep(pair, pair.counts_bias(bias)), _group_of(pair, optimizer)) for pair in found]
         super().__setstate__({})  # the hooks of Optimizer, but not its own groups and state
 
     @property
@@ -156,6 +161,10 @@ class ReweightedL1(Optimizer):
         """Default options of the wrapped optimiser."""
         return self.optimizer.defaults
 
+    def __repr__(self) -> str:
+        pairs = ", ".join(block.pair.name for block, _ in self._blocks)
+        return f"ReweightedL1({type(self.optimizer).__name__}, p={self.p:g}, alpha={self.alpha:g}, pairs=[{pairs}])"
+
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__.copy()
 
@@ -169,29 +178,52 @@ class ReweightedL1(Optimizer):
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take one step of the optimiser and one of the proximal map; returns what the optimiser returns."""
-        alpha = self._current_alpha()
+        if closure is None:
+            self._check_gradients()
+        else:
+            closure = self._checked(closure)
+        alpha, kind = self.alpha * self.shrinkage.share(self.steps), self.shrinkage.step
         blocks = [(block, alpha * float(self.param_groups[group]["lr"])) for block, group in self._blocks if alpha]
         for block, tau in blocks:
-            block.remember(tau, self.p, self.kind)
+            block.remember(tau, self.p, kind)
         result = self.optimizer.step(closure)
         for block, tau in blocks:
-            block.apply(tau, self.p, self.kind)
+            block.apply(tau, self.p, kind)
         self.steps += 1
         for hook in self._optimizer_step_post_hooks.values():
             hook(self, (closure,), {})
         return result
+
+    def _checked(self, closure: Callable[[], Any]) -> Callable[[], Any]:
+        """Check the gradients that the closure leaves, before the optimiser uses them."""
+
+        def evaluate() -> Any:
+            value = closure()
+            self._check_gradients()
+            return value
+
+        return evaluate
+
+    def _check_gradients(self) -> None:
+        """Raise a FloatingPointError naming the first parameter with a gradient that is not finite."""
+        if _sums_are_finite(self.optimizer.param_groups):
+            return
+        names = {parameter: name for name, parameter in self.module.named_parameters()}
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None and not bool(torch.isfinite(parameter.grad).all()):
+                    name = names.get(parameter, "a parameter outside the module")
+                    what = "NaN" if bool(parameter.grad.isnan().any()) else "infinite"
+                    raise FloatingPointError(
+                        f"the gradient of {name} is {what} in step {self.steps + 1}; no weight was changed, lower the "
+                        "learning rate or look at the loss"
+                    )
 
     step.hooked = True  # type: ignore[attr-defined]  # torch would record and hook this step and then the inner one
 
     def register_step_pre_hook(self, hook: Callable[..., Any]) -> Any:
         """Register a hook on the wrapped optimiser's step, with which this one begins."""
         return self.optimizer.register_step_pre_hook(hook)
-
-    def _current_alpha(self) -> float:
-        done = self.steps - self.warmup_steps
-        if done < 0:
-            return 0.0
-        return self.alpha if done >= self.ramp_steps else self.alpha * (done + 1) / (self.ramp_steps + 1)
 
     def state_dict(self) -> dict[str, Any]:
         """State of the wrapped optimiser and of this one."""
@@ -210,6 +242,9 @@ class ReweightedL1(Optimizer):
     @torch.no_grad()
     def remove_dead(self, wrap: Callable[[nn.Module], nn.Module] | None = None) -> int:
         """Take dead neurons out of the module and of the optimiser's state; the function stays.
+
+        Dead are those with v_k = 0 or (w_k, b_k) = 0, exactly. Copies of a neuron, neurons that no input of the data
+        reaches and constants stay: training may still move them apart. `to_network` merges copies.
 
         Parameters
         ----------
@@ -236,7 +271,7 @@ class ReweightedL1(Optimizer):
             )
         removed = 0
         for block, _ in self._blocks:
-            alive = block.alive()
+            alive = block.pair.alive()
             n_dead = int(alive.numel() - torch.count_nonzero(alive))
             if n_dead:
                 keep_neurons(block.pair, alive, self.optimizer)
@@ -249,8 +284,25 @@ class ReweightedL1(Optimizer):
     @torch.no_grad()
     def counts(self) -> tuple[int, int]:
         """Active neurons and nonzero hinge parameters, as `ReLUNetwork` counts them."""
-        neurons, parameters = zip(*(block.counts() for block, _ in self._blocks))
+        neurons, parameters = zip(*(block.pair.counts() for block, _ in self._blocks))
         return sum(neurons), sum(parameters)
+
+
+def _sums_are_finite(groups: Sequence[dict[str, Any]]) -> bool:
+    """Whether the sum of every gradient is finite: then every entry is, at a sixth of the cost of asking each."""
+    elsewhere: list[Tensor] = []
+    for group in groups:
+        for parameter in group["params"]:
+            gradient = parameter.grad
+            if gradient is None:
+                continue
+            total = (gradient.detach() if gradient.requires_grad else gradient).sum()
+            if not total.is_cpu:
+                elsewhere.append(total)
+            elif not math.isfinite(total):
+                return False
+    # One wait for the device, not one for each parameter.
+    return not elsewhere or bool(torch.isfinite(torch.stack([total.to(elsewhere[0]) for total in elsewhere])).all())
 
 
 def _group_of(pair: LayerPair, optimizer: Optimizer) -> int:

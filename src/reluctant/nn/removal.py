@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from reluctant.nn.penalty import LayerPair
+from reluctant.nn.layers import LayerPair
 
 
 @torch.no_grad()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import math
 import warnings
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -17,16 +16,17 @@ from numpy.typing import ArrayLike
 
 from reluctant.errors import FileFormatError
 from reluctant.model.network import ReLUNetwork
-from reluctant.model.storage import write_atomically
+from reluctant.nn import checkpoints
+from reluctant.nn.extraction import to_network
 from reluctant.nn.layers import OneHiddenLayer
 from reluctant.nn.losses import LOSSES, Loss, check_loss
-from reluctant.nn.pair_step import Step
-from reluctant.nn.penalty import layer_pairs, path_norm
-from reluctant.nn.polish import to_network
 from reluctant.nn.proximal import ReweightedL1
 from reluctant.nn.rows import Rows
+from reluctant.nn.settings import Checkpoint, Shrinkage, TensorOptions, Validation, checked_as
 from reluctant.objective import check_p
-from reluctant.validation import check_integer, check_number
+from reluctant.validation import check_bool, check_integer, check_number
+
+Listener = Callable[["Epoch"], None]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ class Training:
     Attributes
     ----------
     network : ReLUNetwork
-        Of the best epoch on the validation data where there are any, else of the last.
+        Of the best epoch on the validation data where there are any, else of the last; see `to_network`, which merges
+        copies that `history` and `module` count one by one.
     module : OneHiddenLayer
         The same, to train on.
     history : tuple of Epoch
@@ -73,22 +74,15 @@ def fit_network(
     loss: Loss = "squared",
     n_neurons: int = 100,
     affine: bool = False,
-    bias: bool | None = None,
     epochs: int = 100,
     batch_size: int | None = 256,
     learning_rate: float = 0.01,
-    warmup_steps: int = 5,
-    ramp_steps: int = 0,
-    step: Step = "reweighted",
-    validation: tuple[ArrayLike, ArrayLike] | None = None,
-    patience: int | None = None,
-    checkpoint: str | PathLike[str] | None = None,
-    checkpoint_every: int = 1,
-    resume: bool = False,
-    report: Callable[[Epoch], None] | None = None,
+    shrinkage: Shrinkage = Shrinkage(),  # noqa: B008  # frozen
+    validation: Validation | tuple[ArrayLike, ArrayLike] | None = None,
+    checkpoint: Checkpoint | str | PathLike[str] | None = None,
+    tensors: TensorOptions = TensorOptions(),  # noqa: B008
+    report: Listener | None = None,
     verbose: bool = False,
-    dtype: torch.dtype = torch.float32,
-    device: str | torch.device = "cpu",
     random_state: int = 0,
 ) -> Training:
     """Train a one-hidden-layer network by Adam and Algorithm 1 on mean loss + α · ℓp path norm [NN, Algorithm 1].
@@ -111,28 +105,22 @@ def fit_network(
         Hidden neurons at the start.
     affine : bool
         Whether the network has an affine part; it is not penalised.
-    bias : bool, optional
-        Whether b_k counts as a coordinate of w_k; by default for d ≥ 2 only.
     epochs : int
     batch_size : int or None
         None takes all rows at once.
     learning_rate : float
-    warmup_steps, ramp_steps, step
-        As in `ReweightedL1`.
-    validation : (X, y), optional
-        Data to choose the epoch by.
-    patience : int, optional
-        Stop after so many epochs without a smaller validation loss.
-    checkpoint : path, optional
-        File to save everything in, every `checkpoint_every` epochs and at the end.
-    resume : bool
-        Continue from `checkpoint` if the file exists; the result is the same bits as without the interruption.
+    shrinkage : Shrinkage
+        How the proximal step acts: what bias counts, which map, when it sets in.
+    validation : Validation or (X, y), optional
+        Data to choose the epoch by, and the patience to stop with.
+    checkpoint : Checkpoint or path, optional
+        File to save everything in, how often, and whether to go on from it.
+    tensors : TensorOptions
+        Type and device of the numbers.
     report : callable, optional
         Called with every `Epoch`.
     verbose : bool
         Show a progress bar (needs rich); it changes nothing.
-    dtype : torch.dtype
-    device : str or torch.device
     random_state : int
         Seed of the initial weights and of the order of the rows.
 
@@ -143,12 +131,15 @@ def fit_network(
     Warns
     -----
     UserWarning
-        If the loss stops being finite. The state of the last good epoch is returned, and `stopped` names the epoch.
+        If the loss, a gradient or a weight stops being finite. The state of the last good epoch is returned, and
+        `stopped` names the epoch.
 
     Raises
     ------
     ValueError
         If an argument is out of range, a row is not finite or not a label, or the checkpoint is of another run.
+    FileFormatError
+        If the checkpoint to go on from is damaged or none.
 
     Examples
     --------
@@ -158,185 +149,185 @@ def fit_network(
     >>> run.network.n_neurons < 5, run.history[-1].training_loss < 1e-4
     (True, True)
     """
-    p, alpha = check_p(p, zero=False), check_number(alpha, "alpha")
-    n_neurons, epochs, checkpoint_every = (
-        check_integer(value, name, low=1)
-        for value, name in ((n_neurons, "n_neurons"), (epochs, "epochs"), (checkpoint_every, "checkpoint_every"))
-    )
-    learning_rate = check_number(learning_rate, "learning_rate", strict=True)
-    random_state = check_integer(random_state, "random_state", low=0)
-    if patience is not None and validation is None:
-        raise ValueError("patience needs validation data; give validation=(X, y)")
-    patience = None if patience is None else check_integer(patience, "patience", low=1)
-    if validation is not None and not (isinstance(validation, tuple | list) and len(validation) == 2):
-        raise ValueError(f"validation must be a pair (X, y), got {type(validation).__name__}")
-    if resume and checkpoint is None:
-        raise ValueError("resume needs the path of a checkpoint")
-    rows = Rows.checked(X, y, check_loss(loss), ("X", "y"))
-    held_out = None if validation is None else Rows.checked(*validation, loss, ("validation X", "validation y"))
+    plan = Plan(alpha, p, loss, n_neurons, affine, batch_size, learning_rate, shrinkage, tensors, random_state)
+    epochs = check_integer(epochs, "epochs", low=1)
+    watched, kept = Validation.of(validation), Checkpoint.of(checkpoint)
+    if report is not None and not callable(report):
+        raise ValueError(f"report must be callable, got {report!r}")
+    rows = Rows.checked(X, y, loss, ("X", "y"))
+    held_out = None if watched is None else Rows.checked(watched.X, watched.y, loss, ("validation X", "validation y"))
     rows.check_fits(held_out)
-    batch_size = len(rows) if batch_size is None else check_integer(batch_size, "batch_size", low=1)
-    n_outputs = rows.n_outputs(held_out)
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(random_state)
-        module = OneHiddenLayer(rows.n_inputs, n_neurons, n_outputs, affine).to(device=device, dtype=dtype)
-    run = _Run(
-        module,
-        _wrapped(module, learning_rate, p, alpha, bias, warmup_steps, ramp_steps, step),
-        settings={
-            "p": p,
-            "alpha": alpha,
-            "loss": loss,
-            "n_neurons": n_neurons,
-            "affine": affine,
-            "bias": bias,
-            "batch_size": batch_size,
-            "learning_rate": learning_rate,
-            "warmup_steps": warmup_steps,
-            "ramp_steps": ramp_steps,
-            "step": step,
-            "random_state": random_state,
-            "dtype": str(dtype),
-            "data": rows.fingerprint(),
-        },
-    )
-    path = None if checkpoint is None else Path(checkpoint)
-    if resume and path is not None and path.exists():
-        run.load(path)
-    with _progress(verbose, epochs) as show:
-        run.train(rows, held_out, epochs, batch_size, patience, path, checkpoint_every, [*filter(None, [report, show])])
+    run = _Run(plan, rows, held_out)
+    if kept is not None and kept.resume and kept.path.exists():
+        run.load(kept.path)
+    with _progress(check_bool(verbose, "verbose"), epochs) as show:
+        listeners = [listener for listener in (report, show) if listener is not None]
+        run.train(epochs, None if watched is None else watched.patience, kept, listeners)
     return run.result()
 
 
-def _wrapped(
-    module: OneHiddenLayer,
-    learning_rate: float,
-    p: float,
-    alpha: float,
-    bias: bool | None,
-    warmup_steps: int,
-    ramp_steps: int,
-    step: Step,
-) -> ReweightedL1:
-    adam = torch.optim.Adam(module.parameters(), lr=learning_rate)
-    return ReweightedL1(
-        adam, module, p=p, alpha=alpha, bias=bias, warmup_steps=warmup_steps, ramp_steps=ramp_steps, step=step
-    )
+@dataclass(frozen=True)
+class Plan:
+    """What is trained and how, checked; what a checkpoint must agree with."""
+
+    alpha: float
+    p: float
+    loss: str
+    n_neurons: int
+    affine: bool
+    batch_size: int | None
+    learning_rate: float
+    shrinkage: Shrinkage
+    tensors: TensorOptions
+    random_state: int
+
+    def __post_init__(self) -> None:
+        check_p(self.p, zero=False)
+        check_number(self.alpha, "alpha")
+        check_loss(self.loss)
+        check_integer(self.n_neurons, "n_neurons", low=1)
+        check_bool(self.affine, "affine")
+        if self.batch_size is not None:
+            check_integer(self.batch_size, "batch_size", low=1)
+        check_number(self.learning_rate, "learning_rate", strict=True)
+        checked_as(Shrinkage, self.shrinkage, "shrinkage")
+        checked_as(TensorOptions, self.tensors, "tensors")
+        check_integer(self.random_state, "random_state", low=0)
+
+    def module(self, n_inputs: int, n_outputs: int) -> OneHiddenLayer:
+        """Build the module with its initial weights, drawn on the CPU."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.random_state)
+            module = OneHiddenLayer(n_inputs, self.n_neurons, n_outputs, self.affine)
+        return module.to(device=self.tensors.device, dtype=self.tensors.dtype)
+
+    def optimizer(self, module: OneHiddenLayer) -> ReweightedL1:
+        """Adam and Algorithm 1 around the module's parameters."""
+        adam = torch.optim.Adam(module.parameters(), lr=self.learning_rate)
+        return ReweightedL1(adam, module, p=self.p, alpha=self.alpha, **asdict(self.shrinkage))
+
+    def order(self, epoch: int, n_rows: int) -> np.ndarray:
+        """Rows in the order of this epoch, seeded by it, so that a resumed run needs no generator state."""
+        return np.random.default_rng([self.random_state, epoch]).permutation(n_rows)
+
+    def as_saved(self) -> dict[str, Any]:
+        """Everything that decides the result, by name."""
+        flat = {**asdict(self), **asdict(self.shrinkage), "dtype": str(self.tensors.dtype)}
+        return {name: value for name, value in flat.items() if name not in ("shrinkage", "tensors")}
+
+
+@dataclass(frozen=True)
+class _Best:
+    """The epoch with the smallest validation loss so far, and the module's state after it."""
+
+    loss: float = math.inf
+    epoch: int = 0
+    state: dict[str, torch.Tensor] | None = None
 
 
 class _Run:
     """A module in training: its optimiser, its history and its best state."""
 
-    def __init__(self, module: OneHiddenLayer, optimizer: ReweightedL1, settings: dict[str, Any]) -> None:
-        self.module, self.optimizer, self.settings = module, optimizer, settings
+    def __init__(self, plan: Plan, rows: Rows, held_out: Rows | None) -> None:
+        self.plan = replace(plan, batch_size=len(rows)) if plan.batch_size is None else plan
+        self.rows, self.held_out = rows, held_out
+        self.module = plan.module(rows.n_inputs, rows.n_outputs(held_out))
+        self.optimizer = plan.optimizer(self.module)
         self.history: list[Epoch] = []
+        self.best = _Best()
         self.stopped = ""
-        self.best_loss, self.best_epoch = math.inf, 0
-        self.best: dict[str, torch.Tensor] | None = None
 
     def train(
-        self,
-        rows: Rows,
-        held_out: Rows | None,
-        epochs: int,
-        batch_size: int,
-        patience: int | None,
-        path: Path | None,
-        every: int,
-        listeners: list[Callable[[Epoch], None]],
+        self, epochs: int, patience: int | None, checkpoint: Checkpoint | None, listeners: Sequence[Listener]
     ) -> None:
         """Train until the last epoch, the end of patience or a loss that is not finite."""
-        loss = LOSSES[self.settings["loss"]]
-        self.stopped = ""
         while not self.stopped:
             epoch = len(self.history) + 1
-            if self._out_of_patience(patience):
-                self.stopped = f"no smaller validation loss for {patience} epochs; the best was epoch {self.best_epoch}"
+            if patience is not None and len(self.history) - self.best.epoch >= patience:
+                self.stopped = f"no smaller validation loss for {patience} epochs; the best was epoch {self.best.epoch}"
             elif epoch > epochs:
                 self.stopped = f"all {epochs} epochs done"
-            elif not self._epoch(rows, held_out, epoch, batch_size, loss, listeners):
+            elif not self._epoch(epoch):
                 self.stopped = f"the loss was not finite in epoch {epoch}; this is the state before it"
                 warnings.warn(f"{self.stopped}; try a smaller learning_rate", UserWarning, stacklevel=3)
                 return  # the optimiser's moments are spoilt: the checkpoint before stays
-            if path is not None and (self.stopped or epoch % every == 0):
-                self.save(path)
+            else:
+                for listener in listeners:
+                    listener(self.history[-1])
+            if checkpoint is not None and (self.stopped or epoch % checkpoint.every == 0):
+                self.save(checkpoint.path)
 
-    def _epoch(
-        self,
-        rows: Rows,
-        held_out: Rows | None,
-        epoch: int,
-        batch_size: int,
-        loss: Callable[..., torch.Tensor],
-        listeners: list[Callable[[Epoch], None]],
-    ) -> bool:
-        """Go once through all rows; False, and nothing changed, if the loss was not finite."""
+    def _epoch(self, epoch: int) -> bool:
+        """Go once through all rows; False, and nothing changed, if something was not finite."""
         before = _copy(self.module.state_dict())
-        parameter = self.module.hidden.weight
-        total = torch.zeros((), dtype=torch.float64, device=parameter.device)
-        # Seeded by the epoch, so that a resumed run needs no generator state.
-        order = np.random.default_rng([self.settings["random_state"], epoch]).permutation(len(rows))
-        for inputs, targets in rows.batches(order, batch_size, parameter.dtype, parameter.device):
-            self.optimizer.zero_grad()
-            value = loss(self.module(inputs), targets)
-            value.backward()
-            self.optimizer.step()
-            total += value.detach() * len(inputs)
-        if not (math.isfinite(float(total)) and all(bool(torch.isfinite(q).all()) for q in self.module.parameters())):
+        total = self._steps(epoch)
+        if not (math.isfinite(total) and all(bool(torch.isfinite(q).all()) for q in self.module.parameters())):
             self.module.load_state_dict(before)
             return False
         self.optimizer.remove_dead()
-        validation_loss = None if held_out is None else held_out.mean_loss(self.module, loss)
-        record = Epoch(epoch, float(total) / len(rows), validation_loss, *self.optimizer.counts())
-        self.history.append(record)
-        if validation_loss is not None and validation_loss < self.best_loss:
-            self.best_loss, self.best_epoch = validation_loss, epoch
-            self.best = _copy(self.module.state_dict())
-        for listener in listeners:
-            listener(record)
+        loss = None if self.held_out is None else self.held_out.mean_loss(self.module, LOSSES[self.plan.loss])
+        self.history.append(Epoch(epoch, total / len(self.rows), loss, *self.optimizer.counts()))
+        if loss is not None and loss < self.best.loss:
+            self.best = _Best(loss, epoch, _copy(self.module.state_dict()))
         return True
 
-    def _out_of_patience(self, patience: int | None) -> bool:
-        return patience is not None and len(self.history) - self.best_epoch >= patience
+    def _steps(self, epoch: int) -> float:
+        """Take the steps of an epoch; returns the sum of the losses of the rows, NaN if a gradient was not finite."""
+        weight, batch_size = self.module.hidden.weight, self.plan.batch_size
+        assert batch_size is not None
+        loss = LOSSES[self.plan.loss]
+        total = torch.zeros((), dtype=torch.float64, device=weight.device)
+        order = self.plan.order(epoch, len(self.rows))
+        for inputs, targets in self.rows.batches(order, batch_size, weight.dtype, weight.device):
+            self.optimizer.zero_grad()
+            value = loss(self.module(inputs), targets)
+            value.backward()
+            try:
+                self.optimizer.step()
+            except FloatingPointError:
+                return math.nan
+            total += value.detach() * len(inputs)
+        return float(total)
 
     def result(self) -> Training:
         """The best state where there is one, else the last."""
-        if self.best is not None:
-            _load(self.module, self.best)
-        norm = path_norm(self.module, self.optimizer.p, self.settings["bias"])
-        return Training(to_network(self.module), self.module, tuple(self.history), self.stopped, norm)
+        if self.best.state is not None:
+            _load(self.module, self.best.state)
+        network = to_network(self.module)
+        norm = network.path_norm(self.plan.p, self.plan.shrinkage.bias)
+        return Training(network, self.module, tuple(self.history), self.stopped, norm)
+
+    def _identity(self) -> dict[str, Any]:
+        return {**self.plan.as_saved(), "data": self.rows.fingerprint()}
 
     def save(self, path: Path) -> None:
-        """Write everything that `load` needs, whole or not at all."""
-        buffer = io.BytesIO()
-        state = {
-            "settings": self.settings,
+        """Write everything that `load` needs."""
+        content = {
+            "run": self._identity(),
             "module": self.module.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "history": [asdict(record) for record in self.history],
-            "best": (self.best_loss, self.best_epoch, self.best),
+            "best": {"loss": self.best.loss, "epoch": self.best.epoch, "state": self.best.state},
         }
-        torch.save(state, buffer)
-        write_atomically(path, buffer.getvalue())
+        checkpoints.write(path, content)
 
     def load(self, path: Path) -> None:
         """Continue from what `save` wrote."""
+        saved = checkpoints.read(path, self.module.hidden.weight.device)
+        if not isinstance(saved["run"], dict):
+            raise FileFormatError(f"{path} does not say of which run it is")
+        for name, value in self._identity().items():
+            found = saved["run"].get(name)
+            if found != value:
+                raise ValueError(f"{path} is of another run: its {name} is {found!r}, not {value!r}")
         try:
-            state = torch.load(path, weights_only=True, map_location=self.module.hidden.weight.device)
-            saved = state["settings"]
-        except Exception as error:
-            raise FileFormatError(f"{path} is truncated or not a checkpoint ({type(error).__name__})") from error
-        for name, value in self.settings.items():
-            if saved.get(name) != value:
-                raise ValueError(f"{path} is of another run: its {name} is {saved.get(name)!r}, not {value!r}")
-        _load(self.module, state["module"])
-        own = self.optimizer
-        arguments = (own.p, own.alpha, saved["bias"], own.warmup_steps, own.ramp_steps, own.kind)
-        self.optimizer = _wrapped(self.module, saved["learning_rate"], *arguments)
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.history = [Epoch(**record) for record in state["history"]]
-        self.best_loss, self.best_epoch, self.best = state["best"]
+            _load(self.module, saved["module"])
+            self.optimizer = self.plan.optimizer(self.module)
+            self.optimizer.load_state_dict(saved["optimizer"])
+            self.history = [Epoch(**record) for record in saved["history"]]
+            self.best = _Best(**saved["best"])
+        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            raise FileFormatError(f"{path} does not hold the state of a run ({error})") from error
 
 
 def _copy(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -355,7 +346,6 @@ def _load(module: OneHiddenLayer, state: dict[str, torch.Tensor]) -> None:
         setattr(layer, name, torch.nn.Parameter(getattr(layer, name).new_empty(shape)))
     hidden.out_features = output.in_features = K
     module.load_state_dict(state)
-    layer_pairs(module)
 
 
 class _progress:
@@ -370,7 +360,7 @@ class _progress:
             self.bar = Progress(*columns)
             self.task = self.bar.add_task("", total=epochs)
 
-    def __enter__(self) -> Callable[[Epoch], None] | None:
+    def __enter__(self) -> Listener | None:
         if self.bar is None:
             return None
         self.bar.start()
