@@ -7,7 +7,7 @@ import numpy as np
 from reluctant.arrays import Array
 from reluctant.multivariate.points import power_of_two
 
-ROUNDOFF = np.finfo(float).eps
+ROUNDOFF = float(np.finfo(float).eps)
 
 
 def less_affine_part(X: Array, Y: Array, within: Array) -> tuple[Array, Array]:
