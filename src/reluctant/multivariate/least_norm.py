@@ -18,7 +18,7 @@ from reluctant.multivariate.basin_hopping.reweighted import Hinges
 from reluctant.multivariate.newton_prune.search import newton_prune
 from reluctant.multivariate.newton_prune.state import Weights
 from reluctant.multivariate.outputs import combined, independent_outputs, unmixing, with_outputs_mixed
-from reluctant.multivariate.points import INTERPOLATES, distinct_rows, interpolates, max_error_of
+from reluctant.multivariate.points import INTERPOLATES, closest_rows, distinct_rows, interpolates, max_error_of
 from reluctant.multivariate.proofs.bounds import value_certificate
 from reluctant.multivariate.proofs.column_generation import minimise_l1
 from reluctant.multivariate.proofs.extreme_points import enumerate_vertices, minimise_lp
@@ -154,7 +154,7 @@ def _exact_path_norm(
     sizes = np.abs(rows).max(axis=0)
     if (
         len(rows) > CONVEX_ROWS
-        or _closest_rows(rows) < NEAREST_ROWS
+        or closest_rows(rows) < NEAREST_ROWS
         or sizes.max() > MOST_UNEVEN
         or ((sizes > 0) & (sizes < 1 / MOST_UNEVEN)).any()
     ):
@@ -163,10 +163,9 @@ def _exact_path_norm(
         vertices = enumerate_vertices(rows, labels)
         if not len(vertices.hinges):
             return None
-        network, value = minimise_lp(vertices, p)
-        certificate = Certificate(
-            "value", value, "proved", "enumeration of all extreme points in float64 [NN, Thm 4.1]"
-        )
+        network, _ = minimise_lp(vertices, p)
+        how = "enumeration of all extreme points in float64, less a bound on its rounding [NN, Thm 4.1]"
+        certificate = Certificate("value", vertices.least_cost(p), "proved", how)
     elif p == 1:
         try:
             best = minimise_l1(rows, labels, affine=affine, clock=clock, random_state=effort.random_state)
@@ -179,13 +178,6 @@ def _exact_path_norm(
     else:
         return None
     return (network, certificate) if interpolates(network, rows, labels) else None
-
-
-def _closest_rows(rows: Array) -> float:
-    """Smallest distance of two rows, relative to the largest entry of each column."""
-    scaled = rows / np.maximum(np.abs(rows).max(axis=0), np.finfo(np.float64).tiny)
-    gaps = np.abs(scaled[:, None, :] - scaled[None, :, :]).max(axis=2, initial=0.0)
-    return float(np.min(gaps + np.where(np.eye(len(rows)) > 0, np.inf, 0.0), initial=np.inf))
 
 
 def hinges_of(network: ReLUNetwork) -> Hinges:
