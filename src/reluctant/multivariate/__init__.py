@@ -16,7 +16,7 @@ __getattr__, __dir__ = face(
         "enumerate_vertices": f"{_ROOM}.proofs.extreme_points",
         "fewest_neurons": f"{_ROOM}.proofs.enumeration",
         "fewest_parameters": f"{_ROOM}.proofs.enumeration",
-        "generic_bound": f"{_ROOM}.proofs.bounds",
+        "generic_bound": f"{_ROOM}.proofs.generic",
         "minimise_l1": f"{_ROOM}.proofs.column_generation",
         "minimise_lp": f"{_ROOM}.proofs.extreme_points",
         "minimise_path_norm": f"{_ROOM}.basin_hopping.path_norm",

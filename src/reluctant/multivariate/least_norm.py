@@ -17,7 +17,7 @@ from reluctant.multivariate.basin_hopping.reweighted import Hinges
 from reluctant.multivariate.newton_prune.search import sparsest_interpolant
 from reluctant.multivariate.newton_prune.state import Weights
 from reluctant.multivariate.outputs import SAME_HINGE, combined, independent_outputs, unmixing, with_outputs_mixed
-from reluctant.multivariate.points import INTERPOLATES, distinct_rows, interpolates, max_error_of
+from reluctant.multivariate.points import INTERPOLATES, closest_rows, distinct_rows, interpolates, max_error_of
 from reluctant.multivariate.proofs.bounds import value_certificate
 from reluctant.multivariate.proofs.column_generation import minimise_l1
 from reluctant.multivariate.proofs.extreme_points import enumerate_vertices, minimise_lp
@@ -34,6 +34,8 @@ NEAREST_ROWS = 1e-9
 """Of rows that are closer, float64 does not tell all extreme hinges apart, and nothing is proved."""
 MOST_UNEVEN = 1e6
 """Columns of X further from one in size leave the convex program too badly scaled for a proof."""
+SUMS_ARE_RIGHT_TO = 4 * float(np.finfo(np.float64).eps)
+"""Relative error of one product and one sum; a sum of bounds is lowered by it."""
 
 
 def smallest_path_norm(
@@ -90,7 +92,7 @@ def _sum_of_certificates(certificates: list[Certificate], prices: Array) -> Cert
     unproved = [c.reason for c in certificates if c.kind != "proved"]
     if unproved:
         return Certificate("value", 0.0, "none", f"outputs are solved one by one, not all exactly: {unproved[0]}")
-    bound = float(prices @ np.array([c.lower_bound for c in certificates]))
+    bound = float(prices @ np.array([c.lower_bound for c in certificates])) * (1 - len(prices) * SUMS_ARE_RIGHT_TO)
     how = "; ".join(dict.fromkeys(c.reason for c in certificates)) or "all are zero"
     return Certificate("value", bound, "proved", f"the sum over the outputs, each solved by itself: {how}")
 
@@ -164,7 +166,7 @@ def _exact_path_norm(
     sizes = np.abs(rows).max(axis=0)
     if (
         len(rows) > CONVEX_ROWS
-        or _closest_rows(rows) < NEAREST_ROWS
+        or closest_rows(rows) < NEAREST_ROWS
         or sizes.max() > MOST_UNEVEN
         or ((sizes > 0) & (sizes < 1 / MOST_UNEVEN)).any()
     ):
@@ -173,27 +175,21 @@ def _exact_path_norm(
         vertices = enumerate_vertices(rows, labels)
         if not len(vertices.hinges):
             return None
-        network, value = minimise_lp(vertices, p)
-        certificate = Certificate(
-            "value", value, "proved", "enumeration of all extreme points in float64 [NN, Thm 4.1]"
-        )
+        network, _ = minimise_lp(vertices, p)
+        how = "enumeration of all extreme points in float64, less a bound on its rounding [NN, Thm 4.1]"
+        certificate = Certificate("value", vertices.least_cost(p), "proved", how)
     elif p == 1:
         try:
             best = minimise_l1(rows, labels, affine=affine, clock=clock, random_state=effort.random_state)
         except (InfeasibleError, SolverError):  # distinct rows have an interpolant: HiGHS gave up on these numbers
             return None
         network = best.network
-        certificate = value_certificate(1.0, best.lower_bound, f"dual of the convex program, priced by {best.pricing}")
+        certificate = value_certificate(
+            1.0, best.lower_bound, f"dual of the convex program for exact labels, priced by {best.pricing}"
+        )
     else:
         return None
     return (network, certificate) if interpolates(network, rows, labels) else None
-
-
-def _closest_rows(rows: Array) -> float:
-    """Smallest distance of two rows, relative to the largest entry of each column."""
-    scaled = rows / np.maximum(np.abs(rows).max(axis=0), np.finfo(np.float64).tiny)
-    gaps = np.abs(scaled[:, None, :] - scaled[None, :, :]).max(axis=2, initial=0.0)
-    return float(np.min(gaps + np.where(np.eye(len(rows)) > 0, np.inf, 0.0), initial=np.inf))
 
 
 def hinges_of(network: ReLUNetwork) -> Hinges:

@@ -76,6 +76,13 @@ def distinct_bands(X: Array, y: Array, half_width: Array) -> tuple[Array, Array,
     return rows, 0.5 * low + 0.5 * high, 0.5 * high - 0.5 * low
 
 
+def closest_rows(rows: Array) -> float:
+    """Smallest distance of two rows, relative to the largest entry of each column."""
+    scaled = rows / np.maximum(np.abs(rows).max(axis=0), np.finfo(np.float64).tiny)
+    gaps = np.abs(scaled[:, None, :] - scaled[None, :, :]).max(axis=2, initial=0.0)
+    return float(np.min(gaps + np.where(np.eye(len(rows)) > 0, np.inf, 0.0), initial=np.inf))
+
+
 def power_of_two(size: Array) -> Array:
     """The largest power of two that is at most `size`, so that scaling by it is exact; 1 where size is zero."""
     return 2.0 ** np.where(size > 0, np.frexp(size)[1] - 1, 0)

@@ -6,12 +6,12 @@ from reluctant.multivariate.proofs.bounds import (
     Bound,
     certificate_for,
     elementary_bound,
-    generic_bound,
     value_certificate,
 )
 from reluctant.multivariate.proofs.column_generation import minimise_l1
 from reluctant.multivariate.proofs.enumeration import fewest_neurons, fewest_parameters
 from reluctant.multivariate.proofs.extreme_points import enumerate_vertices, minimise_lp
+from reluctant.multivariate.proofs.generic import generic_bound
 
 
 def uniform(N, d, seed):
@@ -54,6 +54,75 @@ def test_fewer_neurons_than_the_generic_bound_reach_only_labels_of_lower_dimensi
     bound = generic_bound("neurons", X, n_outputs=m, affine=affine)
     for seed in range(3):
         assert jacobian_rank(X, bound - 1, m, affine, seed) < N * m
+
+
+def spike(X, i, height):
+    """A hat over one coordinate that is `height` at row i and zero at all others: three neurons, six parameters."""
+    order = np.argsort(X[:, 0])
+    k = int(np.flatnonzero(order == i)[0])
+    t = X[order[k - 1 : k + 2], 0]
+    c = np.array([1 / (t[1] - t[0]), 0, 1 / (t[2] - t[1])]) * height
+    c[1] = -c[0] - c[2]
+    w = np.zeros((3, X.shape[1]))
+    w[:, 0] = np.abs(c)
+    return ReLUNetwork(w, -t * np.abs(c), np.sign(c), np.zeros(X.shape[1]), 0.0)
+
+
+def inner_row(X, rng):
+    """A row whose first coordinate is neither the smallest nor the largest, its neighbours there not too close."""
+    order = np.argsort(X[:, 0])
+    gaps = np.minimum(np.diff(X[order, 0])[:-1], np.diff(X[order, 0])[1:])
+    return int(order[1 + np.argmax(gaps)])
+
+
+def hidden_labels_are_not_counted(seeds, affine):
+    """One label far above all others, or above an affine function and what the tolerance hides: six parameters do."""
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        N, d = int(rng.integers(8, 40)), int(rng.integers(2, 5))
+        X, y = rng.uniform(-1, 1, (N, d)), rng.uniform(-1, 1, N)
+        i = inner_row(X, rng)
+        base = 1e12 * (X @ rng.uniform(-1, 1, d) + rng.uniform(-1, 1)) if affine else np.zeros(N)
+        network = spike(X, i, 1e12)
+        y = y + base + network(X)
+        assert np.abs(network(X) + base - y).max() <= 1e-9 * np.abs(y).max()
+        for quantity, count in (("parameters", 6), ("neurons", 3)):
+            assert generic_bound(quantity, X, y, affine=affine) <= count, seed
+            certificate = certificate_for(quantity, X, y, affine=affine, found=N)
+            assert certificate.lower_bound <= count
+
+
+@pytest.mark.parametrize("affine", [False, True])
+def test_labels_below_the_tolerance_of_a_large_one_are_not_counted(affine):
+    hidden_labels_are_not_counted(range(100), affine)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("affine", [False, True])
+def test_labels_below_the_tolerance_thousands(affine):
+    hidden_labels_are_not_counted(range(1000, 5000), affine)
+
+
+@pytest.mark.parametrize("affine", [False, True])
+def test_labels_that_a_constant_meets_within_the_tolerance_count_once(affine):
+    X, noise = uniform(20, 3, 0)
+    y = 1e6 + 1e-4 * noise
+    y[3] = -2e6
+    assert generic_bound("parameters", X, y, affine=affine) <= 2
+    assert generic_bound("parameters", X, noise, affine=affine) == 20 - 4 * affine
+
+
+@pytest.mark.parametrize("affine", [False, True])
+def test_every_label_counts_that_the_tolerance_tells_apart(affine):
+    rng = np.random.default_rng(1)
+    for N, d in ((10, 2), (50, 5), (300, 10)):
+        X = rng.uniform(-1, 1, (N, d))
+        for y in (rng.normal(size=N), rng.uniform(-1, 1, N) * 10.0 ** rng.uniform(-5, 0, N)):
+            assert generic_bound("parameters", X, y, affine=affine) == N - (d + 1) * affine
+    Y = np.column_stack([rng.normal(size=10), np.zeros(10), 1e-20 * rng.normal(size=10)])
+    assert generic_bound("parameters", X[:10], Y) == 20
+    assert generic_bound("neurons", X[:10, :2], Y) == generic_bound("neurons", X[:10, :2], n_outputs=2) == 5
+    assert generic_bound("parameters", X[:6, :2], [0.0, 0.0, 1.0, 1.0, 2.0, 1.0 + 1e-12]) == 2
 
 
 def test_generic_bound_counts_distinct_rows_and_ranks():

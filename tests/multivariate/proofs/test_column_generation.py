@@ -90,7 +90,7 @@ def test_twenty_points_in_five_dimensions_close_the_gap():
 def test_many_inputs_are_priced_by_a_mixed_integer_program():
     X, y = uniform(8, 30, 0)
     best = minimise_l1(X, y, clock=Clock(30))
-    assert best.pricing == "mixed-integer pricing"
+    assert "mixed-integer program" in best.pricing
     assert best.value - best.lower_bound <= 1e-6 * best.value
 
 

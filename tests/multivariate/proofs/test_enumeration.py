@@ -138,7 +138,7 @@ def test_uniform_labels_need_n_parameters(N, d):
     X, y = uniform(N, d, 1)
     proof = fewest_parameters(X, y, known=N)
     assert proof.lower_bound == N
-    assert "linear programs" not in proof.reason
+    assert "inequalities" not in proof.reason
 
 
 def test_eight_points_in_three_dimensions_are_proved_without_a_weight_bound():
@@ -205,7 +205,7 @@ def test_time_limit_keeps_what_is_proved():
     proof = fewest_parameters(X, y, clock=Clock(0.5))
     assert 1 <= proof.lower_bound < 10
     assert proof.network is None
-    assert "time ended" in proof.reason
+    assert "the time ended" in proof.reason
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -214,13 +214,6 @@ def test_general_position_bounds_of_the_paper(seed):
     X, y = uniform(3, 2, seed)
     assert fewest_parameters(X, y).lower_bound <= 2 * len(y)
     assert fewest_parameters(X, np.abs(y)).lower_bound <= len(y)
-
-
-def test_columns_that_are_almost_dependent_are_refused_with_an_affine_part():
-    X, y = uniform(5, 1, 0)
-    X = np.column_stack([X, X + 1e-12 * np.arange(5.0)[:, None] ** 2])
-    with pytest.raises(ValueError, match="almost but not exactly dependent"):
-        fewest_parameters(X, y, affine=True)
 
 
 def test_rank_modulo_primes_is_the_rank_of_integers():

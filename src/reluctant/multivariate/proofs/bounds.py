@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -14,42 +13,10 @@ from numpy.typing import ArrayLike
 from reluctant.arrays import Array
 from reluctant.model.network import ReLUNetwork
 from reluctant.multivariate.aim import Aim, Count
-from reluctant.multivariate.points import INTERPOLATES, homogeneous, power_of_two
+from reluctant.multivariate.points import INTERPOLATES
+from reluctant.multivariate.proofs.affine import ROUNDOFF, less_affine_part
+from reluctant.multivariate.proofs.generic import generic_bound
 from reluctant.solution import Certificate
-
-ROUNDOFF = np.finfo(float).eps
-
-
-def generic_bound(quantity: Count, X: ArrayLike, *, n_outputs: int = 1, affine: bool = False) -> int:
-    """Fewest parameters or neurons that interpolate almost every choice of labels at the rows of X (ours).
-
-    There are finitely many sets of patterns and supports, and with `c` parameters each reaches labels in a
-    set of dimension at most c, plus m rank X̄ with a free affine part. So almost every label array in R^(N ×
-    m) needs c ≥ m (N − r) with r = rank X̄ (affine part) or 0; one neuron has at most rank X̄ + m − 1
-    parameters that matter.
-
-    Parameters
-    ----------
-    quantity : {"parameters", "neurons"}
-    X : array_like, shape (N, d)
-        Repeated rows count once; rank X̄ is that of the columns centred and brought to size one.
-    n_outputs : int
-        m.
-    affine : bool
-        Whether a free affine part is added.
-
-    Examples
-    --------
-    >>> X = np.arange(20.0).reshape(10, 2) ** 2
-    >>> generic_bound("parameters", X), generic_bound("neurons", X), generic_bound("parameters", X, affine=True)
-    (10, 4, 7)
-    """
-    if quantity not in ("parameters", "neurons"):
-        raise ValueError(f"quantity must be 'parameters' or 'neurons', got {quantity!r}")
-    rows = np.unique(homogeneous(X), axis=0)
-    rank = int(np.linalg.matrix_rank(_centred(rows[:, :-1])[0]))
-    parameters = n_outputs * (len(rows) - (rank if affine else 0))
-    return parameters if quantity == "parameters" else ceil(parameters / (rank + n_outputs - 1))
 
 
 class Bound(NamedTuple):
@@ -77,7 +44,9 @@ class Request:
     @cached_property
     def rest(self) -> tuple[Array, Array]:
         """The labels less their affine part where that is free, and by how much rounding may blur each output."""
-        return _less_affine_part(self.X, self.Y, self.within) if self.affine else (self.Y, 0.0 * self.within)
+        if self.affine:
+            return less_affine_part(self.X, self.Y, self.within)
+        return self.Y, self.Y.size * ROUNDOFF * np.linalg.norm(self.Y, axis=0)
 
 
 def nothing(request: Request) -> Bound:
@@ -135,45 +104,9 @@ def elementary_bound(
     """
     rows = np.asarray(X, dtype=np.float64)
     Y = np.asarray(y, dtype=np.float64).reshape(len(rows), -1)
-    band = max(tolerance, INTERPOLATES * float(np.abs(Y).max(initial=0.0)))
+    band = float(np.nextafter(max(tolerance, INTERPOLATES * np.abs(Y).max(initial=0.0)), np.inf))
     request = Request(quantity, rows, Y, affine, band)
     return max((bound(request) for bound in ELEMENTARY), key=lambda bound: bound.least)
-
-
-def _less_affine_part(X: Array, Y: Array, within: Array) -> tuple[Array, Array]:
-    """The least squares residual R of Y, and ρ: if Y_c is affine up to a norm of within_c, |R_c| ≤ within_c + ρ_c.
-
-    Let σ be the smallest singular value of the columns as computed, and η how far they are from the true ones. Then
-    the projections on their spans differ by at most η / σ [Stewart 1977], and R_c by η / σ |Y_c|. If an output of a
-    network is affine, its coefficients have |b| ≤ (|Y_c| + within_c) / (σ − η), and its sums are right to η |b|.
-    """
-    D, size = _centred(X)
-    nothing = np.zeros_like(Y), np.zeros(Y.shape[1])
-    if len(D) <= D.shape[1]:
-        return nothing
-    Q, R = np.linalg.qr(D)
-    # For the rounding of D, of its factorisation, and of w · x + b in a network, whose terms are of this size.
-    eta = len(D) * ROUNDOFF * size
-    smallest = np.linalg.svd(R, compute_uv=False)[-1]
-    if smallest <= 2.0 * eta:
-        return nothing
-    return Y - Q @ (Q.T @ Y), 2.0 * eta * (np.linalg.norm(Y, axis=0) + within) / (smallest - eta)
-
-
-def _centred(X: Array) -> tuple[Array, float]:
-    """Columns that span the affine functions of X, centred and of size one, and the norm of them before centring.
-
-    A centre is any float and a unit a power of two, so that an entry is right to one unit roundoff of its own. Copies
-    of columns and constant ones are left out.
-    """
-    X = np.unique(X, axis=1)
-    low, high = X.min(axis=0), X.max(axis=0)
-    X, low, high = (a[..., low < high] for a in (X, low, high))
-    centre = 0.5 * low + 0.5 * high
-    centred = X - centre
-    unit = power_of_two(np.abs(centred).max(axis=0))
-    ones = np.ones(len(X))
-    return np.column_stack([centred / unit, ones]), float(np.linalg.norm(np.column_stack([X / unit, ones])))
 
 
 def what_is_known(
@@ -240,9 +173,7 @@ def certificate_for(
     elementary = elementary_bound(quantity, X, y, affine=affine, tolerance=tolerance)
     bounds = [bound for bound in (proved, elementary) if bound is not None and (found is None or bound.least <= found)]
     sure, why = max(bounds, key=lambda bound: bound.least, default=Bound(0, "nothing smaller exists"))
-    labels = np.asarray(y)
-    outputs = labels.shape[1] if labels.ndim == 2 else 1
-    generic = generic_bound(quantity, X, n_outputs=outputs, affine=affine) if tolerance == 0 else 0
+    generic = generic_bound(quantity, X, y, affine=affine) if tolerance == 0 else 0
     if generic > sure and (found is None or found >= generic):
         return Certificate(quantity, generic, "generic", _generic_reason(quantity, sure, why))
     if found is not None and found < generic:
@@ -254,9 +185,10 @@ def certificate_for(
 
 def _generic_reason(quantity: Count, sure: int, why: str) -> str:
     return (
-        f"fewer {quantity} miss almost every choice of labels at these inputs, that is all but a set of volume zero; "
-        f"integer, repeated or network-made labels may lie in that set, and for the labels given only "
-        f"{sure} is proved: {why}"
+        f"almost every choice of labels at these inputs is met exactly by no network with fewer {quantity}, where only "
+        f"labels count that {INTERPOLATES:g} max|y| tells from zero and from one another; the exceptions have volume "
+        f"zero, and integer, repeated or network-made labels may be among them; for the labels given only {sure} is "
+        f"proved: {why}"
     )
 
 
@@ -276,9 +208,10 @@ def value_certificate(p: float, l1_bound: float, reason: str) -> Certificate:
 
     Examples
     --------
-    >>> value_certificate(0.5, 4.0, "duality").lower_bound
+    >>> round(value_certificate(0.5, 4.0, "duality").lower_bound, 12)
     2.0
     """
     if p < 1:
         reason = f"Σ|u|^p is at least (Σ|u|)^p, and the ℓ1 path norm at least {l1_bound:.9g} ({reason})"
-    return Certificate("value", max(l1_bound, 0.0) ** p, "proved", reason)
+    bound = max(l1_bound, 0.0)
+    return Certificate("value", bound if p == 1 else bound**p * (1 - 4 * ROUNDOFF), "proved", reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import combinations
 from math import ceil, log2
 
@@ -63,6 +64,7 @@ def cell_table(Xbar: Array, cells: list[Cell], costs: NDArray, affine: bool) -> 
         on = np.array(pattern)
         for j in _spanning_columns(Xbar, modulo, primes, on, list(support)):
             column = np.where(on, Xbar[:, j], 0.0)
+            column = column / np.abs(column).max()  # squares of small entries would be zero
             columns.append(column / np.linalg.norm(column))
             residues.append(modulo[:, :, j] * on)
         start.append(len(columns))
@@ -73,7 +75,7 @@ def cell_table(Xbar: Array, cells: list[Cell], costs: NDArray, affine: bool) -> 
         cost=np.asarray(costs, np.int64),
         covers=np.array([bit[list(pattern)].sum() for pattern, _ in cells], np.uint64),
         first_of_cost=np.searchsorted(costs, np.arange(2 * (N + n))),
-        base=_affine_basis(Xbar, modulo, primes) if affine else np.zeros((0, N)),
+        base=exact_basis(Xbar) if affine else np.zeros((0, N)),
         primes=primes,
         residues=np.ascontiguousarray(np.array(residues, np.uint64).reshape(-1, len(primes), N).transpose(1, 0, 2)),
         base_residues=np.ascontiguousarray(modulo.transpose(0, 2, 1)[:, : n if affine else 0]),
@@ -87,7 +89,7 @@ def _spanning_columns(Xbar: Array, modulo: NDArray, primes: NDArray, on: Mask, s
     rank = _exact_rank(modulo[:, on][:, :, support], primes)
     if rank == len(support):
         return support
-    A = Xbar[on][:, support]
+    A = Xbar[on][:, support] / np.abs(Xbar[on][:, support]).max(axis=0)
     R, order = qr(A / np.linalg.norm(A, axis=0), mode="r", pivoting=True)
     return [support[k] for k in order[:rank]] if abs(R[rank - 1, rank - 1]) > _CLEAR_RANK else support
 
@@ -97,17 +99,36 @@ def _exact_rank(modulo: NDArray, primes: NDArray) -> int:
     return max(rank_modulo(rows, prime) for rows, prime in zip(modulo.copy(), primes))
 
 
-def _affine_basis(Xbar: Array, modulo: NDArray, primes: NDArray) -> Array:
-    """Orthonormal rows that span the columns of X̄, whose rank floats and exact arithmetic agree on."""
-    size = np.linalg.norm(Xbar, axis=0)
-    left, singular, _ = np.linalg.svd(Xbar / np.where(size > 0, size, 1.0), full_matrices=False)
-    clear = singular > _CLEAR_RANK
-    if _exact_rank(modulo, primes) != np.count_nonzero(clear):
-        raise ValueError(
-            "the columns of X are almost but not exactly dependent, which float64 cannot tell from a free affine part; "
-            "drop one of them or use affine=False"
-        )
-    return np.ascontiguousarray(left[:, clear].T)
+def exact_basis(A: Array) -> Array:
+    """Orthonormal rows that span the columns of A, by Gram–Schmidt in rationals, rounded once.
+
+    Columns that are nearly dependent, as those of two units of one quantity, give an accurate basis too.
+
+    Examples
+    --------
+    >>> exact_basis(np.array([[3.0, 3.0], [4.0, 4.0]]))
+    array([[0.6, 0.8]])
+    """
+    basis: list[list[Fraction]] = []
+    for column in A.T.tolist():
+        rest = orthogonal_part([Fraction(a) for a in column], basis)
+        if any(rest):
+            basis.append(rest)
+    rows = [[float(a / max(map(abs, b))) for a in b] for b in basis]
+    return np.array([np.array(row) / np.linalg.norm(row) for row in rows]).reshape(-1, len(A))
+
+
+def orthogonal_part(vector: list[Fraction], basis: list[list[Fraction]]) -> list[Fraction]:
+    """What the span of orthogonal vectors leaves of one more."""
+    for b in basis:
+        factor = inner(vector, b) / inner(b, b)
+        vector = [a - factor * c for a, c in zip(vector, b)]
+    return vector
+
+
+def inner(a: list[Fraction], b: list[Fraction]) -> Fraction:
+    """Inner product."""
+    return sum((x * y for x, y in zip(a, b)), Fraction(0))
 
 
 def _primes(count: int) -> list[int]:

@@ -8,6 +8,7 @@ feasible and π·y/ρ a lower bound.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import highspy
 import numpy as np
@@ -16,6 +17,12 @@ from numpy.typing import ArrayLike
 from reluctant.arrays import Array
 from reluctant.effort import Clock
 from reluctant.model.network import ReLUNetwork
+from reluctant.multivariate.proofs.duality import (
+    dual_value,
+    largest_over_rays,
+    orthogonal_multipliers,
+    rounded_down,
+)
 from reluctant.multivariate.proofs.program import DataModel, hinge_network
 from reluctant.multivariate.proofs.rays import extreme_rays, hinge_values, join_conformal, random_rays, ray_count
 
@@ -23,6 +30,8 @@ ENUMERATED = 30_000_000  # rays times points up to which pricing looks at every 
 _BATCH = 50  # columns added at a time
 _SAMPLES = 500  # random rays looked at before the exact pricing of a large problem
 _RANDOM_IMPROVEMENT = 1.01
+_TOLERANCE = 1e-9  # of the mixed-integer program
+_SMALLEST_ENTRY = 1e-8  # HiGHS refuses coefficients below 1e-9; what they could add is added to the price
 
 
 @dataclass(frozen=True)
@@ -91,19 +100,44 @@ def minimise_l1(
     pricer = _AllRays(model.Xbar) if enumerate_rays else _MixedInteger(model.Xbar, rng)
     columns = _Columns(model)
     columns.add(_interpolating_hinges(model.Xbar, rng))
-    bound, improving = 0.0, True
+    proof = _Proof(model, affine)
+    improving = True
     while improving:
         value = model.optimise()
         pi = model.duals
         price, rays = pricer.price(pi, max(clock.left(), 0.1))
-        bound = max(bound, float(pi @ model.y - np.abs(pi) @ model.tolerance) / max(price, 1.0))
-        improving = value - bound > pricer.gap * value and len(rays) > 0 and not clock.expired()
+        proof.offer(pi, price)
+        improving = value - proof.estimate > pricer.gap * value and len(rays) > 0 and not clock.expired()
         if improving:
             columns.add(rays)
     network = columns.network(unit)
     return ConvexSolution(
-        network, network.path_norm(1.0, bias=True), float(bound * unit), pricer.name, len(columns.rays)
+        network, network.path_norm(1.0, bias=True), float(proof.bound(pricer) * unit), pricer.name, len(columns.rays)
     )
+
+
+class _Proof:
+    """The best multipliers so far, and what they prove."""
+
+    def __init__(self, model: DataModel, affine: bool) -> None:
+        self._model, self._affine = model, affine
+        self._pi, self._price = np.zeros(len(model.y)), 1.0
+        self.estimate = 0.0
+
+    def offer(self, pi: Array, price: float) -> None:
+        """Keep multipliers whose bound, in float64, is larger."""
+        estimate = float(pi @ self._model.y - np.abs(pi) @ self._model.tolerance) / max(price, 1.0)
+        if estimate > self.estimate:
+            self._pi, self._price, self.estimate = pi, price, estimate
+
+    def bound(self, pricer: _AllRays | _MixedInteger) -> float:
+        """The bound that holds, rounded down; 0 where rounding leaves none."""
+        pi = orthogonal_multipliers(self._model.Xbar, self._pi, self._affine)
+        changed = float(sum(abs(a - Fraction(b)) for a, b in zip(pi, self._pi.tolist())))
+        price = pricer.upper_bound(pi, self._price, changed)
+        if not 0 < price < np.inf:
+            return 0.0
+        return max(rounded_down(dual_value(pi, self._model.y, self._model.tolerance) / Fraction(price)), 0.0)
 
 
 class _Columns:
@@ -132,11 +166,16 @@ class _Columns:
 class _AllRays:
     """Exact pricing by looking at every extreme ray."""
 
-    name = "enumeration of all extreme rays"
+    name = "looking at every extreme ray, with bounds on rounding"
     gap = 1e-9
 
     def __init__(self, Xbar: Array) -> None:
+        self._Xbar = Xbar
         self._rays, self._values = extreme_rays(Xbar[:, :-1])
+
+    def upper_bound(self, pi: list[Fraction], price: float, changed: float) -> float:
+        """Bound on the maximum that holds for exact rays."""
+        return largest_over_rays(self._Xbar, pi, price)
 
     def price(self, pi: Array, time_limit: float) -> tuple[float, Array]:
         """Maximum of |Σ_i π_i (u·x̄_i)_+| over ‖u‖_1 = 1, and hinges where it exceeds one."""
@@ -148,11 +187,23 @@ class _AllRays:
 class _MixedInteger:
     """Random rays while they improve, then the exact maximum by HiGHS; ‖u‖_1 ≤ 1 itself bounds every big-M."""
 
-    name = "mixed-integer pricing"
+    name = "a mixed-integer program in float64, less what its tolerances may hide"
     gap = 1e-7
 
     def __init__(self, Xbar: Array, rng: np.random.Generator) -> None:
         self._Xbar, self._rng = Xbar, rng
+
+    def upper_bound(self, pi: list[Fraction], price: float, changed: float) -> float:
+        """What HiGHS proved, plus what its tolerances, dropped entries of X̄ and other multipliers may add.
+
+        With ‖u‖_1 ≤ 1 a height changes by at most what the largest entry of its row does. All variables are bounded, so
+        reduced costs that are wrong by a tolerance change the bound by at most that times the sum of their ranges.
+        """
+        Xbar, weight = self._Xbar, np.array([abs(float(a)) for a in pi])
+        largest = np.abs(Xbar).max(axis=1)
+        dropped = np.where(np.abs(Xbar) < _SMALLEST_ENTRY, np.abs(Xbar), 0.0).max(axis=1)
+        ranges = 3 * Xbar.shape[1] + np.sum(largest + 1)
+        return float((price + dropped @ weight + largest.max() * changed + 2 * _TOLERANCE * ranges) * (1 + _TOLERANCE))
 
     def price(self, pi: Array, time_limit: float) -> tuple[float, Array]:
         """Upper bound on the same maximum (inf after random pricing), and hinges that exceed one."""
@@ -178,8 +229,10 @@ class _MixedInteger:
         options = {
             "threads": 1,
             "time_limit": time_limit,
-            "mip_rel_gap": 1e-9,
-            "mip_feasibility_tolerance": 1e-9,
+            "mip_rel_gap": _TOLERANCE,
+            "mip_feasibility_tolerance": _TOLERANCE,
+            "primal_feasibility_tolerance": _TOLERANCE,
+            "dual_feasibility_tolerance": _TOLERANCE,
         }
         for option, setting in options.items():
             model.setOptionValue(option, setting)
@@ -192,7 +245,7 @@ class _MixedInteger:
         model.addConstr(sum(size) <= 1)
         heights = []
         for x, price, M in zip(Xbar, pi, big):
-            at = sum(float(c) * a for c, a in zip(x, u) if c)
+            at = sum(float(c) * a for c, a in zip(x, u) if abs(c) >= _SMALLEST_ENTRY)
             h = model.addVariable(0.0, float(M))
             if price > 0:
                 z = model.addBinary()

@@ -3,24 +3,26 @@
 A neuron whose hinge has activation pattern D and support S adds an element of the span of D X̄_S to the
 values at the data [NN, Lemma 4.1]. There are finitely many such cells. Sets of cells are examined by
 increasing cost; a set whose span stays away from the labels is excluded by linear algebra, and only the few
-that do not ask for signs and inequalities.
+that do not ask for signs and inequalities, which rationals decide. What float64 decides on the way it decides with a
+bound on its own error, so that rows however close and columns however dependent make nothing look impossible.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations, count
+from itertools import combinations
 from math import comb
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from reluctant.arrays import Array
 from reluctant.effort import Clock
 from reluctant.model.network import ReLUNetwork
 from reluctant.multivariate.aim import Count
 from reluctant.multivariate.points import INTERPOLATES
-from reluctant.multivariate.proofs._exclusion import CellTable, spans_near, start_search
+from reluctant.multivariate.proofs._exclusion import CellTable, distance_error, spans_near, start_search
 from reluctant.multivariate.proofs.bounds import Bound
 from reluctant.multivariate.proofs.cells import Cell, cell_table, support_cells
 from reluctant.multivariate.proofs.problem import Problem
@@ -28,7 +30,6 @@ from reluctant.multivariate.proofs.realisation import Examiner
 
 _QUOTA = 200_000  # sets between looks at the clock
 _BATCH = 1_000  # sets handed on at a time
-_NEAR = 1e-6  # labels this close to a span, relative to their size, are looked at again
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ def fewest_parameters(
     -------
     Proof
         No network with fewer than `lower_bound` parameters, however large, comes within 1e-9 max|y| of all
-        labels. `network` has exactly `lower_bound` of them; None where the enumeration stopped earlier.
+        labels in exact arithmetic. `network` has exactly `lower_bound` of them; None where the enumeration stopped
+        earlier, because of `known`, the clock, or weights that float64 does not hold.
 
     Raises
     ------
@@ -159,25 +161,37 @@ def _cells_of_size(N: int, d: int, size: int) -> int:
     return comb(d + 1, size) * central - comb(d, size - 1)
 
 
+def most_needed(quantity: Count, X: Array) -> int:
+    """Neurons, or parameters, that always do for distinct rows X (N, d): a bound beyond would be false.
+
+    Along a direction in which all rows differ a constant and one hinge from every row but the last are N neurons,
+    triangular at the data.
+
+    Examples
+    --------
+    >>> most_needed("neurons", np.eye(3)), most_needed("parameters", np.eye(3))
+    (3, 9)
+    """
+    N, d = X.shape
+    return N if quantity == "neurons" else 1 + (N - 1) * (d + 1)
+
+
 def _enumerate(
     problem: Problem, cells: list[Cell], costs: NDArray, quantity: Count, known: int | None, clock: Clock | None
 ) -> Proof:
     """Exclude or realise all sets of cells of cost 0, 1, 2, …"""
+    if not problem.exact:
+        return Proof(0, None, "X or y has entries so small beside others that scaling them in float64 loses digits", 0)
     clock = clock or Clock()
     table = cell_table(problem.Xbar, cells, costs, problem.affine)
-    examiner = Examiner(problem, cells)
+    examiner = Examiner(problem, cells, clock)
     kept: list[list[int]] = []  # sets whose span comes near y
     n_sets = 0
 
     def proof(bound: int, network: ReLUNetwork | None, why: str = "") -> Proof:
-        programs = f", {examiner.n_excluded} signed sets by linear programs in float64" if examiner.n_excluded else ""
-        reason = (
-            f"enumeration of {n_sets} sets of activation patterns and supports, none below it within "
-            f"{INTERPOLATES:g} max|y| of the labels, without a bound on the weights{programs}{why}"
-        )
-        return Proof(bound, network, reason, n_sets)
+        return Proof(bound, network, _reason(quantity, bound, n_sets, examiner.n_excluded) + why, n_sets)
 
-    for level in count():
+    for level in range(most_needed(quantity, problem.Xbar[:, :-1]) + 1):
         if known is not None and level >= known:
             return proof(known, None)
         for chosen, doubled in _doubled(kept, costs, level):
@@ -196,10 +210,20 @@ def _enumerate(
                 if (network := examiner.realise(chosen, [])) is not None:
                     return proof(level, network)
             if clock.expired():
-                return proof(level, None, f"; time ended it among those of {level} {quantity}")
+                return proof(level, None, f"; the time ended before all sets with {level} {quantity} were looked at")
         if examiner.undecided:
-            return proof(level, None, f"; float64 leaves cases with {level} {quantity} open")
+            return proof(level, None, f"; {level} {quantity} do in rationals, with weights that float64 does not hold")
     raise AssertionError("distinct rows always have an interpolant")
+
+
+def _reason(quantity: Count, bound: int, n_sets: int, n_excluded: int) -> str:
+    """The argument in one clause."""
+    inequalities = f", {n_excluded} choices of output signs by linear inequalities" if n_excluded else ""
+    return (
+        f"{n_sets} sets of activation patterns and supports were looked at, and every network with fewer than {bound} "
+        f"{quantity}, however large its weights, misses a label by more than {INTERPOLATES:g} max|y|; decided in "
+        f"rational arithmetic or with a bound on rounding{inequalities}"
+    )
 
 
 def _doubled(kept: list[list[int]], costs: NDArray, level: int) -> Iterator[tuple[list[int], list[int]]]:
@@ -214,7 +238,7 @@ def _doubled(kept: list[list[int]], costs: NDArray, level: int) -> Iterator[tupl
 def _candidates(table: CellTable, problem: Problem, level: int) -> Iterator[tuple[list[list[int]], int]]:
     """Batches of the sets of cost `level` whose span comes near y, with the number of sets looked at."""
     y, N = problem.y, len(problem.y)
-    near = _NEAR * np.sqrt(N)
+    near = np.sqrt(N) * problem.tolerance + distance_error(y)
     search = start_search(table, y, level)
     if level == 0:
         yield ([[]] if np.linalg.norm(search.rest[0]) <= near else []), 1

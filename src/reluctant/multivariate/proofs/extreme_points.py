@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from reluctant.arrays import Array, Index, Mask
 from reluctant.model.network import ReLUNetwork
-from reluctant.multivariate.points import INTERPOLATES, distinct_rows, homogeneous
+from reluctant.multivariate.points import INTERPOLATES, closest_rows, distinct_rows, homogeneous
 from reluctant.multivariate.proofs.program import hinge_network
 from reluctant.multivariate.proofs.rays import data_signs, extreme_rays
 from reluctant.objective import lp_power
@@ -28,6 +28,8 @@ from reluctant.objective import lp_power
 _BLOCK = 50_000
 _SINGULAR = 1e-10  # sets of unit columns with a smaller determinant count as dependent
 _CANCELLED = 1e-12  # relative size of what is left of coordinates that cancel when rays are joined
+_ROUNDINGS = 10.0  # backward error of a linear system or a null vector, in units of N ε; LAPACK's is about one
+_EPS = float(np.finfo(float).eps)
 _MOST_ROWS = 8  # beyond, the ways to join N rays are too many
 
 
@@ -41,10 +43,13 @@ class Vertices:
         Effective weights u_k of every candidate, zero rows where it has fewer than N neurons.
     signs : ndarray, shape (V, N)
         Output signs.
+    errors : ndarray, shape (V, N, d + 1)
+        How far rounding may have moved each weight.
     """
 
     hinges: Array
     signs: Array
+    errors: Array
 
     @cached_property
     def counts(self) -> Index:
@@ -55,6 +60,12 @@ class Vertices:
         """Σ_k ‖u_k‖_p^p of every candidate."""
         magnitudes = _flat(self.hinges)
         return lp_power(magnitudes, p, axis=1) if p in (0, 1) else (magnitudes**p).sum(axis=1)
+
+    def least_cost(self, p: float) -> float:
+        """A lower bound on the least Σ_k ‖u_k‖_p^p, 0 < p ≤ 1, of the candidates as they are in exact arithmetic."""
+        least = np.maximum(np.abs(self.hinges) - self.errors, 0.0)
+        costs = (least**p).sum(axis=(1, 2))
+        return float(costs.min() * (1 - _flat(least).shape[1] * _EPS))
 
     def network(self, v: int) -> ReLUNetwork:
         """Candidate v."""
@@ -95,14 +106,20 @@ def enumerate_vertices(X: ArrayLike, y: ArrayLike, *, largest: int = 2_000_000) 
         )
     negligible = INTERPOLATES * np.abs(y).max(initial=0.0)
     conformal = _conformal_pairs(Xbar, rays)
-    hinges, signs = [np.zeros((0, N, Xbar.shape[1]))], [np.zeros((0, N))]
+    hinges, signs, errors = [np.zeros((0, N, Xbar.shape[1]))], [np.zeros((0, N))], [np.zeros((0, N, Xbar.shape[1]))]
+    blur = _ROUNDINGS * N * _EPS / closest_rows(rows)  # of a ray, a null vector of rows that may be this close
     for sets in _blocks(len(rays), N):
         A = values[sets].transpose(0, 2, 1)
-        independent = np.abs(np.linalg.det(A / np.linalg.norm(A, axis=1, keepdims=True))) > _SINGULAR
+        sizes = np.linalg.norm(A, axis=1)
+        determinants = np.abs(np.linalg.det(A / sizes[:, None]))
+        independent = determinants > _SINGULAR
         if not independent.any():
             continue
         sets, A = sets[independent], A[independent]
         coefficients = np.linalg.solve(A, np.broadcast_to(y[:, None], (len(A), N, 1)))[..., 0]
+        # Unit columns have a smallest singular value of at least 0.6 times their determinant.
+        uncertain = np.linalg.norm(coefficients * sizes[independent], axis=1, keepdims=True) / sizes[independent]
+        uncertain *= (blur / (0.6 * determinants[independent]))[:, None]
         coefficients[np.abs(coefficients) * A.max(axis=1) <= negligible / N] = 0.0
         for which, members in _joinings(sets, coefficients, conformal):
             parts = np.abs(coefficients[which])[..., None] * rays[sets[which]]
@@ -110,7 +127,8 @@ def enumerate_vertices(X: ArrayLike, y: ArrayLike, *, largest: int = 2_000_000) 
             joined[np.abs(joined) <= _CANCELLED * (members @ np.abs(parts))] = 0.0
             hinges.append(joined)
             signs.append(np.sign(coefficients[which] @ members.T))
-    return Vertices(np.concatenate(hinges), np.concatenate(signs))
+            errors.append(members @ (uncertain[which][..., None] * np.abs(rays[sets[which]]) + blur * np.abs(parts)))
+    return Vertices(np.concatenate(hinges), np.concatenate(signs), np.concatenate(errors))
 
 
 def minimise_lp(vertices: Vertices, p: float) -> tuple[ReLUNetwork, float]:

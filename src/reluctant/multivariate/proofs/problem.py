@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from reluctant.arrays import Array
 from reluctant.model.network import ReLUNetwork
-from reluctant.multivariate.points import INTERPOLATES, distinct_rows, homogeneous, power_of_two
+from reluctant.multivariate.points import INTERPOLATES, distinct_rows, homogeneous, interpolates, power_of_two
 from reluctant.multivariate.proofs.program import hinge_network
 
 MOST_ROWS = 63
@@ -18,13 +18,17 @@ MOST_ROWS = 63
 
 @dataclass(frozen=True)
 class Problem:
-    """Distinct rows, columns and labels scaled by powers of two to less than two in size."""
+    """Distinct rows, columns and labels scaled by powers of two to less than two in size.
+
+    `exact` is False where an entry is so much smaller than the largest of its column that scaling loses digits of it.
+    """
 
     Xbar: Array
     y: Array
     affine: bool
     x_unit: Array
     y_unit: float
+    exact: bool
 
     @classmethod
     def of(cls, X: ArrayLike, y: ArrayLike, affine: bool) -> Problem:
@@ -36,12 +40,13 @@ class Problem:
         if len(y) > MOST_ROWS:
             raise ValueError(f"X has {len(y)} distinct rows; an enumeration is for at most {MOST_ROWS}")
         x_unit, y_unit = power_of_two(np.abs(Xbar).max(axis=0)), float(power_of_two(np.abs(y).max()))
-        return cls(Xbar / x_unit, y / y_unit, affine, x_unit, y_unit)
+        exact = np.array_equal(Xbar / x_unit * x_unit, Xbar) and np.array_equal(y / y_unit * y_unit, y)
+        return cls(Xbar / x_unit, y / y_unit, affine, x_unit, y_unit, exact)
 
     @property
     def tolerance(self) -> float:
-        """Largest error of an interpolant, in scaled units."""
-        return INTERPOLATES * float(np.abs(self.y).max())
+        """Largest error of an interpolant, in scaled units, rounded up."""
+        return float(np.nextafter(INTERPOLATES * np.abs(self.y).max(), np.inf))
 
     def network(self, U: Array, signs: Array, affine: Array) -> ReLUNetwork:
         """Network in the user's units."""
@@ -49,5 +54,4 @@ class Problem:
 
     def accepts(self, network: ReLUNetwork) -> bool:
         """Whether a network meets the labels, evaluated in float64 as it stands."""
-        X = (self.Xbar * self.x_unit)[:, :-1]
-        return bool(np.abs(network(X) - self.y * self.y_unit).max() <= self.tolerance * self.y_unit)
+        return interpolates(network, (self.Xbar * self.x_unit)[:, :-1], self.y * self.y_unit)

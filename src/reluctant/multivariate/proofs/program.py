@@ -136,6 +136,11 @@ class DataModel:
             raise InfeasibleError("these signed patterns cannot meet the labels; add neurons or widen the tolerance")
         if status != highspy.HighsModelStatus.kOptimal:
             raise SolverError(f"HiGHS stopped with status {self._highs.modelStatusToString(status)}")
+        return self.value
+
+    @property
+    def value(self) -> float:
+        """Objective of the last solution."""
         return float(self._highs.getInfo().objective_function_value)
 
     @property
@@ -253,6 +258,12 @@ class PatternProgram(DataModel):
         while self._add_violated_signs():
             value = self.optimise()
         return value
+
+    @property
+    def sign_duals(self) -> dict[tuple[int, int], float]:
+        """Multipliers of the sign rows (neuron, point) that hold the last solution back."""
+        duals = np.array(self._highs.getSolution().row_dual)[self.n_fixed_rows :]
+        return {row: float(dual) for row, dual in zip(self._sign_rows, duals) if dual}
 
     @property
     def hinges(self) -> Array:

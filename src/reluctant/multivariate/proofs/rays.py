@@ -59,7 +59,7 @@ def extreme_rays(X: ArrayLike) -> tuple[Array, Array]:
     Xbar = homogeneous(X)
     unit = power_of_two(np.abs(Xbar).max(axis=0))  # what is zero, or the same ray, is decided in columns of one size
     blocks = [np.zeros((0, Xbar.shape[1]))]
-    for support, points in _defining_sets(Xbar):
+    for support, points in defining_sets(Xbar):
         blocks.append(_rays(Xbar / unit, support, points))
     rays = np.vstack(blocks)
     rays = rays[np.unique(rays.round(_DECIMALS), axis=0, return_index=True)[1]] / unit
@@ -114,7 +114,7 @@ def random_rays(Xbar: Array, count: int, rng: np.random.Generator) -> Array:
     return np.vstack(blocks)
 
 
-def _defining_sets(Xbar: Array) -> Iterator[tuple[Index, Index]]:
+def defining_sets(Xbar: Array) -> Iterator[tuple[Index, Index]]:
     """Supports, each with blocks of sets of |S| − 1 points."""
     N, n = Xbar.shape
     for size in range(1, min(n, N + 1) + 1):

@@ -8,17 +8,23 @@ from itertools import product
 import numpy as np
 
 from reluctant.arrays import Array
-from reluctant.errors import SolverError
+from reluctant.effort import Clock
+from reluctant.errors import InfeasibleError, SolverError
 from reluctant.model.network import ReLUNetwork
-from reluctant.multivariate.proofs.cells import Cell
+from reluctant.multivariate.proofs.cells import Cell, inner, orthogonal_part
 from reluctant.multivariate.proofs.problem import Problem
 from reluctant.multivariate.proofs.program import PatternProgram
+from reluctant.multivariate.proofs.signed_set import SignedSet
 
 Signs = tuple[float, ...]
 
-_WELL_CONDITIONED = 1e-7  # smallest singular value, for unit columns, from which a least-squares solution is trusted
-_ROUNDING = 1e-13
-_CLEARLY = 1e-6  # a smallest violation above this, in scaled data, is not rounding
+_BOTH = (1.0, -1.0)
+_WELL_CONDITIONED = 1e-7
+"""Smallest singular value, for unit columns, from which signs are read off a least-squares solution."""
+_CLEARLY = 1e-6
+"""A smallest violation above this, in scaled data, is no network that evaluates to the labels."""
+_ROUNDINGS = 100.0
+"""Backward error of a least-squares problem by singular values, in units of N ε ‖A‖; LAPACK's is a few."""
 
 
 class Examiner:
@@ -27,13 +33,13 @@ class Examiner:
     Attributes
     ----------
     n_excluded : int
-        Signed sets excluded by a linear program in float64.
+        Signed sets excluded by a relation between inequalities, in rationals.
     undecided : int
-        Signed sets that a linear program accepts and evaluation does not, or that HiGHS gives up on.
+        Signed sets that hold weights in rationals, which rounded to float64 miss a label.
     """
 
-    def __init__(self, problem: Problem, cells: list[Cell]) -> None:
-        self.problem, self.cells = problem, cells
+    def __init__(self, problem: Problem, cells: list[Cell], clock: Clock | None = None) -> None:
+        self.problem, self.cells, self.clock = problem, cells, clock or Clock()
         self.n_excluded = 0
         self.undecided = 0
 
@@ -51,23 +57,32 @@ class Examiner:
                 if self.problem.accepts(network):
                     return network
         for assignment in product(*options):
+            if self.clock.expired():  # the caller looks at it too, and claims nothing then
+                return None
             programmed = self._by_linear_program(chosen, assignment)
             if programmed is not None:
                 return programmed
         return None
 
     def is_apart(self, chosen: list[int]) -> bool:
-        """Whether y is further from the span of the cells than any interpolant, in exact arithmetic if need be."""
+        """Whether y is shown to be further from the span of the cells than any interpolant.
+
+        The residuals of an interpolant have norm at most √N τ, whatever its weights. Rationals decide where floats are
+        not sure that y is further.
+        """
         A, y = self._columns(chosen), self.problem.y
         _, singular, solution = _least_squares(A, y)
-        if singular.min(initial=1.0) >= _WELL_CONDITIONED:
-            return bool(np.linalg.norm(y - A @ solution) > self._within)
-        return squared_distance(A, y) > Fraction(self._within) ** 2
+        distance, blur = float(np.linalg.norm(y - A @ solution)), _blur(A, y, singular)
+        if distance <= self._within:
+            return False
+        if distance > self._within + blur:
+            return True
+        return squared_distance(A, y) > len(y) * Fraction(self.problem.tolerance) ** 2
 
     @property
     def _within(self) -> float:
-        """Bound on the norm of the residuals of an interpolant, with room for rounding."""
-        return float(np.sqrt(len(self.problem.y))) * self.problem.tolerance + _ROUNDING
+        """Bound on the norm of the residuals of an interpolant."""
+        return float(np.sqrt(len(self.problem.y))) * self.problem.tolerance
 
     def _columns(self, chosen: list[int]) -> Array:
         """Columns that span what the affine part and the chosen cells add at the data."""
@@ -78,12 +93,16 @@ class Examiner:
     def _unique_solution(self, chosen: list[int]) -> tuple[Array, Array, list[Signs]] | None:
         """Signed hinges, affine part and the output signs each cell leaves open, fewer than cells if it cannot be.
 
-        None where least squares leaves more than one solution or an uncertain one.
+        None where least squares leaves more than one solution or an uncertain one. With unit columns, the weights of
+        an interpolant are within √N τ / σ of those of least squares, and these within blur / σ of the computed ones
+        (σ: the smallest singular value). What x̄ · u may differ by follows by Cauchy–Schwarz, and a sign is dropped
+        only where some point is on the wrong side by more.
         """
         A, y = self._columns(chosen), self.problem.y
         size, singular, solution = _least_squares(A, y)
         if A.shape[1] > len(y) or singular.min(initial=1.0) < _WELL_CONDITIONED:
             return None
+        apart = (self._within + _blur(A, y, singular)) / singular.min(initial=1.0)
         Xbar = self.problem.Xbar
         n = Xbar.shape[1]
         end = n if self.problem.affine else 0
@@ -94,7 +113,7 @@ class Examiner:
             begin, end = end, end + len(S)
             u[list(S)] = solution[begin:end]
             margin = np.where(D, 1.0, -1.0) * (Xbar @ u)
-            slack = 2 * self._within / singular[-1] * np.linalg.norm(Xbar[:, S] / size[begin:end], axis=1)
+            slack = apart * np.linalg.norm(Xbar[:, S] / size[begin:end], axis=1)
             fits = tuple(sign for sign in (1.0, -1.0) if np.all(sign * margin >= -slack))
             if not fits:
                 break
@@ -102,28 +121,57 @@ class Examiner:
         return hinges, affine, options
 
     def _by_linear_program(self, chosen: list[int], signs: Signs) -> ReLUNetwork | None:
-        """The smallest violation for given output signs (0: a neuron of each)."""
+        """A network with given output signs (0: a neuron of each), or the proof that there is none.
+
+        A linear program in float64 proposes both; what it proposes is evaluated, the network as it stands and the proof
+        in integers. Where neither holds the inequalities are solved in rationals.
+        """
+        pairs = [(self.cells[c], sign) for c, option in zip(chosen, signs) for sign in ([option] if option else _BOTH)]
+        signed_set = SignedSet.of(self.problem, [cell for cell, _ in pairs], [sign for _, sign in pairs])
+        try:
+            program = self.solved(pairs)
+        except (InfeasibleError, SolverError):  # neither can be: HiGHS gave up on these numbers
+            program = None
+        if program is not None:
+            if program.value <= _CLEARLY:
+                network = self._accepted(program.hinges, program.signs, program.affine_part)
+                if network is not None:
+                    return network
+            if signed_set.refuted_by(program.duals, program.sign_duals):
+                self.n_excluded += 1
+                return None
+        return self._in_rationals(signed_set)
+
+    def solved(self, pairs: list[tuple[Cell, float]]) -> PatternProgram:
+        """The linear program of the smallest violation, solved."""
         problem = self.problem
         program = PatternProgram(problem.Xbar[:, :-1], problem.y, loss="maximum", affine=problem.affine)
-        for c, sign in zip(chosen, signs):
-            pattern, support = self.cells[c]
+        for (pattern, support), sign in pairs:
             costs = np.full(problem.Xbar.shape[1], np.inf)
             costs[list(support)] = 0.0
-            both = [sign] if sign else [1.0, -1.0]
-            program.add_neurons([pattern] * len(both), both, costs)
-        try:
-            violation = program.solve()
-        except SolverError:
-            self.undecided += 1
-            return None
-        if violation > _CLEARLY:
+            program.add_neurons([pattern], [sign], costs)
+        program.solve()
+        return program
+
+    def _in_rationals(self, signed_set: SignedSet) -> ReLUNetwork | None:
+        """The same without a proposal: some network, in the middle of the tolerance if that can be."""
+        point = signed_set.point()
+        if point is None:
             self.n_excluded += 1
             return None
-        network = problem.network(program.hinges, program.signs, program.affine_part)
-        if problem.accepts(network):
-            return network
+        for weights in (signed_set.point(0.0), point):
+            if weights is None:
+                continue
+            hinges, affine = signed_set.hinges(weights)
+            network = self._accepted(hinges, signed_set.signs, affine)
+            if network is not None:
+                return network
         self.undecided += 1
         return None
+
+    def _accepted(self, hinges: Array, signs: Array, affine: Array) -> ReLUNetwork | None:
+        network = self.problem.network(hinges, signs, affine)
+        return network if self.problem.accepts(network) else None
 
 
 def _least_squares(A: Array, y: Array) -> tuple[Array, Array, Array]:
@@ -132,6 +180,20 @@ def _least_squares(A: Array, y: Array) -> tuple[Array, Array, Array]:
     left, singular, right = np.linalg.svd(A / np.where(size > 0, size, 1.0), full_matrices=False)
     inverse = np.where(singular > 0, 1 / np.where(singular > 0, singular, 1.0), 0.0)
     return size, singular, right.T @ (inverse * (left.T @ y)) / np.where(size > 0, size, 1.0)
+
+
+def _blur(A: Array, y: Array, singular: Array) -> float:
+    """Bound on the error of computed residuals, and of σ times computed weights, for unit columns; inf without one.
+
+    The computed weights solve a problem with columns A + E, ‖E‖ ≤ e = 100 N ε ‖A‖. Projections on two spans of one
+    dimension differ by at most ‖E‖ / σ [Wedin 1973], residuals by three times that times ‖y‖, evaluation included, and
+    weights by as much over σ, since the first-order terms are ‖E‖ ‖c‖ / σ and ‖E‖ ‖r‖ / σ² with ‖c‖ ≤ ‖y‖ / σ.
+    """
+    smallest = singular.min(initial=1.0)
+    error = _ROUNDINGS * len(y) * np.finfo(float).eps * singular.max(initial=1.0)
+    if A.shape[1] > len(y) or smallest <= 4 * error:
+        return np.inf
+    return float(4 * error / smallest * np.linalg.norm(y))
 
 
 def squared_distance(A: Array, y: Array) -> Fraction:
@@ -144,14 +206,7 @@ def squared_distance(A: Array, y: Array) -> Fraction:
     """
     basis: list[list[Fraction]] = []
     for column in [*A.T.tolist(), y.tolist()]:
-        rest = [Fraction(a) for a in column]
-        for b in basis:
-            factor = _dot(rest, b) / _dot(b, b)
-            rest = [r - factor * c for r, c in zip(rest, b)]
+        rest = orthogonal_part([Fraction(a) for a in column], basis)
         if any(rest):
             basis.append(rest)
-    return _dot(rest, rest)
-
-
-def _dot(a: list[Fraction], b: list[Fraction]) -> Fraction:
-    return sum((x * y for x, y in zip(a, b)), Fraction(0))
+    return inner(rest, rest)

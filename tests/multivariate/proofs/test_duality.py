@@ -1,0 +1,101 @@
+"""Bounds on the ℓ1 path norm against interpolants whose norm is known as a fraction."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from exact_networks import exact_l1_value, exact_rays
+from reluctant import interpolate
+from reluctant.errors import InfeasibleError, SolverError
+from reluctant.multivariate.points import homogeneous
+from reluctant.multivariate.proofs.column_generation import minimise_l1
+from reluctant.multivariate.proofs.duality import largest_over_rays, orthogonal_multipliers, rounded_down
+
+
+def problem(rng):
+    """Two to five rows in one or two dimensions: uniform, integers, or some 1e-3 to 1e-7 apart; uniform labels."""
+    N, d = int(rng.integers(2, 6)), int(rng.integers(1, 3))
+    kind = rng.integers(3)
+    X = rng.uniform(-1, 1, (N, d)) if kind == 0 else rng.integers(-2, 3, (N, d)).astype(float)
+    if kind == 2:
+        X = X[:1] + 10.0 ** -rng.integers(3, 8) * rng.uniform(-1, 1, (N, d))
+    X = np.unique(X, axis=0)
+    return X, rng.uniform(-1, 1, len(X))
+
+
+def never_above_an_exact_interpolant(seeds):
+    sharp = 0
+    for seed in seeds:
+        X, y = problem(np.random.default_rng(seed))
+        affine = bool(seed % 2)
+        least = exact_l1_value(X, y, affine)
+        if least is None:
+            continue
+        for by_rays in (True, False) if seed % 5 == 0 else (True,):
+            try:
+                bound = minimise_l1(X, y, affine=affine, enumerate_rays=by_rays).lower_bound
+            except (InfeasibleError, SolverError):
+                continue
+            assert Fraction(bound) <= least, (seed, by_rays)
+            sharp += bound >= float(least) * (1 - 1e-9)
+    return sharp
+
+
+def test_bound_is_at_most_the_norm_of_an_exact_interpolant():
+    assert never_above_an_exact_interpolant(range(150)) > 100
+
+
+@pytest.mark.slow
+def test_bound_is_at_most_the_norm_of_an_exact_interpolant_thousands():
+    assert never_above_an_exact_interpolant(range(1000, 5000)) > 2500
+
+
+def test_bound_of_nearly_equal_rows_is_below_a_network_known_in_rationals():
+    # One hinge with exact weights and the affine part through all points costs 1666666.6648711672.
+    X = [[1.0000004, 1.0000005], [0.9999999, 1.0000001], [1.0000001, 0.9999999], [0.9999996, 1.0000004]]
+    y = [-2.0, 2.0, 3.0, 1.0]
+    least = exact_l1_value(X, y, affine=True)
+    assert float(least) == pytest.approx(1666666.6648711672, rel=1e-15)
+    certificate = interpolate(X, y, 1.0, affine=True, random_state=0, time_limit=5).certificate
+    assert certificate.kind == "proved"
+    assert least * (1 - Fraction(1, 10**9)) < Fraction(certificate.lower_bound) <= least
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_largest_value_over_rays_is_an_upper_bound_and_close(seed):
+    rng = np.random.default_rng(seed)
+    X, _ = problem(rng)
+    Xbar, pi = homogeneous(X), rng.normal(size=len(X))
+    exact = Fraction(0)
+    for u in exact_rays(X):
+        heights = [max(sum(a * Fraction(b) for a, b in zip(u, x)), Fraction(0)) for x in Xbar.tolist()]
+        exact = max(exact, abs(sum(Fraction(p) * h for p, h in zip(pi.tolist(), heights))))
+    upper = largest_over_rays(Xbar, orthogonal_multipliers(Xbar, pi, False), float(exact))
+    assert exact <= Fraction(upper) <= exact * (1 + Fraction(1, 10**11))
+
+
+def test_orthogonal_multipliers_are_orthogonal_and_rounding_goes_down():
+    rng = np.random.default_rng(0)
+    Xbar = homogeneous(1 + 1e-7 * rng.normal(size=(6, 2)))
+    pi = orthogonal_multipliers(Xbar, rng.normal(size=6), True)
+    for column in Xbar.T.tolist():
+        assert sum(p * Fraction(a) for p, a in zip(pi, column)) == 0
+    for _ in range(100):
+        value = Fraction(int(rng.integers(1, 10**9)), int(rng.integers(1, 10**9)))
+        assert value * (1 - Fraction(1, 2**51)) < Fraction(rounded_down(value)) <= value
+
+
+def test_entries_that_the_solver_refuses_do_not_end_the_call():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, (12, 12))
+    X[5] = 0
+    y = rng.uniform(-1, 1, 12)
+    values, bounds = [], []
+    for tiny in (0.0, 1e-10, 1e-300):
+        X[5, 0] = tiny
+        solution = interpolate(X, y, 1.0, time_limit=1.5, random_state=0)
+        assert solution.max_error <= 1e-9
+        values.append(solution.value)
+        bounds.append(solution.certificate.lower_bound)
+    assert max(bounds) <= min(values) * (1 + 1e-6)  # the entry hardly changes the problem
