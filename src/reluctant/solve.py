@@ -333,7 +333,7 @@ def regress(
     n_starts = check_integer(n_starts, "n_starts", low=1)
     options = _options("parameters", None, start, time_limit, random_state, n_jobs, verbose, X, targets)
     first = options["start"] if affine or start is None else without_affine_part(options["start"])
-    if X.shape[1] == 1 and y.ndim == 1 and isinstance(loss, Squared) and affine:
+    if X.shape[1] == 1 and y.ndim == 1 and loss == Squared() and affine:
         from reluctant.univariate.regression import regress_line
 
         found = regress_line(X[:, 0], y, alpha, p, weights)

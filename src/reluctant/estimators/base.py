@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -78,7 +79,7 @@ class SparseReLU(BaseEstimator):
             return
         weights = weights / weights.max()
         if len(X) > MANY_ROWS:
-            self._learn_table(ArrayTable(X, targets, weights), as_columns, loss)
+            self._learn_table(ArrayTable(X, targets, weights), partial(as_columns, loss=loss), loss)
         else:
             bounds = _bounds(Moments.of(X, weights))
             X = np.clip(X, *bounds)
@@ -156,7 +157,7 @@ class SparseReLU(BaseEstimator):
             verbose=bool(self.verbose),
             **steering,
         )
-        exact = on_line and isinstance(loss, Squared) and self.affine
+        exact = on_line and loss == Squared() and self.affine
         return Fitted(solution.network, "line" if exact else "Gauss-Newton", solution.certificate)
 
     def _checked_start(self, n_inputs: int, n_outputs: int) -> ReLUNetwork | None:

@@ -13,10 +13,10 @@ from reluctant.arrays import Array, Index
 from reluctant.model.network import ReLUNetwork
 from reluctant.regression.calibration import tempered
 from reluctant.regression.gauss_newton import summed_loss
-from reluctant.regression.losses import Loss
 from reluctant.regression.model import Model, Rows
+from reluctant.regression.protocol import Loss
 from reluctant.regression.selection import MOST_PARAMETERS, Choice, Config, Selection, Trial, choose, units_of
-from reluctant.regression.size_path import in_standard_units, penalty_for, stages_of
+from reluctant.regression.size_path import penalty_for, stages_of
 from reluctant.regression.standardise import Standardisation
 from reluctant.regression.streaming import Encode, Streamed, fit_streamed
 from reluctant.regression.tables import Table
@@ -120,7 +120,7 @@ def fit_cross_validated(
     ]
     if start is not None:
         starts.append((effort.seed, units.model(start)))
-    config = config._replace(loss=in_standard_units(config.loss, units))
+    config = config._replace(loss=config.loss.scaled(units.y_scale))
     fits = _fits(rows, config, choice.trial, starts, effort.n_jobs, deadline)
     return _validated_path(fits, choice, units, rows, config.loss)
 

@@ -10,9 +10,9 @@ import numpy as np
 from scipy.linalg.lapack import dposv
 
 from reluctant.arrays import Array, Mask
-from reluctant.regression.losses import SMOOTHING, Derivatives, Loss
 from reluctant.regression.model import Block, Model, Unknowns
 from reluctant.regression.penalties import Penalty
+from reluctant.regression.protocol import SMOOTHING, Derivatives, Loss
 
 FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING = 1e-2, 1e-9, 1e6
 SMALL = 100_000

@@ -14,9 +14,9 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from reluctant.arrays import Array
 from reluctant.regression.gauss_newton import Problem, minimise, quadratic_model, regular, summed_loss
-from reluctant.regression.losses import CLASSIFICATION, Loss
 from reluctant.regression.model import Model, Rows, Unknowns
 from reluctant.regression.penalties import PathPower, Ridge
+from reluctant.regression.protocol import Loss
 from reluctant.regression.starts import forward, grown
 from reluctant.regression.surgeon import REGULAR
 
@@ -57,7 +57,7 @@ class Penalised(NamedTuple):
     @property
     def slight(self) -> float:
         """Weight of ½ ‖A‖²."""
-        share = SLIGHT_CLASSES if isinstance(self.loss, CLASSIFICATION) else SLIGHT
+        share = SLIGHT_CLASSES if self.loss.for_classes else SLIGHT
         return share * self.rows.total_weight
 
     def smoothed(self, epsilon: float) -> Problem:

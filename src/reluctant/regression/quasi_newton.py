@@ -7,8 +7,8 @@ from scipy.optimize import minimize
 
 from reluctant.arrays import Array
 from reluctant.regression.gauss_newton import Problem
-from reluctant.regression.losses import SMOOTHING
 from reluctant.regression.model import Model, Unknowns
+from reluctant.regression.protocol import SMOOTHING
 
 MANY_UNKNOWNS = 500
 """Of more unknowns a hundred gradients cost less than one step with their curvature."""

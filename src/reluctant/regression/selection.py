@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 
 from reluctant.arrays import Array, Index, Mask
 from reluctant.regression.calibration import temperature_of
-from reluctant.regression.losses import CLASSIFICATION, LIKELIHOODS, Loss
 from reluctant.regression.model import Model
+from reluctant.regression.protocol import Loss
 from reluctant.regression.screening import most_explaining
 from reluctant.regression.size_path import (
     Shrinkage,
-    in_standard_units,
     slope_ridge_of,
     stages_of,
     takes_long,
@@ -149,14 +148,14 @@ def choose(
     deadline = np.inf if time_limit is None else time.monotonic() + time_limit
     kept = weights > 0.0
     X, targets, weights = X[kept], targets[kept], weights[kept]
-    units = Standardisation.of(X, targets, weights, scale_targets=not isinstance(config.loss, CLASSIFICATION))
-    loss = in_standard_units(config.loss, units)
+    units = Standardisation.of(X, targets, weights, scale_targets=config.loss.of_residuals)
+    loss = config.loss.scaled(units.y_scale)
     d = X.shape[1] if config.screen is None else min(X.shape[1], config.screen)
     many = takes_long(config.loss, len(X), d, targets.shape[1], config.max_neurons)
     if largest is None:
         largest = max(targets.shape[1], len(X) // ROWS_PER_PARAMETER) if many else MOST_PARAMETERS
     grid = size_grid(min(largest, targets.size), targets.shape[1])
-    likelihood = isinstance(config.loss, LIKELIHOODS)
+    likelihood = config.loss.is_likelihood
     trials = [Trial(shrinkage) for shrinkage in shrinkages(config.loss, units.n_inputs)]
     tally = _Tally(trials, grid.size, weights, keep_paths=likelihood)
     alive = np.array(RIDGES_MANY_UNKNOWNS) if many else np.arange(len(tally.trials))
@@ -219,7 +218,7 @@ def _folds(targets: Array, loss: Loss, seed: int, many: bool = False) -> list[tu
 
     n_rows = len(targets)
     repeats = 1 if many or n_rows > SOME_ROWS else REPEATS_SOME_ROWS if n_rows > FEW_ROWS else REPEATS_FEW_ROWS
-    labels = np.unique(targets, axis=0, return_inverse=True)[1].ravel() if isinstance(loss, CLASSIFICATION) else None
+    labels = np.unique(targets, axis=0, return_inverse=True)[1].ravel() if loss.for_classes else None
     if labels is not None and labels.max() < n_rows // 2 and np.bincount(labels).min() >= 2:
         n_folds = int(min(FOLDS, np.bincount(labels).min()))
         kinds = [StratifiedKFold(n_folds, shuffle=True, random_state=seed + r) for r in range(repeats)]
@@ -263,7 +262,7 @@ def standard_path(
     units = units_of(X, targets, weights, config)
     rows = units.rows(X, targets, weights)
     rng = np.random.default_rng(seed)
-    loss = in_standard_units(config.loss, units)
+    loss = config.loss.scaled(units.y_scale)
     shrinkage, n_kicks = trial
     return units, stages_of(
         rows,
@@ -280,9 +279,7 @@ def standard_path(
 
 def units_of(X: Array, targets: Array, weights: Array, config: Config) -> Standardisation:
     """Standardised units of some rows, for the inputs that are not screened out."""
-    units = Standardisation.of(
-        X, targets, weights, scale_targets=not isinstance(config.loss, CLASSIFICATION), affine=config.affine
-    )
+    units = Standardisation.of(X, targets, weights, scale_targets=config.loss.of_residuals, affine=config.affine)
     if config.screen is None or X.shape[1] <= config.screen:
         return units
     return units.only(most_explaining(units.rows(X, targets, weights), config.screen))
@@ -353,7 +350,7 @@ def _chosen(grid: NDArray, tally: _Tally, alive: NDArray, selection: Selection, 
 
 def least_error(loss: Loss, n_rows: float) -> float:
     """What the standard error of a difference of mean losses is taken to be at least."""
-    return NATS / n_rows if isinstance(loss, LIKELIHOODS) else 0.0
+    return NATS / n_rows if loss.is_likelihood else 0.0
 
 
 def effective_rows(weights: Array) -> float:

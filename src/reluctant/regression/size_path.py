@@ -17,7 +17,7 @@ from reluctant.model.network import ReLUNetwork, check_start
 from reluctant.objective import check_p
 from reluctant.regression.gauss_newton import Problem, minimise
 from reluctant.regression.kicks import kick
-from reluctant.regression.losses import CLASSIFICATION, Huber, Loss, as_loss
+from reluctant.regression.losses import Loss, as_loss
 from reluctant.regression.model import Model, Rows
 from reluctant.regression.penalties import PathPower, Penalty, Ridge
 from reluctant.regression.quasi_newton import MANY_UNKNOWNS, quasi_newton
@@ -228,11 +228,11 @@ def size_path(
     rng = np.random.default_rng(check_random_state(random_state))
     kept = weights > 0.0
     X, targets, weights = X[kept], targets[kept], weights[kept]
-    units = Standardisation.of(X, targets, weights, scale_targets=not isinstance(loss, CLASSIFICATION), affine=affine)
+    units = Standardisation.of(X, targets, weights, scale_targets=loss.of_residuals, affine=affine)
     rows = units.rows(X, targets, weights)
     stages = stages_of(
         rows,
-        in_standard_units(loss, units),
+        loss.scaled(units.y_scale),
         shrinkage,
         p,
         affine,
@@ -289,9 +289,8 @@ def _print_stage(size: int, objective: float) -> None:
 
 
 def penalty_for(rows: Rows, loss: Loss, shrinkage: Shrinkage, p: float | None) -> Penalty:
-    """The small penalty of a path, on the summed loss; that of Huber is no steeper than δ."""
-    steepness = float(np.mean(np.minimum(1.0, loss.delta))) if isinstance(loss, Huber) else 1.0
-    unit = steepness * rows.total_weight
+    """The small penalty of a path, on the summed loss; of a flat loss it is no steeper than that."""
+    unit = loss.steepness * rows.total_weight
     hinges = shrinkage.ridge * unit
     slopes = unit * slope_ridge_of(shrinkage, loss, rows.n_inputs, p)
     if p is not None:
@@ -303,7 +302,7 @@ def slope_ridge_of(shrinkage: Shrinkage, loss: Loss, n_inputs: int, p: float | N
     """λ_A as it was given, or the default share of λ."""
     if shrinkage.slope_ridge is not None:
         return shrinkage.slope_ridge
-    classes = isinstance(loss, CLASSIFICATION) and p is None
+    classes = loss.for_classes and p is None
     share = SLOPES_SHARE if not classes else SLOPES_SHARE_CLASSES if n_inputs <= MANY_INPUTS else 1.0
     return share * shrinkage.ridge
 
@@ -316,7 +315,7 @@ def start_of(
     Very many unknowns are fitted with the path norm in between.
     """
     n_neurons = neurons_of(problem.loss, len(rows), rows.n_inputs, rows.n_outputs, max_neurons)
-    if not isinstance(problem.loss, CLASSIFICATION):
+    if not problem.loss.for_classes:
         return forward(problem, rows, n_neurons, rng)
     model = dense(problem, rows, n_neurons, rng)
     if problem.unknowns(model).size <= MANY_UNKNOWNS:
@@ -331,7 +330,7 @@ def neurons_of(loss: Loss, n_rows: int, n_inputs: int, n_outputs: int, max_neuro
     """Neurons of the network that a path begins with."""
     most = max(1, n_rows // ROWS_PER_NEURON)
     most = most if max_neurons is None else min(most, max_neurons)
-    if not isinstance(loss, CLASSIFICATION):
+    if not loss.for_classes:
         return min(MOST_NEURONS, most)
     n_neurons = min(DENSE_NEURONS if n_outputs == 1 else DENSE_NEURONS_MANY, most)
     wide = n_outputs > 1 and _dense_unknowns(n_neurons, n_inputs, n_outputs) > MANY_UNKNOWNS
@@ -343,16 +342,11 @@ def takes_long(loss: Loss, n_rows: int, n_inputs: int, n_outputs: int, max_neuro
     n_neurons = neurons_of(loss, n_rows, n_inputs, n_outputs, max_neurons)
     grown = 3 * n_neurons + n_outputs * (n_inputs + 1)
     dense = _dense_unknowns(n_neurons, n_inputs, n_outputs)
-    return (dense if isinstance(loss, CLASSIFICATION) else grown) > MANY_UNKNOWNS
+    return (dense if loss.for_classes else grown) > MANY_UNKNOWNS
 
 
 def _dense_unknowns(n_neurons: int, n_inputs: int, n_outputs: int) -> int:
     return n_neurons * (n_inputs + n_outputs) + n_outputs * (n_inputs + 1)
-
-
-def in_standard_units(loss: Loss, units: Standardisation) -> Loss:
-    """The loss of targets that are divided by their scale."""
-    return Huber(tuple(loss.delta / units.y_scale)) if isinstance(loss, Huber) else loss
 
 
 def mean_loss(network: ReLUNetwork, X: Array, targets: Array, loss: Loss, weights: Array | None = None) -> float:

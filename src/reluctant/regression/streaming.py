@@ -23,7 +23,7 @@ from reluctant.regression.selection import (
     least_error,
     standard_path,
 )
-from reluctant.regression.size_path import in_standard_units, penalty_for
+from reluctant.regression.size_path import penalty_for
 from reluctant.regression.standardise import Moments, Standardisation
 from reluctant.regression.tables import Table, WeighedTable
 
@@ -166,7 +166,7 @@ def fit_streamed(
         cap = size = choice.size
     units, stages = standard_path(*sample, config, choice.trial, seed, deadline - time.monotonic())
     rows = StreamedRows(table, units, encode, n_outputs, total, seed)
-    loss = in_standard_units(config.loss, units)
+    loss = config.loss.scaled(units.y_scale)
     like = Rows(np.empty((0, rows.n_inputs + 1)), np.empty((0, n_outputs)), np.full(1, total))
     problem = Problem(rows, loss, penalty_for(like, loss, choice.trial.shrinkage, None), config.affine)
     fitting = [stage.model for stage in stages if stage.size <= cap]
