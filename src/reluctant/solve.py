@@ -284,8 +284,8 @@ def regress(
     n_starts : int, default 1
         Where it is a search: independent searches, of which the best is returned.
     time_limit : float, optional
-        Seconds after which no further hinges are tried and no further search begins. An interrupt (Ctrl-C) returns
-        the best so far.
+        Seconds after which nothing begins any more: no search, hinge, deletion or step, but for the affine fit.
+        An interrupt (Ctrl-C) ends the search likewise and returns the best so far.
     random_state : int, Generator or None
         Source of all randomness.
     n_jobs : int
@@ -323,24 +323,23 @@ def regress(
     alpha = check_number(alpha, "alpha")
     X, y = check_table(X, y)
     affine = check_bool(affine, "affine")
+    from reluctant.effort import Effort
     from reluctant.regression.losses import Squared, as_loss
-    from reluctant.regression.penalised import Effort
     from reluctant.regression.regress import KEPT, better_of, regress_space, solution_of, without_affine_part
     from reluctant.regression.targets import as_targets
 
     loss = as_loss(loss)
     targets, weights = as_targets(y, loss), check_weights(sample_weight, len(X))
     n_starts = check_integer(n_starts, "n_starts", low=1)
-    options = _options("parameters", None, start, time_limit, random_state, n_jobs, verbose, X, targets)
-    first = options["start"] if affine or start is None else without_affine_part(options["start"])
+    effort = Effort.checked(time_limit, random_state, n_jobs, verbose)
+    check_start(start, X.shape[1], targets.shape[1])
+    first = start if affine or start is None else without_affine_part(start)
     if X.shape[1] == 1 and y.ndim == 1 and loss == Squared() and affine:
         from reluctant.univariate.regression import regress_line
 
         found = regress_line(X[:, 0], y, alpha, p, weights)
     else:
-        rng = np.random.default_rng(options["random_state"])
-        effort = Effort(n_starts, options["n_jobs"], options["time_limit"], options["verbose"])
-        found = regress_space(X, targets, weights, loss, alpha, p, affine, first, rng, effort)
+        found = regress_space(X, targets, weights, loss, alpha, p, affine, first, effort, n_starts)
     return found if first is None else better_of(found, solution_of(first, X, targets, weights, loss, alpha, p, KEPT))
 
 

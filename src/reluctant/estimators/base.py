@@ -12,8 +12,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from reluctant.arrays import Array
+from reluctant.effort import Effort
 from reluctant.estimators.checks import as_columns, as_seed, check_decider, check_steering, check_switch, checked_inputs
-from reluctant.estimators.cross_validated import Effort, ValidatedPath, fit_cross_validated, fit_in_blocks
+from reluctant.estimators.cross_validated import ValidatedPath, fit_cross_validated, fit_in_blocks
 from reluctant.estimators.importance import importances
 from reluctant.model.network import ReLUNetwork
 from reluctant.objective import check_p
@@ -94,7 +95,7 @@ class SparseReLU(BaseEstimator):
             return
         bounds, effort = _bounds(moments), self._effort()
         clipped = ClippedTable(table, bounds)
-        X, targets, weights = sample_of(clipped, encode, np.random.default_rng(effort.seed))
+        X, targets, weights = sample_of(clipped, encode, effort.rng())
         self._checked_start(X.shape[1], targets.shape[1])
         path = fit_in_blocks(clipped, encode, *self._choice(loss), effort)
         self._set_learned(self._chosen(path, X.shape[1]), bounds, X, weights)
@@ -118,7 +119,9 @@ class SparseReLU(BaseEstimator):
         return config, "min" if capped else self.selection, self.max_parameters
 
     def _effort(self) -> Effort:
-        return Effort(as_seed(self.random_state), self.n_jobs, self.time_limit, bool(self.verbose))
+        """What a cross-validation may spend; its seed is drawn once."""
+        seed, n_jobs = as_seed(self.random_state), effective_n_jobs(self.n_jobs)
+        return Effort(self.time_limit, seed, n_jobs, bool(self.verbose))
 
     def _chosen(self, path: ValidatedPath, n_inputs: int) -> Fitted:
         """The network of the chosen size."""

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.special import expit
 
 from reluctant.arrays import Array
+from reluctant.model.network import ReLUNetwork
 from reluctant.regression.protocol import (
     FACTS,
     SMOOTHING,
@@ -262,3 +263,8 @@ def class_probabilities(f: Array) -> Array:
     if f.shape[1] == 1:
         return np.hstack([expit(-f), expit(f)])
     return np.exp(f - _log_sum_exp(f)[:, None])
+
+
+def mean_loss(network: ReLUNetwork, X: Array, targets: Array, loss: Loss, weights: Array | None = None) -> float:
+    """Mean loss of a network in the user's units."""
+    return float(np.average(loss.values(network(X).reshape(len(X), -1), targets), weights=weights))

@@ -8,11 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from reluctant.arrays import Array
+from reluctant.effort import Effort
 from reluctant.model.network import ReLUNetwork
+from reluctant.regression.losses import mean_loss
 from reluctant.regression.model import Model, Rows
-from reluctant.regression.penalised import Effort, Penalised, minimise_penalised
+from reluctant.regression.penalised import Penalised, minimise_penalised
 from reluctant.regression.protocol import Loss
-from reluctant.regression.size_path import mean_loss
 from reluctant.regression.standardise import Standardisation
 from reluctant.solution import Certificate, Solution
 
@@ -45,17 +46,21 @@ def regress_space(
     p: float,
     affine: bool,
     start: ReLUNetwork | None,
-    rng: np.random.Generator,
-    effort: Effort | None = None,
+    effort: Effort,
+    n_starts: int = 1,
 ) -> Solution:
-    """Minimise mean loss + α Σ ‖v_k‖_p^p ‖u_k‖_p^p in the user's units; biases count for two inputs or more."""
+    """Minimise mean loss + α Σ ‖v_k‖_p^p ‖u_k‖_p^p in the user's units; biases count for two inputs or more.
+
+    Every model is an answer, so that an interrupt ends the search at any moment and returns the best so far.
+    """
     rows, labels, weight = distinct_weighted_rows(X, targets, weights)
     units = _Units.of(rows, labels, weight, loss, affine)
     coefficients = units.norm_coefficients(alpha, weight.sum(), p, loss.degree)
     loss_inside = loss.scaled(units.hinges.y_scale)
     problem = Penalised(units.rows(rows, labels, weight), loss_inside, coefficients, p, affine, units.lines())
     first = None if start is None else units.model(start)
-    network = units.network(minimise_penalised(problem, rng, first, effort))
+    with effort.clock().listening() as clock:
+        network = units.network(minimise_penalised(problem, first, effort, clock, n_starts))
     return solution_of(network, X, targets, weights, loss, alpha, p)
 
 
