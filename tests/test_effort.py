@@ -100,6 +100,29 @@ def test_a_clock_that_is_sent_elsewhere_keeps_the_seconds_left():
     assert pickle.loads(pickle.dumps(Clock())).left() == math.inf
 
 
+def test_copies_of_a_shared_clock_hear_an_interrupt():
+    clock = Clock()
+    with clock.shared():
+        copy = pickle.loads(pickle.dumps(clock.share()))
+        assert not copy.expired()
+        clock.interrupt()
+        assert copy.expired()
+
+
+def test_a_copy_that_is_interrupted_when_nobody_shares_any_more_tells_itself_alone():
+    clock = Clock()
+    with clock.shared():
+        copy = pickle.loads(pickle.dumps(clock))
+    copy.interrupt()
+    assert copy.expired()
+    assert not clock.expired()
+
+
+def test_the_seed_of_an_effort_is_its_own_or_drawn():
+    assert Effort(random_state=7).seed() == 7
+    assert Effort(random_state=np.random.default_rng(0)).seed() == np.random.default_rng(0).integers(1 << 31)
+
+
 def test_effort_takes_its_default_only_where_no_limit_is_given():
     assert Effort().clock().left() == math.inf
     assert 1.0 < Effort().clock(2.0).left() <= 2.0

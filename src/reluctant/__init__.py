@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from reluctant import report as report
     from reluctant.estimators import SparseReLUClassifier, SparseReLURegressor
     from reluctant.model.piecewise_linear import PiecewiseLinear
-    from reluctant.regression.size_path import SizePath, size_path
-    from reluctant.solve import approximate, critical_p, interpolate, recovery_threshold, regress
-    from reluctant.univariate.ppath import PPath, p_path
+    from reluctant.regression.size_path import SizePath
+    from reluctant.solve import approximate, critical_p, interpolate, p_path, recovery_threshold, regress, size_path
+    from reluctant.univariate.ppath import PPath
 
 __all__ = [
     "Certificate",
@@ -59,10 +59,10 @@ _HOME_OF = {
     "approximate": "reluctant.solve",
     "critical_p": "reluctant.solve",
     "interpolate": "reluctant.solve",
-    "p_path": "reluctant.univariate.ppath",
+    "p_path": "reluctant.solve",
     "recovery_threshold": "reluctant.solve",
     "regress": "reluctant.solve",
-    "size_path": "reluctant.regression.size_path",
+    "size_path": "reluctant.solve",
 }
 _LOADED = ("Certificate", "FileFormatError", "InfeasibleError", "ReLUNetwork", "Solution")
 

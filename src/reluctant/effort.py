@@ -7,12 +7,14 @@ its best result is returned.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -67,7 +69,7 @@ class Clock:
 
     def interrupt(self) -> None:
         """Let this clock, its shares and what it is a share of expire."""
-        self._told.once = True
+        self._told.tell()
 
     def elapsed(self) -> float:
         """Seconds since the clock was started."""
@@ -139,6 +141,20 @@ class Clock:
         print(f"reluctant: {self._told.doing}, {limit}; Ctrl-C returns the best so far", file=sys.stderr)
 
     @contextmanager
+    def shared(self) -> Iterator[Clock]:
+        """While the block runs, copies of this clock in other processes of the machine hear an interrupt too.
+
+        An interrupt may reach one process alone, so it is told by a file. Who waits for their results gets what they
+        have found by then, where `waiting` would give them up.
+        """
+        with tempfile.TemporaryDirectory(prefix="reluctant-", ignore_cleanup_errors=True) as folder:
+            self._told.file = os.path.join(folder, "interrupted")
+            try:
+                yield self
+            finally:
+                self._told.file = None
+
+    @contextmanager
     def waiting(self) -> Iterator[None]:
         """A block that only waits for other processes: an interrupt ends it at once, and is over with its end."""
         self._told.aloud = True
@@ -157,9 +173,22 @@ class _Told:
     """
 
     def __init__(self) -> None:
-        self.once = False
         self.aloud = False
         self.doing = "searching"
+        self.file: str | None = None
+        self._once = False
+
+    @property
+    def once(self) -> bool:
+        if not self._once and self.file is not None:
+            self._once = os.path.exists(self.file)
+        return self._once
+
+    def tell(self) -> None:
+        self._once = True
+        if self.file is not None:
+            with suppress(FileNotFoundError):  # the block is over, and nobody asks any more
+                open(self.file, "w").close()
 
 
 @dataclass(frozen=True)
@@ -205,3 +234,8 @@ class Effort:
     def rng(self) -> np.random.Generator:
         """The generator of `random_state`."""
         return np.random.default_rng(self.random_state)
+
+    def seed(self) -> int:
+        """A seed for work that several processes begin alike: `random_state`, or one drawn from it."""
+        is_seed = isinstance(self.random_state, (int, np.integer))
+        return int(self.random_state) if is_seed else int(self.rng().integers(1 << 31))  # type: ignore[arg-type]

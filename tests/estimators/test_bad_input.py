@@ -26,7 +26,10 @@ GOOD = np.random.default_rng(0).standard_normal((20, 2)), np.arange(20.0)
         ({"tolerance": 1.0, "loss": "huber"}, "takes no loss, got loss = 'huber'"),
         ({"loss": "logistic"}, "use SparseReLUClassifier"),
         ({"loss": Huber((1.0, 2.0))}, "delta must be one number or one for each of the 1 outputs"),
-        ({"loss": "squard"}, "'huber', 'quantile' or one of their objects, got 'squard'"),
+        (
+            {"loss": "squard"},
+            "'huber', 'quantile' or a loss object, such as those of reluctant.regression.losses, got 'squard'",
+        ),
         ({"max_parameters": 0}, "max_parameters must be an integer of at least 1"),
         ({"max_neurons": 1.5}, "max_neurons must be an integer of at least 0"),
         ({"selection": "best"}, "selection must be 'one_se' or 'min'"),

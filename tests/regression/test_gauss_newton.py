@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose
 from sklearn.linear_model import LogisticRegression
 
 from regression.models import cases, on_and_off, problem_of, sparse_model
+from reluctant.effort import Clock
 from reluctant.regression import gauss_newton
 from reluctant.regression import model as model_module
 from reluctant.regression.gauss_newton import Problem, minimise, quadratic_model, summed_loss
@@ -143,7 +144,7 @@ def test_without_unknowns_the_model_stays():
 def test_affine_fit_equals_the_closed_form_of_ridge(m):
     problem = problem_of(Squared(), 3, m, 0, n_rows=40)
     rows, ridge = problem.data, problem.penalty
-    fitted = affine_fit(problem, np.arange(3))
+    fitted = affine_fit(problem, np.arange(3), Clock())
     weighted = rows.inputs * rows.weights[:, None]
     penalty = np.diag([ridge.slopes] * 3 + [ridge.intercept])
     expected = np.linalg.solve(rows.inputs.T @ weighted + penalty, weighted.T @ rows.targets)
@@ -157,7 +158,7 @@ def test_affine_fit_equals_logistic_regression(n_classes):
     weights = rng.uniform(0.2, 2.0, 80)
     targets, loss = (labels[:, None], Logistic()) if n_classes == 2 else (np.eye(n_classes)[labels], Softmax())
     problem = Problem(Rows.of(X, targets.astype(float), weights), loss, Ridge(1.0, 0.5, 1e-9))
-    fitted = affine_fit(problem, np.arange(3))
+    fitted = affine_fit(problem, np.arange(3), Clock())
     rival = LogisticRegression(C=2.0, tol=1e-10, max_iter=1000).fit(X, labels, weights)
     assert_allclose(fitted.A[:-1].T, rival.coef_, atol=2e-4)
     centred = fitted.A[-1] - fitted.A[-1].mean() * (n_classes > 2)

@@ -1,12 +1,11 @@
 """Kicks of a path, which only ever improve it."""
 
-import time
-
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
 from reluctant import size_path
+from reluctant.effort import Clock
 from reluctant.regression import kicks
 from reluctant.regression.gauss_newton import Problem
 from reluctant.regression.kicks import kick
@@ -31,7 +30,7 @@ def rough_rows(loss, m=1, n_rows=120, seed=0):
 def affine_path(rows, loss, max_neurons=None):
     """The path of the affine part alone, and its problem."""
     problem, front = Problem(rows, loss, Ridge(0.1, 0.01, 1e-6)), Front(max_neurons)
-    backward([affine_fit(problem, np.arange(3))], problem, front)
+    backward([affine_fit(problem, np.arange(3), Clock())], problem, front, Clock())
     return problem, front
 
 
@@ -40,7 +39,7 @@ def test_kicks_lower_objectives_and_raise_none(loss, m):
     rows = rough_rows(loss, m)
     problem, front = affine_path(rows, loss)
     before = {model.size: problem.objective(model) for model in front.models()}
-    kick(front, problem, rows, 8, np.random.default_rng(0))
+    kick(front, problem, rows, 8, np.random.default_rng(0), Clock())
     models = front.models()
     assert any(model.n_neurons for model in models)
     assert all(front.least(size) <= value for size, value in before.items())
@@ -51,21 +50,21 @@ def test_kicks_lower_objectives_and_raise_none(loss, m):
 def test_kicks_keep_to_the_cap_on_neurons():
     rows = rough_rows(Squared())
     problem, front = affine_path(rows, Squared(), max_neurons=2)
-    kick(front, problem, rows, 8, np.random.default_rng(0))
+    kick(front, problem, rows, 8, np.random.default_rng(0), Clock())
     assert {model.n_neurons for model in front.models()} == {0, 1, 2}
 
 
-def test_no_kick_begins_after_the_deadline():
+def test_no_kick_begins_when_the_time_is_over():
     rows = rough_rows(Squared())
     problem, front = affine_path(rows, Squared())
-    kick(front, problem, rows, 8, np.random.default_rng(0), deadline=time.monotonic() - 1.0)
+    kick(front, problem, rows, 8, np.random.default_rng(0), Clock(0.0))
     assert not any(model.n_neurons for model in front.models())
 
 
 def test_constant_inputs_leave_nothing_to_kick():
     rows = Rows.of(np.zeros((20, 3)), np.arange(20.0))
     problem, front = affine_path(rows, Squared())
-    kick(front, problem, rows, 8, np.random.default_rng(0))
+    kick(front, problem, rows, 8, np.random.default_rng(0), Clock())
     assert [model.size for model in front.models()] == [1]
 
 
@@ -86,7 +85,7 @@ def test_kicks_go_on_where_the_smoothed_objective_is_negative(monkeypatch):
     X = rng.uniform(-1, 1, (80, 3))
     rows, loss = Rows.of(X, np.maximum(X[:, :1], 0.0)), Quantile(0.9)
     problem, front = Problem(rows, loss, Ridge(1e-6, 1e-8, 1e-9)), Front()
-    backward([forward(problem, rows, 6, rng)], problem, front)
+    backward([forward(problem, rows, 6, rng, Clock())], problem, front, Clock())
     assert front.least(20) < 0.0
     lengths = []
 
@@ -97,5 +96,5 @@ def test_kicks_go_on_where_the_smoothed_objective_is_negative(monkeypatch):
             yield step
 
     monkeypatch.setattr(kicks, "descend", counted)
-    kick(front, problem, rows, 6, rng)
+    kick(front, problem, rows, 6, rng, Clock())
     assert max(lengths) > 1

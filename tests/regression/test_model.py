@@ -10,7 +10,6 @@ from regression.models import on_and_off, sparse_model
 from reluctant.regression import model as model_module
 from reluctant.regression.losses import Huber
 from reluctant.regression.model import Model, Rows, Unknowns
-from reluctant.regression.size_path import in_standard_units
 from reluctant.regression.standardise import Moments, Standardisation
 
 shapes = st.tuples(st.integers(0, 5), st.integers(1, 4), st.integers(1, 3), st.integers(0, 10**6))
@@ -216,7 +215,7 @@ def test_huber_in_standard_units_is_that_of_each_output_in_its_own_units(delta):
     X, y = rng.normal(size=(30, 2)), 7.0 + np.array([3.0, 0.1, 100.0]) * rng.standard_t(2, (30, 3))
     units = Standardisation.of(X, y, np.ones(30), scale_targets=True)
     f = rng.normal(size=(30, 3))
-    loss = in_standard_units(Huber(delta), units)
+    loss = Huber(delta).scaled(units.y_scale)
     for c, each in enumerate(np.broadcast_to(delta, 3)):
         inside = Huber(loss.delta[c]).values(f[:, [c]], units.targets(y)[:, [c]])
         outside = Huber(float(each)).values((f * units.y_scale + units.y_mean)[:, [c]], y[:, [c]])

@@ -11,6 +11,7 @@ from scipy.optimize import linprog, minimize
 from networks import bits, random_network
 from regression.convex_oracle import least_objective
 from reluctant import ReLUNetwork, regress
+from reluctant.effort import Clock, Effort
 from reluctant.regression import penalised, starts
 from reluctant.regression.gauss_newton import Problem
 from reluctant.regression.losses import Huber, Quantile, Squared
@@ -122,7 +123,7 @@ def test_a_start_survives_a_search_that_finds_nothing(monkeypatch):
     X, y = bent()
     start = regress(X, y, alpha=1e-3, random_state=9).network
     monkeypatch.setattr(
-        penalised, "_annealed", lambda model, problem, _: Candidate.of(penalised._without_neurons(model), problem)
+        penalised, "_annealed", lambda model, problem, *_: Candidate.of(penalised._without_neurons(model), problem)
     )
     found = regress(X, y, alpha=1e-3, start=start, random_state=0).objective
     assert found <= objective_of(start, X, y, 1e-3, 0.5) * (1 + 1e-9)
@@ -206,15 +207,15 @@ def test_convex_case_with_a_small_penalty_is_never_below_the_optimum():
 def test_a_neuron_that_p_1_may_split_at_no_cost_comes_back_whole():
     X, y = bent()
     problem = Penalised(Rows.of(X, y), Squared(), np.full(3, 1e-3), 1.0, True)
-    whole = _polished(Model(np.array([[1.0, 0.5, 0.1]]), np.ones((1, 1)), np.full((3, 1), 0.1)), problem)
+    whole = _polished(Model(np.array([[1.0, 0.5, 0.1]]), np.ones((1, 1)), np.full((3, 1), 0.1)), problem, Clock())
     split = Model(np.vstack([0.3 * whole.model.U, 0.7 * whole.model.U]), np.ones((2, 1)), whole.model.A)
     both = Candidate.of(split, problem)
     assert both.objective == pytest.approx(whole.objective, rel=1e-9)
-    joined = _joined(both, problem)
+    joined = _joined(both, problem, Clock())
     assert joined.model.n_neurons == 1
     assert joined.objective <= both.objective * (1 + 1e-7)
     bend = Model(np.vstack([whole.model.U, [[0.5, -1.0, 0.2]]]), np.ones((2, 1)), whole.model.A)
-    assert _joined(Candidate.of(bend, problem), problem).model.n_neurons == 2
+    assert _joined(Candidate.of(bend, problem), problem, Clock()).model.n_neurons == 2
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -225,7 +226,7 @@ def test_one_input_is_never_below_the_proved_bound_of_the_line(seed):
     proved = regress(x, y, alpha=0.01, p=1).certificate
     assert proved.kind == "proved"
     searched = regress_space(
-        x[:, None], y[:, None], np.ones(25), Squared(), 0.01, 1.0, True, None, np.random.default_rng(0)
+        x[:, None], y[:, None], np.ones(25), Squared(), 0.01, 1.0, True, None, Effort(random_state=0)
     )
     assert searched.objective >= proved.lower_bound * (1 - 1e-9)
     assert searched.objective <= proved.lower_bound * 1.05
@@ -303,38 +304,6 @@ def test_no_search_but_the_first_begins_after_the_time_limit():
         patch.setattr(penalised, "_wide", lambda *args: (began.append(1), plain(*args))[1])
         regress(X, y, alpha=1e-3, n_starts=4, time_limit=1e-9, random_state=source)
     assert len(began) == 1
-
-
-@pytest.mark.parametrize("interrupted", [1, 3, 9])
-def test_an_interrupt_ends_every_search_and_keeps_the_best_so_far(monkeypatch, interrupted):
-    X, y = rough()
-    grown, improving, calls, seen = penalised.grown, penalised._improving, [], []
-
-    def interrupting(*args):
-        calls.append(1)
-        if len(calls) == interrupted:
-            raise KeyboardInterrupt
-        return grown(*args)
-
-    def recording(*args):
-        for candidate in improving(*args):
-            seen.append(candidate.objective)
-            yield candidate
-
-    monkeypatch.setattr(penalised, "grown", interrupting)
-    monkeypatch.setattr(penalised, "_improving", recording)
-    solution = regress(X, y, alpha=1e-3, n_starts=3, random_state=3)
-    assert len(calls) == interrupted
-    assert solution.objective <= min(seen) * np.var(y) / len(y) * (1 + 1e-6)
-
-
-def test_an_interrupt_before_anything_is_known_is_passed_on(monkeypatch):
-    def interrupting(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(penalised, "_wide", interrupting)
-    with pytest.raises(KeyboardInterrupt):
-        regress(*rough(), alpha=1e-3, n_starts=2)
 
 
 def test_scaling_y_scales_the_function():

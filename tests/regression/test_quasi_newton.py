@@ -8,15 +8,16 @@ from numpy.testing import assert_allclose
 from sklearn.linear_model import LogisticRegression
 
 from regression.models import cases, problem_of, sparse_model
+from reluctant.effort import Clock
 from reluctant.regression import model as model_module
-from reluctant.regression import size_path as paths
+from reluctant.regression import path as paths
 from reluctant.regression import surgeon
 from reluctant.regression.gauss_newton import Problem, quadratic_model
 from reluctant.regression.losses import Logistic, Softmax
 from reluctant.regression.model import Model, Rows
+from reluctant.regression.path import Plan, Shrinkage, stages_of, takes_long
 from reluctant.regression.penalties import Ridge
 from reluctant.regression.quasi_newton import quasi_newton, value_and_gradient
-from reluctant.regression.size_path import Shrinkage, stages_of, takes_long
 
 
 def noisy_classes(n_rows, n_inputs, seed=0):
@@ -92,7 +93,9 @@ def test_dead_neurons_are_removed():
 def test_paths_of_very_many_unknowns_find_the_inputs_that_matter():
     X, labels = noisy_classes(400, 60)
     assert takes_long(Softmax(), 10_000, 60, 3)
-    stages = stages_of(Rows.of(X, np.eye(3)[labels]), Softmax(), Shrinkage(1e-2), None, True, np.random.default_rng(0))
+    stages = stages_of(
+        Rows.of(X, np.eye(3)[labels]), Softmax(), Plan(Shrinkage(1e-2)), np.random.default_rng(0), Clock()
+    )
     assert stages[0].size > 500
     fresh, truth = noisy_classes(2000, 60, seed=1)
     inputs = np.column_stack([fresh, np.ones(2000)])
@@ -108,7 +111,7 @@ def test_the_path_norm_leaves_more_of_very_many_unknowns_near_zero(monkeypatch):
     problem = Problem(rows, Softmax(), paths.penalty_for(rows, Softmax(), shrinkage, None))
 
     def small_share():
-        model = paths.start_of(problem, rows, shrinkage, np.random.default_rng(0))
+        model = paths.start_of(problem, rows, shrinkage, np.random.default_rng(0), Clock())
         u = np.abs(model.U[:, :-1])
         return np.mean(u < 0.05 * u.max())
 
@@ -122,7 +125,7 @@ def test_networks_of_many_and_of_few_unknowns_are_refitted_alike(monkeypatch):
     rows = Rows.of(X, np.eye(3)[labels])
 
     def losses():
-        stages = stages_of(rows, Softmax(), Shrinkage(1e-2), None, True, np.random.default_rng(0))
+        stages = stages_of(rows, Softmax(), Plan(Shrinkage(1e-2)), np.random.default_rng(0), Clock())
         return [min(s.loss for s in stages if s.size <= size) for size in (20, 40, 80)]
 
     by_curvature = losses()

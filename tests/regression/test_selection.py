@@ -1,16 +1,17 @@
 """The choice of size and ridge by cross-validation, on tallies made by hand and on small tables."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from reluctant import size_path
+from reluctant.effort import Clock, Effort
 from reluctant.regression import selection
 from reluctant.regression.calibration import temperature_of
 from reluctant.regression.losses import Absolute, Huber, Logistic, Quantile, Softmax, Squared
+from reluctant.regression.path import Shrinkage
 from reluctant.regression.selection import (
     Choice,
     Config,
@@ -26,7 +27,6 @@ from reluctant.regression.selection import (
     size_grid,
     standard_path,
 )
-from reluctant.regression.size_path import Shrinkage
 from reluctant.regression.surgeon import ONE_BY_ONE
 
 
@@ -164,19 +164,22 @@ def assert_same(a: Choice, b: Choice) -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_same_choice_for_one_process_and_two():
-    assert_same(choose(*table(), Config(Squared()), seed=1), choose(*table(), Config(Squared()), seed=1, n_jobs=2))
+    assert_same(
+        choose(*table(), Config(Squared()), effort=Effort(random_state=1)),
+        choose(*table(), Config(Squared()), effort=Effort(random_state=1, n_jobs=2)),
+    )
     X, y, w = table()
     classes = X, (y > 0.1).astype(float), w
-    one = choose(*classes, Config(Logistic()), seed=1)
+    one = choose(*classes, Config(Logistic()), effort=Effort(random_state=1))
     assert one.temperature is not None
-    assert_same(one, choose(*classes, Config(Logistic()), seed=1, n_jobs=2))
+    assert_same(one, choose(*classes, Config(Logistic()), effort=Effort(random_state=1, n_jobs=2)))
 
 
 @pytest.mark.usefixtures("quick")
 def test_verbose_changes_nothing_but_the_output(capsys):
-    quiet = choose(*table(), Config(Squared()), seed=1)
+    quiet = choose(*table(), Config(Squared()), effort=Effort(random_state=1))
     assert capsys.readouterr() == ("", "")
-    assert_same(quiet, choose(*table(), Config(Squared()), seed=1, verbose=True))
+    assert_same(quiet, choose(*table(), Config(Squared()), effort=Effort(random_state=1, verbose=True)))
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("fold 1: 2 ridges")
@@ -216,10 +219,7 @@ def test_time_limit_ends_after_the_first_fold(monkeypatch):
     calls = []
     honest = _Fold.losses
     monkeypatch.setattr(_Fold, "losses", lambda *a: calls.append(1) or honest(*a))
-    monkeypatch.setattr(
-        selection, "time", type("Clock", (), {"monotonic": staticmethod(iter(range(0, 9999, 10)).__next__)})
-    )
-    choice = choose(*table(), Config(Squared()), time_limit=1.0)
+    choice = choose(*table(), Config(Squared()), effort=Effort(time_limit=1e-9, random_state=0))
     assert len(calls) == len(selection.RIDGES)
     assert choice.n_rows == 12
     assert np.isfinite(choice.mean).all()
@@ -233,7 +233,7 @@ def test_the_temperature_is_that_of_the_rows_validated_with_the_chosen_size_and_
     monkeypatch.setattr(selection, "_folds", lambda *a: folds)
     X, y, w = table()
     labels, w = (y + 0.2 * X[:, 1:] > 0.1).astype(float), w + np.arange(60) % 3
-    choice = choose(X, labels, w, Config(Logistic()), selection="min", seed=3)
+    choice = choose(X, labels, w, Config(Logistic()), selection="min", effort=Effort(random_state=3))
     f = np.empty((60, 1))
     for train, test in folds:
         units, stages = standard_path(X[train], labels[train], w[train], Config(Logistic()), choice.trial, 3)
@@ -328,7 +328,7 @@ def shifted(stages, by):
 def test_kicks_are_taken_where_they_lower_the_validation_loss(monkeypatch):
     X, y, w = table()
     paths_with_kicks(monkeypatch, lambda stages: shifted(stages, 5.0))
-    assert choose(X, y, w, Config(Squared(), kicks=3), seed=1).trial.kicks == 0
+    assert choose(X, y, w, Config(Squared(), kicks=3), effort=Effort(random_state=1)).trial.kicks == 0
 
 
 @pytest.mark.usefixtures("quick")
@@ -340,7 +340,7 @@ def test_paths_that_only_kicks_make_good_are_taken(monkeypatch):
         return units, stages if trial.kicks else shifted(stages, 5.0)
 
     monkeypatch.setattr(selection, "standard_path", path)
-    assert choose(*table(), Config(Squared(), kicks=3), seed=1).trial.kicks == 3
+    assert choose(*table(), Config(Squared(), kicks=3), effort=Effort(random_state=1)).trial.kicks == 3
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -349,21 +349,26 @@ def test_kicks_that_change_nothing_are_never_taken_and_change_no_size(monkeypatc
     monkeypatch.setattr(selection, "RIDGES_ON_SLOPES", ())
     paths_with_kicks(monkeypatch, lambda stages: stages)
     data = table(seed=seed)
-    assert_same(choose(*data, Config(Squared(), kicks=3), seed=seed), choose(*data, Config(Squared()), seed=seed))
+    assert_same(
+        choose(*data, Config(Squared(), kicks=3), effort=Effort(random_state=seed)),
+        choose(*data, Config(Squared()), effort=Effort(random_state=seed)),
+    )
 
 
 @pytest.mark.usefixtures("quick")
 def test_kicks_that_a_time_limit_cuts_short_are_not_taken(monkeypatch):
-    plain = choose(*table(), Config(Squared()), seed=1)
-    now = [0.0]
+    plain = choose(*table(), Config(Squared()), effort=Effort(random_state=1))
+    clock, kicked = Clock(), []
 
     def late(stages):
-        now[0] += 0.3
+        kicked.append(1)
+        if len(kicked) == 2:
+            clock.interrupt()
         return stages
 
     paths_with_kicks(monkeypatch, late)
-    monkeypatch.setattr(selection, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    assert_same(choose(*table(), Config(Squared(), kicks=3), seed=1, time_limit=0.5), plain)
+    effort = Effort(random_state=1)
+    assert_same(choose(*table(), Config(Squared(), kicks=3), effort=effort, clock=clock), plain)
 
 
 @pytest.mark.usefixtures("plain")

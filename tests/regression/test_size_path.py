@@ -10,7 +10,7 @@ from sklearn.linear_model import Ridge
 from networks import bits
 from reluctant import ReLUNetwork, regress, size_path
 from reluctant.regression.losses import Huber, Logistic, Quantile, Softmax, Squared
-from reluctant.regression.size_path import takes_long
+from reluctant.regression.path import takes_long
 
 
 def planted(seed, n_rows=300):
@@ -313,8 +313,7 @@ def test_time_limit_ends_the_path_at_larger_sizes_and_verbose_reports_it(capsys)
     y = np.abs(X[:, 0]) + 0.1 * rng.standard_normal(200)
     whole = size_path(X, y, random_state=0, verbose=True)
     reported = [int(line.split()[0]) for line in capsys.readouterr().err.splitlines()]
-    assert {int(size) for size in whole.sizes} <= {*reported, *whole.sizes.tolist()}
-    assert max(reported) >= whole.sizes[0]
+    assert max(reported) > 24 > min(reported) == whole.sizes[-1] == 1
     short = size_path(X, y, random_state=0, time_limit=1e-9)
     assert 1 <= len(short) <= 4
     assert short.sizes[0] > 5 >= whole.sizes[-1]

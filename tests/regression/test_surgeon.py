@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from regression.models import sparse_model
+from reluctant.effort import Clock
 from reluctant.regression.gauss_newton import Problem, summed_loss
 from reluctant.regression.losses import Logistic, Softmax, Squared
 from reluctant.regression.model import Model, Rows
@@ -30,7 +31,7 @@ def least_squares(X, y, columns, penalty):
 
 def path(start, problem):
     front = Front()
-    backward([start], problem, front)
+    backward([start], problem, front, Clock())
     return front.stages(problem)
 
 
@@ -128,7 +129,7 @@ def test_path_falls_to_its_constants_in_sizes_its_models_have(loss, m, affine):
     rows = noisy_rows(loss, 0, m=m)
     problem = Problem(rows, loss, Ridge(0.1, 0.01, 1e-6), affine)
     rng = np.random.default_rng(0)
-    start = forward(problem, rows, 4, rng) if isinstance(loss, Squared) else dense(problem, rows, 4, rng)
+    start = (forward if isinstance(loss, Squared) else dense)(problem, rows, 4, rng, Clock())
     stages = path(start, problem)
     assert all(a.size > b.size for a, b in pairwise(stages))
     assert stages[-1].size == (m if affine else 0)

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reluctant import InfeasibleError
+from reluctant import InfeasibleError, critical_p, p_path
 from reluctant.univariate import _flips, _pair_weights
 from reluctant.univariate.interpolation import interpolate_line
-from reluctant.univariate.ppath import MatchingPath, critical_p, p_path, path_of_runs
+from reluctant.univariate.ppath import MatchingPath, path_of_runs
 
 GRID = np.concatenate([[1e-6, 1e-3], np.linspace(0.011, 0.991, 99), [0.9999]])
 FALLING = [0.007326, 1.134, 6.483, 4.628, 2.533, 0.1031, 1.21, 0.7615]

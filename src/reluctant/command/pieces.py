@@ -11,7 +11,8 @@ import numpy as np
 
 from reluctant.command.summary import Rows
 from reluctant.command.tables import read_columns
-from reluctant.univariate.ppath import PPath, p_path
+from reluctant.solve import p_path
+from reluctant.univariate.ppath import PPath
 
 _SHOWN = 20  # pieces printed for people
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,8 +12,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from reluctant.arrays import Array
+from reluctant.effort import Effort
 from reluctant.estimators.checks import as_columns, as_seed, check_decider, check_steering, check_switch, checked_inputs
-from reluctant.estimators.cross_validated import Effort, ValidatedPath, fit_cross_validated, fit_in_blocks
+from reluctant.estimators.cross_validated import ValidatedPath, fit_cross_validated, fit_in_blocks
 from reluctant.estimators.importance import importances
 from reluctant.model.network import ReLUNetwork
 from reluctant.objective import check_p
@@ -78,7 +80,7 @@ class SparseReLU(BaseEstimator):
             return
         weights = weights / weights.max()
         if len(X) > MANY_ROWS:
-            self._learn_table(ArrayTable(X, targets, weights), as_columns, loss)
+            self._learn_table(ArrayTable(X, targets, weights), partial(as_columns, loss=loss), loss)
         else:
             bounds = _bounds(Moments.of(X, weights))
             X = np.clip(X, *bounds)
@@ -93,7 +95,7 @@ class SparseReLU(BaseEstimator):
             return
         bounds, effort = _bounds(moments), self._effort()
         clipped = ClippedTable(table, bounds)
-        X, targets, weights = sample_of(clipped, encode, np.random.default_rng(effort.seed))
+        X, targets, weights = sample_of(clipped, encode, effort.rng())
         self._checked_start(X.shape[1], targets.shape[1])
         path = fit_in_blocks(clipped, encode, *self._choice(loss), effort)
         self._set_learned(self._chosen(path, X.shape[1]), bounds, X, weights)
@@ -117,7 +119,9 @@ class SparseReLU(BaseEstimator):
         return config, "min" if capped else self.selection, self.max_parameters
 
     def _effort(self) -> Effort:
-        return Effort(as_seed(self.random_state), self.n_jobs, self.time_limit, bool(self.verbose))
+        """What a cross-validation may spend; its seed is drawn once."""
+        seed, n_jobs = as_seed(self.random_state), effective_n_jobs(self.n_jobs)
+        return Effort(self.time_limit, seed, n_jobs, bool(self.verbose))
 
     def _chosen(self, path: ValidatedPath, n_inputs: int) -> Fitted:
         """The network of the chosen size."""
@@ -156,7 +160,7 @@ class SparseReLU(BaseEstimator):
             verbose=bool(self.verbose),
             **steering,
         )
-        exact = on_line and isinstance(loss, Squared) and self.affine
+        exact = on_line and loss == Squared() and self.affine
         return Fitted(solution.network, "line" if exact else "Gauss-Newton", solution.certificate)
 
     def _checked_start(self, n_inputs: int, n_outputs: int) -> ReLUNetwork | None:

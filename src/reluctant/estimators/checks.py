@@ -14,10 +14,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
 
 from reluctant.arrays import Array
-from reluctant.regression.losses import Loss
+from reluctant.regression.protocol import Loss
 from reluctant.regression.streaming import weighed
 from reluctant.regression.tables import ParquetTable, Table
-from reluctant.regression.targets import check_deltas, check_squares
 from reluctant.validation import (
     as_floats,
     check_bool,
@@ -117,10 +116,10 @@ def checked_table(estimator: BaseEstimator, table: Table, y: Any, sample_weight:
     return weighed(table)
 
 
-def as_columns(targets: ArrayLike) -> Array:
-    """Targets (N, m) as finite floats."""
+def as_columns(targets: ArrayLike, loss: Loss) -> Array:
+    """Targets (N, m) as finite floats that the loss takes."""
     columns = as_floats(targets, "y").reshape(len(targets), -1)  # type: ignore[arg-type]
-    check_squares(columns)
+    loss.check(columns)
     return columns
 
 
@@ -143,7 +142,7 @@ def class_shares(labels: ArrayLike, classes: NDArray) -> Array:
 
 
 def checked_targets(X: Array, y: Any, loss: Loss) -> Array:
-    """Return y as finite floats, (N,) or (N, m), whose squares are floats too."""
+    """Return y as finite floats, (N,) or (N, m), that the loss takes."""
     targets = as_floats(y, "y")
     if targets.ndim == 0:
         raise ValueError("y must be an array of rows, got a single number")
@@ -151,8 +150,7 @@ def checked_targets(X: Array, y: Any, loss: Loss) -> Array:
     columns = targets.reshape(len(targets), -1)
     if columns.shape[1] == 0:
         raise ValueError("y has no columns; give at least one output")
-    check_squares(columns)
-    check_deltas(loss, columns.shape[1])
+    loss.check(columns)
     return targets
 
 

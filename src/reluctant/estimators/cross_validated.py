@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
 
 from reluctant.arrays import Array, Index
+from reluctant.effort import Clock, Effort
 from reluctant.model.network import ReLUNetwork
 from reluctant.regression.calibration import tempered
 from reluctant.regression.gauss_newton import summed_loss
-from reluctant.regression.losses import Loss
 from reluctant.regression.model import Model, Rows
+from reluctant.regression.path import penalty_for, stages_of
+from reluctant.regression.protocol import Loss
 from reluctant.regression.selection import MOST_PARAMETERS, Choice, Config, Selection, Trial, choose, units_of
-from reluctant.regression.size_path import in_standard_units, penalty_for, stages_of
 from reluctant.regression.standardise import Standardisation
 from reluctant.regression.streaming import Encode, Streamed, fit_streamed
 from reluctant.regression.tables import Table
@@ -81,15 +81,6 @@ class ValidatedPath:
         return f"<ValidatedPath of {len(self)} sizes, {self.networks[self.chosen].size} chosen>"
 
 
-class Effort(NamedTuple):
-    """Randomness, workers, seconds and reports."""
-
-    seed: int
-    n_jobs: int | None = None
-    time_limit: float | None = None
-    verbose: bool = False
-
-
 class _Fit(NamedTuple):
     """A network on a path, in standardised units."""
 
@@ -111,17 +102,18 @@ def fit_cross_validated(
 
     After the time limit no fold is begun, and one path is fitted instead of `STARTS`.
     """
-    deadline = np.inf if effort.time_limit is None else time.monotonic() + effort.time_limit
-    choice = choose(X, targets, weights, config, selection=selection, largest=most_parameters, **effort._asdict())
+    clock, seed = effort.clock(), effort.seed()
+    effort = replace(effort, random_state=seed)
+    choice = choose(
+        X, targets, weights, config, selection=selection, largest=most_parameters, effort=effort, clock=clock
+    )
     units = units_of(X, targets, weights, config)
     rows = units.rows(X, targets, weights)
-    starts: list[tuple[int, Model | None]] = [
-        (effort.seed + i, None) for i in range(1 if time.monotonic() >= deadline else STARTS)
-    ]
+    starts: list[tuple[int, Model | None]] = [(seed + i, None) for i in range(1 if clock.expired() else STARTS)]
     if start is not None:
-        starts.append((effort.seed, units.model(start)))
-    config = config._replace(loss=in_standard_units(config.loss, units))
-    fits = _fits(rows, config, choice.trial, starts, effort.n_jobs, deadline)
+        starts.append((seed, units.model(start)))
+    config = config._replace(loss=config.loss.scaled(units.y_scale))
+    fits = _fits(rows, config, choice.trial, starts, effort.n_jobs, clock)
     return _validated_path(fits, choice, units, rows, config.loss)
 
 
@@ -130,7 +122,7 @@ def fit_in_blocks(
 ) -> ValidatedPath:
     """Choose size and ridge by a comparison on all rows of a table of which there are more than a sample holds."""
     largest = MOST_PARAMETERS if most_parameters is None else most_parameters
-    return _compared_path(fit_streamed(table, encode, config, selection=selection, largest=largest, **effort._asdict()))
+    return _compared_path(fit_streamed(table, encode, config, selection=selection, largest=largest, effort=effort))
 
 
 def _fits(
@@ -138,22 +130,13 @@ def _fits(
     config: Config,
     trial: Trial,
     starts: list[tuple[int, Model | None]],
-    n_jobs: int | None,
-    deadline: float,
+    n_jobs: int,
+    clock: Clock,
 ) -> list[_Fit]:
-    """All networks of the paths from several starts, each a seed and perhaps a network; no kick after the deadline."""
+    """All networks of the paths from several starts, each a seed and perhaps a network; kicks end with the clock."""
     paths = Parallel(n_jobs=n_jobs)(
         delayed(stages_of)(
-            rows,
-            config.loss,
-            trial.shrinkage,
-            None,
-            config.affine,
-            np.random.default_rng(seed),
-            max_neurons=config.max_neurons,
-            n_kicks=trial.kicks,
-            start=start,
-            kicking_seconds=deadline - time.monotonic(),
+            rows, config.loss, config.plan(trial), np.random.default_rng(seed), Clock(), start=start, kicking=clock
         )
         for seed, start in starts
     )

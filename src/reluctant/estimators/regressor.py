@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.base import RegressorMixin
 from reluctant.arrays import Array
 from reluctant.estimators.base import SparseReLU
 from reluctant.estimators.checks import as_columns, checked_inputs, checked_table, checked_targets, restored_on_failure
-from reluctant.regression.losses import CLASSIFICATION, REGRESSION, Loss, Squared, as_loss
+from reluctant.regression.losses import REGRESSION, Loss, Squared, as_loss
 from reluctant.regression.selection import Selection
 from reluctant.regression.tables import Table
 from reluctant.validation import check_weights
@@ -180,16 +181,16 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         """
         decider = self._checked()
         loss = as_loss(self.loss, REGRESSION)
-        if isinstance(loss, CLASSIFICATION):
+        if loss.for_classes:
             raise ValueError(f"loss = {self.loss!r} is for classes; use SparseReLUClassifier")
-        if decider == "tolerance" and not isinstance(loss, Squared):
+        if decider == "tolerance" and loss != Squared():
             raise ValueError(
                 f"tolerance bounds every residual and takes no loss, got loss = {self.loss!r}; leave it out"
             )
         with restored_on_failure(self):
             if isinstance(X, Table):
                 table = checked_table(self, X, y, sample_weight, decider)
-                self._learn_table(table, as_columns, loss)
+                self._learn_table(table, partial(as_columns, loss=loss), loss)
                 self._one_column = next(iter(table.blocks())).y.shape[1:] == (1,)
             else:
                 inputs = checked_inputs(self, X, y)

@@ -6,8 +6,8 @@ import numpy as np
 from scipy.optimize import brentq
 
 from reluctant.arrays import Array
-from reluctant.regression.losses import Loss
 from reluctant.regression.model import Model
+from reluctant.regression.protocol import Loss
 
 PRIOR = 10.0
 """Curvature of the pull of 1/T towards 1, beside the log-likelihood of all rows: a standard deviation of 0.3. Few rows,

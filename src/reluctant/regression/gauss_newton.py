@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from scipy.linalg.lapack import dposv
 
 from reluctant.arrays import Array, Mask
-from reluctant.regression.losses import SMOOTHING, Derivatives, Loss
+from reluctant.effort import never
 from reluctant.regression.model import Block, Model, Unknowns
 from reluctant.regression.penalties import Penalty
+from reluctant.regression.protocol import SMOOTHING, Derivatives, Loss
 
 FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING = 1e-2, 1e-9, 1e6
 SMALL = 100_000
@@ -100,8 +101,12 @@ def quadratic_model(model: Model, unknowns: Unknowns, problem: Problem) -> Quadr
     return Quadratic(hessian, gradient + w * unknowns.gather(model), ever_on, ever_off)
 
 
-def minimise(model: Model, problem: Problem, max_steps: int, rtol: float = 1e-4) -> tuple[Model, float]:
+def minimise(
+    model: Model, problem: Problem, max_steps: int, rtol: float = 1e-4, stop: Callable[[], bool] = never
+) -> tuple[Model, float]:
     """Levenberg's steps from a model until the objective falls by less than `rtol` of itself; dead neurons are removed.
+
+    No step begins where `stop` says so.
 
     Returns the model and its objective, above that of the first only if a neuron that is linear at the data went into
     the affine part where the penalty charges it more.
@@ -110,7 +115,7 @@ def minimise(model: Model, problem: Problem, max_steps: int, rtol: float = 1e-4)
     value = problem.objective(model)
     for _ in range(max_steps):
         unknowns = problem.unknowns(model)
-        if unknowns.size == 0:
+        if unknowns.size == 0 or stop():
             break
         local = quadratic_model(model, unknowns, problem)
         model = model.cleaned(local.ever_on, local.ever_off, problem.affine, problem.lines)

@@ -9,47 +9,45 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any
 
 import numpy as np
 from scipy.special import expit
 
 from reluctant.arrays import Array
+from reluctant.model.network import ReLUNetwork
+from reluctant.regression.protocol import (
+    FACTS,
+    SMOOTHING,
+    BaseLoss,
+    Derivatives,
+    HomogeneousLoss,
+    Loss,
+    refuse,
+)
 from reluctant.validation import as_number
 
-SMOOTHING = 1e-3
-"""While a piecewise-linear loss is minimised, |r| is replaced by √(r² + c²) − c with this c, in standardised units."""
+__all__ = [
+    "Absolute",
+    "BaseLoss",
+    "Derivatives",
+    "Hinge",
+    "HomogeneousLoss",
+    "Huber",
+    "Logistic",
+    "Loss",
+    "Quantile",
+    "Softmax",
+    "Squared",
+    "as_loss",
+]
+
 LEAST_CURVATURE = 1e-4
 """Floor on the curvature of likelihoods, without which confident rows would ask for unbounded steps."""
 
 
-class Derivatives(NamedTuple):
-    """First and second derivatives of the loss by the prediction, row by row.
-
-    The curvature of row i is diag(diagonal_i) − root_i root_iᵀ; `root` is None where it is diagonal.
-    """
-
-    gradient: Array
-    diagonal: Array
-    root: Array | None = None
-
-    def at(self, rows: slice) -> Derivatives:
-        """Those of some rows."""
-        return Derivatives(self.gradient[rows], self.diagonal[rows], None if self.root is None else self.root[rows])
-
-
-class Loss(Protocol):
-    """A loss, row by row; where it is piecewise linear, |r| is √(r² + c²) − c with c = `smoothing`."""
-
-    def values(self, f: Array, target: Array, smoothing: float = 0.0) -> Array:
-        """Loss of each row, shape (N,)."""
-
-    def derivatives(self, f: Array, target: Array, smoothing: float = SMOOTHING) -> Derivatives:
-        """Gradient and curvature of the loss, smoothed where it has kinks."""
-
-
 @dataclass(frozen=True)
-class Squared:
+class Squared(HomogeneousLoss):
     """½ ‖f − y‖²."""
 
     def values(self, f: Array, target: Array, smoothing: float = 0.0) -> Array:
@@ -63,10 +61,11 @@ class Squared:
 
 
 @dataclass(frozen=True)
-class Quantile:
+class Quantile(HomogeneousLoss):
     """Pinball loss max(q (y − f), (q − 1)(y − f)) of the quantile level q, summed over outputs."""
 
     level: float = 0.5
+    degree = 1
 
     def __post_init__(self) -> None:
         if not 0.0 < as_number(self.level) < 1.0:
@@ -85,8 +84,10 @@ class Quantile:
 
 
 @dataclass(frozen=True)
-class Absolute:
+class Absolute(HomogeneousLoss):
     """|f − y|, summed over outputs."""
+
+    degree = 1
 
     def values(self, f: Array, target: Array, smoothing: float = 0.0) -> Array:
         """Loss of each row."""
@@ -100,7 +101,7 @@ class Absolute:
 
 
 @dataclass(frozen=True)
-class Huber:
+class Huber(BaseLoss):
     """½ r² up to |r| = δ, then δ |r| − ½ δ², summed over outputs; δ in the units of y, one or one for each output."""
 
     delta: float | tuple[float, ...] = 1.0
@@ -109,6 +110,23 @@ class Huber:
         deltas = np.atleast_1d(self.delta).tolist()
         if not deltas or not all(0.0 < as_number(delta) < np.inf for delta in deltas):
             raise ValueError(f"delta must be a positive number, or one for each output, got {self.delta!r}")
+
+    @property
+    def steepness(self) -> float:
+        """The mean of δ, each 1 at most."""
+        return float(np.mean(np.minimum(1.0, self.delta)))
+
+    def scaled(self, y_scale: Array) -> Huber:
+        """The loss with δ in units of each output."""
+        return Huber(tuple(self.delta / y_scale))
+
+    def check(self, targets: Array) -> None:
+        """Raise a ValueError where there is neither one δ nor one for each output, or y is beyond float64."""
+        if np.size(self.delta) not in (1, targets.shape[1]):
+            raise ValueError(
+                f"delta must be one number or one for each of the {targets.shape[1]} outputs, got {self.delta!r}"
+            )
+        super().check(targets)
 
     def values(self, f: Array, target: Array, smoothing: float = 0.0) -> Array:
         """Loss of each row."""
@@ -122,9 +140,23 @@ class Huber:
         return Derivatives(np.clip(r, -delta, delta), delta / np.maximum(np.abs(r), delta))
 
 
+class _ClassLoss(HomogeneousLoss):
+    """Facts of a loss whose targets are classes 0 and 1, or shares between them."""
+
+    of_residuals = False
+    for_classes = True
+    degree = 0
+
+    def check(self, targets: Array) -> None:
+        """Raise a ValueError naming the first target that is no share."""
+        refuse(targets, (targets < 0.0) | (targets > 1.0), "this loss wants classes 0 and 1, or shares between them")
+
+
 @dataclass(frozen=True)
-class Logistic:
+class Logistic(_ClassLoss):
     """−log likelihood of a class in [0, 1] with log-odds f: log(1 + e^f) − y f."""
+
+    is_likelihood = True
 
     def values(self, f: Array, target: Array, smoothing: float = 0.0) -> Array:
         """Loss of each row."""
@@ -137,8 +169,17 @@ class Logistic:
 
 
 @dataclass(frozen=True)
-class Softmax:
+class Softmax(_ClassLoss):
     """−Σ_c y_c log softmax(f)_c for rows y of class shares."""
+
+    is_likelihood = True
+    output_per_class = True
+
+    def check(self, targets: Array) -> None:
+        """Raise a ValueError naming the first row that is none of class shares."""
+        super().check(targets)
+        total = targets.sum(axis=1, keepdims=True)
+        refuse(total, np.abs(total - 1.0) > 1e-6, "as the sum of the class shares, which must be 1")
 
     def values(self, f: Array, target: Array, smoothing: float = 0.0) -> Array:
         """Loss of each row."""
@@ -151,8 +192,12 @@ class Softmax:
 
 
 @dataclass(frozen=True)
-class Hinge:
+class Hinge(_ClassLoss):
     """max(0, 1 − (2 y − 1) f) of a support vector machine, y in {0, 1}."""
+
+    def check(self, targets: Array) -> None:
+        """Raise a ValueError naming the first target that is not 0 or 1."""
+        refuse(targets, (targets != 0.0) & (targets != 1.0), "the hinge loss wants classes 0 and 1")
 
     def values(self, f: Array, target: Array, smoothing: float = 0.0) -> Array:
         """Loss of each row."""
@@ -177,7 +222,7 @@ def _smooth_abs(r: Array, smoothing: float) -> Array:
     return np.abs(r) if smoothing == 0.0 else np.hypot(r, smoothing) - smoothing
 
 
-LOSSES: dict[str, type] = {
+LOSSES: dict[str, type[BaseLoss]] = {
     "squared": Squared,
     "absolute": Absolute,
     "huber": Huber,
@@ -186,17 +231,30 @@ LOSSES: dict[str, type] = {
     "softmax": Softmax,
     "hinge": Hinge,
 }
-CLASSIFICATION = (Logistic, Softmax, Hinge)
-LIKELIHOODS = (Logistic, Softmax)
-REGRESSION = tuple(name for name, kind in LOSSES.items() if kind not in CLASSIFICATION)
+REGRESSION = tuple(name for name, kind in LOSSES.items() if not kind.for_classes)
 
 
-def as_loss(loss: str | Loss, offered: Iterable[str] = LOSSES) -> Loss:
-    """Return the loss of a name, with its default parameter, or the loss itself; an error names those `offered`."""
+def as_loss(loss: Any, offered: Iterable[str] = LOSSES) -> Loss:
+    """Return the loss of a name, with its default parameter, or the loss itself.
+
+    Raises
+    ------
+    ValueError
+        If it is no name of a loss, and no object with what a `Loss` has; the message names what is missing.
+    """
     if isinstance(loss, str) and loss in LOSSES:
         return LOSSES[loss]()
-    if isinstance(loss, str) or not isinstance(loss, tuple(LOSSES.values())):
-        raise ValueError(f"loss must be one of {', '.join(map(repr, offered))} or one of their objects, got {loss!r}")
+    if isinstance(loss, (str, type)) or not (hasattr(loss, "values") and hasattr(loss, "derivatives")):
+        raise ValueError(
+            f"loss must be one of {', '.join(map(repr, offered))} or a loss object, such as those of "
+            f"reluctant.regression.losses, got {loss!r}"
+        )
+    missing = [name for name in FACTS if not hasattr(loss, name)]
+    if missing:
+        raise ValueError(
+            f"loss = {loss!r} does not state {', '.join(missing)}; derive its class from "
+            "reluctant.regression.losses.BaseLoss, or add them"
+        )
     return loss
 
 
@@ -205,3 +263,8 @@ def class_probabilities(f: Array) -> Array:
     if f.shape[1] == 1:
         return np.hstack([expit(-f), expit(f)])
     return np.exp(f - _log_sum_exp(f)[:, None])
+
+
+def mean_loss(network: ReLUNetwork, X: Array, targets: Array, loss: Loss, weights: Array | None = None) -> float:
+    """Mean loss of a network in the user's units."""
+    return float(np.average(loss.values(network(X).reshape(len(X), -1), targets), weights=weights))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -13,10 +12,11 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from reluctant.arrays import Array
+from reluctant.effort import Clock, Effort
 from reluctant.regression.gauss_newton import Problem, minimise, quadratic_model, regular, summed_loss
-from reluctant.regression.losses import CLASSIFICATION, Loss
 from reluctant.regression.model import Model, Rows, Unknowns
 from reluctant.regression.penalties import PathPower, Ridge
+from reluctant.regression.protocol import Loss
 from reluctant.regression.starts import forward, grown
 from reluctant.regression.surgeon import REGULAR
 
@@ -57,7 +57,7 @@ class Penalised(NamedTuple):
     @property
     def slight(self) -> float:
         """Weight of ½ ‖A‖²."""
-        share = SLIGHT_CLASSES if isinstance(self.loss, CLASSIFICATION) else SLIGHT
+        share = SLIGHT_CLASSES if self.loss.for_classes else SLIGHT
         return share * self.rows.total_weight
 
     def smoothed(self, epsilon: float) -> Problem:
@@ -79,46 +79,24 @@ class Candidate:
         return cls(model, problem.objective(model))
 
 
-class Effort(NamedTuple):
-    """Independent searches, how many run at a time, seconds, and whether to report."""
-
-    n_starts: int = 1
-    n_jobs: int = 1
-    time_limit: float | None = None
-    verbose: bool = False
-
-
 def minimise_penalised(
-    problem: Penalised, rng: np.random.Generator, start: Model | None = None, effort: Effort | None = None
+    problem: Penalised, start: Model | None, effort: Effort, clock: Clock, n_starts: int = 1
 ) -> Model:
     """The best of some local searches by steps, deletions and new hinges. Nothing is proved about it.
 
-    No search but the first begins after the time limit. Without one the number of jobs decides nothing.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        If the user interrupts before any model is known here, or any search has ended elsewhere; after that the best
-        so far is returned.
+    No search but the first begins when the time is over. Without a limit the number of jobs decides nothing.
     """
-    effort = Effort() if effort is None else effort
-    deadline = np.inf if effort.time_limit is None else time.monotonic() + effort.time_limit
-    sources = [rng, *rng.spawn(effort.n_starts - 1)] if effort.n_starts > 1 else [rng]
-    ended: list[_Ended] = []
-    try:
-        with Parallel(min(effort.n_jobs, len(sources)), return_as="generator_unordered", batch_size=1) as parallel:
-            for search in parallel(
-                delayed(_search)(problem, source, start, k, deadline, effort.verbose)
-                for k, source in enumerate(sources)
-            ):
-                if search is not None:
-                    ended.append(search)
-                    if search.interrupted:
-                        break
-    except KeyboardInterrupt:
-        if not ended:
-            raise
-    return min(ended, key=lambda e: (e.best.objective, e.number)).best.model.trimmed()
+    rng = effort.rng()
+    sources = [rng, *rng.spawn(n_starts - 1)] if n_starts > 1 else [rng]
+    n_jobs = min(effort.n_jobs, len(sources))
+    if n_jobs == 1:
+        ended = [_search(problem, source, start, k, clock, effort.verbose) for k, source in enumerate(sources)]
+    else:
+        ended = _in_parallel(problem, sources, start, clock, n_jobs, effort.verbose)
+    found = [search for search in ended if search is not None]
+    if not found:  # an interrupt before any process had a model: the first one known here
+        found = [_Ended(0, _first(problem, rng, start, clock)[0])]
+    return min(found, key=lambda e: (e.best.objective, e.number)).best.model.trimmed()
 
 
 class _Ended(NamedTuple):
@@ -126,83 +104,94 @@ class _Ended(NamedTuple):
 
     number: int
     best: Candidate
-    interrupted: bool
+
+
+def _in_parallel(
+    problem: Penalised,
+    sources: list[np.random.Generator],
+    start: Model | None,
+    clock: Clock,
+    n_jobs: int,
+    verbose: bool,
+) -> list[_Ended | None]:
+    """Searches in other processes; after an interrupt each comes back with its best so far."""
+    ended: list[_Ended | None] = []
+    try:
+        with clock.shared(), Parallel(n_jobs, return_as="generator_unordered", batch_size=1) as parallel:
+            searches = (delayed(_search)(problem, source, start, k, clock, verbose) for k, source in enumerate(sources))
+            ended.extend(parallel(searches))
+    except BrokenExecutor:
+        if not clock.interrupted:
+            raise  # else a process that had nothing to do yet was ended by the interrupt
+    return ended
 
 
 def _search(
-    problem: Penalised, rng: np.random.Generator, start: Model | None, number: int, deadline: float, verbose: bool
+    problem: Penalised, rng: np.random.Generator, start: Model | None, number: int, clock: Clock, verbose: bool
 ) -> _Ended | None:
     """One search, in one thread; None where it is not the first and there is no time left."""
-    if number > 0 and time.monotonic() > deadline:
+    if number > 0 and clock.expired():
         return None
-    best, interrupted = None, False
-    with threadpool_limits(limits=1, user_api="blas"):
-        try:
-            for candidate in _improving(problem, rng, start, deadline, verbose):
-                best = candidate
-        except KeyboardInterrupt:
-            if best is None:
-                raise
-            interrupted = True
-        assert best is not None
-        return _Ended(number, best if interrupted else _joined(best, problem), interrupted)
+    with clock.listening(), threadpool_limits(limits=1, user_api="blas"):
+        best = _shortened(min(_first(problem, rng, start, clock), key=lambda c: c.objective), problem, clock)
+        for i in range(ROUNDS):
+            if verbose:
+                mean = best.objective / problem.rows.total_weight
+                print(
+                    f"round {i}: {best.model.n_neurons} neurons, objective {mean:.6g} in standard units",
+                    file=sys.stderr,
+                )
+            if clock.expired():
+                break
+            larger = grown(best.model, problem.smoothed(float(EPSILONS[0])), problem.rows, rng)
+            if larger is None:
+                break
+            trial = _shortened(_annealed(larger, problem, EPSILONS[len(EPSILONS) // 3 :], clock), problem, clock)
+            if trial.objective < best.objective:
+                best = trial
+        return _Ended(number, _joined(best, problem, clock))
 
 
-def _improving(
-    problem: Penalised, rng: np.random.Generator, start: Model | None, deadline: float, verbose: bool
-) -> Iterator[Candidate]:
-    """Ever better candidates: from a wide network, the start and the affine fit, then by new hinges while it pays."""
-    first = [_annealed(_wide(problem, rng), problem, EPSILONS)]
-    yield first[0]
+def _first(problem: Penalised, rng: np.random.Generator, start: Model | None, clock: Clock) -> list[Candidate]:
+    """Where a search begins: from a wide network, the start and the affine fit."""
+    first = [_annealed(_wide(problem, rng, clock), problem, EPSILONS, clock)]
     if start is not None:
-        first.append(_annealed(start, problem, EPSILONS[len(EPSILONS) // 2 :]))
+        first.append(_annealed(start, problem, EPSILONS[len(EPSILONS) // 2 :], clock))
         first.append(Candidate.of(start, problem))
-    first.append(_annealed(_without_neurons(first[0].model), problem, EPSILONS[-1:]))
-    best = _shortened(min(first, key=lambda c: c.objective), problem)
-    yield best
-    for i in range(ROUNDS):
-        if verbose:
-            mean = best.objective / problem.rows.total_weight
-            print(f"round {i}: {best.model.n_neurons} neurons, objective {mean:.6g} in standard units", file=sys.stderr)
-        if time.monotonic() > deadline:
-            break
-        larger = grown(best.model, problem.smoothed(float(EPSILONS[0])), problem.rows, rng)
-        if larger is None:
-            break
-        trial = _shortened(_annealed(larger, problem, EPSILONS[len(EPSILONS) // 3 :]), problem)
-        if trial.objective < best.objective:
-            best = trial
-            yield best
+    first.append(_annealed(_without_neurons(first[0].model), problem, EPSILONS[-1:], clock))
+    return first
 
 
-def _joined(best: Candidate, problem: Penalised) -> Candidate:
+def _joined(best: Candidate, problem: Penalised, clock: Clock) -> Candidate:
     """Nearly parallel hinges added up and fitted again where that does not cost; for p = 1 a split costs nothing."""
     merged = Model.from_network(best.model.to_network().merged(SAME_KINK, affine=False))
     if merged.n_neurons == best.model.n_neurons:
         return best
-    trial = _polished(merged, problem)
+    trial = _polished(merged, problem, clock)
     return trial if trial.objective <= (1.0 + ROUNDING) * best.objective else best
 
 
-def _wide(problem: Penalised, rng: np.random.Generator) -> Model:
+def _wide(problem: Penalised, rng: np.random.Generator, clock: Clock) -> Model:
     """A network grown under a small ridge, with more neurons than the penalty will leave."""
     strength = START_RIDGE * problem.rows.total_weight
     penalty = Ridge(strength, problem.slight, problem.slight)
     ridge = Problem(problem.rows, problem.loss, penalty, problem.affine, lines=problem.lines)
     n_neurons = min(MOST_NEURONS, max(1, len(problem.rows) // ROWS_PER_NEURON))
-    return forward(ridge, problem.rows, n_neurons, rng)
+    return forward(ridge, problem.rows, n_neurons, rng, clock)
 
 
 def _without_neurons(model: Model) -> Model:
     return model.take(np.zeros(model.n_neurons, dtype=bool))
 
 
-def _annealed(model: Model, problem: Penalised, epsilons: Array) -> Candidate:
+def _annealed(model: Model, problem: Penalised, epsilons: Array, clock: Clock) -> Candidate:
     """Follow the smoothed objective as ε falls; what drops below ε becomes zero where that does not cost."""
     for epsilon in epsilons:
-        model, _ = minimise(model, problem.smoothed(float(epsilon)), STAGE_STEPS)
+        if clock.expired():
+            break
+        model, _ = minimise(model, problem.smoothed(float(epsilon)), STAGE_STEPS, stop=clock.expired)
         model = _zeroed(model, problem, float(epsilon))
-    return _polished(model, problem)
+    return _polished(model, problem, clock)
 
 
 def _zeroed(model: Model, problem: Penalised, epsilon: float) -> Model:
@@ -228,23 +217,24 @@ def _cut(model: Model, level: float) -> Model:
     return Model(U[alive], V[alive], model.A)
 
 
-def _polished(model: Model, problem: Penalised) -> Candidate:
+def _polished(model: Model, problem: Penalised, clock: Clock) -> Candidate:
     """Converge on the support with the last ε, far below every weight that is left."""
     model = _cut(model, float(EPSILONS[-1]))
-    model, _ = minimise(model, problem.smoothed(1e-2 * float(EPSILONS[-1])), POLISH_STEPS, rtol=1e-9)
+    last = problem.smoothed(1e-2 * float(EPSILONS[-1]))
+    model, _ = minimise(model, last, POLISH_STEPS, rtol=1e-9, stop=clock.expired)
     return Candidate.of(_cut(model, float(EPSILONS[-1])), problem)
 
 
-def _shortened(best: Candidate, problem: Penalised) -> Candidate:
+def _shortened(best: Candidate, problem: Penalised, clock: Clock) -> Candidate:
     """Delete single weights, those first that the surgeon expects to gain most, while the objective falls."""
     refused: set[tuple[int, int]] = set()
     refusals = 0
-    while refusals < REFUSALS:
+    while refusals < REFUSALS and not clock.expired():
         unknowns = problem.smoothed(1e-3).unknowns(best.model)
         order = [q for q in _by_expected_gain(best.model, unknowns, problem) if _name(unknowns, q) not in refused]
-        if not order:
+        if not order or clock.expired():
             break
-        trial = _without(best.model, unknowns, order[0], problem)
+        trial = _without(best.model, unknowns, order[0], problem, clock)
         if trial.objective < best.objective:
             if trial.model.n_neurons < best.model.n_neurons:
                 refused.clear()
@@ -277,11 +267,12 @@ def _norm_weights(norm: PathPower, model: Model, unknowns: Unknowns) -> Array:
     return replace(norm, epsilon=least).weights(model, unknowns)
 
 
-def _without(model: Model, unknowns: Unknowns, q: int, problem: Penalised) -> Candidate:
+def _without(model: Model, unknowns: Unknowns, q: int, problem: Penalised, clock: Clock) -> Candidate:
     theta = unknowns.gather(model)
     theta[q] = 0.0
     trial = _cut(unknowns.scatter(model, theta), 0.0)
-    trial, _ = minimise(trial, problem.smoothed(1e-2 * float(EPSILONS[-1])), TRIAL_STEPS, rtol=1e-7)
+    last = problem.smoothed(1e-2 * float(EPSILONS[-1]))
+    trial, _ = minimise(trial, last, TRIAL_STEPS, rtol=1e-7, stop=clock.expired)
     return Candidate.of(_cut(trial, float(EPSILONS[-1])), problem)
 
 

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from reluctant.arrays import Array
+from reluctant.objective import majorant_weight, smoothed_power
 from reluctant.regression.model import Model, Unknowns
 
 
@@ -86,10 +87,10 @@ class PathPower:
         return np.concatenate([on_u, on_v, np.full(unknowns.affine.size, self.affine)])
 
     def _power(self, t: Array) -> Array:
-        return (t * t + self.epsilon**2) ** (0.5 * self.p) - self.epsilon**self.p
+        return np.asarray(smoothed_power(t, self.p, self.epsilon) - self.epsilon**self.p)
 
     def _slope(self, t: Array) -> Array:
-        return self.p * (t * t + self.epsilon**2) ** (0.5 * self.p - 1.0)
+        return np.asarray(self.p * majorant_weight(t, self.p, self.epsilon))
 
     def _incoming(self, model: Model) -> Array:
         return self._power(model.U) @ self.coefficients

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.optimize import minimize
 
 from reluctant.arrays import Array
+from reluctant.effort import never
 from reluctant.regression.gauss_newton import Problem
-from reluctant.regression.losses import SMOOTHING
 from reluctant.regression.model import Model, Unknowns
+from reluctant.regression.protocol import SMOOTHING
 
 MANY_UNKNOWNS = 500
 """Of more unknowns a hundred gradients cost less than one step with their curvature."""
@@ -16,15 +19,27 @@ REMEMBERED = 20
 """Steps from which L-BFGS estimates curvature."""
 
 
-def quasi_newton(model: Model, problem: Problem, max_iterations: int) -> tuple[Model, float]:
-    """L-BFGS from a model (Liu and Nocedal, 1989); returns the model, without dead neurons, and its objective."""
+def quasi_newton(
+    model: Model, problem: Problem, max_iterations: int, stop: Callable[[], bool] = never
+) -> tuple[Model, float]:
+    """L-BFGS from a model (Liu and Nocedal, 1989); returns the model, without dead neurons, and its objective.
+
+    No step begins where `stop` says so.
+    """
+    if stop():
+        return model, problem.objective(model)
     unknowns = problem.unknowns(model)
 
     def objective(theta: Array) -> tuple[float, Array]:
         return value_and_gradient(unknowns.scatter(model, theta), unknowns, problem)
 
+    def listen(theta: Array) -> None:
+        if stop():
+            raise StopIteration  # by which L-BFGS ends with the step it has taken
+
     options = {"maxiter": max_iterations, "maxcor": REMEMBERED}
-    found = minimize(objective, unknowns.gather(model), jac=True, method="L-BFGS-B", options=options)
+    start = unknowns.gather(model)
+    found = minimize(objective, start, jac=True, method="L-BFGS-B", callback=listen, options=options)
     fitted = _cleaned(unknowns.scatter(model, found.x).balanced(), problem)
     return fitted, problem.objective(fitted)
 

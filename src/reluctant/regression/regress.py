@@ -8,11 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from reluctant.arrays import Array
+from reluctant.effort import Effort
 from reluctant.model.network import ReLUNetwork
-from reluctant.regression.losses import CLASSIFICATION, Huber, Loss, Squared
+from reluctant.regression.losses import mean_loss
 from reluctant.regression.model import Model, Rows
-from reluctant.regression.penalised import Effort, Penalised, minimise_penalised
-from reluctant.regression.size_path import in_standard_units, mean_loss
+from reluctant.regression.penalised import Penalised, minimise_penalised
+from reluctant.regression.protocol import Loss
 from reluctant.regression.standardise import Standardisation
 from reluctant.solution import Certificate, Solution
 
@@ -45,17 +46,21 @@ def regress_space(
     p: float,
     affine: bool,
     start: ReLUNetwork | None,
-    rng: np.random.Generator,
-    effort: Effort | None = None,
+    effort: Effort,
+    n_starts: int = 1,
 ) -> Solution:
-    """Minimise mean loss + α Σ ‖v_k‖_p^p ‖u_k‖_p^p in the user's units; biases count for two inputs or more."""
+    """Minimise mean loss + α Σ ‖v_k‖_p^p ‖u_k‖_p^p in the user's units; biases count for two inputs or more.
+
+    Every model is an answer, so that an interrupt ends the search at any moment and returns the best so far.
+    """
     rows, labels, weight = distinct_weighted_rows(X, targets, weights)
     units = _Units.of(rows, labels, weight, loss, affine)
-    coefficients = units.norm_coefficients(alpha, weight.sum(), p, _degree(loss))
-    loss_inside = in_standard_units(loss, units.hinges)
+    coefficients = units.norm_coefficients(alpha, weight.sum(), p, loss.degree)
+    loss_inside = loss.scaled(units.hinges.y_scale)
     problem = Penalised(units.rows(rows, labels, weight), loss_inside, coefficients, p, affine, units.lines())
     first = None if start is None else units.model(start)
-    network = units.network(minimise_penalised(problem, rng, first, effort))
+    with effort.clock().listening() as clock:
+        network = units.network(minimise_penalised(problem, first, effort, clock, n_starts))
     return solution_of(network, X, targets, weights, loss, alpha, p)
 
 
@@ -83,8 +88,8 @@ class _Units(NamedTuple):
     @classmethod
     def of(cls, X: Array, targets: Array, weights: Array, loss: Loss, affine: bool) -> _Units:
         """All outputs share one scale, as they share one penalty; only a free intercept takes up a shift of y."""
-        centred = Standardisation.of(X, targets, weights, scale_targets=not isinstance(loss, CLASSIFICATION))
-        if not isinstance(loss, CLASSIFICATION):
+        centred = Standardisation.of(X, targets, weights, scale_targets=loss.of_residuals)
+        if loss.of_residuals:
             y_mean = centred.y_mean if affine else np.zeros_like(centred.y_mean)
             spread = _root_mean_square(targets - y_mean, weights)
             centred = replace(centred, y_mean=y_mean, y_scale=np.full_like(y_mean, spread if spread > 0.0 else 1.0))
@@ -158,11 +163,6 @@ def _check_slopes(units: Standardisation) -> None:
         )
 
 
-def _degree(loss: Loss) -> int:
-    """The loss of targets divided by s is the loss divided by s to this power."""
-    return 0 if isinstance(loss, CLASSIFICATION) else 2 if isinstance(loss, (Squared, Huber)) else 1
-
-
 def solution_of(
     network: ReLUNetwork,
     X: Array,
@@ -179,7 +179,7 @@ def solution_of(
         network=network,
         p=p,
         value=network.path_norm(p),
-        max_error=np.nan if isinstance(loss, CLASSIFICATION) else float(errors.max()),
+        max_error=float(errors.max()) if loss.of_residuals else np.nan,
         certificate=Certificate("objective", 0.0, "none", reason),
         alpha=alpha,
         mean_loss=mean_loss(network, X, targets, loss, weights),

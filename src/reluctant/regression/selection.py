@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -11,17 +10,18 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from reluctant.arrays import Array, Index, Mask
+from reluctant.effort import Clock, Effort
 from reluctant.regression.calibration import temperature_of
-from reluctant.regression.losses import CLASSIFICATION, LIKELIHOODS, Loss
 from reluctant.regression.model import Model
-from reluctant.regression.screening import most_explaining
-from reluctant.regression.size_path import (
+from reluctant.regression.path import (
+    Plan,
     Shrinkage,
-    in_standard_units,
     slope_ridge_of,
     stages_of,
     takes_long,
 )
+from reluctant.regression.protocol import Loss
+from reluctant.regression.screening import most_explaining
 from reluctant.regression.standardise import Standardisation
 from reluctant.regression.surgeon import ONE_BY_ONE, SHARE, Stage
 
@@ -61,6 +61,10 @@ class Config(NamedTuple):
     max_neurons: int | None = None
     screen: int | None = None
     kicks: int = 0
+
+    def plan(self, trial: Trial) -> Plan:
+        """A path of them."""
+        return Plan(trial.shrinkage, None, self.affine, self.max_neurons, trial.kicks)
 
 
 class Trial(NamedTuple):
@@ -116,10 +120,8 @@ def choose(
     *,
     selection: Selection = "one_se",
     largest: int | None = None,
-    seed: int = 0,
-    n_jobs: int | None = 1,
-    time_limit: float | None = None,
-    verbose: bool = False,
+    effort: Effort = Effort(random_state=0),  # noqa: B008
+    clock: Clock | None = None,
 ) -> Choice:
     """Cross-validate paths over the ridges and choose the size by a paired rule.
 
@@ -137,57 +139,56 @@ def choose(
     largest : int, optional
         Sizes above this, or above the number of targets N m, are not considered; by default 2,000, and of paths with
         very many unknowns one parameter for two rows.
-    n_jobs : int or None
-        Paths computed at a time, through joblib and its current backend.
-    time_limit : float, optional
-        Seconds after which no further fold is begun; the first always ends.
+    effort : Effort
+        Its seed decides folds and starts; so many paths are computed at a time, through joblib and its current
+        backend.
+    clock : Clock, optional
+        One that runs already, in place of that of the effort; when it has expired no further fold is begun. The first
+        always ends.
 
     Returns
     -------
     Choice
     """
-    deadline = np.inf if time_limit is None else time.monotonic() + time_limit
+    clock, seed = effort.clock() if clock is None else clock, effort.seed()
     kept = weights > 0.0
     X, targets, weights = X[kept], targets[kept], weights[kept]
-    units = Standardisation.of(X, targets, weights, scale_targets=not isinstance(config.loss, CLASSIFICATION))
-    loss = in_standard_units(config.loss, units)
+    units = Standardisation.of(X, targets, weights, scale_targets=config.loss.of_residuals)
+    loss = config.loss.scaled(units.y_scale)
     d = X.shape[1] if config.screen is None else min(X.shape[1], config.screen)
     many = takes_long(config.loss, len(X), d, targets.shape[1], config.max_neurons)
     if largest is None:
         largest = max(targets.shape[1], len(X) // ROWS_PER_PARAMETER) if many else MOST_PARAMETERS
     grid = size_grid(min(largest, targets.size), targets.shape[1])
-    likelihood = isinstance(config.loss, LIKELIHOODS)
+    likelihood = config.loss.is_likelihood
     trials = [Trial(shrinkage) for shrinkage in shrinkages(config.loss, units.n_inputs)]
     tally = _Tally(trials, grid.size, weights, keep_paths=likelihood)
     alive = np.array(RIDGES_MANY_UNKNOWNS) if many else np.arange(len(tally.trials))
     survivors = SURVIVORS_MANY_UNKNOWNS if many else SURVIVORS if len(X) > FEW_ROWS else SURVIVORS_FEW_ROWS
     folds = _folds(targets, config.loss, seed, many)
-    with Parallel(n_jobs=n_jobs) as parallel:
+    with Parallel(n_jobs=effort.n_jobs) as parallel:
 
         def compete(trials: NDArray, train: NDArray, test: NDArray) -> None:
             rows = X[train], targets[train], weights[train]
-            paths = parallel(
-                delayed(standard_path)(*rows, config, tally.trials[j], seed, deadline - time.monotonic())
-                for j in trials
-            )
+            paths = parallel(delayed(standard_path)(*rows, config, tally.trials[j], seed, clock) for j in trials)
             for j, path in zip(trials, paths, strict=True):
                 fold = _Fold(test, *path)
                 tally.add(int(j), fold, fold.losses(X, targets, grid, units.y_scale, loss))
 
         for i, fold in enumerate(folds):
-            if i and time.monotonic() > deadline:
+            if i and clock.expired():
                 break
             ranked = alive[np.argsort(tally.best_means(alive), kind="stable")]
             alive = np.sort(ranked[: survivors[min(i, len(survivors) - 1)]])
             compete(alive, *fold)
-            if verbose:
+            if effort.verbose:
                 best = tally.trials[tally.best(alive)].shrinkage.ridge
                 print(f"fold {i + 1}: {alive.size} ridges, best {best:g}", file=sys.stderr)
         choice = _chosen(grid, tally, alive, selection, config.loss)
         if config.kicks:
             kicked = tally.with_kicks({choice.trial, tally.trials[tally.best(alive)]}, config.kicks)
             for fold in folds:
-                if time.monotonic() > deadline:
+                if clock.expired():
                     break
                 compete(kicked, *fold)
             else:
@@ -219,7 +220,7 @@ def _folds(targets: Array, loss: Loss, seed: int, many: bool = False) -> list[tu
 
     n_rows = len(targets)
     repeats = 1 if many or n_rows > SOME_ROWS else REPEATS_SOME_ROWS if n_rows > FEW_ROWS else REPEATS_FEW_ROWS
-    labels = np.unique(targets, axis=0, return_inverse=True)[1].ravel() if isinstance(loss, CLASSIFICATION) else None
+    labels = np.unique(targets, axis=0, return_inverse=True)[1].ravel() if loss.for_classes else None
     if labels is not None and labels.max() < n_rows // 2 and np.bincount(labels).min() >= 2:
         n_folds = int(min(FOLDS, np.bincount(labels).min()))
         kinds = [StratifiedKFold(n_folds, shuffle=True, random_state=seed + r) for r in range(repeats)]
@@ -255,34 +256,19 @@ class _Fold(NamedTuple):
 
 
 def standard_path(
-    X: Array, targets: Array, weights: Array, config: Config, trial: Trial, seed: int, kicking_seconds: float = np.inf
+    X: Array, targets: Array, weights: Array, config: Config, trial: Trial, seed: int, kicking: Clock | None = None
 ) -> tuple[Standardisation, list[Stage]]:
-    """The path of some rows in their own standardised units."""
+    """The path of some rows in their own standardised units; it always ends, only its kicks have a clock."""
     kept = weights > 0.0
     X, targets, weights = X[kept], targets[kept], weights[kept]
     units = units_of(X, targets, weights, config)
-    rows = units.rows(X, targets, weights)
-    rng = np.random.default_rng(seed)
-    loss = in_standard_units(config.loss, units)
-    shrinkage, n_kicks = trial
-    return units, stages_of(
-        rows,
-        loss,
-        shrinkage,
-        None,
-        config.affine,
-        rng,
-        max_neurons=config.max_neurons,
-        n_kicks=n_kicks,
-        kicking_seconds=kicking_seconds,
-    )
+    rows, loss = units.rows(X, targets, weights), config.loss.scaled(units.y_scale)
+    return units, stages_of(rows, loss, config.plan(trial), np.random.default_rng(seed), Clock(), kicking=kicking)
 
 
 def units_of(X: Array, targets: Array, weights: Array, config: Config) -> Standardisation:
     """Standardised units of some rows, for the inputs that are not screened out."""
-    units = Standardisation.of(
-        X, targets, weights, scale_targets=not isinstance(config.loss, CLASSIFICATION), affine=config.affine
-    )
+    units = Standardisation.of(X, targets, weights, scale_targets=config.loss.of_residuals, affine=config.affine)
     if config.screen is None or X.shape[1] <= config.screen:
         return units
     return units.only(most_explaining(units.rows(X, targets, weights), config.screen))
@@ -353,7 +339,7 @@ def _chosen(grid: NDArray, tally: _Tally, alive: NDArray, selection: Selection, 
 
 def least_error(loss: Loss, n_rows: float) -> float:
     """What the standard error of a difference of mean losses is taken to be at least."""
-    return NATS / n_rows if isinstance(loss, LIKELIHOODS) else 0.0
+    return NATS / n_rows if loss.is_likelihood else 0.0
 
 
 def effective_rows(weights: Array) -> float:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
 from reluctant.arrays import Array
+from reluctant.effort import Clock
 from reluctant.regression.gauss_newton import Problem, minimise, quadratic_model, regular
 from reluctant.regression.model import Model, Rows
 
@@ -26,32 +27,35 @@ def varying(rows: Rows) -> NDArray:
     return np.flatnonzero(np.any(rows.inputs[:, :-1] != rows.inputs[0, :-1], axis=0))
 
 
-def affine_fit(problem: Problem, columns: NDArray) -> Model:
-    """The best affine function of some inputs; zero where the network has no affine part."""
+def affine_fit(problem: Problem, columns: NDArray, clock: Clock) -> Model:
+    """The best affine function of some inputs; zero where the network has no affine part.
+
+    It is the least that is returned, so that an interrupt alone ends it, and no limit.
+    """
     model = Model.zero(problem.data.n_inputs, problem.data.n_outputs)
     if problem.affine:
         model.A[columns] = model.A[-1] = np.finfo(float).tiny  # free, and `trimmed` later where they stay
-    return minimise(model, problem, max_steps=20, rtol=1e-8)[0]
+    return minimise(model, problem, max_steps=20, rtol=1e-8, stop=lambda: clock.interrupted)[0]
 
 
-def forward(problem: Problem, rows: Rows, n_neurons: int, rng: np.random.Generator) -> Model:
+def forward(problem: Problem, rows: Rows, n_neurons: int, rng: np.random.Generator, clock: Clock) -> Model:
     """Grow from the affine fit: random hinges on one or two inputs, the best two at a time, steps in between.
 
     A hinge is as good as the part of the gradient it explains when all unknowns so far may follow: |cᵀ r|² / cᵀ M c
     with the candidate c, the residual r of the step and M the projector off the tangent space.
     """
     columns, slopes = _columns(rows)
-    model = affine_fit(problem, slopes)
+    model = affine_fit(problem, slopes, clock)
     if columns.size == 0:
         return model
     sample = _scoring_rows(rows, rng)
     value = problem.objective(model)
     idle = 0
-    while model.n_neurons < n_neurons and idle < PATIENCE:
+    while model.n_neurons < n_neurons and idle < PATIENCE and not clock.expired():
         larger = _with_best_hinges(model, problem, sample, columns, rng, min(ADDED, n_neurons - model.n_neurons))
         if larger is None:
             break
-        trial, reached = minimise(larger, problem, STEPS)
+        trial, reached = minimise(larger, problem, STEPS, stop=clock.expired)
         idle = 0 if reached < value and trial.n_neurons > model.n_neurons else idle + 1
         if reached < value:
             model, value = trial, reached
@@ -66,10 +70,10 @@ def grown(model: Model, problem: Problem, rows: Rows, rng: np.random.Generator, 
     return _with_best_hinges(model, problem, _scoring_rows(rows, rng), columns, rng, n_added)
 
 
-def dense(problem: Problem, rows: Rows, n_neurons: int, rng: np.random.Generator) -> Model:
+def dense(problem: Problem, rows: Rows, n_neurons: int, rng: np.random.Generator, clock: Clock) -> Model:
     """The affine fit and a few neurons on all inputs, their hinges through data points."""
     columns, slopes = _columns(rows)
-    model = affine_fit(problem, slopes)
+    model = affine_fit(problem, slopes, clock)
     if columns.size == 0:
         return model
     d, m = rows.n_inputs, rows.n_outputs

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -12,8 +11,10 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from reluctant.arrays import Array
+from reluctant.effort import Effort
 from reluctant.regression.gauss_newton import Problem, minimise, summed_loss
-from reluctant.regression.model import Block, Model, Rows
+from reluctant.regression.model import Block, Model
+from reluctant.regression.path import penalty_for
 from reluctant.regression.selection import (
     MOST_PARAMETERS,
     Choice,
@@ -23,7 +24,6 @@ from reluctant.regression.selection import (
     least_error,
     standard_path,
 )
-from reluctant.regression.size_path import in_standard_units, penalty_for
 from reluctant.regression.standardise import Moments, Standardisation
 from reluctant.regression.tables import Table, WeighedTable
 
@@ -92,10 +92,7 @@ def fit_streamed(
     selection: Selection = "one_se",
     largest: int = MOST_PARAMETERS,
     size: int | None = None,
-    seed: int = 0,
-    n_jobs: int | None = 1,
-    time_limit: float | None = None,
-    verbose: bool = False,
+    effort: Effort = Effort(random_state=0),  # noqa: B008
 ) -> Streamed:
     """Choose a size and fit it on all rows; no more than a block and a sample are in memory at a time.
 
@@ -117,10 +114,9 @@ def fit_streamed(
         Sizes above this are not considered.
     size : int, optional
         Take the largest network up to this size instead of choosing.
-    seed : int
-        Decides sample, folds, starts and the rows held out.
-    n_jobs, time_limit, verbose
-        As in `choose`; the refits read block after block and are not limited.
+    effort : Effort
+        As in `choose`; its seed also decides the sample and the rows held out. The refits read block after block and
+        are not limited.
 
     Returns
     -------
@@ -143,7 +139,7 @@ def fit_streamed(
     >>> fitted.units.network(fitted.model).size <= 4
     True
     """
-    deadline = np.inf if time_limit is None else time.monotonic() + time_limit
+    clock, seed = effort.clock(), effort.seed()
     n_rows, total = counted(table)
     if n_rows < 2:
         raise ValueError(f"the table has {n_rows} rows of positive weight; give at least two")
@@ -157,18 +153,15 @@ def fit_streamed(
         config,
         selection=selection,
         largest=largest,
-        seed=seed,
-        n_jobs=n_jobs,
-        time_limit=time_limit,
-        verbose=verbose,
+        effort=replace(effort, random_state=seed),
+        clock=clock,
     )._replace(temperature=None)
     if size is None and len(sample[0]) == n_rows:
         cap = size = choice.size
-    units, stages = standard_path(*sample, config, choice.trial, seed, deadline - time.monotonic())
+    units, stages = standard_path(*sample, config, choice.trial, seed, clock)
     rows = StreamedRows(table, units, encode, n_outputs, total, seed)
-    loss = in_standard_units(config.loss, units)
-    like = Rows(np.empty((0, rows.n_inputs + 1)), np.empty((0, n_outputs)), np.full(1, total))
-    problem = Problem(rows, loss, penalty_for(like, loss, choice.trial.shrinkage, None), config.affine)
+    loss = config.loss.scaled(units.y_scale)
+    problem = Problem(rows, loss, penalty_for(rows, loss, choice.trial.shrinkage, None), config.affine)
     fitting = [stage.model for stage in stages if stage.size <= cap]
     with threadpool_limits(limits=1, user_api="blas"):
         if size is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.linalg.lapack import dpotrf, dpotri
 
 from reluctant.arrays import Array, Mask
+from reluctant.effort import Clock
 from reluctant.regression.gauss_newton import Problem, minimise, quadratic_model, regular, summed_loss
 from reluctant.regression.model import Model, Unknowns
 from reluctant.regression.quasi_newton import MANY_UNKNOWNS, quasi_newton
@@ -72,22 +72,17 @@ class Front:
 
 
 def backward(
-    starts: Sequence[Model], problem: Problem, front: Front, deadline: float = np.inf, report: Report | None = None
+    starts: Sequence[Model], problem: Problem, front: Front, clock: Clock, report: Report | None = None
 ) -> None:
-    """Descend from fitted models down to their constants and note every size on the way.
-
-    After the deadline, on the monotonic clock, nothing more is deleted.
-    """
+    """Descend from fitted models down to their constants and note every size on the way, while the time lasts."""
     for model in starts:
-        for size, value in descend(model.trimmed(), problem, front):
+        for size, value in descend(model.trimmed(), problem, front, clock):
             if report is not None:
                 report(size, value)
-            if time.monotonic() > deadline:
-                break
 
 
-def descend(model: Model, problem: Problem, front: Front) -> Iterator[tuple[int, float]]:
-    """Delete, join and refit, and note every size with its objective.
+def descend(model: Model, problem: Problem, front: Front, clock: Clock) -> Iterator[tuple[int, float]]:
+    """Delete, join and refit, and note every size with its objective; nothing is deleted when the time is over.
 
     Yields size and objective before each deletion.
 
@@ -95,29 +90,34 @@ def descend(model: Model, problem: Problem, front: Front) -> Iterator[tuple[int,
     nothing.
     """
     while True:
-        model, value = _refitted(model, problem)
+        model, value = _refitted(model, problem, clock)
         front.note(model, value)
         joined = _joined(model, problem)
         if joined.n_neurons < model.n_neurons:
-            model, value = _refitted(joined, problem)
+            model, value = _refitted(joined, problem, clock)
             front.note(model, value)
         yield model.size, value
+        if clock.expired():
+            return
         small = model.size <= ONE_BY_ONE
         share = SHARE_OF_MANY if _has_many_unknowns(model, problem) else SHARE
         n_deleted = 1 if small else max(1, int(share * model.size))
         same_function = [model, *_flips(model)] if small and problem.affine else [model]
-        shorter = [_without_cheapest(m, problem, m.size - model.size + n_deleted) for m in same_function]
+        shorter = [
+            _without_cheapest(m, problem, m.size - model.size + n_deleted) for m in same_function if not clock.expired()
+        ]
         best = min((m for m in shorter if m is not None), key=problem.objective, default=None)
         if best is None:
             return
         model = best
 
 
-def _refitted(model: Model, problem: Problem) -> tuple[Model, float]:
+def _refitted(model: Model, problem: Problem, clock: Clock) -> tuple[Model, float]:
     """A few steps from a model, and its objective then."""
     if _has_many_unknowns(model, problem):
-        return quasi_newton(model, problem, REFIT_ITERATIONS)
-    return minimise(model, problem, SMALL_REFIT_STEPS if model.size <= ONE_BY_ONE else REFIT_STEPS)
+        return quasi_newton(model, problem, REFIT_ITERATIONS, clock.expired)
+    n_steps = SMALL_REFIT_STEPS if model.size <= ONE_BY_ONE else REFIT_STEPS
+    return minimise(model, problem, n_steps, stop=clock.expired)
 
 
 def _has_many_unknowns(model: Model, problem: Problem) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from numpy.typing import ArrayLike
 
+from reluctant.solve.requests import check_one_curve
 from reluctant.validation import check_number, check_table, rounding_of
 
 
@@ -42,9 +43,10 @@ def critical_p(X: ArrayLike, y: ArrayLike, *, width: float = 1e-10) -> float:
     X, y = check_table(X, y)
     width = check_number(width, "width", strict=True)
     if X.shape[1] == 1:
-        from reluctant.univariate import ppath
+        from reluctant.univariate.ppath import path_on_line
 
-        return ppath.critical_p(X, y, width=width, rtol=rounding_of(*given))
+        check_one_curve(X, y)
+        return path_on_line(X[:, 0], y, width, rounding_of(*given)).critical_p
     from reluctant.multivariate.proofs.extreme_points import critical_exponent, enumerate_vertices
 
     return critical_exponent(enumerate_vertices(X, y), width).lower

@@ -66,8 +66,8 @@ def regress(
     n_starts : int, default 1
         Where it is a search: independent searches, of which the best is returned.
     time_limit : float, optional
-        Seconds after which no further hinges are tried and no further search begins. An interrupt (Ctrl-C) returns
-        the best so far.
+        Seconds after which nothing begins any more: no search, hinge, deletion or step, but for the affine fit.
+        An interrupt (Ctrl-C) ends the search likewise and returns the best so far.
     random_state : int, Generator or None
         Source of all randomness.
     n_jobs : int
@@ -105,7 +105,6 @@ def regress(
     alpha = check_number(alpha, "alpha")
     X, y = check_table(X, y)
     affine = check_bool(affine, "affine")
-    from reluctant.regression import penalised
     from reluctant.regression.losses import Squared, as_loss
     from reluctant.regression.regress import KEPT, better_of, regress_space, solution_of, without_affine_part
     from reluctant.regression.targets import as_targets
@@ -116,11 +115,10 @@ def regress(
     effort = Effort.checked(time_limit, random_state, n_jobs, verbose)
     check_start(start, X, targets)
     first = start if affine or start is None else without_affine_part(start)
-    if is_line(X, y) and isinstance(loss, Squared) and affine:
+    if is_line(X, y) and loss == Squared() and affine:
         from reluctant.univariate.regression import regress_line
 
         found: Solution = regress_line(X[:, 0], y, alpha, p, weights)
     else:
-        searches = penalised.Effort(n_starts, effort.n_jobs, effort.time_limit, effort.verbose)
-        found = regress_space(X, targets, weights, loss, alpha, p, affine, first, effort.rng(), searches)
+        found = regress_space(X, targets, weights, loss, alpha, p, affine, first, effort, n_starts)
     return found if first is None else better_of(found, solution_of(first, X, targets, weights, loss, alpha, p, KEPT))

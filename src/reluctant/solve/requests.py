@@ -24,3 +24,10 @@ def check_rtol(rtol: Any) -> float:
     if value >= 1:
         raise ValueError(f"rtol must be less than 1, as it is relative to the size of the data, got {rtol!r}")
     return value
+
+
+def check_one_curve(X: Array, y: Array) -> None:
+    """Raise a ValueError unless a table has one input and one output."""
+    if not is_line(X, y):
+        what = f"x has {X.shape[1]} columns" if X.shape[1] > 1 else f"y has {y.shape[1]} columns"
+        raise ValueError(f"the path in p is known for one input and one output, but {what}; give one")

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from reluctant.arrays import Array, Mask
 from reluctant.objective import check_p
@@ -26,18 +26,14 @@ from reluctant.univariate.interpolation import (
     solution_of_matching,
 )
 from reluctant.univariate.points import sorted_points
-from reluctant.validation import check_number, check_table, rounding_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Indices = NDArray[np.int64]
 
-WIDTH = 1e-10
-"""Default width of the brackets of breakpoints."""
-
-TIE_RTOL = 1e-10
-"""Default relative gap below which two slope changes are the same one."""
+WIDTH, TIE_RTOL = 1e-10, 1e-10
+"""Default width of the brackets of breakpoints, and relative gap below which two slope changes are the same one."""
 
 _WORK_LIMIT = 500.0  # visits of every edge of a run, a few times what random data take
 
@@ -249,105 +245,12 @@ def _critical(path: MatchingPath) -> tuple[float, tuple[float, float]]:
     return float((low + high) / 2), (float(min(low, doubtful.min(initial=1.0))), float(high))
 
 
-def p_path(
-    x: ArrayLike, y: ArrayLike, *, width: float = WIDTH, rtol: float | None = None, tie_rtol: float = TIE_RTOL
-) -> PPath:
-    """Find the minimal-ℓp-path-norm interpolant for every p in (0, 1) at once.
-
-    Parameters
-    ----------
-    x, y : array_like, shape (N,)
-        Data in any order.
-    width : float, default 1e-10
-        Largest width of the bracket of a breakpoint.
-    rtol : float, optional
-        A point within rtol · (max|y| + |slope| max|x|) of the chord of its neighbours counts as collinear, as in
-        `reluctant.interpolate`. Where exact signs give fewer knots at p → 0+, the path is that of exact signs.
-    tie_rtol : float, default 1e-10
-        Slope changes closer than this, relatively, count as equal. Solutions with the same slope changes tie for every
-        p; the one whose merged pairs lie leftmost is returned. Raise it where rounding of y alone makes equal jumps
-        differ by more, as for a parabola on a fine grid.
-
-    Returns
-    -------
-    PPath
-
-    Raises
-    ------
-    ValueError
-        If the input is not two columns of finite numbers, or a tolerance is out of range.
-    InfeasibleError
-        If one x comes with two different y.
-
-    Notes
-    -----
-    V_p is a maximum-weight matching problem on a path for every run of equal curvature; by [NN, Thm 3.2] the solution
-    changes at finitely many p only. A matching is certified on an interval when no alternating flip can lower its
-    cost there (ours): rounding errors and interpolation errors are bounded, equal slope changes are recognised by
-    64-bit fingerprints.
-
-    References
-    ----------
-    [NN] Nakhleh and Nowak, Global Minimizers of ℓp-Regularized Objectives Yield the Sparsest ReLU Neural Networks,
-    NeurIPS 2025, Theorem 3.2.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> x = np.arange(10.0)
-    >>> y = np.concatenate([[0], np.cumsum(np.cumsum([0, 0.01, 1.1, 6.5, 4.6, 2.5, 0.1, 1.2, 0.8]))])
-    >>> path = p_path(x, y)
-    >>> path.breakpoints.round(4)
-    array([0.2785, 0.9166])
-    >>> [path.n_knots(p) for p in (0.1, 0.5, 0.95)]
-    [4, 5, 4]
-    """
-    width = check_number(width, "width", strict=True)
-    rtol = None if rtol is None else check_number(rtol, "rtol")
-    tie_rtol = check_number(tie_rtol, "tie_rtol")
-    given = x, y
-    x, y = _one_curve(x, y)
-    rtol = rounding_of(*given) if rtol is None else rtol
+def path_on_line(x: Array, y: Array, width: float, rtol: float, tie_rtol: float = TIE_RTOL) -> PPath:
+    """The path of checked data (N,), (N,); see `reluctant.p_path`."""
+    x, y = sorted_points(x, y)
     corners, other = _deciding_corners(x, y, rtol)
     path = path_of_runs(np.abs(corners.jumps), _run_starts(corners), width=width, tie_rtol=tie_rtol)
     return PPath(x, y, corners, path, other)
-
-
-def critical_p(x: ArrayLike, y: ArrayLike, *, width: float = WIDTH, rtol: float | None = None) -> float:
-    """Return p*, the largest q such that every p < q gives a sparsest interpolant; 1.0 if that never ends.
-
-    Parameters
-    ----------
-    x, y : array_like, shape (N,)
-        Data in any order.
-    width : float, default 1e-10
-        Width to which p* is known; where something below it stays unresolved, `p_path` tells.
-    rtol : float, optional
-        Relative tolerance of the collinearity test, as in `reluctant.interpolate`.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    ValueError, InfeasibleError
-        As `p_path`.
-
-    Examples
-    --------
-    >>> critical_p([-2, -1, 0, 1, 2, 3], [0, 0, 1, 1, 0, 0])
-    1.0
-    """
-    return p_path(x, y, width=width, rtol=rtol).critical_p
-
-
-def _one_curve(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
-    table, y = check_table(x, y)
-    if table.shape[1] > 1 or y.ndim > 1:
-        what = f"x has {table.shape[1]} columns" if table.shape[1] > 1 else f"y has {y.shape[1]} columns"
-        raise ValueError(f"the path in p is known for one input and one output, but {what}; give one")
-    return sorted_points(table[:, 0], y)
 
 
 def _deciding_corners(x: Array, y: Array, rtol: float) -> tuple[Corners, Corners | None]:

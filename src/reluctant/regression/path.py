@@ -1,0 +1,149 @@
+"""The path of error against size of rows in standardised units: where it begins, its small penalty, its stages."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from reluctant.effort import Clock
+from reluctant.regression.gauss_newton import Data, Problem, minimise
+from reluctant.regression.kicks import kick
+from reluctant.regression.model import Model, Rows
+from reluctant.regression.penalties import PathPower, Penalty, Ridge
+from reluctant.regression.protocol import Loss
+from reluctant.regression.quasi_newton import MANY_UNKNOWNS, quasi_newton
+from reluctant.regression.starts import affine_fit, dense, forward, varying
+from reluctant.regression.surgeon import Front, Report, Stage, backward
+
+MOST_NEURONS, ROWS_PER_NEURON = 40, 8
+"""A path in regression begins with this many neurons, or fewer where rows are few."""
+DENSE_NEURONS, DENSE_NEURONS_MANY, DENSE_STEPS = 8, 14, 60
+"""A path in classification begins with so many neurons on all inputs: two classes, more classes."""
+WIDE_NEURONS, WIDE_ITERATIONS = 20, (200, 300, 50)
+"""Neurons where more classes of many inputs have very many unknowns; iterations of L-BFGS with the penalty of the path,
+with the path norm, which leaves most of them near zero, and with the former again."""
+PATH_NORM = 3.0
+"""Multiple of the ridge that charges the path norm then."""
+SLOPES_SHARE, SLOPES_SHARE_CLASSES, MANY_INPUTS = 1e-3, 0.1, 20
+"""Slopes are shrunk by this share of the ridge unless told; in classification of more inputs than that by all of it."""
+INTERCEPT = 1e-9
+EPSILON = 0.05
+"""Where ℓp begins to be felt on a path, in standardised units."""
+
+
+class Shrinkage(NamedTuple):
+    """Strength of the small ridge of a path: λ on hinge parameters, λ_A on slopes, by default a share of λ."""
+
+    ridge: float
+    slope_ridge: float | None = None
+
+
+class Plan(NamedTuple):
+    """What a path is to be: its small penalty, by p the smoothed path norm; its networks; how often it is kicked.
+
+    Networks of more than `max_neurons` neurons are left out.
+    """
+
+    shrinkage: Shrinkage
+    p: float | None = None
+    affine: bool = True
+    max_neurons: int | None = None
+    kicks: int = 0
+
+
+def stages_of(
+    rows: Rows,
+    loss: Loss,
+    plan: Plan,
+    rng: np.random.Generator,
+    clock: Clock,
+    *,
+    start: Model | None = None,
+    kicking: Clock | None = None,
+    report: Report | None = None,
+) -> list[Stage]:
+    """The path of rows in standardised units; where the affine part alone does better at a size, it is that.
+
+    A model to begin with may be given; else one is grown or made of dense neurons. When the time is over, what is known
+    is the path; kicks may have a clock of their own.
+    """
+    shrinkage = Shrinkage(plan.shrinkage.ridge, slope_ridge_of(plan.shrinkage, loss, rows.n_inputs, plan.p))
+    problem = Problem(rows, loss, penalty_for(rows, loss, shrinkage, plan.p), plan.affine)
+    with threadpool_limits(limits=1, user_api="blas"):
+        first = start_of(problem, rows, shrinkage, rng, clock, plan.max_neurons) if start is None else start
+        starts = [first, affine_fit(problem, varying(rows), clock)] if plan.affine else [first]
+        front = Front(plan.max_neurons)
+        backward(starts, problem, front, clock, report)
+        if not front.models():  # the time was over before a start was small enough
+            zero = Model.zero(rows.n_inputs, rows.n_outputs)
+            front.note(zero, problem.objective(zero))
+        kick(front, problem, rows, plan.kicks, rng, clock if kicking is None else kicking)
+        return front.stages(problem)
+
+
+def penalty_for(rows: Data, loss: Loss, shrinkage: Shrinkage, p: float | None) -> Penalty:
+    """The small penalty of a path, on the summed loss; of a flat loss it is no steeper than that."""
+    unit = loss.steepness * rows.total_weight
+    hinges = shrinkage.ridge * unit
+    slopes = unit * slope_ridge_of(shrinkage, loss, rows.n_inputs, p)
+    if p is not None:
+        return PathPower(np.full(rows.n_inputs + 1, hinges / p), p, EPSILON, affine=slopes)
+    return Ridge(hinges, slopes, INTERCEPT * unit)
+
+
+def slope_ridge_of(shrinkage: Shrinkage, loss: Loss, n_inputs: int, p: float | None) -> float:
+    """λ_A as it was given, or the default share of λ."""
+    if shrinkage.slope_ridge is not None:
+        return shrinkage.slope_ridge
+    classes = loss.for_classes and p is None
+    share = SLOPES_SHARE if not classes else SLOPES_SHARE_CLASSES if n_inputs <= MANY_INPUTS else 1.0
+    return share * shrinkage.ridge
+
+
+def start_of(
+    problem: Problem,
+    rows: Rows,
+    shrinkage: Shrinkage,
+    rng: np.random.Generator,
+    clock: Clock,
+    max_neurons: int | None = None,
+) -> Model:
+    """A network that is larger than needed: grown for regression, dense for classification.
+
+    Very many unknowns are fitted with the path norm in between.
+    """
+    n_neurons = neurons_of(problem.loss, len(rows), rows.n_inputs, rows.n_outputs, max_neurons)
+    if not problem.loss.for_classes:
+        return forward(problem, rows, n_neurons, rng, clock)
+    model = dense(problem, rows, n_neurons, rng, clock)
+    if problem.unknowns(model).size <= MANY_UNKNOWNS:
+        return minimise(model, problem, DENSE_STEPS, stop=clock.expired)[0]
+    path_norm = penalty_for(rows, problem.loss, shrinkage._replace(ridge=PATH_NORM * shrinkage.ridge), 1.0)
+    for penalty, n_iterations in zip((problem.penalty, path_norm, problem.penalty), WIDE_ITERATIONS, strict=True):
+        model, _ = quasi_newton(model, problem._replace(penalty=penalty), n_iterations, clock.expired)
+    return model
+
+
+def neurons_of(loss: Loss, n_rows: int, n_inputs: int, n_outputs: int, max_neurons: int | None = None) -> int:
+    """Neurons of the network that a path begins with."""
+    most = max(1, n_rows // ROWS_PER_NEURON)
+    most = most if max_neurons is None else min(most, max_neurons)
+    if not loss.for_classes:
+        return min(MOST_NEURONS, most)
+    n_neurons = min(DENSE_NEURONS if n_outputs == 1 else DENSE_NEURONS_MANY, most)
+    wide = n_outputs > 1 and _dense_unknowns(n_neurons, n_inputs, n_outputs) > MANY_UNKNOWNS
+    return min(WIDE_NEURONS, most) if wide else n_neurons
+
+
+def takes_long(loss: Loss, n_rows: int, n_inputs: int, n_outputs: int, max_neurons: int | None = None) -> bool:
+    """Whether a path begins with so many unknowns that few paths can be computed."""
+    n_neurons = neurons_of(loss, n_rows, n_inputs, n_outputs, max_neurons)
+    grown = 3 * n_neurons + n_outputs * (n_inputs + 1)
+    dense = _dense_unknowns(n_neurons, n_inputs, n_outputs)
+    return (dense if loss.for_classes else grown) > MANY_UNKNOWNS
+
+
+def _dense_unknowns(n_neurons: int, n_inputs: int, n_outputs: int) -> int:
+    return n_neurons * (n_inputs + n_outputs) + n_outputs * (n_inputs + 1)
