@@ -1,5 +1,7 @@
 """What a solver returns."""
 
+import math
+
 import pytest
 
 from reluctant import Certificate, ReLUNetwork, Solution, approximate, interpolate, regress
@@ -22,7 +24,8 @@ def test_certificates_that_mean_nothing_are_refused(arguments, named):
 
 
 def test_certificate_says_what_it_claims():
-    assert str(Certificate("value", 1.5, "generic", "counting")) == "an ℓp value of at least 1.5 (generic: counting)"
+    generic = Certificate("value", 1.5, "generic", "counting")
+    assert str(generic) == "an ℓp value of at least 1.5, for almost all labels: counting"
     assert str(NONE).startswith("nothing is claimed")
 
 
@@ -51,9 +54,36 @@ def test_prediction_uses_the_function_if_there_is_one_else_the_network():
 
 def test_representations_name_neurons_and_certificate():
     solution = interpolate([0, 1, 2], [0, 1, 0])
-    assert "neurons=1" in repr(solution)
-    assert "proved" in repr(solution)
-    assert "1 neurons" in str(solution)
+    assert repr(solution) == "<Solution p=0: 1 neuron, proved minimal; largest error 0>"
+    assert str(solution) == "1 neuron, proved minimal; ℓp value 1, largest error 0"
+
+
+NETWORK = ReLUNetwork([[1.0, 1.0], [1.0, 0.0]], [0.5, 0.0], [1.0, -1.0])  # 2 neurons, 4 parameters
+
+
+@pytest.mark.parametrize(
+    ("certificate", "gap", "optimal", "words"),
+    [
+        (("neurons", 2, "proved"), 0, True, "2 neurons, proved minimal"),
+        (("neurons", 1, "proved"), 1, False, "2 neurons; at least 1 proved"),
+        (("parameters", 4, "generic"), 0, False, "4 parameters; 4 needed for almost all labels"),
+        (("parameters", 0, "none"), math.inf, False, "4 parameters; no lower bound is known"),
+        (("value", 3.0, "proved"), 0.0, True, "ℓp value 3, proved minimal"),
+        (("value", 3.0 * (1 - 1e-10), "proved"), 3e-10, True, "ℓp value 3, proved minimal"),
+        (("value", 2.9, "proved"), 0.1, False, "ℓp value 3; at least 2.9 proved"),
+        (("objective", 0.5, "proved"), 0.1, False, "objective 0.6; at least 0.5 proved"),
+    ],
+)
+def test_only_a_proved_bound_that_is_met_makes_a_solution_minimal(certificate, gap, optimal, words):
+    quantity, bound, kind = certificate
+    fields = {"alpha": 0.1, "mean_loss": 0.3} if quantity == "objective" else {}
+    known = Certificate(quantity, bound, kind, "a test")
+    solution = Solution(network=NETWORK, p=1, value=3.0, max_error=0.0, certificate=known, **fields)
+    assert solution.gap == pytest.approx(gap)
+    assert solution.is_optimal is optimal
+    assert solution.verdict == words
+    assert words in repr(solution)
+    assert words in str(solution)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from reluctant import nn as nn
     from reluctant import regression as regression
     from reluctant import report as report
+    from reluctant import solve as solve
     from reluctant.estimators import SparseReLUClassifier, SparseReLURegressor
     from reluctant.model.piecewise_linear import PiecewiseLinear
     from reluctant.regression.size_path import SizePath
@@ -49,7 +50,7 @@ __all__ = [
     "size_path",
 ]
 
-_ROOMS = ("estimators", "experiments", "export", "multivariate", "nn", "regression", "report")
+_ROOMS = ("estimators", "experiments", "export", "multivariate", "nn", "regression", "report", "solve")
 _HOME_OF = {
     "PPath": "reluctant.univariate.ppath",
     "PiecewiseLinear": "reluctant.model.piecewise_linear",

@@ -6,6 +6,8 @@ from __future__ import annotations
 class InfeasibleError(ValueError):
     """The data contradict what was asked of them; the message says what would make it feasible."""
 
+    __module__ = "reluctant"
+
 
 class TooSteepError(ValueError):
     """The data are too steep: no network that meets them in float64 was found; the message says where."""
@@ -17,3 +19,5 @@ class SolverError(RuntimeError):
 
 class FileFormatError(ValueError):
     """A file is not a network this version can read; the message says why."""
+
+    __module__ = "reluctant"

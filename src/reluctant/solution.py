@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from reluctant.model.piecewise_linear import PiecewiseLinear
 
+MET = 1e-9
+"""A proved bound on a value or an objective is met by what exceeds it by no larger share of itself."""
+
 Quantity = Literal["neurons", "parameters", "value", "objective"]
 Kind = Literal["proved", "generic", "none"]
 
@@ -41,11 +44,18 @@ class Certificate:
     reason : str
         One sentence: by which argument, under which conditions.
 
+    Notes
+    -----
+    All three kinds speak of the bound. Whether a solution meets it, so that nothing smaller exists, is
+    `Solution.is_optimal`.
+
     Examples
     --------
     >>> print(Certificate("neurons", 3, "proved", "dynamic programme over all vertices"))
-    at least 3 neurons (proved: dynamic programme over all vertices)
+    at least 3 neurons, as is proved: dynamic programme over all vertices
     """
+
+    __module__ = "reluctant"
 
     quantity: Quantity
     lower_bound: float
@@ -64,11 +74,17 @@ class Certificate:
         if self.kind == "none":
             named = {"value": "the least ℓp value", "objective": "the least objective"}
             what = named.get(self.quantity, f"the fewest {self.quantity}")
-            return f"nothing is claimed about {what} ({self.reason})"
+            return f"nothing is claimed about {what}: {self.reason}"
         bound = f"{self.lower_bound:.6g}"
         named = {"value": f"an ℓp value of at least {bound}", "objective": f"an objective of at least {bound}"}
-        what = named.get(self.quantity, f"at least {bound} {self.quantity}")
-        return f"{what} ({self.kind}: {self.reason})"
+        what = named.get(self.quantity, f"at least {counted(self.lower_bound, self.quantity)}")
+        how = "as is proved" if self.kind == "proved" else "for almost all labels"
+        return f"{what}, {how}: {self.reason}"
+
+
+def counted(n: float, plural: str) -> str:
+    """A number with its noun: 1 neuron, 2 neurons."""
+    return f"{n:,.0f} {plural.removesuffix('s') if n == 1 else plural}"
 
 
 class Solution:
@@ -99,9 +115,15 @@ class Solution:
     ----------
     n_neurons, n_parameters : int
         Active neurons; nonzero hinge parameters (the affine part does not count).
+    gap, is_optimal : float, bool
+        What was found less the bound; whether a proved bound is met, so that nothing smaller exists.
+    verdict : str
+        Both in words.
     max_weight : float
         Largest |v_k w_k| of the network, biases included; several outputs count with their largest |v_k|.
     """
+
+    __module__ = "reluctant"
 
     def __init__(
         self,
@@ -134,6 +156,50 @@ class Solution:
         names = ("p", "value", "max_error", "certificate", "history", "function", "alpha", "mean_loss")
         fields: dict[str, Any] = {name: getattr(self, name) for name in names}
         return type(self)(**(fields | {"network": self.__dict__.get("network")} | changes))
+
+    @property
+    def found(self) -> float:
+        """What the solution has of the certificate's quantity."""
+        named = {"neurons": self.n_neurons, "value": self.value, "objective": self.objective}
+        found = named.get(self.certificate.quantity)
+        return float(self.n_parameters if found is None else found)
+
+    @property
+    def gap(self) -> float:
+        """What was found less the certificate's bound, in its quantity; infinite where nothing is known."""
+        return math.inf if self.certificate.kind == "none" else self.found - self.certificate.lower_bound
+
+    @property
+    def is_optimal(self) -> bool:
+        """Whether a proved bound is met: by an equal count, or by a value or objective within a relative 1e-9 of it."""
+        certificate = self.certificate
+        if certificate.kind != "proved":
+            return False
+        slack = 0.0 if certificate.quantity in ("neurons", "parameters") else MET * abs(self.found)
+        return self.gap <= slack
+
+    @property
+    def verdict(self) -> str:
+        """What was found and what is known about it, in one clause; `certificate.reason` says why.
+
+        Examples
+        --------
+        >>> from reluctant import approximate
+        >>> approximate([0, 1, 2, 3, 4], [0, 1, 4, 9, 16], tolerance=0.5).verdict
+        '1 neuron, proved minimal'
+        """
+        certificate = self.certificate
+        quantity, bound = certificate.quantity, certificate.lower_bound
+        if quantity in ("neurons", "parameters"):
+            found, least = counted(self.found, quantity), f"{bound:,.0f}"
+        else:
+            found = f"{'ℓp value' if quantity == 'value' else 'objective'} {self.found:.6g}"
+            least = f"{bound:.6g}"
+        if certificate.kind == "none":
+            return f"{found}; no lower bound is known"
+        if certificate.kind == "generic":
+            return f"{found}; {least} needed for almost all labels"
+        return f"{found}, proved minimal" if self.is_optimal else f"{found}; at least {least} proved"
 
     @property
     def objective(self) -> float | None:
@@ -226,18 +292,18 @@ class Solution:
         return plot_fit(self, X, y, tolerance, ax=ax, **labels)
 
     def __repr__(self) -> str:
-        objective = "" if self.p is None else f" p={self.p:g}"
-        return (
-            f"<Solution{objective} neurons={self.n_neurons} value={self.value:.6g} "
-            f"max_error={self.max_error:.3g} certificate={self.certificate.kind}>"
-        )
+        p = "" if self.p is None else f" p={self.p:g}"
+        return f"<Solution{p}: {self.verdict}; largest error {self.max_error:.3g}>"
 
     def __str__(self) -> str:
-        size = f"{self.n_neurons} neurons"
-        if self.function is None:
-            size += f" with {self.n_parameters} parameters"
-        found = f"{size}, largest error {self.max_error:.3g}, ℓp value {self.value:.6g}"
-        return f"{found}; {self.certificate}"
+        rest = []
+        if self.certificate.quantity != "neurons":
+            rest.append(counted(self.n_neurons, "neurons"))
+        if self.certificate.quantity != "parameters" and self.function is None:
+            rest.append(counted(self.n_parameters, "parameters"))
+        if self.certificate.quantity != "value" and self.p is not None:
+            rest.append(f"ℓp value {self.value:.6g}")
+        return f"{self.verdict}; {', '.join([*rest, f'largest error {self.max_error:.3g}'])}"
 
 
 class LineSolution(Solution):

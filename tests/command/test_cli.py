@@ -54,11 +54,11 @@ def thermocouple():
 def test_the_thermocouple_is_inverted_within_half_a_degree(reluctant, tmp_path):
     code, out, err = reluctant(*INVERT, "--tolerance", 0.5)
     assert (code, err) == (0, "")
-    assert "proved the fewest" in out
+    assert "neurons, proved minimal" in out
     x, y = thermocouple()
     network = ReLUNetwork.load(tmp_path / "reluctant-out" / "temperature_c_from_emf_mv.json")
     assert np.abs(network(x) - y).max() <= 0.5 * (1 + 2e-9)
-    assert f"neurons        {network.n_neurons}," in out
+    assert f"found          {network.n_neurons} neurons, proved minimal" in out
     for ending in ("c", "h", "png", "svg", "json"):
         path = tmp_path / "reluctant-out" / f"temperature_c_from_emf_mv.{ending}"
         assert path.stat().st_size > 0
@@ -89,7 +89,7 @@ def test_p_is_handed_on(reluctant, table):
     assert json.loads(out)["value"] == pytest.approx(2 + 2**0.5)
     code, out, _ = reluctant("fit", table, "--x", "x", "--y", "y", "--p", 0.5, "--no-plot")
     assert code == 0
-    assert "3.41421 for p = 0.5, proved the smallest" in out
+    assert "ℓp value 3.41421, proved minimal, for p = 0.5" in out
 
 
 def test_quiet_prints_nothing(reluctant, table):

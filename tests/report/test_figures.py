@@ -43,7 +43,7 @@ def test_knots_are_marked_on_the_function(wave):
 
 def test_title_claims_no_more_than_the_certificate(wave):
     solution, x, y = wave
-    assert "proved fewest" in plot_fit(solution, x, y).axes[0].get_title(loc="left")
+    assert "proved minimal" in plot_fit(solution, x, y).axes[0].get_title(loc="left")
     weaker = Solution(
         p=None,
         value=solution.value,
@@ -51,7 +51,9 @@ def test_title_claims_no_more_than_the_certificate(wave):
         certificate=Certificate("neurons", solution.n_neurons - 1, "proved", "a test"),
         function=solution.function,
     )
-    assert "proved" not in plot_fit(weaker, x, y).axes[0].get_title(loc="left")
+    title = plot_fit(weaker, x, y).axes[0].get_title(loc="left")
+    assert "minimal" not in title
+    assert f"at least {solution.n_neurons - 1} proved" in title
 
 
 def test_png_and_svg_are_whole_and_reproducible(wave, tmp_path):

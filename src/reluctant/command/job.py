@@ -101,6 +101,8 @@ class Outcome:
                 "lower_bound": certificate.lower_bound,
                 "kind": certificate.kind,
                 "reason": certificate.reason,
+                "gap": solution.gap if math.isfinite(solution.gap) else None,
+                "is_optimal": solution.is_optimal,
             },
             "c": {
                 "name": self.c.name,

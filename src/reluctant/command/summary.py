@@ -14,8 +14,7 @@ def summary(outcome: Outcome) -> Rows:
     job, solution, c = outcome.job, outcome.solution, outcome.c
     return [
         ("table", f"{job.table}, {outcome.n_rows:,} row{'s' * (outcome.n_rows != 1)}; {job.y} from {job.x}"),
-        ("neurons", _neurons(solution)),
-        *_path_norm(solution),
+        *_found(solution),
         ("", solution.certificate.reason),
         ("largest error", f"{solution.max_error:.6g}"),
         ("parameters", _ratio(solution.network.size, outcome.table_entries, "numbers in the table", "fewer")),
@@ -26,20 +25,10 @@ def summary(outcome: Outcome) -> Rows:
     ]
 
 
-def _neurons(solution: Solution) -> str:
-    certificate = solution.certificate
-    if certificate.quantity != "neurons" or certificate.kind != "proved":
-        return f"{solution.n_neurons:,}"
-    if certificate.lower_bound < solution.n_neurons:
-        return f"{solution.n_neurons:,}, proved to need at least {certificate.lower_bound:,.0f}"
-    return f"{solution.n_neurons:,}, proved the fewest"
-
-
-def _path_norm(solution: Solution) -> Rows:
-    if solution.certificate.quantity != "value":
-        return []
-    proved = ", proved the smallest" if solution.certificate.kind == "proved" else ""
-    return [("path norm", f"{solution.value:.6g} for p = {solution.p:g}{proved}")]
+def _found(solution: Solution) -> Rows:
+    if solution.certificate.quantity == "neurons":
+        return [("found", solution.verdict)]
+    return [("neurons", f"{solution.n_neurons:,}"), ("found", f"{solution.verdict}, for p = {solution.p:g}")]
 
 
 def _ratio(ours: int, theirs: int, what: str, comparative: str) -> str:

@@ -7,3 +7,7 @@ from reluctant.estimators.cross_validated import ValidatedPath
 from reluctant.estimators.regressor import SparseReLURegressor
 
 __all__ = ["SparseReLUClassifier", "SparseReLURegressor", "ValidatedPath"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -122,6 +122,8 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
     array(['inside'], dtype='<U7')
     """
 
+    __module__ = "reluctant"
+
     def __init__(
         self,
         *,

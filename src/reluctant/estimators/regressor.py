@@ -112,6 +112,8 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
     (1, [0], 0.99)
     """
 
+    __module__ = "reluctant"
+
     def __init__(
         self,
         *,

@@ -46,3 +46,7 @@ def run(name: str, out: Path, *, quick: bool = False, say: Callable[[str], None]
     experiment = importlib.import_module(f"reluctant.experiments.{NAMES[name]}")
     with made_directory(out):
         return experiment.run(out, quick=quick, say=say)
+
+
+def __dir__() -> list[str]:
+    return ["NAMES", "run"]

@@ -63,6 +63,8 @@ class ReLUNetwork:
     (3, 6, 3.414213562373095)
     """
 
+    __module__ = "reluctant"
+
     input_weights: Array
     biases: Array
     output_weights: Array

@@ -47,6 +47,8 @@ class PiecewiseLinear:
     3
     """
 
+    __module__ = "reluctant"
+
     knots: Array
     anchors: Array
     slopes: Array

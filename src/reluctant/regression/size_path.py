@@ -50,6 +50,8 @@ class SizePath:
     True
     """
 
+    __module__ = "reluctant"
+
     sizes: Index
     networks: tuple[ReLUNetwork, ...]
     training_loss: Array

@@ -283,19 +283,10 @@ def _marker_size(n_points: int) -> float:
 
 
 def _title(solution: Solution, tolerance: ArrayLike | None) -> str:
-    neurons = _count(solution.n_neurons, "neuron")
-    claim = ", proved fewest" if _is_proved_fewest(solution) else ""
     within = f" within ±{tolerance:g}" if isinstance(tolerance, (int, float)) else ""
-    return f"{neurons}{claim}{within}, largest error {solution.max_error:.3g}"
-
-
-def _is_proved_fewest(solution: Solution) -> bool:
-    certificate = solution.certificate
-    return (
-        certificate.kind == "proved"
-        and certificate.quantity == "neurons"
-        and certificate.lower_bound >= solution.n_neurons
-    )
+    if solution.certificate.quantity == "neurons":
+        return f"{solution.verdict}{within}; largest error {solution.max_error:.3g}"
+    return f"{_count(solution.n_neurons, 'neuron')}{within}; {solution.verdict}; largest error {solution.max_error:.3g}"
 
 
 def _count(n: int, noun: str) -> str:

@@ -171,6 +171,8 @@ class PPath:
         Certified bounds of it; wider than the asked width only if something is unresolved below it.
     """
 
+    __module__ = "reluctant"
+
     def __init__(self, x: Array, y: Array, corners: Corners, path: MatchingPath, other: Corners | None = None) -> None:
         self._x, self._y, self._corners, self._path, self._other = x, y, corners, path, other
         self.brackets = path.intervals[path.resolved]
