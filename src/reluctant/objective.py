@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from reluctant.arrays import Array
 from reluctant.validation import as_number
 
 
@@ -101,3 +102,9 @@ def majorant_weight(t: Any, p: float, eps: Any) -> Any:
     0.2
     """
     return (t * t + eps * eps) ** (p / 2 - 1)
+
+
+def row_norms(rows: Array) -> Array:
+    """Euclidean norm of each row, without overflow or underflow of the squares; exact for one column."""
+    largest = np.abs(rows).max(axis=1)
+    return np.asarray(largest * np.linalg.norm(rows / np.where(largest == 0, 1.0, largest)[:, None], axis=1))

@@ -145,15 +145,9 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         self.p = p
         self.max_parameters = max_parameters
         self.max_neurons = max_neurons
-        self.selection = selection
-        self.screen = screen
-        self.kicks = kicks
-        self.affine = affine
-        self.random_state = random_state
-        self.n_jobs = n_jobs
-        self.time_limit = time_limit
-        self.warm_start = warm_start
-        self.verbose = verbose
+        self.selection, self.screen, self.kicks, self.affine = selection, screen, kicks, affine
+        self.random_state, self.n_jobs, self.time_limit = random_state, n_jobs, time_limit
+        self.warm_start, self.verbose = warm_start, verbose
 
     def fit(
         self, X: ArrayLike | Table, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None

@@ -15,7 +15,7 @@ from reluctant.arrays import Array, Index, Mask
 from reluctant.errors import FileFormatError
 from reluctant.model import description, merging, storage
 from reluctant.model.hinge_table import HingeTable, hinge_table
-from reluctant.objective import check_p, path_norm
+from reluctant.objective import check_p, path_norm, row_norms
 from reluctant.validation import as_evaluation_points, as_floats
 
 if TYPE_CHECKING:
@@ -253,7 +253,7 @@ class ReLUNetwork:
         incoming, outgoing = self._incoming(True), self.output_weights
         keep = incoming.any(axis=1) & outgoing.any(axis=1)
         incoming, outgoing = incoming[keep], outgoing[keep]
-        f = factor(_norms(incoming), _norms(outgoing))[:, None]
+        f = factor(row_norms(incoming), row_norms(outgoing))[:, None]
         return ReLUNetwork.from_hinges(incoming * f, outgoing / f, self.hinges[2])
 
     def merged(self, rtol: float = 2.0**-50, affine: bool = True) -> ReLUNetwork:
@@ -436,15 +436,6 @@ class ReLUNetwork:
         )
 
 
-def check_start(start: object, X: Array, y: Array) -> None:
-    """Raise a ValueError unless `start` is None or a network of the shape of the data (N, d) and (N,) or (N, m)."""
-    if start is None:
-        return
-    n_inputs, n_outputs = X.shape[1], 1 if y.ndim == 1 else y.shape[1]
-    if not isinstance(start, ReLUNetwork) or (start.n_inputs, start.n_outputs) != (n_inputs, n_outputs):
-        raise ValueError(f"start must be a ReLUNetwork of {n_inputs} inputs and {n_outputs} outputs, got {start!r}")
-
-
 def _frozen(value: ArrayLike, name: str, ndim: int) -> Array:
     """Return a read-only float64 copy with `ndim` axes; a missing last axis is one output."""
     a = np.array(as_floats(value, name), order="C")
@@ -454,9 +445,3 @@ def _frozen(value: ArrayLike, name: str, ndim: int) -> Array:
         raise ValueError(f"{name} must have {ndim} dimensions, got shape {a.shape}")
     a.flags.writeable = False
     return a
-
-
-def _norms(rows: Array) -> Array:
-    """Euclidean norm of each row, without overflow or underflow of the squares; exact for one column."""
-    largest = np.abs(rows).max(axis=1)
-    return largest * np.linalg.norm(rows / np.where(largest == 0, 1.0, largest)[:, None], axis=1)

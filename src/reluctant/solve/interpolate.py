@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from reluctant.effort import Effort
-from reluctant.model.network import ReLUNetwork, check_start
+from reluctant.model.network import ReLUNetwork
 from reluctant.multivariate.aim import Aim, Count
 from reluctant.objective import check_p
 from reluctant.solution import Solution
-from reluctant.solve.requests import check_rtol, has_affine_part, is_line
+from reluctant.solve.requests import check_rtol, check_start, has_affine_part, is_line
 from reluctant.validation import check_bool, check_table, rounding_of
 
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from reluctant.effort import Effort
-from reluctant.model.network import ReLUNetwork, check_start
+from reluctant.model.network import ReLUNetwork
 from reluctant.objective import check_p
 from reluctant.solution import Solution
-from reluctant.solve.requests import is_line
+from reluctant.solve.requests import check_start, is_line
 from reluctant.validation import check_bool, check_integer, check_number, check_table, check_weights
 
 if TYPE_CHECKING:

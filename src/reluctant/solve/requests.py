@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reluctant.arrays import Array
+from reluctant.model.network import ReLUNetwork
 from reluctant.validation import check_number
 
 
@@ -31,3 +32,12 @@ def check_one_curve(X: Array, y: Array) -> None:
     if not is_line(X, y):
         what = f"x has {X.shape[1]} columns" if X.shape[1] > 1 else f"y has {y.shape[1]} columns"
         raise ValueError(f"the path in p is known for one input and one output, but {what}; give one")
+
+
+def check_start(start: Any, X: Array, y: Array) -> None:
+    """Raise a ValueError unless `start` is None or a network of the shape of the data."""
+    if start is None:
+        return
+    n_inputs, n_outputs = X.shape[1], 1 if y.ndim == 1 else y.shape[1]
+    if not isinstance(start, ReLUNetwork) or (start.n_inputs, start.n_outputs) != (n_inputs, n_outputs):
+        raise ValueError(f"start must be a ReLUNetwork of {n_inputs} inputs and {n_outputs} outputs, got {start!r}")
