@@ -16,6 +16,7 @@ from reluctant.model._double_double import add, two_product, two_sum
 from reluctant.model.piecewise_linear import PiecewiseLinear
 from reluctant.solution import Certificate, LineSolution
 from reluctant.univariate import _kernels
+from reluctant.univariate.distance import errors_of
 from reluctant.univariate.filtering import (
     EXACT_SOLVES,
     ROUNDING,
@@ -112,6 +113,7 @@ def _interpolant(x: Array, y: Array, s: Array, rows: Rows, alpha: float, p: floa
     reason = "the loss within rows of one x, which no function avoids, less 2^-40 of itself"
     return solution.replace(
         max_error=residual,
+        max_error_between=max(residual, errors_of(solution.function, x, y)[1]),
         certificate=_not_above(_proved(rows, (1.0 - ROUNDING) * rows.within, reason), loss + alpha * solution.value),
         alpha=alpha,
         mean_loss=loss,
@@ -139,18 +141,21 @@ def _function(rows: Rows, fitted: Filtered, bends: Bends) -> PiecewiseLinear:
     for k in np.flatnonzero(np.minimum.reduceat(sizes, begins) * _FAR < np.abs(values)):
         end = bends.first[k] + 1 if k < len(bends.first) else len(sizes)
         at = begins[k] + int(np.argmin(sizes[begins[k] : end]))
-        anchors[:, k] = rows.x[at], _value_at(rows.x[at], anchors[:, k], slopes[k])
+        value = _value_at(rows.x[at], anchors[:, k], slopes[k])
+        if math.isfinite(value):
+            anchors[:, k] = rows.x[at], value
     changes = np.ldexp(bends.changes, rows.y_exponent - rows.x_exponent)
     close = np.abs(changes) < _kernels.CLOSE * (np.abs(slopes[1:]) + np.abs(slopes[:-1]))
     return PiecewiseLinear(knots, anchors, slopes, changes if close.any() else None)
 
 
 def _value_at(x: float, anchor: Array, slope: float) -> float:
-    """Y + M (x − X), rounded once or twice."""
-    dx = two_sum(x, -anchor[0])
-    rise = two_product(slope, dx[0])
-    hi, lo = add(anchor[1], 0.0, rise[0], rise[1] + slope * dx[1])
-    return float(hi + lo)
+    """Y + M (x − X), rounded once or twice; NaN beyond float64."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        dx = two_sum(x, -anchor[0])
+        rise = two_product(slope, dx[0])
+        hi, lo = add(anchor[1], 0.0, rise[0], rise[1] + slope * dx[1])
+        return float(hi + lo)
 
 
 def _residuals(function: PiecewiseLinear, x: Array, y: Array, s: Array) -> tuple[float, float]:
@@ -174,6 +179,7 @@ def _solution(
         p=p,
         value=value,
         max_error=max_error,
+        max_error_between=max(max_error, errors_of(function, x, y)[1]),
         certificate=certificate,
         function=function,
         alpha=alpha,
