@@ -101,13 +101,17 @@ class Solution:
         ℓp path norm Σ_k ‖v_k w_k‖_p^p of the solution. For p = 0 the number of neurons on the line, of parameters in
         R^d, and with several outputs of paths Σ_k ‖v_k‖_0 ‖w_k‖_0.
     max_error : float
-        max_i |f(x_i) − y_i| as `predict` computes it, in the units of y.
+        max_i |f(x_i) − y_i| as `predict` computes it, in the units of y, over the rows that count.
     certificate : Certificate
         What is known about the optimum.
     history : sequence, optional
         One record for every improvement of a search; empty for the direct solvers.
     function : PiecewiseLinear, optional
         The solution on the line as a link-local table.
+    max_error_between : float, optional
+        On the line: the largest distance of f from the polyline through the rows that count, on their range. It is
+        attained at a row or at a knot. Where one x has several y it is the larger distance from the polylines through
+        the least and through the largest of them. None else.
     alpha, mean_loss : float, optional
         Weight of the path norm and mean loss of the solution, where both were minimised together (`regress`).
 
@@ -135,6 +139,7 @@ class Solution:
         certificate: Certificate,
         history: Sequence[Any] = (),
         function: PiecewiseLinear | None = None,
+        max_error_between: float | None = None,
         alpha: float | None = None,
         mean_loss: float | None = None,
     ) -> None:
@@ -146,6 +151,7 @@ class Solution:
         self.certificate = certificate
         self.history = tuple(history)
         self.function = function
+        self.max_error_between = max_error_between
         self.alpha = alpha
         self.mean_loss = mean_loss
         if network is not None:
@@ -153,7 +159,10 @@ class Solution:
 
     def replace(self, **changes: Any) -> Self:
         """Return the same solution with some of the constructor's arguments changed."""
-        names = ("p", "value", "max_error", "certificate", "history", "function", "alpha", "mean_loss")
+        names = (
+            *("p", "value", "max_error", "certificate", "history"),
+            *("function", "max_error_between", "alpha", "mean_loss"),
+        )
         fields: dict[str, Any] = {name: getattr(self, name) for name in names}
         return type(self)(**(fields | {"network": self.__dict__.get("network")} | changes))
 
@@ -313,11 +322,14 @@ class LineSolution(Solution):
     ----------
     function : PiecewiseLinear
         The solution as a table.
+    max_error_between : float
+        Largest distance from the polyline through the rows.
     **fields
         As for `Solution`.
     """
 
     function: PiecewiseLinear
+    max_error_between: float
 
-    def __init__(self, *, function: PiecewiseLinear, **fields: Any) -> None:
-        super().__init__(function=function, **fields)
+    def __init__(self, *, function: PiecewiseLinear, max_error_between: float, **fields: Any) -> None:
+        super().__init__(function=function, max_error_between=max_error_between, **fields)

@@ -389,3 +389,52 @@ def test_data_on_a_line_are_met_by_it_for_every_p(offset):
         solution = regress_line(x, y, alpha=0.01, p=p)
         assert (solution.n_neurons, solution.value) == (0, 0.0)
         np.testing.assert_allclose(solution.predict(x), y, atol=1e-12)
+
+
+def far_values(rng: np.random.Generator) -> tuple:
+    """Weights over many orders, close points beside far ones, offsets: where lines have values far beyond the data."""
+    n = int(rng.integers(2, 9))
+    x, y = np.sort(rng.uniform(0, 10.0 ** rng.integers(0, 4), n)), rng.normal(size=n) * 10.0 ** rng.integers(-5, 27)
+    kind = rng.integers(4)
+    if kind == 1:
+        j = int(rng.integers(0, n - 1))
+        x[j + 1 :] = x[j] + np.cumsum(rng.uniform(1, 9, n - 1 - j)) * 10.0 ** rng.uniform(-9, -3)
+    elif kind == 2:
+        x, y = x + 1e9, y + 10.0 ** rng.integers(0, 30)
+    elif kind == 3:
+        y[0] *= 1e6
+    weights = 10.0 ** rng.uniform(-20, 2, n) if rng.random() < 0.5 else np.ones(n)
+    return x, y, 10.0 ** rng.uniform(-6, 2) * np.ptp(y) * np.ptp(x), weights
+
+
+def assert_objective_is_not_below_its_bound(x, y, alpha, weights) -> None:
+    try:
+        solution = regress_line(x, y, alpha, 1.0, weights)
+    except ValueError:  # beyond float64
+        return
+    assert solution.certificate.lower_bound <= solution.objective
+    assert "lowered" not in solution.certificate.reason
+
+
+@pytest.mark.parametrize(("seed", "n"), [(60, 300), pytest.param(61, 20_000, marks=pytest.mark.slow)])
+def test_objective_is_never_below_its_bound(seed, n):
+    rng = np.random.default_rng(seed)
+    for _ in range(n):
+        assert_objective_is_not_below_its_bound(*far_values(rng))
+
+
+def test_figures_are_those_of_the_function_where_it_begins_far_from_the_rows_that_weigh():
+    """The line has the value -2e36 at the first row, beside which those of the others would lose ten digits."""
+    x = np.array([221.9034805657271, 900.6582613089117, 900.6582613257037, 900.6582613294231])
+    y = np.array([-7.949446797696304e25, 6.069664899850428e25, 7.058487528519027e23, 1.437874434442734e26])
+    w = np.array([1.1955100249667828e-20, 56.15658263194367, 6.034412308133816e-20, 105.55580041458677])
+    alpha = 5.313555409099594e24
+    solution = regress_line(x, y, alpha, 1.0, w)
+    f = solution.function
+    at = np.searchsorted(f.knots, x, side="right")
+    X, Y, M = f.anchors[0, at], f.anchors[1, at], f.slopes[at]
+    table = (map(Fraction, column.tolist()) for column in (w, x, y, X, Y, M))
+    losses = [(s, s * (b + m * (t - a) - target) ** 2 / 2) for s, t, target, a, b, m in zip(*table)]
+    exact_loss = float(sum(loss for _, loss in losses) / sum(s for s, _ in losses))
+    assert solution.mean_loss == pytest.approx(exact_loss, rel=1e-12)
+    assert solution.certificate.lower_bound <= solution.objective <= solution.certificate.lower_bound * (1 + 1e-9)

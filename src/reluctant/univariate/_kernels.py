@@ -254,8 +254,9 @@ def links_of_matching(x, y, c, merged):
     """Knots, anchors and slopes of the links, from a matching, and the slope change at every knot.
 
     A single jump is a knot at its data point. A merged pair (j, j + 1) is one knot between its two points,
-    where the chord that ends at x_j meets the chord that starts at x_{j+1}. Also returns the smallest jump, and whether
-    some change is so small a share of its slopes that it is not their difference.
+    where the chord that ends at x_j meets the chord that starts at x_{j+1}. Also returns the smallest jump, whether
+    some change is so small a share of its slopes that it is not their difference, and the largest distance of a knot
+    from the chord of its two points.
     """
     n = len(x)
     k = 0
@@ -269,13 +270,14 @@ def links_of_matching(x, y, c, merged):
     anchors = np.empty((2, k + 1))
     slopes = np.empty(k + 1)
     k = 0
-    smallest, close = math.inf, False
+    smallest, close, farthest = math.inf, False, 0.0
     _set_link(x, y, 0, k, anchors, slopes)
     i = 1
     while i < n - 1:
         if c[i] != 0.0:
             if merged[i]:
                 knots[k] = _meeting_point(x[i], x[i + 1], abs(c[i]), abs(c[i + 1]))
+                farthest = max(farthest, abs(c[i]) * (knots[k] - x[i]))
                 changes[k] = c[i] + c[i + 1]
                 smallest = min(smallest, abs(c[i]), abs(c[i + 1]))
                 i += 1
@@ -287,7 +289,7 @@ def links_of_matching(x, y, c, merged):
             _set_link(x, y, i, k, anchors, slopes)
             close |= abs(changes[k - 1]) < CLOSE * (abs(slopes[k - 1]) + abs(slopes[k]))
         i += 1
-    return knots, anchors, slopes, changes, smallest, close
+    return knots, anchors, slopes, changes, smallest, close, farthest
 
 
 @njit(cache=True)
@@ -341,6 +343,27 @@ def largest_residual(x, y, knots, anchors, slopes):
         if not residual <= worst:  # a NaN is the worst
             worst = residual
     return worst
+
+
+@njit(cache=True)
+def largest_distances(x, y, knots, anchors, slopes):
+    """max_i |f(x_i) − y_i| for sorted x, and the largest distance of f from the polyline through the points.
+
+    The difference is piecewise linear, so between the points it is largest at a knot.
+    """
+    at_points, at_knots = 0.0, 0.0
+    k = 0
+    for i in range(len(x)):
+        while k < len(knots) and x[i] >= knots[k]:
+            t = knots[k]
+            k += 1
+            if i > 0 and x[i] > t > x[i - 1]:
+                chord = y[i] + (y[i] - y[i - 1]) / (x[i] - x[i - 1]) * (t - x[i])
+                at_knots = max(at_knots, abs(anchors[1, k] + slopes[k] * (t - anchors[0, k]) - chord))
+        residual = abs(anchors[1, k] + slopes[k] * (x[i] - anchors[0, k]) - y[i])
+        if not residual <= at_points:  # a NaN is the worst
+            at_points = residual
+    return at_points, max(at_points, at_knots)
 
 
 @njit(cache=True)

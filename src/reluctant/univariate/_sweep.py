@@ -51,6 +51,16 @@ def band(x, y, tolerance, slack, rtol, x_max, y_max):
 
 
 @njit(cache=True)
+def largest_known(y, tolerance):
+    """The largest |y_i| that its own tolerance does not leave open."""
+    largest = 0.0
+    for i in range(len(y)):
+        if abs(y[i]) > largest and abs(y[i]) > tolerance[i]:
+            largest = abs(y[i])
+    return largest
+
+
+@njit(cache=True)
 def sweep(x, lo, hi):
     """Fewest links within the band lo ≤ f ≤ hi.
 

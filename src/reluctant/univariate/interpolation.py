@@ -200,9 +200,12 @@ def solution_of_matching(x: Array, y: Array, corners: Corners, merged: Mask, p: 
     """
     if len(x) == 1:
         function = PiecewiseLinear(np.empty(0), np.array([[x[0]], [y[0]]]), np.zeros(1))
-        return LineSolution(p=p, value=0.0, max_error=0.0, certificate=_certificate(corners, p, 0.0), function=function)
+        certificate = _certificate(corners, p, 0.0)
+        return LineSolution(
+            p=p, value=0.0, max_error=0.0, certificate=certificate, function=function, max_error_between=0.0
+        )
     arrays = _kernels.links_of_matching(corners.x, corners.y, corners.jumps, merged)
-    knots, anchors, slopes, changes, smallest_jump, close = arrays
+    knots, anchors, slopes, changes, smallest_jump, close, farthest = arrays
     function = PiecewiseLinear(knots, anchors, slopes, changes if close else None)
     max_error = _kernels.largest_residual(x, y, function.knots, function.anchors, function.slopes)
     if not max_error <= corners.allowed * np.max(np.abs(y)):
@@ -223,6 +226,7 @@ def solution_of_matching(x: Array, y: Array, corners: Corners, merged: Mask, p: 
         max_error=max_error,
         certificate=_certificate(corners, p, bound),
         function=function,
+        max_error_between=max(max_error, farthest),
     )
 
 

@@ -75,7 +75,7 @@ def sorted_band(x: Array, y: Array, tolerance: Array, slack: float, rtol: float)
     if not increasing:
         x, y, tolerance = x[order], y[order], tolerance[order]
     x_max = max(abs(x[0]), abs(x[-1]))
-    y_max = float(np.max(np.abs(y), where=tolerance < np.abs(y), initial=0.0))
+    y_max = _sweep.largest_known(y, tolerance)
     lo, hi, room = _sweep.band(x, y, tolerance, slack, rtol, x_max, y_max)
     check_span(x, "x")
     check_span(np.array([lo.min(), hi.max()]), "y with its tolerance")

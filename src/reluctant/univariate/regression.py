@@ -12,9 +12,11 @@ import math
 import numpy as np
 
 from reluctant.arrays import Array
+from reluctant.model._double_double import add, two_product, two_sum
 from reluctant.model.piecewise_linear import PiecewiseLinear
 from reluctant.solution import Certificate, LineSolution
 from reluctant.univariate import _kernels
+from reluctant.univariate.distance import errors_of
 from reluctant.univariate.filtering import (
     EXACT_SOLVES,
     ROUNDING,
@@ -31,6 +33,7 @@ from reluctant.univariate.reweighting import reweighted
 from reluctant.validation import check_number, check_weights
 
 _KEPT = 2.0**-40  # in the units of `Rows`: the error that underflow may bring into a slope
+_FAR = 2.0**8  # by how much smaller a value of a link is than that where it begins, to anchor the link there
 _TINY = 2.0**-900  # in the units of `Rows`: below it products may underflow
 
 
@@ -110,14 +113,18 @@ def _interpolant(x: Array, y: Array, s: Array, rows: Rows, alpha: float, p: floa
     reason = "the loss within rows of one x, which no function avoids, less 2^-40 of itself"
     return solution.replace(
         max_error=residual,
-        certificate=_proved(rows, (1.0 - ROUNDING) * rows.within, reason),
+        max_error_between=max(residual, errors_of(solution.function, x, y)[1]),
+        certificate=_not_above(_proved(rows, (1.0 - ROUNDING) * rows.within, reason), loss + alpha * solution.value),
         alpha=alpha,
         mean_loss=loss,
     )
 
 
 def _function(rows: Rows, fitted: Filtered, bends: Bends) -> PiecewiseLinear:
-    """The function with these bends in the user's units, every link anchored at the data point where it begins."""
+    """The function with these bends in the user's units, every link anchored at a data point of its own.
+
+    That is where it begins, unless its values are far smaller elsewhere: there they would lose their digits.
+    """
     left, right = rows.x[bends.first], rows.x[bends.last]
     share = np.where(bends.first < bends.last, fitted.c[bends.last] / bends.changes, 0.0)
     knots = left + (right - left) * share
@@ -129,7 +136,26 @@ def _function(rows: Rows, fitted: Filtered, bends: Bends) -> PiecewiseLinear:
     if not (np.abs(kept - fitted.m[begins]) <= _KEPT).all():
         raise ValueError("the slopes of the solution are beyond float64; rescale x or y")
     values = np.ldexp(fitted.f[begins], rows.y_exponent) + rows.centre
-    return PiecewiseLinear(knots, np.stack([rows.x[begins], values]), slopes)
+    anchors = np.stack([rows.x[begins], values])
+    sizes = np.abs(np.ldexp(fitted.f, rows.y_exponent) + rows.centre)
+    for k in np.flatnonzero(np.minimum.reduceat(sizes, begins) * _FAR < np.abs(values)):
+        end = bends.first[k] + 1 if k < len(bends.first) else len(sizes)
+        at = begins[k] + int(np.argmin(sizes[begins[k] : end]))
+        value = _value_at(rows.x[at], anchors[:, k], slopes[k])
+        if math.isfinite(value):
+            anchors[:, k] = rows.x[at], value
+    changes = np.ldexp(bends.changes, rows.y_exponent - rows.x_exponent)
+    close = np.abs(changes) < _kernels.CLOSE * (np.abs(slopes[1:]) + np.abs(slopes[:-1]))
+    return PiecewiseLinear(knots, anchors, slopes, changes if close.any() else None)
+
+
+def _value_at(x: float, anchor: Array, slope: float) -> float:
+    """Y + M (x − X), rounded once or twice; NaN beyond float64."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        dx = two_sum(x, -anchor[0])
+        rise = two_product(slope, dx[0])
+        hi, lo = add(anchor[1], 0.0, rise[0], rise[1] + slope * dx[1])
+        return float(hi + lo)
 
 
 def _residuals(function: PiecewiseLinear, x: Array, y: Array, s: Array) -> tuple[float, float]:
@@ -149,15 +175,25 @@ def _solution(
     function = _function(rows, fitted, bends)
     max_error, loss = _residuals(function, x, y, s)
     value = _kernels.objective_value(np.ldexp(bends.changes, rows.y_exponent - rows.x_exponent), p)
-    return LineSolution(
+    solution = LineSolution(
         p=p,
         value=value,
         max_error=max_error,
+        max_error_between=max(max_error, errors_of(function, x, y)[1]),
         certificate=certificate,
         function=function,
         alpha=alpha,
         mean_loss=loss,
     )
+    return solution.replace(certificate=_not_above(certificate, loss + alpha * value))
+
+
+def _not_above(certificate: Certificate, objective: float) -> Certificate:
+    """The bound, or the objective of what was found where rounding of its values has brought that below the bound."""
+    if certificate.lower_bound <= objective:
+        return certificate
+    reason = f"{certificate.reason}; lowered to the objective found, which rounding has brought below it"
+    return Certificate(certificate.quantity, objective, certificate.kind, reason)
 
 
 def _proved(rows: Rows, bound: float, reason: str) -> Certificate:

@@ -15,9 +15,10 @@ from reluctant.errors import TooSteepError
 from reluctant.model._double_double import two_sum
 from reluctant.model.piecewise_linear import PiecewiseLinear
 from reluctant.solution import Certificate, LineSolution
-from reluctant.univariate import _kernels, _sweep
+from reluctant.univariate import _sweep
+from reluctant.univariate.distance import errors_of
 from reluctant.univariate.interpolation import RTOL, interpolate_line
-from reluctant.univariate.points import Band, is_increasing, sorted_band
+from reluctant.univariate.points import Band, sorted_band
 
 _WIDER = 2.0**16
 """Factor between the windows in which a function is looked for where tolerances are of very different size."""
@@ -46,12 +47,14 @@ def approximate_line(x: Array, y: Array, tolerance: Array, slack: float, rtol: f
     if not (strictly and _excess(band, band.room, function) <= 0):
         function = _within_rounding(band, bound)
     reason = _reason(tolerance, slack, rtol, n_ignored)
+    max_error, max_error_between = errors_of(function, x, y)
     solution = LineSolution(
         p=None,
         value=float(function.n_knots),
-        max_error=_largest_residual(x, y, function),
+        max_error=max_error,
         certificate=Certificate("neurons", bound, "proved", reason),
         function=function,
+        max_error_between=max_error_between,
     )
     return _with_more_words(solution, _beyond(function, x, y, tolerance)) if slack == 0 else solution
 
@@ -64,7 +67,9 @@ def _with_more_words(solution: LineSolution, words: str) -> LineSolution:
 def _zero(x: Array) -> LineSolution:
     function = PiecewiseLinear(np.empty(0), np.array([[x[0]], [0.0]]), np.zeros(1))
     certificate = Certificate("neurons", 0, "proved", "no row counts, as every tolerance is infinite")
-    return LineSolution(p=None, value=0.0, max_error=0.0, certificate=certificate, function=function)
+    return LineSolution(
+        p=None, value=0.0, max_error=0.0, certificate=certificate, function=function, max_error_between=0.0
+    )
 
 
 def _within_rounding(band: Band, fewest: int) -> PiecewiseLinear:
@@ -120,20 +125,18 @@ def _fewest_links(band: Band, lo: Array, hi: Array) -> PiecewiseLinear:
     return PiecewiseLinear(knots, anchors, slopes)
 
 
-def _largest_residual(x: Array, y: Array, f: PiecewiseLinear) -> float:
-    if not is_increasing(x):
-        return float(np.max(np.abs(f(x) - y)))
-    return _kernels.largest_residual(x, y, f.knots, f.anchors, f.slopes)
-
-
 def _excess(band: Band, room: Array, f: PiecewiseLinear) -> float:
     return _sweep.largest_excess(band.x, band.lo, band.hi, room, f.knots, f.anchors, f.slopes)
 
 
 def _beyond(f: PiecewiseLinear, x: Array, y: Array, tolerance: Array) -> str:
     """By how much the values of f in float64 leave the tolerance, in words; the differences are exact."""
-    residual, rest = two_sum(f(x), -y)
-    excess, error = two_sum(np.abs(residual), -tolerance)
+    values = f(x)
+    near = np.abs(values - y) >= tolerance
+    if not near.any():
+        return ""
+    residual, rest = two_sum(values[near], -y[near])
+    excess, error = two_sum(np.abs(residual), -tolerance[near])
     worst = float(np.max(excess + (error + np.sign(residual) * rest)))
     return f"; rounding in the solution leaves it by at most {np.nextafter(worst, np.inf):.3g}" if worst > 0 else ""
 
