@@ -12,8 +12,10 @@ from reluctant.multivariate.aim import Count
 from reluctant.multivariate.points import INTERPOLATES, homogeneous, label_size
 from reluctant.multivariate.proofs.affine import centred
 
-_FITS = 60
+_FITS = 200
 """Weighted fits on the way to an affine function that meets as many labels as it can; each is a small problem."""
+_SETTLED = 0.01
+"""They end when the rest changes by less than this part of the tolerance."""
 
 
 def generic_bound(
@@ -96,11 +98,13 @@ def _told_apart(labels: Array, band: float) -> Mask:
 
 def _robust_rest(columns: Array, labels: Array, band: float) -> Array:
     """Labels less an affine function of about the least absolute error, by least squares with weights 1 / |rest|."""
-    rest = labels
+    rest = np.zeros(len(labels))
     weights = np.ones(len(labels))
     for _ in range(_FITS):
         root = np.sqrt(weights)
-        rest = labels - columns @ np.linalg.lstsq(root[:, None] * columns, root * labels)[0]
+        before, rest = rest, labels - columns @ np.linalg.lstsq(root[:, None] * columns, root * labels)[0]
+        if np.abs(rest - before).max() <= _SETTLED * band:
+            break
         size = np.abs(rest)
         weights = max(band, float(size.max())) / np.maximum(size, max(band, np.finfo(float).tiny))
     return rest
