@@ -117,7 +117,7 @@ def test_every_label_counts_that_the_tolerance_tells_apart(affine):
     rng = np.random.default_rng(1)
     for N, d in ((10, 2), (50, 5), (300, 10)):
         X = rng.uniform(-1, 1, (N, d))
-        for y in (rng.normal(size=N), rng.uniform(-1, 1, N) * 10.0 ** rng.uniform(-5, 0, N)):
+        for y in (rng.normal(size=N), rng.uniform(-1, 1, N) * 10.0 ** rng.uniform(-3, 0, N)):
             assert generic_bound("parameters", X, y, affine=affine) == N - (d + 1) * affine
     Y = np.column_stack([rng.normal(size=10), np.zeros(10), 1e-20 * rng.normal(size=10)])
     assert generic_bound("parameters", X[:10], Y) == 20

@@ -41,7 +41,7 @@ def tables(seeds):
         yield X, rng.uniform(-1, 1, len(X)), float(rng.choice([0.25, 0.5, 1.0])), rng
 
 
-@pytest.mark.parametrize("seeds", [range(30), pytest.param(range(1000, 2500), marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seeds", [range(30), pytest.param(range(1000, 1400), marks=pytest.mark.slow)])
 def test_value_bound_is_below_every_exact_interpolant_tried_and_near_the_value_found(seeds):
     near = 0
     for X, y, p, rng in tables(seeds):

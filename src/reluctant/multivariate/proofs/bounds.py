@@ -67,13 +67,16 @@ def of_rank(request: Request) -> Bound:
     rest, rounding = request.rest
     rank = int(np.count_nonzero(np.linalg.svd(rest, compute_uv=False) > np.linalg.norm(request.within + rounding)))
     less = " less their affine part" if request.affine else ""
-    return Bound(rank, f"the labels{less} have rank {rank}, and a neuron adds one")
+    return Bound(rank, f"the labels{less} have rank {rank}, and each neuron adds at most one to it")
 
 
 def of_signs(request: Request) -> Bound:
     """Neurons that labels of both signs take at least."""
     both = (request.band < request.Y).any(axis=0) & (-request.band > request.Y).any(axis=0)
-    return Bound(2 if not request.affine and both.any() else 0, "one neuron gives an output labels of one sign")
+    return Bound(
+        2 if not request.affine and both.any() else 0,
+        "the labels of an output have both signs, and one neuron gives one sign",
+    )
 
 
 ELEMENTARY: tuple[Callable[[Request], Bound], ...] = (nothing, of_outputs, of_rank, of_signs)
@@ -100,7 +103,7 @@ def elementary_bound(
     Examples
     --------
     >>> elementary_bound("neurons", [[0.0], [1.0]], [1.0, -1.0])
-    Bound(least=2, reason='one neuron gives an output labels of one sign')
+    Bound(least=2, reason='the labels of an output have both signs, and one neuron gives one sign')
     """
     rows = np.asarray(X, dtype=np.float64)
     Y = np.asarray(y, dtype=np.float64).reshape(len(rows), -1)

@@ -212,12 +212,16 @@ def _enumerate(
             if clock.expired():
                 return proof(level, None, f"; the time ended before all sets with {level} {quantity} were looked at")
         if examiner.undecided:
-            return proof(level, None, f"; {level} {quantity} do in rationals, with weights that float64 does not hold")
+            return proof(
+                level, None, f"; {level} are enough in exact arithmetic, by weights that float64 does not hold"
+            )
     raise AssertionError("distinct rows always have an interpolant")
 
 
 def _reason(quantity: Count, bound: int, n_sets: int, n_excluded: int) -> str:
     """The argument in one clause."""
+    if bound == 0:
+        return "nothing smaller exists"
     inequalities = f", {n_excluded} choices of output signs by linear inequalities" if n_excluded else ""
     return (
         f"{n_sets} sets of activation patterns and supports were looked at, and every network with fewer than {bound} "
