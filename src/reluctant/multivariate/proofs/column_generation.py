@@ -108,8 +108,7 @@ def minimise_l1(
         price, rays = pricer.price(pi, max(clock.left(), 0.1))
         proof.offer(pi, price)
         improving = value - proof.estimate > pricer.gap * value and len(rays) > 0 and not clock.expired()
-        if improving:
-            columns.add(rays)
+        improving = improving and columns.add(rays)
     network = columns.network(unit)
     return ConvexSolution(
         network, network.path_norm(1.0, bias=True), float(proof.bound(pricer) * unit), pricer.name, len(columns.rays)
@@ -147,12 +146,16 @@ class _Columns:
         self.model = model
         self.rays = np.zeros((0, model.Xbar.shape[1]))
 
-    def add(self, rays: Array) -> None:
+    def add(self, rays: Array) -> bool:
+        """Append the rays that are not there yet; False where HiGHS's tolerances leave one above its price for good."""
+        present = {ray.tobytes() for ray in self.rays}
+        rays = rays[[ray.tobytes() not in present for ray in rays]]
         values = hinge_values(self.model.Xbar, rays).T
         count = 2 * len(rays)
         pairs = np.stack([values, -values], axis=2).reshape(len(values), count)
         self.model.add_columns(pairs, np.ones(count), np.zeros(count), np.full(count, np.inf))
         self.rays = np.vstack([self.rays, rays])
+        return len(rays) > 0
 
     def network(self, unit: float) -> ReLUNetwork:
         """The present combination, rays of one sign and one closed cell joined into one neuron."""

@@ -111,7 +111,7 @@ class _InIntegers:
         """Upper bound for both directions; 0 where the points do not single out a ray."""
         self.count += 1
         rows = [[self._rows[i][j] for j in support] for i in points]
-        direction: Row | None = only_relation([tuple(column) for column in zip(*rows)])
+        direction: Row | None = only_relation([tuple(column) for column in zip(*rows)]) if rows else (1,)
         if direction is None:
             return 0.0
         size = self._rows[0][-1] * sum(map(abs, direction))
