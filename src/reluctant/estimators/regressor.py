@@ -32,7 +32,7 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         Exponent in (0, 1] that goes with `alpha`; 0.5 by default.
     loss : str or loss object, default "squared"
         ``"squared"`` (½ r²), ``"absolute"``, ``"huber"`` or ``"quantile"``; `reluctant.regression.losses` has their
-        parameters.
+        parameters, and what a loss of your own states; it is a sum over rows.
     max_parameters : int, optional
         Most nonzero hinge and affine parameters; of the sizes up to it the one of least validation loss is taken.
     max_neurons : int, optional
@@ -179,6 +179,8 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         loss = as_loss(self.loss, REGRESSION)
         if loss.for_classes:
             raise ValueError(f"loss = {self.loss!r} is for classes; use SparseReLUClassifier")
+        if not loss.sums_rows:
+            raise ValueError(f"loss = {self.loss!r} is no sum over rows, by which sizes are compared; use regress")
         if decider == "tolerance" and loss != Squared():
             raise ValueError(
                 f"tolerance bounds every residual and takes no loss, got loss = {self.loss!r}; leave it out"

@@ -47,7 +47,7 @@ class Problem(NamedTuple):
     """Σ_i weight_i loss_i + penalty over the unknowns of a model.
 
     `lines` takes the coefficients of a line on the inputs of hinges to those on the inputs of the affine part, where
-    that has inputs of its own.
+    that has inputs of its own; `smoothing` is that of the loss.
     """
 
     data: Data
@@ -56,6 +56,7 @@ class Problem(NamedTuple):
     affine: bool = True
     constants: bool = True
     lines: Array | None = None
+    smoothing: float = SMOOTHING
 
     def unknowns(self, model: Model) -> Unknowns:
         """What may move."""
@@ -63,7 +64,7 @@ class Problem(NamedTuple):
 
     def objective(self, model: Model) -> float:
         """The smoothed objective at a model."""
-        return summed_loss(model, self.data, self.loss, SMOOTHING) + self.penalty.value(model)
+        return summed_loss(model, self.data, self.loss, self.smoothing) + self.penalty.value(model)
 
 
 class Quadratic(NamedTuple):
@@ -76,8 +77,30 @@ class Quadratic(NamedTuple):
 
 
 def summed_loss(model: Model, data: Data, loss: Loss, smoothing: float = 0.0) -> float:
-    """Σ_i weight_i loss_i."""
+    """Σ_i weight_i loss_i, or what the loss has in its place."""
+    if not loss.sums_rows:
+        return loss.total(*_values_and_weights(model, data, loss, smoothing), smoothing)
     return float(sum(np.dot(b.weights, loss.values(model(b.inputs), b.targets, smoothing)) for b in data.blocks()))
+
+
+def multiplied_blocks(model: Model, problem: Problem) -> Iterator[Block]:
+    """The blocks with the derivatives of the loss by the rows' own losses in the place of weights."""
+    if problem.loss.sums_rows:
+        yield from problem.data.blocks()
+        return
+    values, weights = _values_and_weights(model, problem.data, problem.loss, problem.smoothing)
+    multipliers = problem.loss.multipliers(values, weights, problem.smoothing)
+    start = 0
+    for block in problem.data.blocks():
+        yield block._replace(weights=multipliers[start : start + len(block.weights)])
+        start += len(block.weights)
+
+
+def _values_and_weights(model: Model, data: Data, loss: Loss, smoothing: float) -> tuple[Array, Array]:
+    """Loss (N,) of each row, and its weight."""
+    parts = [(loss.values(model(b.inputs), b.targets, smoothing), b.weights) for b in data.blocks()]
+    values, weights = zip(*parts, strict=True)
+    return np.concatenate(values), np.concatenate(weights)
 
 
 def quadratic_model(model: Model, unknowns: Unknowns, problem: Problem) -> Quadratic:
@@ -85,14 +108,14 @@ def quadratic_model(model: Model, unknowns: Unknowns, problem: Problem) -> Quadr
     P, K = unknowns.size, model.n_neurons
     hessian, gradient = np.zeros((P, P)), np.zeros(P)
     ever_on, ever_off = np.zeros(K, dtype=bool), np.zeros(K, dtype=bool)
-    for block in problem.data.blocks():
+    for block in multiplied_blocks(model, problem):
         Z = block.inputs @ model.U.T
         on = Z > 0.0
         ever_on |= on.any(axis=0)
         ever_off |= ~on.all(axis=0)
         hidden = np.where(on, Z, 0.0)
         f = hidden @ model.V + block.inputs @ model.A
-        slopes = problem.loss.derivatives(f, block.targets)
+        slopes = problem.loss.derivatives(f, block.targets, problem.smoothing)
         h, g = _gram(model, unknowns, block, on, hidden, slopes)
         hessian += h
         gradient += g

@@ -34,6 +34,7 @@ __all__ = [
     "Hinge",
     "HomogeneousLoss",
     "Huber",
+    "Largest",
     "Logistic",
     "Loss",
     "Quantile",
@@ -140,6 +141,42 @@ class Huber(BaseLoss):
         return Derivatives(np.clip(r, -delta, delta), delta / np.maximum(np.abs(r), delta))
 
 
+@dataclass(frozen=True)
+class Largest(HomogeneousLoss):
+    """max_i |f_i − y_i| over all rows and outputs, in the place of a mean; rows have no weights in it.
+
+    Smoothed it is c log Σ e^{±r/c} over all residuals r, at most c log 2Nm above. Its gradient is that of the
+    residuals, shared out as e^{±r/c}, and its curvature at most the same shares over c.
+    """
+
+    degree = 1
+    sums_rows = False
+
+    def values(self, f: Array, target: Array, smoothing: float = 0.0) -> Array:
+        """Largest |r| of each row."""
+        r = np.abs(f - target)
+        if smoothing == 0.0:
+            return np.max(r, axis=1)
+        return smoothing * _log_sum_exp(np.hstack([r, -r]) / smoothing)
+
+    def derivatives(self, f: Array, target: Array, smoothing: float = SMOOTHING) -> Derivatives:
+        """Shares of the outputs of a row."""
+        r = (f - target) / smoothing
+        level = _log_sum_exp(np.hstack([r, -r]))[:, None]
+        up, down = np.exp(r - level), np.exp(-r - level)
+        return Derivatives(up - down, (up + down) / smoothing)
+
+    def total(self, values: Array, weights: Array, smoothing: float = 0.0) -> float:
+        """The largest, times the sum of the weights."""
+        largest = np.max(values) if smoothing == 0.0 else smoothing * _log_sum_exp(values[None] / smoothing)[0]
+        return float(weights.sum() * largest)
+
+    def multipliers(self, values: Array, weights: Array, smoothing: float) -> Array:
+        """Shares of the rows in the smoothed maximum."""
+        shares = np.exp((values - np.max(values)) / smoothing)
+        return np.asarray(weights.sum() * shares / shares.sum())
+
+
 class _ClassLoss(HomogeneousLoss):
     """Facts of a loss whose targets are classes 0 and 1, or shares between them."""
 
@@ -227,11 +264,13 @@ LOSSES: dict[str, type[BaseLoss]] = {
     "absolute": Absolute,
     "huber": Huber,
     "quantile": Quantile,
+    "max": Largest,
     "logistic": Logistic,
     "softmax": Softmax,
     "hinge": Hinge,
 }
-REGRESSION = tuple(name for name, kind in LOSSES.items() if not kind.for_classes)
+REGRESSION = tuple(name for name, kind in LOSSES.items() if kind.sums_rows and not kind.for_classes)
+"""Those of the estimators that predict numbers."""
 
 
 def as_loss(loss: Any, offered: Iterable[str] = LOSSES) -> Loss:
@@ -266,5 +305,8 @@ def class_probabilities(f: Array) -> Array:
 
 
 def mean_loss(network: ReLUNetwork, X: Array, targets: Array, loss: Loss, weights: Array | None = None) -> float:
-    """Mean loss of a network in the user's units."""
-    return float(np.average(loss.values(network(X).reshape(len(X), -1), targets), weights=weights))
+    """Mean loss of a network in the user's units; of a loss that is no sum over rows, what it has in its place."""
+    values = loss.values(network(X).reshape(len(X), -1), targets)
+    if loss.sums_rows:
+        return float(np.average(values, weights=weights))
+    return loss.total(values, np.full(len(X), 1.0 / len(X)))

@@ -16,7 +16,7 @@ from reluctant.effort import Clock, Effort
 from reluctant.regression.gauss_newton import Problem, minimise, quadratic_model, regular, summed_loss
 from reluctant.regression.model import Model, Rows, Unknowns
 from reluctant.regression.penalties import PathPower, Ridge
-from reluctant.regression.protocol import Loss
+from reluctant.regression.protocol import SMOOTHING, Loss
 from reluctant.regression.starts import forward, grown
 from reluctant.regression.surgeon import REGULAR
 
@@ -29,11 +29,19 @@ REFUSALS = 6
 """Deletions in a row that do not pay before the rest is given up."""
 ROUNDS = 6
 """Times that two hinges are added and fitted, if no time limit asks for less."""
+EXACT = 1e-9
+"""Largest residuals below this, in standardised units, are none."""
 SAME_KINK, ROUNDING = 1e-3, 1e-7
 """Hinges whose entries differ by no larger share of themselves may be one; objectives that do are equal."""
 SLIGHT, SLIGHT_CLASSES = 1e-10, 1e-4
 """Ridge on the affine part, which has no other penalty, relative to the weight of all rows; without one, separable
 classes would have no minimiser."""
+
+
+COARSE, LEVELS = 0.5, tuple(np.geomspace(0.3, 3e-4, 8).tolist())
+"""Smoothings, as shares of its value, of a loss that is no sum over rows: while zeros are looked for and hinges added,
+when many rows should have a say, and those that it falls through on the support that is left. A step changes the loss
+by about its smoothing."""
 
 
 class Penalised(NamedTuple):
@@ -60,10 +68,23 @@ class Penalised(NamedTuple):
         share = SLIGHT_CLASSES if self.loss.for_classes else SLIGHT
         return share * self.rows.total_weight
 
-    def smoothed(self, epsilon: float) -> Problem:
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """Shares of the loss by which it is smoothed in turn; one where the smoothing is fixed."""
+        return LEVELS[-1:] if self.loss.sums_rows else LEVELS
+
+    def smoothing(self, model: Model, share: float) -> float:
+        """The smoothing of the loss at a model: fixed for sums over rows, else a share of the loss there."""
+        if self.loss.sums_rows:
+            return SMOOTHING
+        return share * max(summed_loss(model, self.rows, self.loss) / self.rows.total_weight, EXACT)
+
+    def smoothed(self, epsilon: float, smoothing: float = SMOOTHING) -> Problem:
         """The problem whose steps are Gauss-Newton's; zeros stay zero in it."""
         penalty = PathPower(self.coefficients, self.p, epsilon, affine=self.slight)
-        return Problem(self.rows, self.loss, penalty, self.affine, constants=False, lines=self.lines)
+        return Problem(
+            self.rows, self.loss, penalty, self.affine, constants=False, lines=self.lines, smoothing=smoothing
+        )
 
 
 @dataclass(frozen=True)
@@ -95,8 +116,12 @@ def minimise_penalised(
         ended = _in_parallel(problem, sources, start, clock, n_jobs, effort.verbose)
     found = [search for search in ended if search is not None]
     if not found:  # an interrupt before any process had a model: the first one known here
-        found = [_Ended(0, _first(problem, rng, start, clock)[0])]
+        found = [_Ended(0, _least(_first(problem, rng, start, clock)))]
     return min(found, key=lambda e: (e.best.objective, e.number)).best.model.trimmed()
+
+
+def _least(candidates: list[Candidate]) -> Candidate:
+    return min(candidates, key=lambda c: c.objective)
 
 
 class _Ended(NamedTuple):
@@ -133,7 +158,7 @@ def _search(
     if number > 0 and clock.expired():
         return None
     with clock.listening(), threadpool_limits(limits=1, user_api="blas"):
-        best = _shortened(min(_first(problem, rng, start, clock), key=lambda c: c.objective), problem, clock)
+        best = _shortened(_least(_first(problem, rng, start, clock)), problem, clock)
         for i in range(ROUNDS):
             if verbose:
                 mean = best.objective / problem.rows.total_weight
@@ -143,7 +168,7 @@ def _search(
                 )
             if clock.expired():
                 break
-            larger = grown(best.model, problem.smoothed(float(EPSILONS[0])), problem.rows, rng)
+            larger = grown(best.model, _growing(problem, best.model), problem.rows, rng)
             if larger is None:
                 break
             trial = _shortened(_annealed(larger, problem, EPSILONS[len(EPSILONS) // 3 :], clock), problem, clock)
@@ -162,6 +187,11 @@ def _first(problem: Penalised, rng: np.random.Generator, start: Model | None, cl
     return first
 
 
+def _growing(problem: Penalised, model: Model) -> Problem:
+    """The problem to which hinges are added."""
+    return problem.smoothed(float(EPSILONS[0]), problem.smoothing(model, COARSE))
+
+
 def _joined(best: Candidate, problem: Penalised, clock: Clock) -> Candidate:
     """Nearly parallel hinges added up and fitted again where that does not cost; for p = 1 a split costs nothing."""
     merged = Model.from_network(best.model.to_network().merged(SAME_KINK, affine=False))
@@ -175,7 +205,8 @@ def _wide(problem: Penalised, rng: np.random.Generator, clock: Clock) -> Model:
     """A network grown under a small ridge, with more neurons than the penalty will leave."""
     strength = START_RIDGE * problem.rows.total_weight
     penalty = Ridge(strength, problem.slight, problem.slight)
-    ridge = Problem(problem.rows, problem.loss, penalty, problem.affine, lines=problem.lines)
+    smoothing = problem.smoothing(Model.zero(problem.rows.n_inputs, problem.rows.n_outputs), COARSE)
+    ridge = Problem(problem.rows, problem.loss, penalty, problem.affine, lines=problem.lines, smoothing=smoothing)
     n_neurons = min(MOST_NEURONS, max(1, len(problem.rows) // ROWS_PER_NEURON))
     return forward(ridge, problem.rows, n_neurons, rng, clock)
 
@@ -189,7 +220,8 @@ def _annealed(model: Model, problem: Penalised, epsilons: Array, clock: Clock) -
     for epsilon in epsilons:
         if clock.expired():
             break
-        model, _ = minimise(model, problem.smoothed(float(epsilon)), STAGE_STEPS, stop=clock.expired)
+        stage = problem.smoothed(float(epsilon), problem.smoothing(model, COARSE))
+        model, _ = minimise(model, stage, STAGE_STEPS, stop=clock.expired)
         model = _zeroed(model, problem, float(epsilon))
     return _polished(model, problem, clock)
 
@@ -217,11 +249,18 @@ def _cut(model: Model, level: float) -> Model:
     return Model(U[alive], V[alive], model.A)
 
 
+def _settled(model: Model, problem: Penalised, max_steps: int, rtol: float, clock: Clock) -> Model:
+    """Steps with an ε far below every weight that is left, the loss smoothed less and less."""
+    for share in problem.levels:
+        last = problem.smoothed(1e-2 * float(EPSILONS[-1]), problem.smoothing(model, share))
+        model, _ = minimise(model, last, max_steps, rtol=rtol, stop=clock.expired)
+    return model
+
+
 def _polished(model: Model, problem: Penalised, clock: Clock) -> Candidate:
     """Converge on the support with the last ε, far below every weight that is left."""
     model = _cut(model, float(EPSILONS[-1]))
-    last = problem.smoothed(1e-2 * float(EPSILONS[-1]))
-    model, _ = minimise(model, last, POLISH_STEPS, rtol=1e-9, stop=clock.expired)
+    model = _settled(model, problem, POLISH_STEPS, 1e-9, clock)
     return Candidate.of(_cut(model, float(EPSILONS[-1])), problem)
 
 
@@ -250,7 +289,7 @@ def _by_expected_gain(model: Model, unknowns: Unknowns, problem: Penalised) -> l
     n_hinge = unknowns.neuron.size + unknowns.out_neuron.size
     if n_hinge == 0:
         return []
-    smoothed = problem.smoothed(1e-3)
+    smoothed = problem.smoothed(1e-3, problem.smoothing(model, COARSE))
     hessian = quadratic_model(model, unknowns, smoothed).hessian
     C = np.linalg.inv(regular(hessian, REGULAR))
     theta = unknowns.gather(model)
@@ -271,8 +310,7 @@ def _without(model: Model, unknowns: Unknowns, q: int, problem: Penalised, clock
     theta = unknowns.gather(model)
     theta[q] = 0.0
     trial = _cut(unknowns.scatter(model, theta), 0.0)
-    last = problem.smoothed(1e-2 * float(EPSILONS[-1]))
-    trial, _ = minimise(trial, last, TRIAL_STEPS, rtol=1e-7, stop=clock.expired)
+    trial = _settled(trial, problem, TRIAL_STEPS, 1e-7, clock)
     return Candidate.of(_cut(trial, float(EPSILONS[-1])), problem)
 
 

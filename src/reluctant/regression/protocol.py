@@ -55,6 +55,10 @@ class Loss(Protocol):
         """Whether it is the negative logarithm of a likelihood: outputs have a temperature, errors count in nats."""
 
     @property
+    def sums_rows(self) -> bool:
+        """Whether `total` is the weighted sum of the rows, so that they can be read in blocks, weighed and left out."""
+
+    @property
     def degree(self) -> int:
         """The power of the unit of y by which the loss is divided in standardised units; see `scaled`."""
 
@@ -72,7 +76,17 @@ class Loss(Protocol):
         """Loss of each row, shape (N,); where it is piecewise linear, |r| is √(r² + c²) − c with c = `smoothing`."""
 
     def derivatives(self, f: Array, target: Array, smoothing: float = SMOOTHING) -> Derivatives:
-        """Gradient of the (smoothed) values, and a curvature that is theirs or that of a quadratic above them."""
+        """Gradient of the (smoothed) values, and a curvature that is theirs or that of a quadratic above them.
+
+        Where `total` is no sum of the rows, their curvature includes what each of them brings to that of the total, so
+        that the latter is about Σ_i multiplier_i curvature_i.
+        """
+
+    def total(self, values: Array, weights: Array, smoothing: float = 0.0) -> float:
+        """The loss of all rows from that of each, of the size of Σ weights; smoothed where it has kinks of its own."""
+
+    def multipliers(self, values: Array, weights: Array, smoothing: float) -> Array:
+        """Derivatives (N,) of the smoothed total by the values of the rows."""
 
 
 FACTS = tuple(name for name in vars(Loss) if not name.startswith("_"))
@@ -104,6 +118,7 @@ class BaseLoss:
     for_classes = False
     output_per_class = False
     is_likelihood = False
+    sums_rows = True
     degree = 2
 
     @property
@@ -126,6 +141,14 @@ class BaseLoss:
     def derivatives(self, f: Array, target: Array, smoothing: float = SMOOTHING) -> Derivatives:
         """Gradient and curvature of the values."""
         raise NotImplementedError(f"{type(self).__name__} must have derivatives(f, target, smoothing)")
+
+    def total(self, values: Array, weights: Array, smoothing: float = 0.0) -> float:
+        """The weighted sum of the rows."""
+        return float(np.dot(weights, values))
+
+    def multipliers(self, values: Array, weights: Array, smoothing: float) -> Array:
+        """The weights."""
+        return weights
 
 
 class HomogeneousLoss(BaseLoss):
@@ -154,6 +177,21 @@ class InUnits(BaseLoss):
         ones = np.ones((1, self.units.size))
         slopes = np.abs(self.derivatives(np.vstack([ones, -ones]), np.zeros((2, self.units.size))).gradient)
         return float(np.mean(np.clip(slopes.max(axis=0), LEAST_STEEPNESS, 1.0)))
+
+    @property
+    def sums_rows(self) -> bool:  # type: ignore[override]
+        """As the loss."""
+        return self.loss.sums_rows
+
+    def total(self, values: Array, weights: Array, smoothing: float = 0.0) -> float:
+        """That of the loss, in its units."""
+        unit = float(self.units.max())
+        return self.loss.total(values * unit**self.degree, weights, smoothing * unit) / unit**self.degree
+
+    def multipliers(self, values: Array, weights: Array, smoothing: float) -> Array:
+        """Those of the loss, in its units."""
+        unit = float(self.units.max())
+        return self.loss.multipliers(values * unit**self.degree, weights, smoothing * unit)
 
     def values(self, f: Array, target: Array, smoothing: float = 0.0) -> Array:
         """Loss of each row."""

@@ -8,7 +8,7 @@ from scipy.linalg import solve_triangular
 
 from reluctant.arrays import Array
 from reluctant.effort import Clock
-from reluctant.regression.gauss_newton import Problem, minimise, quadratic_model, regular
+from reluctant.regression.gauss_newton import Problem, minimise, multiplied_blocks, quadratic_model, regular
 from reluctant.regression.model import Model, Rows
 
 CANDIDATES = 400
@@ -123,14 +123,16 @@ def _with_best_hinges(
     """The model with the best of many random hinges added; None where no hinge changes anything."""
     hinges = random_hinges(sample, CANDIDATES, columns, rng)
     hidden = np.maximum(sample.inputs @ hinges.T, 0.0)
-    slopes = problem.loss.derivatives(model(sample.inputs), sample.targets)
-    gradient = slopes.gradient * sample.weights[:, None]
-    curvature = np.mean(slopes.diagonal, axis=1) * sample.weights
+    sampled = problem._replace(data=sample)
+    slopes = problem.loss.derivatives(model(sample.inputs), sample.targets, problem.smoothing)
+    weights = np.concatenate([block.weights for block in multiplied_blocks(model, sampled)])
+    gradient = slopes.gradient * weights[:, None]
+    curvature = np.mean(slopes.diagonal, axis=1) * weights
     weighted = hidden * curvature[:, None]
     norms = np.sum(hidden * weighted, axis=0)
     if model.n_outputs == 1:
         unknowns = problem.unknowns(model)
-        local = quadratic_model(model, unknowns, problem._replace(data=sample))
+        local = quadratic_model(model, unknowns, sampled)
         J = unknowns.jacobian(model, sample.inputs, sample.inputs @ model.U.T > 0.0)
         factor = np.linalg.cholesky(regular(local.hessian, 1e-9))
         covered = solve_triangular(factor, J.T @ weighted, lower=True)

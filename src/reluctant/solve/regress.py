@@ -54,7 +54,8 @@ def regress(
         Exponent in (0, 1].
     loss : str or loss object
         ``"squared"`` (½ r²), ``"absolute"``, ``"huber"``, ``"quantile"``, ``"logistic"``, ``"softmax"`` or ``"hinge"``;
-        `reluctant.regression.losses` has their parameters.
+        ``"max"``, the largest |r| over all rows and outputs in the place of the mean loss.
+        `reluctant.regression.losses` has their parameters, and what a loss of your own states.
     affine : bool, default True
         Whether the network has an affine part, which is free; for classes it has a ridge of 1e-4 in units of the
         deviations of X, without which separable classes would have no minimiser.
@@ -62,7 +63,7 @@ def regress(
         A network to begin with besides the grown one, for example a trained one; on the line it is only compared. The
         result's objective is never above its own. Without an affine part that of the start is left out.
     sample_weight : array_like, shape (N,), optional
-        Weights of the rows, ≥ 0 and not all zero.
+        Weights of the rows, ≥ 0 and not all zero; none with ``"max"``.
     n_starts : int, default 1
         Where it is a search: independent searches, of which the best is returned.
     time_limit : float, optional
@@ -78,7 +79,7 @@ def regress(
     Returns
     -------
     Solution
-        With `alpha`, `mean_loss` and `objective`; `max_error` is NaN for classes.
+        With `alpha`, `mean_loss` (with ``"max"`` the largest |r|) and `objective`; `max_error` is NaN for classes.
 
     Raises
     ------
@@ -110,6 +111,8 @@ def regress(
     from reluctant.regression.targets import as_targets
 
     loss = as_loss(loss)
+    if sample_weight is not None and not loss.sums_rows:
+        raise ValueError(f"sample_weight has no meaning for loss = {loss!r}, which is no sum over rows; leave it out")
     targets, weights = as_targets(y, loss), check_weights(sample_weight, len(X))
     n_starts = check_integer(n_starts, "n_starts", low=1)
     effort = Effort.checked(time_limit, random_state, n_jobs, verbose)

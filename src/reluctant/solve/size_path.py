@@ -54,7 +54,7 @@ def size_path(
         ``"logistic"`` and ``"hinge"``, and rows of class shares or labels 0 … m − 1 for ``"softmax"``.
     loss : str or loss object
         ``"squared"`` (½ r²), ``"absolute"``, ``"huber"``, ``"quantile"``, ``"logistic"``, ``"softmax"`` or ``"hinge"``;
-        `reluctant.regression.losses` has their parameters.
+        `reluctant.regression.losses` has their parameters, and what a loss of your own states.
     ridge : float, default 0.003
         λ of the mean loss + ½ λ Σ θ² over the hinge parameters θ in standardised units. The intercept of the affine
         part has 1e-9 in place of λ. Where Huber's δ is below 1 in these units, it multiplies all of these.
@@ -119,6 +119,8 @@ def size_path(
 
     loss = as_loss(loss)
     X, y = check_table(X, y)
+    if not loss.sums_rows:
+        raise ValueError(f"loss = {loss!r} is no sum over rows, which a path is made for; use regress")
     affine = check_bool(affine, "affine")
     targets = as_targets(y, loss)
     check_start(start, X, targets)

@@ -1,0 +1,47 @@
+"""The code blocks of the documentation run as they stand."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
+
+
+def blocks_of(page):
+    """Heading and code of every Python block of a page."""
+    found, heading = [], ""
+    for part in re.finditer(r"^## (.+?)$|^```python\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL):
+        heading = part[1] or heading
+        if part[2]:
+            found.append((heading, part[2]))
+    return found
+
+
+BLOCKS = blocks_of(PAGE)
+
+
+def test_the_page_shows_all_five_parts():
+    assert [heading for heading, _ in BLOCKS] == ["A loss", "A penalty", "A kick", "An exporter", "A certificate"]
+
+
+@pytest.mark.parametrize("code", [code for _, code in BLOCKS], ids=[heading for heading, _ in BLOCKS])
+def test_the_code_of_the_page_runs(code, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, str(PAGE), "exec", dont_inherit=True), {"__name__": "page"})
+
+
+def test_the_query_of_the_exporter_gives_the_network():
+    import sqlite3
+
+    import numpy as np
+
+    space = {"__name__": "page"}
+    exec(dict(BLOCKS)["An exporter"], space)
+    database = sqlite3.connect(":memory:")
+    database.execute("CREATE TABLE readings (x REAL)")
+    database.executemany("INSERT INTO readings VALUES (?)", [(float(x),) for x in space["x"]])
+    rows = database.execute(space["sql"](space["network"], "readings", ["x"])).fetchall()
+    np.testing.assert_allclose(np.ravel(rows), space["network"](space["x"]), atol=1e-12)
