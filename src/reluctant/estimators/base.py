@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -136,8 +136,7 @@ class SparseReLU(BaseEstimator):
 
         y = targets[:, 0] if targets.shape[1] == 1 else targets
         on_line = X.shape[1] == 1 and y.ndim == 1
-        steering: dict[str, Any] = {"start": start, "time_limit": self.time_limit}
-        steering["random_state"] = as_seed(self.random_state)
+        seed = as_seed(self.random_state)
         if self.alpha is None:
             solution = approximate(
                 X,
@@ -146,7 +145,9 @@ class SparseReLU(BaseEstimator):
                 affine=bool(self.affine),
                 n_jobs=effective_n_jobs(self.n_jobs),
                 verbose=bool(self.verbose),
-                **steering,
+                start=start,
+                time_limit=self.time_limit,
+                random_state=seed,
             )
             return Fitted(solution.network, "line" if on_line else "exact search", solution.certificate)
         solution = regress(
@@ -158,7 +159,9 @@ class SparseReLU(BaseEstimator):
             affine=bool(self.affine),
             sample_weight=weights,
             verbose=bool(self.verbose),
-            **steering,
+            start=start,
+            time_limit=self.time_limit,
+            random_state=seed,
         )
         exact = on_line and loss == Squared() and self.affine
         return Fitted(solution.network, "line" if exact else "Gauss-Newton", solution.certificate)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,7 +11,7 @@ from torch import nn
 
 from reluctant.model.network import ReLUNetwork
 from reluctant.nn.extraction import to_network
-from reluctant.regression.losses import Softmax, as_loss
+from reluctant.regression.losses import as_loss
 from reluctant.regression.targets import one_hot
 from reluctant.solution import Solution
 from reluctant.solve import approximate, interpolate, regress
@@ -93,7 +94,7 @@ def polish(
         raise ValueError("give a tolerance or alpha, not both")
     if banded and p is not None:
         raise ValueError("p does not go with a tolerance, within which parameters are counted; leave p out")
-    if alpha is not None and y.ndim == 1 and isinstance(as_loss(loss), Softmax):
+    if alpha is not None and y.ndim == 1 and as_loss(loss).output_per_class:
         y = one_hot(y, trained.n_outputs)
     m = 1 if y.ndim == 1 else y.shape[1]
     if (trained.n_inputs, trained.n_outputs) != (X.shape[1], m):
@@ -102,17 +103,15 @@ def polish(
         )
     if affine is None:
         affine = bool(trained.slope.any())
-    common: dict[str, Any] = {
-        "affine": affine,
-        "start": trained if affine else _without_output_bias(trained),
-        "time_limit": time_limit,
-        "random_state": random_state,
-    }
+    start = trained if affine else _without_output_bias(trained)
+    solve: Callable[..., Solution]
     if alpha is not None:
-        return regress(X, y, alpha=alpha, p=TRAINED_P if p is None else p, loss=loss, **common)
-    if banded:
-        return approximate(X, y, tolerance=tolerance, **common)
-    return interpolate(X, y, 0.0 if p is None else p, **common)
+        solve = partial(regress, alpha=alpha, p=TRAINED_P if p is None else p, loss=loss)
+    elif banded:
+        solve = partial(approximate, tolerance=tolerance)
+    else:
+        solve = partial(interpolate, p=0.0 if p is None else p)
+    return solve(X, y, affine=affine, start=start, time_limit=time_limit, random_state=random_state)
 
 
 def _without_output_bias(network: ReLUNetwork) -> ReLUNetwork:

@@ -139,15 +139,15 @@ def interpolate(
         def solve(p: float) -> Solution:
             return interpolate_space(X, y, p, has_affine_part(affine, X), aim, start, effort)
 
-    return _sparsest_by_halving(solve, p) if halve_p else solve(p)
+    return _sparsest_by_halving(solve, p, aim) if halve_p else solve(p)
 
 
-def _sparsest_by_halving(solve: Callable[[float], Solution], p: float) -> Solution:
+def _sparsest_by_halving(solve: Callable[[float], Solution], p: float, aim: Aim) -> Solution:
     """The solution for the first of p, p / 2, p / 4, … after which nothing gets sparser."""
     best = solve(p)
     while True:
         p /= 2
         next_one = solve(p)
-        if (next_one.n_parameters, next_one.n_neurons) >= (best.n_parameters, best.n_neurons):
+        if aim.count(next_one.network) >= aim.count(best.network):
             return best
         best = next_one
