@@ -24,7 +24,7 @@ from reluctant.model.network import ReLUNetwork
 _GOAL = 1e-12  # a neuron's own error, relative to max|y|, with which the search is content
 _BITS = 42  # fractions of a unit in the last place are counted in 2^-42
 _LARGEST_STEP = 1 << 20
-_CLOSE = 2.0**-21  # a slope change below this share of its slopes is taken as given, not from their difference
+_CLOSE = 2.0**-18  # a slope change below this share of its slopes is taken as given, not from their difference
 _WRONG = 1e-3  # an error, relative to max|y|, with which a network is another function
 _TOO_STEEP = (
     "the function is too steep, or its kinks too far from x = 0, for the parameters of a network in float64; "

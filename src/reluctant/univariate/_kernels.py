@@ -10,8 +10,8 @@ from numba import njit
 from reluctant.univariate._predicates import slope_jump, turn
 
 TIE = 1e-12  # merging gains that differ by less than this share count as equal
-CLOSE = 2.0**-21
-"""A slope change below this share of its slopes is not their difference in float64, to 1e-9 of itself."""
+CLOSE = 2.0**-18
+"""A slope change below this share of its slopes is not their difference in float64, to 1e-10 of itself."""
 
 
 @njit(cache=True)
