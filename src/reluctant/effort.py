@@ -100,10 +100,11 @@ class Clock:
             return
 
         def note(number: int, frame: FrameType | None) -> None:
-            if self.interrupted or self._told.aloud:
-                self.interrupt()
-                raise KeyboardInterrupt
+            # Ctrl-C reaches a whole group of processes: what others have told is no first interrupt of this one.
+            again, self._told.here = self._told.here, True
             self.interrupt()
+            if again or self._told.aloud:
+                raise KeyboardInterrupt
 
         signal.signal(signal.SIGINT, note)
         try:
@@ -138,10 +139,11 @@ class Clock:
 
 
 class _Told:
-    """Whether an interrupt came, and whether the next one is to be raised: one for a clock and its shares."""
+    """Whether an interrupt came, and to this process; whether the next is raised: one for a clock and its shares."""
 
     def __init__(self) -> None:
         self.aloud = False
+        self.here = False
         self.file: str | None = None
         self._once = False
 
