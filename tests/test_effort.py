@@ -109,6 +109,16 @@ def test_copies_of_a_shared_clock_hear_an_interrupt():
         assert copy.expired()
 
 
+def test_an_interrupt_that_another_process_told_is_not_the_first_of_two_here():
+    clock = Clock()
+    with clock.shared(), clock.listening():
+        pickle.loads(pickle.dumps(clock)).interrupt()
+        assert clock.expired()
+        signal.raise_signal(signal.SIGINT)  # is noted, as the first that reached this process
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
 def test_a_copy_that_is_interrupted_when_nobody_shares_any_more_tells_itself_alone():
     clock = Clock()
     with clock.shared():

@@ -113,10 +113,11 @@ class Clock:
         """
 
         def note(number: int, frame: FrameType | None) -> None:
-            if self.interrupted or self._told.aloud:
-                self.interrupt()
-                raise KeyboardInterrupt
+            # Ctrl-C reaches a whole group of processes: what others have told is no first interrupt of this one.
+            again, self._told.here = self._told.here, True
             self.interrupt()
+            if again or self._told.aloud:
+                raise KeyboardInterrupt
 
         before: dict[int, Any] = {}
         if threading.current_thread() is threading.main_thread():
@@ -167,13 +168,14 @@ class Clock:
 
 
 class _Told:
-    """Whether an interrupt came, whether the next one is to be raised, and what is being done.
+    """Whether an interrupt came, and to this process; whether the next one is raised; and what is being done.
 
     A clock and its shares have one.
     """
 
     def __init__(self) -> None:
         self.aloud = False
+        self.here = False
         self.doing = "searching"
         self.file: str | None = None
         self._once = False

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -150,6 +152,38 @@ def test_an_interrupt_of_the_process_that_waits_ends_the_others_and_keeps_their_
         assert solution.n_neurons > 0
         assert solution.objective < 0.4 * np.var(y)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+IN_A_TERMINAL = """
+import os, signal, sys
+import numpy as np
+from reluctant import regress
+from reluctant.regression.losses import Squared
+
+class Interrupting(Squared):
+    def derivatives(self, f, target, smoothing=0.0):
+        with open(sys.argv[1], "ab") as steps:
+            steps.write(b".")
+        if os.getpid() != pid and os.path.getsize(sys.argv[1]) == 400:
+            os.killpg(os.getpgid(0), signal.SIGINT)
+        return super().derivatives(f, target, smoothing)
+
+pid = os.getpid()
+rng = np.random.default_rng(0)
+X = rng.uniform(-1, 1, (80, 3))
+y = np.sin(4 * X[:, 0]) * X[:, 1] + 0.2 * rng.standard_normal(80)
+solution = regress(X, y, alpha=1e-3, loss=Interrupting(), n_starts=4, n_jobs=2, random_state=3)
+print(solution.n_neurons, solution.objective / np.var(y), os.path.getsize(sys.argv[1]))
+"""
+
+
+def test_ctrl_c_in_a_terminal_reaches_all_processes_and_keeps_their_best(tmp_path):
+    command = [sys.executable, "-c", IN_A_TERMINAL, str(tmp_path / "steps")]
+    ended = subprocess.run(command, capture_output=True, text=True, start_new_session=True, timeout=60)
+    n_neurons, share, n_steps = map(float, ended.stdout.split())
+    assert n_neurons > 0
+    assert share < 0.5
+    assert n_steps < 600
 
 
 def test_without_an_interrupt_there_are_many_more_steps(tmp_path):
