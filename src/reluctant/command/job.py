@@ -96,6 +96,7 @@ class Outcome:
             "table_entries": self.table_entries,
             "value": solution.value,
             "max_error": solution.max_error,
+            "max_error_between": solution.max_error_between,
             "certificate": {
                 "quantity": certificate.quantity,
                 "lower_bound": certificate.lower_bound,

@@ -16,7 +16,7 @@ def summary(outcome: Outcome) -> Rows:
         ("table", f"{job.table}, {outcome.n_rows:,} row{'s' * (outcome.n_rows != 1)}; {job.y} from {job.x}"),
         *_found(solution),
         ("", solution.certificate.reason),
-        ("largest error", f"{solution.max_error:.6g}"),
+        ("largest error", _errors(solution)),
         ("parameters", _ratio(solution.network.size, outcome.table_entries, "numbers in the table", "fewer")),
         (f"C, {c.dtype}", _ratio(c.table_bytes, outcome.table_bytes, "bytes for the table", "smaller")),
         ("", f"largest error {c.data_error:.6g} at the data, {_rounding(outcome)}"),
@@ -29,6 +29,14 @@ def _found(solution: Solution) -> Rows:
     if solution.certificate.quantity == "neurons":
         return [("found", solution.verdict)]
     return [("neurons", f"{solution.n_neurons:,}"), ("found", f"{solution.verdict}, for p = {solution.p:g}")]
+
+
+def _errors(solution: Solution) -> str:
+    if solution.max_error_between is None:
+        return f"{solution.max_error:.6g}"
+    return (
+        f"{solution.max_error:.6g} at the rows, {solution.max_error_between:.6g} from the straight lines between them"
+    )
 
 
 def _ratio(ours: int, theirs: int, what: str, comparative: str) -> str:

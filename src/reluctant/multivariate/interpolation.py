@@ -97,16 +97,20 @@ def sparsest(
     history: tuple = ()
     if best is None or aim.count(best) >= task.generic:
         clock.doing("pruning interpolants")
-        began = clock.elapsed()
+        began, looking = clock.elapsed(), 0.0
         for found in newton_prune(X, y, affine, aim, effort, clock, start):
             best = found.network if best is None else aim.better(best, found.network)
             history = found.history
             if not task.settled(best) and not (prove and task.is_small(best)):
-                best = aim.better(best, _planted(task, best, clock, clock.elapsed() - began))
+                started = clock.elapsed()
+                spent = started - began - looking
+                seconds = _seconds_for_planted(task, best, spent) - looking
+                best = aim.better(best, _planted(task, best, clock.share(at_most=max(seconds, 0.0))))
+                looking += clock.elapsed() - started
             if aim.count(best) < task.generic:
                 break
     elif not task.settled(best):
-        best = aim.better(best, _planted(task, best, clock, np.inf))
+        best = aim.better(best, _planted(task, best, clock))
     assert best is not None  # the search has an interpolant in the end, or raises
     if prove and not task.settled(best) and task.is_small(best):
         best, bound = _enumerated(task, best, clock)
@@ -220,20 +224,25 @@ def _one_by_one(task: _Task, effort: Effort, clock: Clock) -> ReLUNetwork | None
     return min(candidates, key=task.aim.key, default=None)
 
 
-def _planted(task: _Task, known: ReLUNetwork, clock: Clock, spent: float) -> ReLUNetwork | None:
-    """A network with fewer parameters than equations, where the labels come from one and it is found in time.
+def _seconds_for_planted(task: _Task, known: ReLUNetwork, spent: float) -> float:
+    """Time for a planted network, in all: what the search has spent, where it has met the generic bound, else more.
 
-    Where the search has met the generic bound the time is what it has spent, or a tenth of a second if there are so
-    many rows that a planted network could be told from chance; else at least a second.
+    At least a second before the bound is met, and after it a tenth if there are so many rows that such a network could
+    be told from chance.
     """
+    if task.aim.count(known) > task.generic:
+        return max(PLANTED_SECONDS, 2.0 * spent)
+    enough_rows = len(task.rows) > 2 * (task.rows.shape[1] + 1)
+    return max(PLANTED_SECONDS_AT_BOUND if enough_rows else 0.0, spent)
+
+
+def _planted(task: _Task, known: ReLUNetwork, clock: Clock) -> ReLUNetwork | None:
+    """A network with fewer parameters than equations, where the labels come from one and it is found in time."""
     if clock.expired():
         return None
     clock.doing("looking for a planted network")
-    met = task.aim.count(known) <= task.generic
-    enough_rows = len(task.rows) > 2 * (task.rows.shape[1] + 1)
-    least = (PLANTED_SECONDS_AT_BOUND if enough_rows else 0.0) if met else PLANTED_SECONDS
     search = _planted_output if task.labels.ndim == 1 else _planted_outputs
-    network = search(task, known, clock.share(at_most=max(least, spent)))
+    network = search(task, known, clock)
     return network if network is not None and interpolates(network, task.rows, task.labels) else None
 
 
