@@ -16,7 +16,7 @@ test: $(VENV)/installed-dev
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy src
+	$(BIN)/mypy
 
 bench: $(VENV)/installed-bench
 	$(BIN)/python benchmarks/line.py

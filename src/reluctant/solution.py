@@ -150,7 +150,9 @@ class Solution:
         self.max_error = max_error
         self.certificate = certificate
         self.history = tuple(history)
-        self.function = function
+        # Who is on the line knows it, and no type of X tells: with Any beside it neither an assertion is needed there
+        # nor is a test for None elsewhere called unreachable.
+        self.function: PiecewiseLinear | Any = function
         self.max_error_between = max_error_between
         self.alpha = alpha
         self.mean_loss = mean_loss
