@@ -204,7 +204,7 @@ def test_points_too_close_for_float64_weights_are_named():
     X, y = uniform(12, 3)
     X[1] = X[0] + 1e-9
     with pytest.raises(ValueError, match="between rows 0 and 1 y changes by"):
-        interpolate(X, y, random_state=0, time_limit=3)
+        interpolate(X, y, random_state=0, time_limit=1)
     X, y = np.vstack([X[5:6], X[5:6], X]), np.concatenate([y[5:6], y[5:6], y])
     with pytest.raises(ValueError, match="between rows 2 and 3 y changes by"):
         interpolate(X, y, random_state=0, time_limit=1)
@@ -438,7 +438,7 @@ def test_approximation_is_never_less_sparse_than_the_interpolant():
     X, y = rng.normal(size=(6, 2)), np.array([0.0, 1, 0, 2, 1, 3])
     exact = interpolate(X, y, random_state=0).n_parameters
     for tolerance in (1e-12, 1e-3):
-        assert approximate(X, y, tolerance=tolerance, random_state=0, time_limit=6).n_parameters <= exact
+        assert approximate(X, y, tolerance=tolerance, target=exact, random_state=0).n_parameters <= exact
 
 
 def test_numbers_beyond_the_range_of_products_are_refused():
@@ -491,7 +491,7 @@ def test_bands_that_touch_in_one_value_are_refused_in_words():
 def test_sharing_is_no_worse_than_one_output_after_the_other():
     rng = np.random.default_rng(0)
     X, Y = rng.uniform(-1, 1, (60, 6)), rng.uniform(-1, 1, (60, 3))
-    together = approximate(X, Y, tolerance=0.3, time_limit=3.0, random_state=0)
+    together = approximate(X, Y, tolerance=0.3, time_limit=1.5, random_state=0)
     apart = [approximate(X, y, tolerance=0.3, time_limit=0.3, random_state=0).n_parameters for y in Y.T]
     assert together.n_parameters <= sum(apart)
 
@@ -533,8 +533,8 @@ def test_rows_of_infinite_tolerance_do_not_count():
     y[3], tolerance = 1e6, np.full(30, 0.4)
     tolerance[3] = np.inf
     counted = np.arange(30) != 3
-    alone = approximate(X[counted], y[counted], tolerance=0.4, random_state=0, time_limit=2)
-    solution = approximate(X, y, tolerance=tolerance, random_state=0, time_limit=2)
+    alone = approximate(X[counted], y[counted], tolerance=0.4, random_state=0, time_limit=1)
+    solution = approximate(X, y, tolerance=tolerance, random_state=0, time_limit=1)
     assert np.abs(solution.network(X) - y)[counted].max() <= 0.4 * (1 + 1e-9)
     assert solution.n_parameters <= alone.n_parameters + 3
 
@@ -552,7 +552,7 @@ def test_columns_far_from_zero_are_searched_centred(name):
     offset, spread = FAR[name]
     rng = np.random.default_rng(0)
     X, y = np.array(offset) + np.array(spread) * rng.uniform(0, 1, (25, 2)), rng.normal(size=25)
-    solution = interpolate(X, y, random_state=0, time_limit=5)
+    solution = interpolate(X, y, target=30, random_state=0)
     assert np.abs(solution.network(X) - y).max() <= 1e-9 * np.abs(y).max()
     assert solution.n_parameters <= 30
 
@@ -574,7 +574,7 @@ def test_neurons_of_a_teacher_are_found_when_neurons_are_counted(seed):
 
 def test_small_integers_need_no_more_unknowns_than_equations():
     X = [[3.0, 0.0, -3.0], [-3.0, 0.0, 2.0], [2.0, 0.0, -2.0], [0.0, 0.0, -3.0]]
-    assert interpolate(X, [2.0, -1.0, 2.0, 2.0], minimize="neurons", random_state=0).n_neurons == 2
+    assert interpolate(X, [2.0, -1.0, 2.0, 2.0], minimize="neurons", target=2, random_state=0).n_neurons == 2
 
 
 def test_outputs_over_one_input_are_no_worse_than_their_exact_lines_with_equal_knots_shared():

@@ -120,7 +120,7 @@ def test_free_affine_part_of_several_outputs_is_not_counted():
     rng = np.random.default_rng(1)
     X = rng.uniform(-1, 1, (20, 3))
     Y = X @ rng.normal(size=(3, 2)) + 3.0 + np.maximum(X[:, [0]], 0.0) * [2.0, -1.0]
-    solution = interpolate(X, Y, 0.5, affine=True, random_state=0, time_limit=2)
+    solution = interpolate(X, Y, 0.5, affine=True, random_state=0, time_limit=1)
     assert_interpolates(solution, X, Y)
     assert solution.value <= np.sqrt(2) + 1 + 1e-6
     assert solution.n_neurons == 1

@@ -64,7 +64,7 @@ def test_improvements_of_other_processes_are_reported():
     X, y = uniform(40, 2)
     reported = []
     found = sparsest_interpolant(
-        X, y, aim=Aim(target=1), n_jobs=2, clock=Clock(6.0), restarts=30, random_state=0, report=reported.append
+        X, y, aim=Aim(target=1), n_jobs=2, clock=Clock(3.0), restarts=30, random_state=0, report=reported.append
     )
     counts = [step.n_parameters for step in reported]
     assert counts == sorted(counts, reverse=True)
@@ -101,7 +101,7 @@ def test_interrupting_parallel_runs_returns_the_best_so_far(send):
         start_new_session=True,
     )
     process.stderr.readline()  # the first improvement
-    time.sleep(3.0)
+    time.sleep(1.0)
     send(process.pid, signal.SIGINT)
     output, reports = process.communicate(timeout=60)
     assert process.returncode == 0, reports
