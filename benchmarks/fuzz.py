@@ -121,11 +121,12 @@ def least_l1(rng: np.random.Generator, seed: int) -> None:
 
 
 def float32_lines(rng: np.random.Generator, seed: int) -> None:
-    """Straight lines and single kinks in float32 have no further knots."""
+    """Straight lines and single kinks, rounded once to float32, have no further knots."""
     n = int(rng.integers(3, 200))
     x = np.sort(rng.choice(10**6, n, replace=False)).astype(np.float32)
-    kink = seed % 2 * np.maximum(x - np.float32(np.median(x)), 0) * np.float32(rng.uniform(0.5, 2))
-    y = (np.float32(rng.normal()) * x + np.float32(rng.normal()) + kink).astype(np.float32)
+    exactly = x.astype(float)
+    kink = seed % 2 * np.maximum(exactly - np.median(exactly), 0) * rng.uniform(0.5, 2)
+    y = (rng.normal() * exactly + rng.normal() + kink).astype(np.float32)
     assert interpolate(x, y).n_neurons <= seed % 2
     assert approximate(x, y, tolerance=0).n_neurons <= seed % 2
 
@@ -136,11 +137,16 @@ def twelve_decimals(rng: np.random.Generator, seed: int) -> None:
 
 
 def offset_columns(rng: np.random.Generator, seed: int) -> None:
-    """Columns 1e3 to 1e5 spreads from zero: interpolants with at most a tenth more parameters than rows."""
+    """Columns 1e3 to 1e5 spreads from zero: interpolants, or from 1e4 on a refusal that names the column."""
     n, d = int(rng.integers(12, 25)), int(rng.integers(2, 5))
     offset = np.where(rng.random(d) < 0.7, 10.0 ** rng.uniform(3, 5, d), 0.0)
     X, y = offset + rng.uniform(0, 1, (n, d)), rng.normal(size=n)
-    solution = interpolate(X, y, random_state=seed, time_limit=0.5)
+    try:
+        solution = interpolate(X, y, random_state=seed, time_limit=0.5)
+    except ValueError as error:
+        if offset.max() > 1e4 and "subtract an offset from column" in str(error):
+            return
+        raise
     assert np.abs(solution.network(X) - y).max() <= 1e-9 * np.abs(y).max()
     assert solution.n_parameters <= 3 * n
     assert solution.certificate.lower_bound <= solution.n_parameters

@@ -176,6 +176,10 @@ class Search:
                 weights = self.best
         if self.best is None:
             self.offer(weights if weights.n_neurons <= data.n_equations else line_start(data, self.rng))
+        if self.best is None:
+            for easy in (sparsest_line_start(data, self.rng), line_start(data, self.rng)):
+                if easy is not None:
+                    self.offer(easy)  # brought closer to the labels, whatever the time
         self.starts += 1
         kind = ParameterPruner if self.aim.minimize == "parameters" else NeuronPruner
         pruner = kind(data, self.rng, self.clock.expired, weights.weight_limit(), self.aim.target or 0)
