@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike
 
 from reluctant.arrays import Array
 
+_MOST = 2**31 - 1
+"""Largest number of anything that can be asked for."""
 _EXACT_INTEGERS = 2**53
 VANISHING = 2.0**-100
 """Share of the largest weight below which a weight counts as zero."""
@@ -143,7 +145,7 @@ def rounding_of(*values: ArrayLike) -> float:
 def check_nonnegative(values: ArrayLike, name: str, n_rows: int, *, infinite: bool = False) -> Array:
     """Return one number ≥ 0 for every row, from a scalar or a column; a finite one unless `infinite`."""
     if np.asarray(values).dtype == bool:
-        raise ValueError(f"{name} must be a number or one for each row, got {values!r}; give it in the units of y")
+        raise ValueError(f"{name} must be a number or one for each row, got True or False; give it in the units of y")
     if infinite:
         a = as_evaluation_points(values, name)
         check_finite(np.where(np.isinf(a), 0.0, a), name)
@@ -223,6 +225,8 @@ def check_integer(value: Any, name: str, *, low: int) -> int:
     """Return `value` as an int ≥ low."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < low:
         raise ValueError(f"{name} must be an integer of at least {low}, got {value!r}")
+    if int(value) > _MOST:
+        raise ValueError(f"{name} must be at most {_MOST:,}, got {value!r}")
     return int(value)
 
 

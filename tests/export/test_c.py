@@ -128,6 +128,21 @@ def test_data_error_is_that_of_the_compiled_function(sensor, tmp_path, dtype):
     assert exported.data_error == np.abs(computed - y).max()
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_header_states_the_error_at_the_rows_and_between_them(tmp_path, dtype):
+    x = np.linspace(0, 10, 12)
+    y = 50 - 0.3 * x**2
+    solution = approximate(x, y, tolerance=0.6)
+    exported = export_c(solution, tmp_path / "pump.c", dtype=dtype, data=(x, y))
+    assert exported.data_error == pytest.approx(solution.max_error, rel=1e-6)
+    assert exported.error_between == solution.max_error_between > 1.5 * solution.max_error
+    assert f"12 data points, with x rounded to {dtype}: {exported.data_error:.9g}." in exported.header
+    assert f"straight lines between them: {solution.max_error_between:.9g}." in exported.header
+    without = export_c(solution, tmp_path / "pump.c", dtype=dtype)
+    assert without.error_between is None
+    assert "between them" not in without.header
+
+
 @needs_cc
 def test_float_survives_an_offset_of_x(tmp_path):
     """Spacing 64 at 1e6, where floats are 1/16 apart: errors stay at the rounding of y, not of slope times x."""

@@ -32,6 +32,29 @@ def test_residual_panel_shows_function_minus_data(wave):
     assert np.abs(drawn.get_ydata()).max() > 0.04
 
 
+@pytest.mark.parametrize(
+    "case", ["within a tolerance", "rows that do not count", "several y at one x", "worst at a row"]
+)
+def test_largest_error_between_rows_is_drawn_where_it_is_larger_than_at_any_row(case):
+    x = np.linspace(0, 10, 12)
+    y, tolerance = 50 - 0.3 * x**2, np.full(12, 0.6)
+    if case == "rows that do not count":
+        y[3], tolerance[3] = 1e3, np.inf
+    if case == "several y at one x":
+        x, y, tolerance = np.append(x, x[5]), np.append(y, y[5] + 0.3), np.append(tolerance, 0.6)
+    if case == "worst at a row":
+        y, tolerance = np.abs(np.arange(12) - 6.0), np.full(12, 0.2)
+    solution = approximate(x, y, tolerance=tolerance)
+    figure = plot_fit(solution, x, y, tolerance)
+    marked = [line for line in figure.axes[1].lines if line.get_marker() == "D"]
+    assert len(marked) == (solution.max_error_between > solution.max_error)
+    for line in marked:
+        assert np.abs(line.get_ydata()) == pytest.approx(solution.max_error_between, rel=1e-12)
+        assert line.get_xdata() in solution.function.knots
+        assert line.get_label() == f"{solution.max_error_between:.3g} between rows"
+    assert bool(marked) == (case != "worst at a row")
+
+
 def test_knots_are_marked_on_the_function(wave):
     solution, x, y = wave
     legend = {text.get_text() for text in plot_fit(solution, x, y).axes[0].get_legend().texts}

@@ -54,6 +54,9 @@ class CExport:
         of the data, else of the knots. None for a network of several inputs without data.
     data_error : float or None
         max_i |C(x_i) − y_i| over the data, with x_i rounded to the type; None without data.
+    error_between : float or None
+        On the line, the largest distance of the network in exact arithmetic from the straight lines between the data
+        points; None without data.
     """
 
     name: str
@@ -63,6 +66,7 @@ class CExport:
     table_bytes: int
     error_bound: float | None
     data_error: float | None
+    error_between: float | None = None
 
 
 def export_c(
@@ -91,7 +95,7 @@ def export_c(
         Type of arguments, tables and arithmetic. In single precision the error is bounded, and measured at the data,
         when the file is written; both figures stand in the header.
     data : tuple (X, y), optional
-        The data at which to measure the error.
+        The data at which to measure the error; on the line it is measured between them too, and the header states both.
 
     Returns
     -------
@@ -164,6 +168,7 @@ def _line(
     low, high = float(x.min()), float(x.max())
     error_bound = table.largest_rounding(low, high)
     data_error = None if data is None else _largest_error(lambda X: table(X[:, 0]), data)
+    error_between = None if data is None else _largest_error_between(function, data)
     texts = _render(
         "table",
         name=name,
@@ -174,11 +179,12 @@ def _line(
         high=high,
         error_bound=error_bound,
         data_error=data_error,
+        error_between=error_between,
         n_rows=0 if data is None else len(data[1]),
         counter=_counter(len(table.knots)),
         comparisons=len(table.knots).bit_length(),
     )
-    return CExport(name, dtype, *texts, table.n_bytes, error_bound, data_error)
+    return CExport(name, dtype, *texts, table.n_bytes, error_bound, data_error, error_between)
 
 
 def _forward(
@@ -196,6 +202,7 @@ def _forward(
         tables=tables,
         error_bound=error_bound,
         data_error=data_error,
+        error_between=None,
         n_rows=0 if data is None else len(data[1]),
         counter=_counter(tables.n_numbers + tables.n_indices),
         index=f"{tables.index_type.name}_t",
@@ -207,6 +214,13 @@ def _largest_error(evaluate: Callable[[Array], NDArray[Any]], data: tuple[Array,
     X, y = data
     computed = evaluate(X).astype(np.float64).reshape(y.shape)
     return float(np.max(np.abs(computed - y)))
+
+
+def _largest_error_between(function: PiecewiseLinear, data: tuple[Array, Array]) -> float:
+    from reluctant.univariate.distance import errors_of  # compiles its loop
+
+    X, y = data
+    return errors_of(function, X[:, 0], y)[1]
 
 
 def _counter(largest: int) -> str:

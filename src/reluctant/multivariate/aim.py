@@ -63,7 +63,7 @@ class Aim:
         ValueError
             If one is out of range; the message names it.
         """
-        if minimize not in get_args(Count):
+        if str(minimize) not in get_args(Count):  # a missing value has no truth value
             raise ValueError(f"minimize must be 'parameters' or 'neurons', got {minimize!r}")
         return cls(minimize, None if target is None else check_integer(target, "target", low=0))
 

@@ -99,7 +99,7 @@ class Choice(NamedTuple):
 
 def check_selection(selection: object) -> Selection:
     """Return `selection` if it names a rule."""
-    if selection not in get_args(Selection):
+    if str(selection) not in get_args(Selection):  # a missing value has no truth value
         raise ValueError(f"selection must be 'one_se' or 'min', got {selection!r}")
     return selection  # type: ignore[return-value]
 

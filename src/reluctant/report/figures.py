@@ -35,6 +35,14 @@ _METADATA: dict[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf":
 """What must not be written for the same figure to give the same bytes."""
 
 _KNOT_STYLE: dict[str, Any] = {"markersize": 6, "color": KNOT, "markerfacecolor": "none", "markeredgewidth": 1.5}
+_ABOVE: dict[str, Any] = {
+    "frameon": False,
+    "loc": "lower right",
+    "bbox_to_anchor": (1, 0.98),
+    "borderaxespad": 0,
+    "ncols": 2,
+}
+"""A legend above the panel of residuals."""
 _FEW_KNOTS = 60
 """Up to this many knots each is drawn with a marker and a line down to the residuals."""
 
@@ -50,6 +58,9 @@ def plot_fit(
     ax: Axes | Sequence[Axes] | None = None,
 ) -> Figure:
     """Draw data, function and knots, and the residuals below with the band that was asked for.
+
+    The line through the residuals is the distance of the function from the straight lines between the rows; where it is
+    largest at a knot, farther than at any row, that knot is marked.
 
     Needs matplotlib, which comes with ``reluctant[cli]``.
 
@@ -94,6 +105,10 @@ def plot_fit(
         _draw_fit(axes[0], solution.function, x, y)
         if n_panels == 2:
             _draw_residuals(axes[1], x, residual, band)
+            _draw_between(axes[1], solution.function, x, y, band)
+            if axes[1].get_legend_handles_labels()[1]:
+                axes[1].legend(**_ABOVE)
+            axes[1].margins(y=0.12)
             axes[1].set_ylabel("f(x) − y")
         _draw_knot_lines(tuple(axes), solution.function.knots)
         axes[0].set_title(_title(solution, tolerance), loc="left", fontsize=12)
@@ -252,11 +267,37 @@ def _draw_residuals(axes: Axes, x: Array, residual: Array, band: Array | None) -
         label = f"tolerance ±{band[0]:g}" if constant else "tolerance"
         axes.plot(x[kept], band[kept], color=BAND, linewidth=1, label=label)
         axes.plot(x[kept], -band[kept], color=BAND, linewidth=1)
-        axes.legend(frameon=False, loc="upper right", bbox_to_anchor=(1, 1.2), borderaxespad=0)
     axes.axhline(0, color=GREY, linewidth=0.8)
     kept = thinned(x, residual)
     size = 0.7 * _marker_size(len(kept))
     axes.plot(x[kept], residual[kept], "o", markersize=size, color=DATA, markeredgewidth=0, rasterized=True)
+
+
+def _draw_between(axes: Axes, function: PiecewiseLinear, x: Array, y: Array, band: Array | None) -> None:
+    """The difference of function and polyline, and the knot where it is largest, if no row that counts is as far."""
+    counted = np.ones(len(x), bool) if band is None else np.isfinite(band)
+    if not counted.any():
+        return
+    at, difference, worst = _between(function, x[counted], y[counted])
+    kept = thinned(at, difference)
+    axes.plot(at[kept], difference[kept], color=DATA, linewidth=0.8, zorder=1)
+    if worst is not None:
+        label = f"{abs(difference[worst]):.3g} between rows"
+        axes.plot(at[worst], difference[worst], "D", label=label, **_KNOT_STYLE)
+
+
+def _between(function: PiecewiseLinear, x: Array, y: Array) -> tuple[Array, Array, int | None]:
+    """Rows and knots between them, f less the polyline there, and where that is largest; None where it is at a row.
+
+    Where one x has several y the polyline is that through the least or that through the largest of them, whichever is
+    farther.
+    """
+    starts = np.flatnonzero(np.diff(x, prepend=-np.inf) > 0)
+    at = np.union1d(x, function.knots[(function.knots > x[0]) & (function.knots < x[-1])])
+    sides = [function(at) - np.interp(at, x[starts], side.reduceat(y, starts)) for side in (np.minimum, np.maximum)]
+    difference = max(sides, key=lambda values: float(np.abs(values).max(initial=0.0)))
+    worst = int(np.argmax(np.abs(difference)))
+    return at, difference, None if at[worst] in x else worst
 
 
 def _draw_knot_lines(panels: tuple[Axes, ...], knots: Array) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from reluctant.arrays import Array
+from reluctant.effort import never
 from reluctant.multivariate.basin_hopping.reweighted import Equations, Hinges, anneal
 
 Kick = Callable[[np.random.Generator, Equations, Hinges], Hinges]
@@ -40,9 +41,9 @@ def annealed_start(data: Equations, rng: np.random.Generator, lam: float, p: flo
     return anneal(data, hinges, np.geomspace(5 * lam, lam, 10), np.geomspace(0.3, EPS, 10), p, stop=stop)
 
 
-def relax(data: Equations, hinges: Hinges, lam: float, p: float) -> Hinges:
+def relax(data: Equations, hinges: Hinges, lam: float, p: float, stop: Callable[[], bool] = never) -> Hinges:
     """Down to the penalised minimum near a kicked state."""
-    return anneal(data, hinges, np.full(6, lam), np.geomspace(0.1, EPS, 6), p)
+    return anneal(data, hinges, np.full(6, lam), np.geomspace(0.1, EPS, 6), p, stop=stop)
 
 
 def mean_size(U: Array) -> float:

@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from reluctant.arrays import Array
-from reluctant.effort import Clock
+from reluctant.effort import Clock, never
 from reluctant.model.network import ReLUNetwork
 from reluctant.multivariate.basin_hopping.hops import hop, reheated, rungs
 from reluctant.multivariate.basin_hopping.kicks import EPS, annealed_start, kicked, penalty_unit, relax
@@ -112,7 +112,9 @@ def minimise_path_norm(
     with one_blas_thread():
         while rounds != max_rounds and not clock.expired():
             rounds += 1
-            found = search_round(data, rng, reheated(best, rng), p, tol, clock.expired)
+            # Until an interpolant is known the first round goes on to its end; it begins small.
+            stop = never if best is None else clock.expired
+            found = search_round(data, rng, reheated(best, rng), p, tol, clock.expired, stop)
             if value(found) < lowest:
                 best, lowest = found, value(found)
                 history.append((rounds, lowest * scale**p, found.n_parameters))
@@ -132,9 +134,18 @@ def exact_value(data: Equations, hinges: Hinges, p: float, tol: float) -> float:
 
 
 def search_round(
-    data: Equations, rng: np.random.Generator, heated: Hinges | None, p: float, tol: float, stop: Callable[[], bool]
+    data: Equations,
+    rng: np.random.Generator,
+    heated: Hinges | None,
+    p: float,
+    tol: float,
+    stop: Callable[[], bool],
+    give_up: Callable[[], bool] = never,
 ) -> Hinges:
-    """Down the ladder from random neurons, or from `heated` at a random rung, then hops among interpolants."""
+    """Down the ladder from random neurons, or from `heated` at a random rung, then hops among interpolants.
+
+    `stop` ends the hops, `give_up` the round, which then may end at no interpolant.
+    """
     unit = penalty_unit(data)
     lams = [unit * level for level in _LEVELS]
     last, vanishing = lams[-1], unit * _LAST
@@ -144,20 +155,28 @@ def search_round(
         shaken = kicked(rng, data, hinges)
         if shaken is None:
             return None
-        relaxed = relax(data, shaken, lam, p)
-        return interpolant_near(data, relaxed, last, vanishing, p, tol) if exactly else relaxed
+        relaxed = relax(data, shaken, lam, p, give_up)
+        return interpolant_near(data, relaxed, last, vanishing, p, tol, give_up) if exactly else relaxed
 
     for above, lam, patience in rungs(lams, _PATIENCE, rng, heated is not None):
-        state = anneal(data, state, np.geomspace(above, lam, 4), np.full(4, EPS), p)
+        state = anneal(data, state, np.geomspace(above, lam, 4), np.full(4, EPS), p, stop=give_up)
         value = partial(penalised_value, data, lam=lam, p=p)
         state = hop(state, partial(move, lam=lam, exactly=False), value, patience, stop)
-    state = interpolant_near(data, state, last, vanishing, p, tol)
+    state = interpolant_near(data, state, last, vanishing, p, tol, give_up)
     value = partial(exact_value, data, p=p, tol=tol)
     return hop(state, partial(move, lam=last, exactly=True), value, _PATIENCE_EXACT, stop)
 
 
-def interpolant_near(data: Equations, hinges: Hinges, first: float, last: float, p: float, tol: float) -> Hinges:
+def interpolant_near(
+    data: Equations,
+    hinges: Hinges,
+    first: float,
+    last: float,
+    p: float,
+    tol: float,
+    stop: Callable[[], bool] = never,
+) -> Hinges:
     """λ and ε → 0 from a penalised minimum, then an exact solve on the support, which may fail."""
     lams, epsilons = np.geomspace(first, last, 8), np.geomspace(EPS, EPS / 10, 8)
-    hinges = anneal(data, hinges, lams, epsilons, p, drop=1e-4)
-    return newton_on_support(data, hinges, tol / 10, p)[0]
+    hinges = anneal(data, hinges, lams, epsilons, p, drop=1e-4, stop=stop)
+    return newton_on_support(data, hinges, tol / 10, p, stop=stop)[0]

@@ -174,7 +174,15 @@ class Point(NamedTuple):
     value: float
 
 
-def majorised_descent(data: Equations, hinges: Hinges, lam: float, eps: float, p: float, steps: int) -> Hinges:
+def majorised_descent(
+    data: Equations,
+    hinges: Hinges,
+    lam: float,
+    eps: float,
+    p: float,
+    steps: int,
+    stop: Callable[[], bool] = never,
+) -> Hinges:
     """Lower ½‖r‖² + (λ/p) Σ (u² + ε²)^{p/2} over the nonzeros of U; the activation pattern may flip on the way."""
     support = np.nonzero(hinges.U)
     prices = data.units[support[1]] ** -p
@@ -186,6 +194,8 @@ def majorised_descent(data: Equations, hinges: Hinges, lam: float, eps: float, p
 
     point = at(hinges.U[support])
     for _ in range(steps if len(point.u) else 0):
+        if stop():
+            break
         A = data.design(point.hinges, support)
         # The reciprocals of the weights of the majorant.
         target = weighted_ridge(A, smoothed_power(point.u, 2 - p, eps) / prices, data.targets, lam)
@@ -225,7 +235,7 @@ def anneal(
     for lam, eps in zip(lams, epsilons):
         if not hinges.n_neurons or stop():
             break
-        hinges = drop_small(majorised_descent(data, hinges, lam, eps, p, steps), drop)
+        hinges = drop_small(majorised_descent(data, hinges, lam, eps, p, steps, stop), drop)
     return hinges
 
 
@@ -236,7 +246,13 @@ def penalised_value(data: Equations, hinges: Hinges, lam: float, p: float) -> fl
 
 
 def newton_on_support(
-    data: Equations, hinges: Hinges, tol: float, p: float = 1.0, steps: int = 30, patience: int = 5
+    data: Equations,
+    hinges: Hinges,
+    tol: float,
+    p: float = 1.0,
+    steps: int = 30,
+    patience: int = 5,
+    stop: Callable[[], bool] = never,
 ) -> tuple[Hinges, float]:
     """Levenberg–Marquardt on the nonzeros of U in the metric |u|^{2−p}; returns what it reaches and max|r| there.
 
@@ -253,7 +269,7 @@ def newton_on_support(
     energies = [point.value]
     damping = 1e-9
     for _ in range(steps):
-        if not len(point.u) or np.abs(point.residual).max() <= tol:
+        if not len(point.u) or np.abs(point.residual).max() <= tol or stop():
             break
         A = data.design(point.hinges, support)
         size = np.abs(point.u)

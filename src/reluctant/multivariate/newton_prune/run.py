@@ -18,7 +18,13 @@ from reluctant.multivariate.aim import Aim
 from reluctant.multivariate.newton_prune.kicks import KickChooser
 from reluctant.multivariate.newton_prune.newton import solve
 from reluctant.multivariate.newton_prune.pruners import LOOSE, NeuronPruner, ParameterPruner, Pruner
-from reluctant.multivariate.newton_prune.starts import line_start, simple_start, solved_start, sparsest_line_start
+from reluctant.multivariate.newton_prune.starts import (
+    line_start,
+    simple_start,
+    solved_start,
+    sparsest_line_start,
+    square_start,
+)
 from reluctant.multivariate.newton_prune.state import Data, Weights
 from reluctant.multivariate.points import INTERPOLATES
 
@@ -123,13 +129,16 @@ class Search:
         """The aim's key of the best; infinite where there is none."""
         return (np.inf,) if self.best is None else self.aim.key(self.best)
 
-    def offer(self, weights: Weights) -> None:
-        """Keep a state that interpolates to rounding, with at most m N neurons, if it is sparser than the best."""
+    def offer(self, weights: Weights, stop: Callable[[], bool] = never) -> None:
+        """Keep a state that interpolates to rounding, with at most m N neurons, if it is sparser than the best.
+
+        It is brought closer to the labels first: where it misses them whatever the time, unless `stop` says so.
+        """
         if not self.aim.improves(weights, self.best) or weights.n_neurons > self.data.n_equations:
             return
         known = self._interpolates(weights)
-        if not known or not self.clock.expired():
-            polished = solve(self.data, weights, tol=POLISHED).weights.normalised(self.data)
+        if not (self.clock.expired() if known else stop()):
+            polished = solve(self.data, weights, tol=POLISHED, stop=stop).weights.normalised(self.data)
             if not known or self._interpolates(polished):
                 weights = polished
         merged = weights.merged(affine=self.data.affine.size > 0)
@@ -158,11 +167,19 @@ class Search:
             weights = solved_start(data, self.rng, LOOSE, self.clock.expired)
         if weights is None:
             weights = line_start(data, self.rng)
-            self.offer(weights)
+            self.offer(weights, self.clock.expired)
+            if self.best is None and self.clock.expired():
+                self.offer(square_start(data, self.rng), self.clock.expired)
             if self.best is None:  # too steep for float64: an interpolant matters more than the time limit
                 weights = solved_start(data, self.rng, LOOSE, never) or weights
+            else:
+                weights = self.best
         if self.best is None:
             self.offer(weights if weights.n_neurons <= data.n_equations else line_start(data, self.rng))
+        if self.best is None:
+            for easy in (sparsest_line_start(data, self.rng), line_start(data, self.rng)):
+                if easy is not None:
+                    self.offer(easy)  # brought closer to the labels, whatever the time
         self.starts += 1
         kind = ParameterPruner if self.aim.minimize == "parameters" else NeuronPruner
         pruner = kind(data, self.rng, self.clock.expired, weights.weight_limit(), self.aim.target or 0)
@@ -174,7 +191,7 @@ class Search:
         if self.starts == 0:
             for easy in (simple_start(data), sparsest_line_start(data, self.rng)):
                 if easy is not None:
-                    self.offer(easy)
+                    self.offer(easy, self.clock.expired)
             return None if self.first is None else solve(data, self.first, tol=LOOSE).weights
         line = sparsest_line_start(data, self.rng) if self.starts == 1 else None
         promising = line is not None and line.n_parameters < PROMISING * data.generic_parameters
