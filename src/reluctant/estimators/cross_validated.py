@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
 
 from reluctant.arrays import Array, Index
 from reluctant.effort import Clock, Effort
@@ -20,6 +20,7 @@ from reluctant.regression.selection import MOST_PARAMETERS, Choice, Config, Sele
 from reluctant.regression.standardise import Standardisation
 from reluctant.regression.streaming import Encode, Streamed, fit_streamed
 from reluctant.regression.tables import Table
+from reluctant.workers import parallel
 
 STARTS = 3
 """Paths on all rows, from as many random starts; for every size the best of them stays."""
@@ -134,7 +135,7 @@ def _fits(
     clock: Clock,
 ) -> list[_Fit]:
     """All networks of the paths from several starts, each a seed and perhaps a network; kicks end with the clock."""
-    paths = Parallel(n_jobs=n_jobs)(
+    paths = parallel(n_jobs)(
         delayed(stages_of)(
             rows, config.loss, config.plan(trial), np.random.default_rng(seed), Clock(), start=start, kicking=clock
         )
