@@ -18,13 +18,16 @@ from reluctant.regression.protocol import Loss
 from reluctant.regression.streaming import weighed
 from reluctant.regression.tables import ParquetTable, Table
 from reluctant.validation import (
+    as_array,
     as_floats,
     check_bool,
     check_columns,
     check_finite,
     check_integer,
     check_number,
-    check_unmasked,
+    column_names,
+    is_date,
+    is_missing,
 )
 
 DECIDERS = ("max_parameters", "max_neurons", "tolerance", "alpha")
@@ -92,12 +95,9 @@ def checked_inputs(estimator: BaseEstimator, X: Any, y: Any = "no_validation", *
             ensure_all_finite=False,
             ensure_min_samples=2 if reset else 1,
         )
-    except ValueError as error:
-        place = _first_text(X)
-        if place is None:
-            raise
-        raise ValueError(f"X has the text {place}; encode it as numbers, or leave the column out") from error
-    check_finite(floats, "X")
+    except TypeError as error:  # what its conventions make one: sparse matrices, names that are not all text
+        raise ValueError(f"X is no table of numbers: {error}") from error
+    check_finite(floats, "X", column_names(X))
     return floats
 
 
@@ -156,14 +156,11 @@ def checked_targets(X: Array, y: Any, loss: Loss) -> Array:
 
 def checked_labels(X: Array, y: Any) -> NDArray:
     """Return y as class labels (N,)."""
-    check_unmasked(y, "y")
-    labels = column_or_1d(y, warn=True)
+    labels = column_or_1d(as_array(y, "y"), warn=True)
+    if labels.dtype.kind not in "biufU":
+        labels = _of_one_kind(labels)
     if labels.dtype.kind == "f":
         check_finite(labels, "y")
-    if labels.dtype.kind == "O":
-        _check_one_kind(labels)
-    elif isinstance(y, (list, tuple)) and labels.dtype.kind in "US":
-        _check_one_kind(np.array(y, dtype=object))  # numpy has made text of the numbers among it
     check_classification_targets(labels)
     check_consistent_length(X, labels)
     if 2 < labels.size == np.unique(labels).size:
@@ -171,30 +168,24 @@ def checked_labels(X: Array, y: Any) -> NDArray:
     return labels
 
 
-def _check_one_kind(labels: NDArray) -> None:
-    """Raise a ValueError naming the first label that is missing, or no text among texts, or text among numbers."""
-    for row, label in enumerate(labels.ravel()):
-        if label is None or label != label or type(label).__name__ in ("NAType", "NaTType"):
+def _of_one_kind(labels: NDArray) -> NDArray:
+    """Objects as text, or as numbers of one type.
+
+    Raises
+    ------
+    ValueError
+        Naming the first label that is missing, is neither text nor a number, is no text among texts, or text among
+        numbers, or is an integer beyond 64 bits.
+    """
+    for row, label in enumerate(labels):
+        if is_missing(label):
             raise ValueError(f"y has a missing label at row {row}; remove or replace it")
-        if isinstance(label, str) != isinstance(labels.flat[0], str):
+        if not isinstance(label, (str, float, np.floating, np.bool_, Integral)) or is_date(label):
+            raise ValueError(f"y has a label of type {type(label).__name__} at row {row}; make it text or a number")
+        if isinstance(label, str) != isinstance(labels[0], str):
             raise ValueError(
-                f"y has the labels {labels.flat[0]!r} at row 0 and {label!r} at row {row}; make all text or all numbers"
+                f"y has the labels {labels[0]!r} at row 0 and {label!r} at row {row}; make all text or all numbers"
             )
-
-
-def _first_text(X: Any) -> str | None:
-    """The first text in X that is no number, and where it stands."""
-    names = getattr(X, "columns", None)
-    for place, value in np.ndenumerate(np.asarray(X, dtype=object)):
-        if isinstance(value, (str, bytes)) and not _is_number(value):
-            column = f", column {place[1] if names is None else repr(str(names[place[1]]))}" if len(place) > 1 else ""
-            return f"{str(value)!r} at row {place[0]}{column}"
-    return None
-
-
-def _is_number(text: str | bytes) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+        if isinstance(label, Integral) and not -(2**63) <= int(label) < 2**63:
+            raise ValueError(f"y has the label {label} at row {row}, beyond 64 bits; give smaller numbers, or text")
+    return labels if isinstance(labels[0], str) else np.array(labels.tolist())
