@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from numbers import Integral
 from typing import Any
@@ -30,6 +30,8 @@ from reluctant.validation import (
     is_missing,
 )
 
+REACH = 2.0**1000
+"""Largest |entry| of X that fits are given: sums and multiples of a thousand of them are floats."""
 DECIDERS = ("max_parameters", "max_neurons", "tolerance", "alpha")
 
 
@@ -97,8 +99,23 @@ def checked_inputs(estimator: BaseEstimator, X: Any, y: Any = "no_validation", *
         )
     except TypeError as error:  # what its conventions make one: sparse matrices, names that are not all text
         raise ValueError(f"X is no table of numbers: {error}") from error
-    check_finite(floats, "X", column_names(X))
+    names = column_names(X)
+    check_finite(floats, "X", names)
+    if reset:
+        check_reach(floats, names)
     return floats
+
+
+def check_reach(X: Array, names: Sequence[Any] | None = None) -> None:
+    """Raise a ValueError naming the first entry of X (N, d), or column of (d,), whose differences overflow."""
+    beyond = np.abs(X) > REACH
+    if beyond.any():
+        *row, j = np.argwhere(beyond)[0]
+        column = f"column {int(j) if names is None else names[j]!r}"
+        raise ValueError(
+            f"X has {X[*row, j]:.3g}{f' at row {row[0]}' if row else ''}, {column}, too near the largest float; "
+            "rescale the column, or replace the entry"
+        )
 
 
 def checked_table(estimator: BaseEstimator, table: Table, y: Any, sample_weight: Any, decider: str | None) -> Table:

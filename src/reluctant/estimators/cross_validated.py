@@ -45,7 +45,7 @@ class ValidatedPath:
         Most nonzero hinge and affine parameters, rising.
     networks : tuple of ReLUNetwork
         The network of at most that size with the least training objective, fitted to all rows with the chosen ridge.
-        It predicts for inputs within the estimator's `input_bounds_`.
+        It predicts for inputs within the estimator's `clip_`.
     training_loss : ndarray, shape (n,)
         Loss of these networks on the rows they were fitted to, before any temperature.
     validation_loss : ndarray, shape (n,)
@@ -57,7 +57,7 @@ class ValidatedPath:
         The chosen ridge, and what of it fell on the slopes.
     kicks : int
         The kicks of the paths on all rows. `reluctant.size_path` takes all three; the paths here have several seeds,
-        and inputs within `input_bounds_`.
+        and inputs within `clip_`.
     chosen : int
         Index of the chosen size.
     temperature : float or None
