@@ -1,4 +1,4 @@
-"""Any text as a name that C and C++ accept and do not reserve."""
+"""Any text as what C and C++ accept: a name that they do not reserve, a string, part of a comment."""
 
 from __future__ import annotations
 
@@ -57,3 +57,29 @@ def _is_taken(name: str) -> bool:
         return True
     once = _VARIANT.sub("", name)
     return not LIBRARY.isdisjoint({name, once, _VARIANT.sub("", once)})
+
+
+def string_literal(text: str) -> str:
+    r"""Return the C string of `text` in UTF-8.
+
+    Bytes beyond ASCII, quotes, backslashes, question marks (of trigraphs) and control characters are octal, which
+    ends after three digits, whatever follows.
+
+    Examples
+    --------
+    >>> print(string_literal('5" ≤ x?'))
+    "5\042 \342\211\244 x\077"
+    """
+    utf8 = text.encode("utf-8", "surrogatepass")
+    return '"' + "".join(chr(b) if 32 <= b < 127 and chr(b) not in '"\\?' else f"\\{b:03o}" for b in utf8) + '"'
+
+
+def comment_text(text: str) -> str:
+    """Return `text` for a C comment: what could end it, go on in the next line or confuse a reader is ``<U+002A>``.
+
+    Examples
+    --------
+    >>> print(comment_text("T in °C */ int x; /*"))
+    T in <U+00B0>C <U+002A>/ int x; /<U+002A>
+    """
+    return "".join(c if " " <= c <= "~" and c not in "*\\?" else f"<U+{ord(c):04X}>" for c in text)
