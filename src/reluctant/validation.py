@@ -18,6 +18,7 @@ _EXACT_INTEGERS = 2**53
 VANISHING = 2.0**-100
 """Share of the largest weight below which a weight counts as zero."""
 _DATES = "holds dates or times; convert them to numbers, for example seconds from the first"
+_RECORDS = "is an array of records; give one array of numbers"
 _DATE_TYPES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
 
 
@@ -98,14 +99,19 @@ def _is_temporal(dtype: Any) -> bool:
 
 def _check_kept(raw: np.ndarray, name: str, label: Any = None) -> None:
     """Check entries of a table, or of the column of that label."""
+    named = name if label is None else f"{name} column {label!r}"
     if raw.dtype.kind in "mM":
-        raise ValueError(f"{name} {_DATES}")
-    if raw.dtype.kind in "OUSc":
+        raise ValueError(f"{named} {_DATES}")
+    if raw.dtype.kind == "V":
+        raise ValueError(f"{named} {_RECORDS}")
+    if label is not None and raw.ndim > 1:  # what polars makes of records and of lists of one length
+        raise ValueError(f"{named} has several entries a row; give each a column of its own")
+    if raw.dtype.kind in "OUSTc":
         for where, value in np.ndenumerate(raw):
             fault = _fault(value, numeric_text=True)
             if fault is not None:
                 raise fault.error(name, _place(where, raw.shape, label=label))
-    _check_integers_stay_distinct(raw, name if label is None else f"{name} column {label!r}")
+    _check_integers_stay_distinct(raw, named)
 
 
 def _place(where: tuple[int, ...], shape: tuple[int, ...], first_row: int = 0, label: Any = None) -> str:
@@ -274,8 +280,10 @@ def as_array(values: Any, name: str) -> np.ndarray:
             rounded = raw.dtype.kind == "f" and bool((np.abs(raw) >= _EXACT_INTEGERS).any())
             if rounded or raw.dtype.kind not in "biufO":
                 raw = np.asarray(values, dtype=object)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{name} must be a table of numbers with rows of one length: {error}") from None
+    except MemoryError:
+        raise
+    except Exception as error:  # of the container, polars or torch for example, which has classes of its own
+        raise ValueError(f"{name} must be a table of numbers with rows of one length: {error}") from error
     return raw
 
 
@@ -287,7 +295,7 @@ def _to_floats(raw: np.ndarray, name: str, first_row: int = 0) -> Array:
     if raw.dtype.kind in "mM":
         raise ValueError(f"{name} {_DATES}")
     if raw.dtype.kind == "V":
-        raise ValueError(f"{name} is an array of records; give one array of numbers")
+        raise ValueError(f"{name} {_RECORDS}")
     for where, value in np.ndenumerate(raw):
         fault = _fault(value)
         if fault is not None:
@@ -307,8 +315,8 @@ class _Fault(NamedTuple):
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a value is None, NaN of a float, or what pandas has for missing values and times."""
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+    """Whether a value is None, masked, NaN of a float, or what pandas has for missing values and times."""
+    if value is None or value is np.ma.masked or type(value).__name__ in ("NAType", "NaTType"):
         return True
     return isinstance(value, (float, np.floating, np.datetime64, np.timedelta64)) and bool(value != value)
 
@@ -328,7 +336,7 @@ def _fault(value: Any, numeric_text: bool = False) -> _Fault | None:
         convention = " (Complex data not supported)" if numeric_text else ""  # the words scikit-learn's checks want
         return _Fault(f"the complex number {complex(value)}", f"{convention}; give real numbers")
     name = type(value).__name__
-    named = f"an {name}" if name[0] in "AEIOUaeio" else f"a {name}"
+    named = f"an {name}" if name[0] in "AEIOUaeio" or name == "ndarray" else f"a {name}"
     if is_date(value):
         return _Fault(named, "; convert dates and times to numbers, for example seconds from the first")
     if isinstance(value, (str, bytes)) and not (numeric_text and _is_number(value)):

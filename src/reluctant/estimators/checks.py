@@ -87,16 +87,17 @@ def checked_inputs(estimator: BaseEstimator, X: Any, y: Any = "no_validation", *
     """Return X as finite floats (N, d), and let the estimator remember, or compare, the columns and their names."""
     check_columns(X, "X")
     try:
-        floats = validate_data(
-            estimator,
-            X,
-            y if y is None else "no_validation",
-            reset=reset,
-            dtype=np.float64,
-            order="C",
-            ensure_all_finite=False,
-            ensure_min_samples=2 if reset else 1,
-        )
+        with np.errstate(over="ignore"):  # of longer floats, whose infinities are refused below
+            floats = validate_data(
+                estimator,
+                X,
+                y if y is None else "no_validation",
+                reset=reset,
+                dtype=np.float64,
+                order="C",
+                ensure_all_finite=False,
+                ensure_min_samples=2 if reset else 1,
+            )
     except TypeError as error:  # what its conventions make one: sparse matrices, names that are not all text
         raise ValueError(f"X is no table of numbers: {error}") from error
     names = column_names(X)
@@ -142,14 +143,11 @@ def as_columns(targets: ArrayLike, loss: Loss) -> Array:
 
 def classes_of(table: Table) -> NDArray:
     """The labels of rows of positive weight, sorted, from one pass over a table."""
-    found = [np.unique(_labels(block.y)[block.weights > 0.0]) for block in table.blocks()]
+    found, start = [], 0
+    for block in table.blocks():
+        found.append(np.unique(_labels(block.y, start)[block.weights > 0.0]))
+        start += len(block.weights)
     return np.unique(np.concatenate(found))
-
-
-def _labels(y: NDArray) -> NDArray:
-    labels = column_or_1d(y)
-    check_classification_targets(labels)
-    return labels
 
 
 def class_shares(labels: ArrayLike, classes: NDArray) -> Array:
@@ -173,19 +171,26 @@ def checked_targets(X: Array, y: Any, loss: Loss) -> Array:
 
 def checked_labels(X: Array, y: Any) -> NDArray:
     """Return y as class labels (N,)."""
-    labels = column_or_1d(as_array(y, "y"), warn=True)
-    if labels.dtype.kind not in "biufU":
-        labels = _of_one_kind(labels)
-    if labels.dtype.kind == "f":
-        check_finite(labels, "y")
-    check_classification_targets(labels)
+    labels = _labels(y)
     check_consistent_length(X, labels)
     if 2 < labels.size == np.unique(labels).size:
         raise ValueError("y has every label once; give classes of several rows, or use SparseReLURegressor")
     return labels
 
 
-def _of_one_kind(labels: NDArray) -> NDArray:
+def _labels(y: Any, first_row: int = 0) -> NDArray:
+    """Text or numbers of one type (n,); rows in messages are counted from `first_row`."""
+    raw = as_array(y, "y")
+    labels = column_or_1d(raw.astype(object) if raw.dtype.kind in "Tc" else raw, warn=True)
+    if labels.dtype.kind not in "biufU":
+        labels = _of_one_kind(labels, first_row)
+    if labels.dtype.kind == "f":
+        check_finite(labels, "y")
+    check_classification_targets(labels)
+    return labels
+
+
+def _of_one_kind(labels: NDArray, first_row: int) -> NDArray:
     """Objects as text, or as numbers of one type.
 
     Raises
@@ -194,15 +199,14 @@ def _of_one_kind(labels: NDArray) -> NDArray:
         Naming the first label that is missing, is neither text nor a number, is no text among texts, or text among
         numbers, or is an integer beyond 64 bits.
     """
-    for row, label in enumerate(labels):
+    for row, label in enumerate(labels, first_row):
         if is_missing(label):
             raise ValueError(f"y has a missing label at row {row}; remove or replace it")
         if not isinstance(label, (str, float, np.floating, np.bool_, Integral)) or is_date(label):
             raise ValueError(f"y has a label of type {type(label).__name__} at row {row}; make it text or a number")
-        if isinstance(label, str) != isinstance(labels[0], str):
-            raise ValueError(
-                f"y has the labels {labels[0]!r} at row 0 and {label!r} at row {row}; make all text or all numbers"
-            )
         if isinstance(label, Integral) and not -(2**63) <= int(label) < 2**63:
-            raise ValueError(f"y has the label {label} at row {row}, beyond 64 bits; give smaller numbers, or text")
+            raise ValueError(f"y has an integer beyond 64 bits at row {row}; give smaller numbers, or text")
+        if isinstance(label, str) != isinstance(labels[0], str):
+            first = f"{labels[0]!r} at row {first_row}"
+            raise ValueError(f"y has the labels {first} and {label!r} at row {row}; make all text or all numbers")
     return labels if isinstance(labels[0], str) else np.array(labels.tolist())
