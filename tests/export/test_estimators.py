@@ -316,3 +316,24 @@ def test_the_line_in_c_needs_no_library_and_the_classifier_exp_alone():
     classes = render_c(SparseReLUClassifier(max_parameters=6, random_state=0).fit(X, y > 1), "m")
     code = re.sub(r"/\*.*?\*/", "", classes.source)
     assert set(re.findall(r"\b(\w+)\(", code)) == {"m", "m_class", "m_probabilities", "exp"}
+
+
+def test_labels_longer_than_c99_grants_are_refused(tmp_path):
+    X, y = table(2)
+    model = SparseReLUClassifier(max_parameters=3, random_state=0).fit(X, np.where(y > 1, "a" * 4096, "b"))
+    with pytest.raises(ValueError, match="has 4096 bytes, C99 grants 4095; shorten it"):
+        export_c(model, tmp_path / "m.c")
+    assert not list(tmp_path.iterdir())
+
+
+@needs_cc
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("name", ["x", "y", "p", "e", "j", "best", "largest", "total", "z", "class", "labels", "exp"])
+def test_any_name_of_a_classifier_compiles(tmp_path, name, n_classes):
+    X, y = table(2)
+    labels = np.digitize(y, np.quantile(y, np.arange(1, n_classes) / n_classes))
+    model = SparseReLUClassifier(alpha=1.0, random_state=0).fit(X, labels)
+    model.clip_ = Clip(np.full(2, -1.0), np.full(2, 1.0))
+    exported = export_c(model, tmp_path / "m.c", name=name)
+    in_c = Compiled(tmp_path / "m.c", exported.name, "double", 2, model.network_.n_outputs, n_classes)
+    assert np.array_equal(in_c.classes(X), model.predict(X))

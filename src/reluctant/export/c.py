@@ -31,6 +31,8 @@ DType = Literal["float", "double"]
 _NUMPY_TYPE: dict[str, np.dtype] = {"float": np.dtype(np.float32), "double": np.dtype(np.float64)}
 _SUFFIX = {"float": "f", "double": ""}
 _LINE_WIDTH = 100
+_LOCAL_NAMES = frozenset(("x", "y", "p", "e", "j", "best", "largest", "total"))
+"""What the functions of classes, which call that of the network, name their own."""
 _NOT_IN_AN_INCLUDE = "\"\\'*?<>|:"
 """Ends of the name, escapes, comments, trigraphs, and what some systems keep out of names."""
 
@@ -155,6 +157,8 @@ def render_c(
         raise ValueError("data measure the error of numbers, and a classifier has labels; leave data out")
     checked = None if data is None else check_table(*data)
     name = identifier(name)
+    if predictor.labels is not None and name in _LOCAL_NAMES:
+        name = f"n_{name}"
     header_file = f"{name}.h" if header_file is None else header_file
     function = predictor.function
     if isinstance(function, ReLUNetwork):

@@ -10,6 +10,9 @@ from reluctant.export._reserved import KEYWORDS, LIBRARY
 MAX_LENGTH = 63
 """Significant initial characters of an internal identifier [C99, 5.2.4.1]."""
 
+MAX_BYTES = 4095
+"""Length of a string that every compiler takes [C99, 5.2.4.1]."""
+
 FALLBACK = "network"
 
 _TAKEN_PATTERNS = re.compile(
@@ -65,12 +68,19 @@ def string_literal(text: str) -> str:
     Bytes beyond ASCII, quotes, backslashes, question marks (of trigraphs) and control characters are octal, which
     ends after three digits, whatever follows.
 
+    Raises
+    ------
+    ValueError
+        If it is longer than C99 compilers need take.
+
     Examples
     --------
     >>> print(string_literal('5" ≤ x?'))
     "5\042 \342\211\244 x\077"
     """
     utf8 = text.encode("utf-8", "surrogatepass")
+    if len(utf8) > MAX_BYTES:
+        raise ValueError(f"the label {text[:20]!r}... has {len(utf8)} bytes, C99 grants {MAX_BYTES}; shorten it")
     return '"' + "".join(chr(b) if 32 <= b < 127 and chr(b) not in '"\\?' else f"\\{b:03o}" for b in utf8) + '"'
 
 
