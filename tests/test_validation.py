@@ -53,7 +53,7 @@ def test_numbers_in_any_container_become_floats(values):
         ([b"0"], "y has the text .* at row 0;"),
         ([0, "a"], "y has the text"),
         ([[0], [1, 2]], "y must be a table of numbers"),
-        ([1j], "y is complex"),
+        ([1j], "y has the complex number 1j at row 0; give real numbers"),
         (np.array(["2020-01-01"], dtype="M8[D]"), "y holds dates"),
         ([datetime.date(2020, 1, 1)], "y has a date at row 0"),
         (np.zeros(2, dtype=[("a", float)]), "y is an array of records"),

@@ -21,3 +21,7 @@ class FileFormatError(ValueError):
     """A file is not a network this version can read; the message says why."""
 
     __module__ = "reluctant"
+
+
+class EntryTypeError(ValueError, TypeError):
+    """An entry of a table stands for no number; also a TypeError, which scikit-learn's conventions ask for."""

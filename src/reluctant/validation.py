@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime
 import math
+from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from reluctant.arrays import Array
+from reluctant.errors import EntryTypeError
 
 _MOST = 2**31 - 1
 """Largest number of anything that can be asked for."""
@@ -17,6 +20,8 @@ _EXACT_INTEGERS = 2**53
 VANISHING = 2.0**-100
 """Share of the largest weight below which a weight counts as zero."""
 _DATES = "holds dates or times; convert them to numbers, for example seconds from the first"
+_RECORDS = "is an array of records; give one array of numbers"
+_DATE_TYPES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
 
 
 def as_floats(values: ArrayLike, name: str) -> Array:
@@ -27,7 +32,7 @@ def as_floats(values: ArrayLike, name: str) -> Array:
     ValueError
         If an entry is not a finite number, or two different integers fall on one float; the message names the row.
     """
-    raw = _as_array(values, name)
+    raw = as_array(values, name)
     if raw.ndim > 2:
         raise ValueError(f"{name} must have one or two dimensions, got shape {raw.shape}")
     floats = _to_floats(raw, name)
@@ -46,7 +51,7 @@ def as_evaluation_points(values: ArrayLike, name: str, first_row: int = 0) -> Ar
     ValueError
         If an entry is not a real number, or is masked.
     """
-    return _to_floats(_as_array(values, name), name, first_row)
+    return _to_floats(as_array(values, name), name, first_row)
 
 
 def check_unmasked(values: Any, name: str) -> None:
@@ -57,14 +62,21 @@ def check_unmasked(values: Any, name: str) -> None:
 
 
 def check_columns(X: Any, name: str) -> None:
-    """Raise a ValueError if columns of an array or a frame hold what numpy would turn to other numbers without a word.
+    """Raise a ValueError if an array or a frame holds entries that are no real numbers, or would turn to others.
 
-    These are masked values, dates and times, and different integers that are one number in float64.
+    The latter are masked values, dates and times, and different integers that are one number in float64. Text is
+    let through where it is a number. Messages name the column of a frame.
+
+    Raises
+    ------
+    ValueError
+        At the first such entry.
     """
     if isinstance(X, (str, bytes, dict, set)) and not hasattr(X, "shape"):  # sparse arrays may be dicts
         raise ValueError(f"{name} must be a table of numbers, got a {type(X).__name__}")
-    if not hasattr(X, "columns"):
-        _check_kept(_as_array(X, name), name)
+    if column_names(X) is None:
+        if not hasattr(X, "toarray"):
+            _check_kept(as_array(X, name), name)
         return
     seen = set()
     for label in X.columns:
@@ -74,7 +86,12 @@ def check_columns(X: Any, name: str) -> None:
     for label in X.columns:
         if _is_temporal(X[label].dtype):
             raise ValueError(f"{name} column {label!r} {_DATES}")
-        _check_kept(np.asarray(X[label]), f"{name} column {label!r}")
+        _check_kept(as_array(X[label], name), name, label)
+
+
+def column_names(X: Any) -> list[Any] | None:
+    """Labels of the columns of a frame; None where X is an array or a list."""
+    return list(X.columns) if hasattr(X, "columns") and hasattr(X, "dtypes") else None
 
 
 def _is_temporal(dtype: Any) -> bool:
@@ -82,14 +99,34 @@ def _is_temporal(dtype: Any) -> bool:
     return getattr(dtype, "kind", "") in ("m", "M") or (hasattr(dtype, "is_temporal") and dtype.is_temporal())
 
 
-def _check_kept(raw: np.ndarray, name: str) -> None:
+def _check_kept(raw: np.ndarray, name: str, label: Any = None) -> None:
+    """Check entries of a table, or of the column of that label."""
+    named = name if label is None else f"{name} column {label!r}"
     if raw.dtype.kind in "mM":
-        raise ValueError(f"{name} {_DATES}")
-    _check_integers_stay_distinct(raw, name)
+        raise ValueError(f"{named} {_DATES}")
+    if raw.dtype.kind == "V":
+        raise ValueError(f"{named} {_RECORDS}")
+    if label is not None and raw.ndim > 1:  # what polars makes of records and of lists of one length
+        raise ValueError(f"{named} has several entries a row; give each a column of its own")
+    if raw.dtype.kind in "OUSTc":
+        for where, value in np.ndenumerate(raw):
+            fault = _fault(value, numeric_text=True)
+            if fault is not None:
+                raise fault.error(name, _place(where, raw.shape, label=label))
+    _check_integers_stay_distinct(raw, named)
 
 
-def check_finite(a: Array, name: str) -> None:
-    """Raise a ValueError naming the first row of `a` that is NaN or infinite."""
+def _place(where: tuple[int, ...], shape: tuple[int, ...], first_row: int = 0, label: Any = None) -> str:
+    """Row and column of an entry; the column by its label, or its number where there are several."""
+    if not where:
+        return ""
+    if label is None and len(where) == 2 and shape[1] > 1:
+        label = where[1]
+    return f" at row {first_row + where[0]}" + ("" if label is None else f", column {label!r}")
+
+
+def check_finite(a: Array, name: str, columns: Sequence[Any] | None = None) -> None:
+    """Raise a ValueError naming the first row of `a`, and its column, that is NaN or infinite."""
     # A sum is finite unless a term is not or it overflows: one fast pass settles nearly every table.
     with np.errstate(over="ignore", invalid="ignore"):
         if math.isfinite(float(a.sum())):
@@ -100,8 +137,8 @@ def check_finite(a: Array, name: str) -> None:
         what = "NaN" if np.isnan(a[where]) else "an infinite value"
         if not where:
             raise ValueError(f"{name} is {what}; give a finite number")
-        column = f", column {where[1]}" if len(where) == 2 and a.shape[1] > 1 else ""
-        raise ValueError(f"{name} has {what} at row {where[0]}{column}; remove or replace it")
+        place = _place(where, a.shape, label=None if columns is None else columns[where[1]])
+        raise ValueError(f"{name} has {what}{place}; remove or replace it")
 
 
 def check_table(X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
@@ -112,7 +149,7 @@ def check_table(X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
     ValueError
         If the shapes do not fit, there are no rows, or an entry is not a finite number.
     """
-    X = _as_array(X, "X")
+    X = as_array(X, "X")
     x_name = "X" if X.ndim == 2 else "x"
     X = as_floats(X, x_name)
     y = as_floats(y, "y")
@@ -144,7 +181,7 @@ def rounding_of(*values: ArrayLike) -> float:
 
 def check_nonnegative(values: ArrayLike, name: str, n_rows: int, *, infinite: bool = False) -> Array:
     """Return one number ≥ 0 for every row, from a scalar or a column; a finite one unless `infinite`."""
-    if np.asarray(values).dtype == bool:
+    if as_array(values, name).dtype == bool:
         raise ValueError(f"{name} must be a number or one for each row, got True or False; give it in the units of y")
     if infinite:
         a = as_evaluation_points(values, name)
@@ -230,43 +267,102 @@ def check_integer(value: Any, name: str, *, low: int) -> int:
     return int(value)
 
 
-def _as_array(values: ArrayLike, name: str) -> np.ndarray:
+def as_array(values: Any, name: str) -> np.ndarray:
+    """Return `values` as an array of any type; of objects where numpy would make others of what stands in a list.
+
+    It rounds integers beyond 2^53 among floats, and makes all entries text, complex or durations where one is.
+
+    Raises
+    ------
+    ValueError
+        If rows differ in length, or a value is masked.
+    """
     check_unmasked(values, name)
-    if isinstance(values, (list, tuple)) and any(
-        isinstance(v, Integral) and abs(int(v)) > _EXACT_INTEGERS for v in values
-    ):
-        return np.asarray(values, dtype=object)  # a mixed list would turn to floats before it can be checked
     try:
         raw = np.asarray(values)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{name} must be a table of numbers with rows of one length: {error}") from None
+        if isinstance(values, (list, tuple)):
+            rounded = raw.dtype.kind == "f" and bool((np.abs(raw) >= _EXACT_INTEGERS).any())
+            if rounded or raw.dtype.kind not in "biufO":
+                raw = np.asarray(values, dtype=object)
+    except MemoryError:
+        raise
+    except Exception as error:  # of the container, polars or torch for example, which has classes of its own
+        raise ValueError(f"{name} must be a table of numbers with rows of one length: {error}") from error
     return raw
 
 
 def _to_floats(raw: np.ndarray, name: str, first_row: int = 0) -> Array:
     """Numbers of any kind as float64; text, dates, complex and missing values are refused."""
-    kind = raw.dtype.kind
-    if kind in "biuf":
+    if raw.dtype.kind in "biuf":
         with np.errstate(over="ignore"):
             return raw.astype(np.float64, copy=False)
-    if kind == "c":
-        raise ValueError(f"{name} is complex; give real numbers")
-    if kind in "mM":
+    if raw.dtype.kind in "mM":
         raise ValueError(f"{name} {_DATES}")
-    if kind == "V":
-        raise ValueError(f"{name} is an array of records; give one array of numbers")
+    if raw.dtype.kind == "V":
+        raise ValueError(f"{name} {_RECORDS}")
     for where, value in np.ndenumerate(raw):
-        row = f" at row {first_row + where[0]}" if where else ""
-        if value is None or type(value).__name__ in ("NAType", "NaTType"):
-            raise ValueError(f"{name} has a missing value{row}; remove or replace it")
-        if isinstance(value, (str, bytes)):
-            raise ValueError(f"{name} has the text {str(value)!r}{row}; convert it to a number")
-        if not hasattr(value, "__float__"):
-            raise ValueError(f"{name} has a {type(value).__name__}{row}, which is not a number; convert it")
+        fault = _fault(value)
+        if fault is not None:
+            raise fault.error(name, _place(where, raw.shape, first_row))
+    return raw.astype(np.float64)
+
+
+class _Fault(NamedTuple):
+    """Why an entry is no real number, and the remedy."""
+
+    what: str
+    remedy: str
+    kind: type[ValueError] = ValueError
+
+    def error(self, name: str, place: str) -> ValueError:
+        return self.kind(f"{name} has {self.what}{place}{self.remedy.replace('{name}', name)}")
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value is None, masked, NaN of a float, or what pandas has for missing values and times."""
+    if value is None or value is np.ma.masked or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, (float, np.floating, np.datetime64, np.timedelta64)) and bool(value != value)
+
+
+def is_date(value: Any) -> bool:
+    """Whether a value is a date, a time, a duration or a period of any library."""
+    return isinstance(value, _DATE_TYPES) or type(value).__name__ == "Period"
+
+
+def _fault(value: Any, numeric_text: bool = False) -> _Fault | None:
+    """What is wrong with an entry of a table; None where it is a real number, NaN and infinite ones included."""
+    if isinstance(value, (float, np.floating)):
+        return None
+    if is_missing(value):
+        return _Fault("a missing value", "; remove or replace it")
+    if isinstance(value, (complex, np.complexfloating)):
+        convention = " (Complex data not supported)" if numeric_text else ""  # the words scikit-learn's checks want
+        return _Fault(f"the complex number {complex(value)}", f"{convention}; give real numbers")
+    name = type(value).__name__
+    named = f"an {name}" if name[0] in "AEIOUaeio" or name == "ndarray" else f"a {name}"
+    if is_date(value):
+        return _Fault(named, "; convert dates and times to numbers, for example seconds from the first")
+    if isinstance(value, (str, bytes)) and not (numeric_text and _is_number(value)):
+        remedy = "; encode it as numbers, or leave the column out" if numeric_text else "; convert it to a number"
+        return _Fault(f"the text {str(value)!r}", remedy)
     try:
-        return raw.astype(np.float64)
+        float(value)
     except OverflowError:
-        raise ValueError(f"{name} has an integer too large for float64; rescale {name}") from None
+        return _Fault(f"{'an integer' if isinstance(value, int) else named} too large for float64", "; rescale {name}")
+    except (TypeError, ValueError):
+        if numeric_text:
+            return _Fault(named, "; convert it, every argument must be a number or string of a number", EntryTypeError)
+        return _Fault(named, ", which is not a number; convert it")
+    return None
+
+
+def _is_number(text: str | bytes) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_integers_stay_distinct(raw: np.ndarray, name: str) -> None:

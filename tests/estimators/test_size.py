@@ -124,11 +124,11 @@ def test_alpha_goes_to_the_line_for_one_input():
 
 def test_predictions_are_those_of_the_network_within_the_bounds(fitted, hinge_table):
     far = np.vstack([hinge_table[0], [[1e6, 0, 0, 0], [0, -1e6, 0, 0]]])
-    inside = np.clip(far, *fitted.input_bounds_)
+    inside = np.clip(far, fitted.clip_.low, fitted.clip_.high)
     assert np.array_equal(fitted.predict(far), fitted.network_(inside))
     assert np.array_equal(inside[:-2], hinge_table[0])
     mean, deviation = hinge_table[0].mean(axis=0), hinge_table[0].std(axis=0)
-    np.testing.assert_allclose(fitted.input_bounds_, [mean - 8 * deviation, mean + 8 * deviation])
+    np.testing.assert_allclose([fitted.clip_.low, fitted.clip_.high], [mean - 8 * deviation, mean + 8 * deviation])
 
 
 def test_unused_features_change_no_prediction_and_used_ones_do(fitted, hinge_table):

@@ -13,14 +13,24 @@ from sklearn.utils.validation import check_is_fitted
 
 from reluctant.arrays import Array
 from reluctant.effort import Effort
-from reluctant.estimators.checks import as_columns, as_seed, check_decider, check_steering, check_switch, checked_inputs
+from reluctant.estimators.checks import (
+    REACH,
+    as_columns,
+    as_seed,
+    check_decider,
+    check_reach,
+    check_steering,
+    check_switch,
+    checked_inputs,
+)
 from reluctant.estimators.cross_validated import ValidatedPath, fit_cross_validated, fit_in_blocks
 from reluctant.estimators.importance import importances
+from reluctant.model.clip import Clip
 from reluctant.model.network import ReLUNetwork
 from reluctant.objective import check_p
 from reluctant.regression.losses import Loss, Squared
 from reluctant.regression.selection import Config, Selection, check_selection
-from reluctant.regression.standardise import CLIP, Moments
+from reluctant.regression.standardise import Moments, Standardisation
 from reluctant.regression.streaming import Encode, moments_of, rows_at, sample_of
 from reluctant.regression.tables import ArrayTable, ClippedTable, Table
 from reluctant.solution import Certificate
@@ -46,7 +56,7 @@ class SparseReLU(BaseEstimator):
     """Base of the estimators; their parameters are described there."""
 
     network_: ReLUNetwork
-    input_bounds_: Array
+    clip_: Clip
 
     def _checked(self) -> str | None:
         """Check all parameters; return the name of the one that decides the size."""
@@ -75,34 +85,37 @@ class SparseReLU(BaseEstimator):
             X, targets, weights = X[kept], targets[kept], weights[kept]
         start = self._checked_start(X.shape[1], targets.shape[1])
         if decider in ("alpha", "tolerance"):
-            everywhere = np.array([[-np.inf], [np.inf]]) * np.ones(X.shape[1])
-            self._set_learned(self._solve(X, targets, weights, loss, start), everywhere, X, weights)
+            self._set_learned(self._solve(X, targets, weights, loss, start), Clip.nowhere(X.shape[1]), X, weights)
             return
         weights = weights / weights.max()
         if len(X) > MANY_ROWS:
             self._learn_table(ArrayTable(X, targets, weights), partial(as_columns, loss=loss), loss)
         else:
-            bounds = _bounds(Moments.of(X, weights))
-            X = np.clip(X, *bounds)
+            clip = Moments.of(X, weights).clip()
+            X = clip(X)
+            _check_units(X, targets, weights, loss)
             path = fit_cross_validated(X, targets, weights, *self._choice(loss), self._effort(), start)
-            self._set_learned(self._chosen(path, X.shape[1]), bounds, X, weights)
+            self._set_learned(self._chosen(path, X.shape[1]), clip, X, weights)
 
     def _learn_table(self, table: Table, encode: Encode, loss: Loss) -> None:
         """Fit a network to the rows of a table, a block at a time where they are many."""
-        n_rows, moments = moments_of(table)
+        with np.errstate(over="ignore", invalid="ignore"):  # of columns that are refused
+            n_rows, moments = moments_of(table)
+        check_reach(moments.largest)
         if n_rows <= MANY_ROWS:
             self._learn(*rows_at(np.arange(n_rows), table, encode), loss, None)
             return
-        bounds, effort = _bounds(moments), self._effort()
-        clipped = ClippedTable(table, bounds)
+        clip, effort = moments.clip(), self._effort()
+        clipped = ClippedTable(table, clip)
         X, targets, weights = sample_of(clipped, encode, effort.rng())
+        _check_units(X, targets, weights, loss)
         self._checked_start(X.shape[1], targets.shape[1])
         path = fit_in_blocks(clipped, encode, *self._choice(loss), effort)
-        self._set_learned(self._chosen(path, X.shape[1]), bounds, X, weights)
+        self._set_learned(self._chosen(path, X.shape[1]), clip, X, weights)
 
-    def _set_learned(self, fitted: Fitted, bounds: Array, X: Array, weights: Array) -> None:
-        """Set what was learned; importances are those on the rows given, which lie within the bounds."""
-        self.input_bounds_ = bounds
+    def _set_learned(self, fitted: Fitted, clip: Clip, X: Array, weights: Array) -> None:
+        """Set what was learned; importances are those on the rows given, which lie within the clip."""
+        self.clip_ = clip
         self.network_ = fitted.network
         self.solver_used_ = fitted.solver
         self.certificate_ = fitted.certificate
@@ -187,9 +200,20 @@ class SparseReLU(BaseEstimator):
         """The network's outputs (N, m)."""
         check_is_fitted(self, "network_")
         inputs = checked_inputs(self, X, reset=False)
-        return self.network_(np.clip(inputs, *self.input_bounds_)).reshape(len(inputs), -1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            f = self.network_(self.clip_(inputs)).reshape(len(inputs), -1)
+        beyond = ~np.isfinite(f).all(axis=1)
+        if beyond.any():
+            row = int(np.argmax(beyond))
+            raise ValueError(f"the network at row {row} of X is beyond float64; rescale or replace that row")
+        return f
 
 
-def _bounds(moments: Moments) -> Array:
-    """Mean − 8 and mean + 8 deviations of every column, (2, d); infinite for constant columns."""
-    return moments.mean + np.array([[-CLIP], [CLIP]]) * moments.input_scale()
+def _check_units(X: Array, targets: Array, weights: Array, loss: Loss) -> None:
+    """Raise a ValueError naming the first column of X whose deviation leaves no floats for weights, or for slopes."""
+    units = Standardisation.of(X, targets, weights, scale_targets=loss.of_residuals)
+    faint = units.x_scale < 1.0 / REACH
+    if faint.any():
+        j = int(np.argmax(faint))
+        raise ValueError(f"column {j} of X deviates by {units.x_scale[j]:.3g}, too near the smallest float; rescale it")
+    units.check_slopes()

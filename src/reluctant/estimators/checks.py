@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from numbers import Integral
 from typing import Any
@@ -18,15 +18,20 @@ from reluctant.regression.protocol import Loss
 from reluctant.regression.streaming import weighed
 from reluctant.regression.tables import ParquetTable, Table
 from reluctant.validation import (
+    as_array,
     as_floats,
     check_bool,
     check_columns,
     check_finite,
     check_integer,
     check_number,
-    check_unmasked,
+    column_names,
+    is_date,
+    is_missing,
 )
 
+REACH = 2.0**1000
+"""Largest |entry| of X that fits are given: sums and multiples of a thousand of them are floats."""
 DECIDERS = ("max_parameters", "max_neurons", "tolerance", "alpha")
 
 
@@ -82,23 +87,36 @@ def checked_inputs(estimator: BaseEstimator, X: Any, y: Any = "no_validation", *
     """Return X as finite floats (N, d), and let the estimator remember, or compare, the columns and their names."""
     check_columns(X, "X")
     try:
-        floats = validate_data(
-            estimator,
-            X,
-            y if y is None else "no_validation",
-            reset=reset,
-            dtype=np.float64,
-            order="C",
-            ensure_all_finite=False,
-            ensure_min_samples=2 if reset else 1,
-        )
-    except ValueError as error:
-        place = _first_text(X)
-        if place is None:
-            raise
-        raise ValueError(f"X has the text {place}; encode it as numbers, or leave the column out") from error
-    check_finite(floats, "X")
+        with np.errstate(over="ignore"):  # of longer floats, whose infinities are refused below
+            floats = validate_data(
+                estimator,
+                X,
+                y if y is None else "no_validation",
+                reset=reset,
+                dtype=np.float64,
+                order="C",
+                ensure_all_finite=False,
+                ensure_min_samples=2 if reset else 1,
+            )
+    except TypeError as error:  # what its conventions make one: sparse matrices, names that are not all text
+        raise ValueError(f"X is no table of numbers: {error}") from error
+    names = column_names(X)
+    check_finite(floats, "X", names)
+    if reset:
+        check_reach(floats, names)
     return floats
+
+
+def check_reach(X: Array, names: Sequence[Any] | None = None) -> None:
+    """Raise a ValueError naming the first entry of X (N, d), or column of (d,), whose differences overflow."""
+    beyond = np.abs(X) > REACH
+    if beyond.any():
+        *row, j = np.argwhere(beyond)[0]
+        column = f"column {int(j) if names is None else names[j]!r}"
+        raise ValueError(
+            f"X has {X[*row, j]:.3g}{f' at row {row[0]}' if row else ''}, {column}, too near the largest float; "
+            "rescale the column, or replace the entry"
+        )
 
 
 def checked_table(estimator: BaseEstimator, table: Table, y: Any, sample_weight: Any, decider: str | None) -> Table:
@@ -125,14 +143,11 @@ def as_columns(targets: ArrayLike, loss: Loss) -> Array:
 
 def classes_of(table: Table) -> NDArray:
     """The labels of rows of positive weight, sorted, from one pass over a table."""
-    found = [np.unique(_labels(block.y)[block.weights > 0.0]) for block in table.blocks()]
+    found, start = [], 0
+    for block in table.blocks():
+        found.append(np.unique(_labels(block.y, start)[block.weights > 0.0]))
+        start += len(block.weights)
     return np.unique(np.concatenate(found))
-
-
-def _labels(y: NDArray) -> NDArray:
-    labels = column_or_1d(y)
-    check_classification_targets(labels)
-    return labels
 
 
 def class_shares(labels: ArrayLike, classes: NDArray) -> Array:
@@ -156,45 +171,42 @@ def checked_targets(X: Array, y: Any, loss: Loss) -> Array:
 
 def checked_labels(X: Array, y: Any) -> NDArray:
     """Return y as class labels (N,)."""
-    check_unmasked(y, "y")
-    labels = column_or_1d(y, warn=True)
-    if labels.dtype.kind == "f":
-        check_finite(labels, "y")
-    if labels.dtype.kind == "O":
-        _check_one_kind(labels)
-    elif isinstance(y, (list, tuple)) and labels.dtype.kind in "US":
-        _check_one_kind(np.array(y, dtype=object))  # numpy has made text of the numbers among it
-    check_classification_targets(labels)
+    labels = _labels(y)
     check_consistent_length(X, labels)
     if 2 < labels.size == np.unique(labels).size:
         raise ValueError("y has every label once; give classes of several rows, or use SparseReLURegressor")
     return labels
 
 
-def _check_one_kind(labels: NDArray) -> None:
-    """Raise a ValueError naming the first label that is missing, or no text among texts, or text among numbers."""
-    for row, label in enumerate(labels.ravel()):
-        if label is None or label != label or type(label).__name__ in ("NAType", "NaTType"):
+def _labels(y: Any, first_row: int = 0) -> NDArray:
+    """Text or numbers of one type (n,); rows in messages are counted from `first_row`."""
+    raw = as_array(y, "y")
+    labels = column_or_1d(raw.astype(object) if raw.dtype.kind in "Tc" else raw, warn=True)
+    if labels.dtype.kind not in "biufU":
+        labels = _of_one_kind(labels, first_row)
+    if labels.dtype.kind == "f":
+        check_finite(labels, "y")
+    check_classification_targets(labels)
+    return labels
+
+
+def _of_one_kind(labels: NDArray, first_row: int) -> NDArray:
+    """Objects as text, or as numbers of one type.
+
+    Raises
+    ------
+    ValueError
+        Naming the first label that is missing, is neither text nor a number, is no text among texts, or text among
+        numbers, or is an integer beyond 64 bits.
+    """
+    for row, label in enumerate(labels, first_row):
+        if is_missing(label):
             raise ValueError(f"y has a missing label at row {row}; remove or replace it")
-        if isinstance(label, str) != isinstance(labels.flat[0], str):
-            raise ValueError(
-                f"y has the labels {labels.flat[0]!r} at row 0 and {label!r} at row {row}; make all text or all numbers"
-            )
-
-
-def _first_text(X: Any) -> str | None:
-    """The first text in X that is no number, and where it stands."""
-    names = getattr(X, "columns", None)
-    for place, value in np.ndenumerate(np.asarray(X, dtype=object)):
-        if isinstance(value, (str, bytes)) and not _is_number(value):
-            column = f", column {place[1] if names is None else repr(str(names[place[1]]))}" if len(place) > 1 else ""
-            return f"{str(value)!r} at row {place[0]}{column}"
-    return None
-
-
-def _is_number(text: str | bytes) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+        if not isinstance(label, (str, float, np.floating, np.bool_, Integral)) or is_date(label):
+            raise ValueError(f"y has a label of type {type(label).__name__} at row {row}; make it text or a number")
+        if isinstance(label, Integral) and not -(2**63) <= int(label) < 2**63:
+            raise ValueError(f"y has an integer beyond 64 bits at row {row}; give smaller numbers, or text")
+        if isinstance(label, str) != isinstance(labels[0], str):
+            first = f"{labels[0]!r} at row {first_row}"
+            raise ValueError(f"y has the labels {first} and {label!r} at row {row}; make all text or all numbers")
+    return labels if isinstance(labels[0], str) else np.array(labels.tolist())

@@ -72,7 +72,8 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
     Attributes
     ----------
     network_ : ReLUNetwork
-        The log-odds, or scores, in the user's units, for inputs within `input_bounds_`.
+        The log-odds, or scores, inside the clip, in the user's units: `decision_function(X)` is
+        ``network_(clip_(X))``. By itself it goes on beyond the clip as the estimator does not.
     n_neurons_, n_parameters_ : int
         Its neurons, and its nonzero hinge and affine parameters.
     path_ : ValidatedPath or None
@@ -86,9 +87,11 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         their sum: 0 for unused inputs, all 0 where no input is used.
     solver_used_ : str
         ``"Gauss-Newton path"`` (cross-validated), ``"Gauss-Newton"``.
-    input_bounds_ : ndarray, shape (2, d)
-        With the automatic size and with caps, inputs are moved to mean ± 8 standard deviations where they lie beyond,
-        in `fit` and `predict`; infinite else.
+    clip_ : Clip
+        Bounds `low` and `high` (d,) that inputs are moved to where they lie beyond, before they reach `network_`:
+        mean ± 8 standard deviations of the rows of `fit` with the automatic size and with caps, infinite else and for
+        constant columns. One and the same in `fit`, `predict` and the files that `export_c` writes; in a fold it is
+        that of the rows that the fold trains on.
     temperature_ : float or None
         What the outputs of the network were divided by to make the rows left out of the folds likeliest [GPSW], pulled
         towards 1: more than 1 where it was too sure. None with `alpha` and for more than 10,000 rows.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
 
 from reluctant.arrays import Array, Index
 from reluctant.effort import Clock, Effort
@@ -20,6 +20,7 @@ from reluctant.regression.selection import MOST_PARAMETERS, Choice, Config, Sele
 from reluctant.regression.standardise import Standardisation
 from reluctant.regression.streaming import Encode, Streamed, fit_streamed
 from reluctant.regression.tables import Table
+from reluctant.workers import parallel
 
 STARTS = 3
 """Paths on all rows, from as many random starts; for every size the best of them stays."""
@@ -44,7 +45,7 @@ class ValidatedPath:
         Most nonzero hinge and affine parameters, rising.
     networks : tuple of ReLUNetwork
         The network of at most that size with the least training objective, fitted to all rows with the chosen ridge.
-        It predicts for inputs within the estimator's `input_bounds_`.
+        It predicts for inputs within the estimator's `clip_`.
     training_loss : ndarray, shape (n,)
         Loss of these networks on the rows they were fitted to, before any temperature.
     validation_loss : ndarray, shape (n,)
@@ -56,7 +57,7 @@ class ValidatedPath:
         The chosen ridge, and what of it fell on the slopes.
     kicks : int
         The kicks of the paths on all rows. `reluctant.size_path` takes all three; the paths here have several seeds,
-        and inputs within `input_bounds_`.
+        and inputs within `clip_`.
     chosen : int
         Index of the chosen size.
     temperature : float or None
@@ -134,7 +135,7 @@ def _fits(
     clock: Clock,
 ) -> list[_Fit]:
     """All networks of the paths from several starts, each a seed and perhaps a network; kicks end with the clock."""
-    paths = Parallel(n_jobs=n_jobs)(
+    paths = parallel(n_jobs)(
         delayed(stages_of)(
             rows, config.loss, config.plan(trial), np.random.default_rng(seed), Clock(), start=start, kicking=clock
         )

@@ -69,7 +69,8 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
     Attributes
     ----------
     network_ : ReLUNetwork
-        The model, in the user's units, for inputs within `input_bounds_`.
+        The function inside the clip, in the user's units: `predict(X)` is ``network_(clip_(X))``. By itself it goes
+        on beyond the clip as `predict` does not.
     n_neurons_, n_parameters_ : int
         Its neurons, and its nonzero hinge and affine parameters.
     path_ : ValidatedPath or None
@@ -84,9 +85,11 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
     solver_used_ : str
         ``"Gauss-Newton path"`` (cross-validated), ``"Gauss-Newton"`` (`alpha`), ``"line"`` (`alpha` or `tolerance` with
         one input and output), or ``"exact search"`` (`tolerance` with more).
-    input_bounds_ : ndarray, shape (2, d)
-        With the automatic size and with caps, inputs are moved to mean ± 8 standard deviations where they lie beyond,
-        in `fit` and `predict`; infinite else.
+    clip_ : Clip
+        Bounds `low` and `high` (d,) that inputs are moved to where they lie beyond, before they reach `network_`:
+        mean ± 8 standard deviations of the rows of `fit` with the automatic size and with caps, infinite else and for
+        constant columns. One and the same in `fit`, `predict` and the files that `export_c` writes; in a fold it is
+        that of the rows that the fold trains on.
     n_features_in_ : int
         Number of inputs d.
     feature_names_in_ : ndarray, shape (d,)

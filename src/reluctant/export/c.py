@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reluctant.arrays import Array
+from reluctant.arrays import Array, Index
 from reluctant.export.forward import forward_tables, rounding_bound
-from reluctant.export.identifiers import identifier
-from reluctant.export.link_table import line_function, link_table
+from reluctant.export.identifiers import comment_text, identifier, string_literal
+from reluctant.export.link_table import clipped_line, line_function, link_table
+from reluctant.export.predictor import Model, Predictor
 from reluctant.files import write_together
 from reluctant.model.network import ReLUNetwork
 from reluctant.model.piecewise_linear import PiecewiseLinear
-from reluctant.solution import Solution
 from reluctant.validation import check_table
 from reluctant.version import __version__
 
@@ -31,6 +31,8 @@ DType = Literal["float", "double"]
 _NUMPY_TYPE: dict[str, np.dtype] = {"float": np.dtype(np.float32), "double": np.dtype(np.float64)}
 _SUFFIX = {"float": "f", "double": ""}
 _LINE_WIDTH = 100
+_LOCAL_NAMES = frozenset(("x", "y", "p", "e", "j", "best", "largest", "total"))
+"""What the functions of classes, which call that of the network, name their own."""
 _NOT_IN_AN_INCLUDE = "\"\\'*?<>|:"
 """Ends of the name, escapes, comments, trigraphs, and what some systems keep out of names."""
 
@@ -51,7 +53,8 @@ class CExport:
         Size of the constant tables.
     error_bound : float or None
         Bound of the distance from the network in exact arithmetic, for every argument of that type within the range
-        of the data, else of the knots. None for a network of several inputs without data.
+        of the data, else of the knots; without data for every argument, where a clip bounds all that are used. None
+        for a network of several inputs without data and clip.
     data_error : float or None
         max_i |C(x_i) − y_i| over the data, with x_i rounded to the type; None without data.
     error_between : float or None
@@ -70,7 +73,7 @@ class CExport:
 
 
 def export_c(
-    model: Solution | PiecewiseLinear | ReLUNetwork,
+    model: Model,
     path: str | PathLike[str],
     *,
     name: str | None = None,
@@ -83,9 +86,14 @@ def export_c(
     own, so neither many links nor offsets in x or y add up errors. A network of several inputs or outputs becomes a
     forward pass over its nonzero weights. Needs jinja2, which comes with ``reluctant[cli]``.
 
+    Of an estimator the file computes `predict`, or `decision_function`, up to rounding and for every finite input: its
+    `clip_` is part of it, and the header names inputs and bounds. A classifier's has three things more: the array of
+    strings ``name_labels``, ``name_class``, which returns the row of the likeliest class among them, or their number
+    where an input is NaN, and ``name_probabilities``, for which it needs ``exp``. Its temperature is in the weights.
+
     Parameters
     ----------
-    model : Solution, PiecewiseLinear or ReLUNetwork
+    model : Solution, PiecewiseLinear, ReLUNetwork, or fitted SparseReLURegressor or SparseReLUClassifier
         What to export.
     path : str or path-like
         Name of the source file, ending in ``.c``; the header goes beside it. Both appear, whole, or neither.
@@ -95,7 +103,8 @@ def export_c(
         Type of arguments, tables and arithmetic. In single precision the error is bounded, and measured at the data,
         when the file is written; both figures stand in the header.
     data : tuple (X, y), optional
-        The data at which to measure the error; on the line it is measured between them too, and the header states both.
+        The data at which to measure the error, not of a classifier; on the line it is measured between them too, and
+        the header states both.
 
     Returns
     -------
@@ -104,8 +113,8 @@ def export_c(
     Raises
     ------
     ValueError
-        If the path does not end in ``.c``, has a character in its name that C cannot include, or a number of the
-        network is beyond single precision.
+        If the path does not end in ``.c``, has a character in its name that C cannot include, a number of the
+        network is beyond single precision, or the model is of another kind or not fitted.
     OSError
         If a file cannot be written.
 
@@ -139,7 +148,7 @@ def _check_includable(file: str) -> None:
 
 
 def render_c(
-    model: Solution | PiecewiseLinear | ReLUNetwork,
+    model: Model,
     name: str,
     dtype: DType = "double",
     data: tuple[ArrayLike, ArrayLike] | None = None,
@@ -148,21 +157,32 @@ def render_c(
     """Return what `export_c` writes, without writing it."""
     if dtype not in _NUMPY_TYPE:
         raise ValueError(f"dtype must be 'float' or 'double', got {dtype!r}")
-    if isinstance(model, Solution):
-        model = model.network if model.function is None else model.function
-    if isinstance(model, ReLUNetwork) and model.n_inputs == model.n_outputs == 1:
-        model = line_function(model)
+    predictor = Predictor.of(model)
+    if predictor.labels is not None and data is not None:
+        raise ValueError("data measure the error of numbers, and a classifier has labels; leave data out")
     checked = None if data is None else check_table(*data)
     name = identifier(name)
+    if predictor.labels is not None and name in _LOCAL_NAMES:
+        name = f"n_{name}"
     header_file = f"{name}.h" if header_file is None else header_file
-    if isinstance(model, PiecewiseLinear):
-        return _line(model, name, dtype, checked, header_file)
-    return _forward(model, name, dtype, checked, header_file)
+    function = predictor.function
+    if isinstance(function, ReLUNetwork):
+        if not function.n_inputs == function.n_outputs == 1:
+            return _forward(function, predictor, name, dtype, checked, header_file)
+        function = line_function(function)
+    return _line(function, predictor, name, dtype, checked, header_file)
 
 
 def _line(
-    function: PiecewiseLinear, name: str, dtype: DType, data: tuple[Array, Array] | None, header_file: str
+    function: PiecewiseLinear,
+    predictor: Predictor,
+    name: str,
+    dtype: DType,
+    data: tuple[Array, Array] | None,
+    header_file: str,
 ) -> CExport:
+    if predictor.clip is not None:
+        function = clipped_line(function, float(predictor.clip.low[0]), float(predictor.clip.high[0]))
     table = link_table(function, _NUMPY_TYPE[dtype])
     x = np.concatenate([function.knots, function.anchors[0]]) if data is None else data[0]
     low, high = float(x.min()), float(x.max())
@@ -183,16 +203,24 @@ def _line(
         n_rows=0 if data is None else len(data[1]),
         counter=_counter(len(table.knots)),
         comparisons=len(table.knots).bit_length(),
+        argument=f"{dtype} x",
+        clipped=predictor.clip is not None,
+        **_estimator_parts(predictor, np.arange(1), scalar=True),
     )
     return CExport(name, dtype, *texts, table.n_bytes, error_bound, data_error, error_between)
 
 
 def _forward(
-    network: ReLUNetwork, name: str, dtype: DType, data: tuple[Array, Array] | None, header_file: str
+    network: ReLUNetwork,
+    predictor: Predictor,
+    name: str,
+    dtype: DType,
+    data: tuple[Array, Array] | None,
+    header_file: str,
 ) -> CExport:
     numpy_type = _NUMPY_TYPE[dtype]
-    tables = forward_tables(network, numpy_type)
-    error_bound = None if data is None else rounding_bound(network, numpy_type, data[0])
+    tables = forward_tables(network, numpy_type, predictor.clip)
+    error_bound = rounding_bound(network, numpy_type, None if data is None else data[0], predictor.clip)
     data_error = None if data is None else _largest_error(tables, data)
     texts = _render(
         "forward",
@@ -206,8 +234,31 @@ def _forward(
         n_rows=0 if data is None else len(data[1]),
         counter=_counter(tables.n_numbers + tables.n_indices),
         index=f"{tables.index_type.name}_t",
+        argument=f"const {dtype} x[{tables.n_inputs}]",
+        unbounded=tables.clipped is not None and bool(np.isinf([tables.clipped.low, tables.clipped.high]).any()),
+        **_estimator_parts(predictor, network.inputs_used, scalar=False),
     )
     return CExport(name, dtype, *texts, tables.n_bytes, error_bound, data_error)
+
+
+def _estimator_parts(predictor: Predictor, used: Index, *, scalar: bool) -> dict[str, Any]:
+    """What the templates say of an estimator: its inputs, in comments, and its classes."""
+    inputs = []
+    if predictor.clip is not None or predictor.names is not None:
+        for j in used.tolist():
+            place = "x" if scalar else f"x[{j}]"
+            named = "" if predictor.names is None else f', "{comment_text(predictor.names[j])}"'
+            bounds = () if predictor.clip is None else (float(predictor.clip.low[j]), float(predictor.clip.high[j]))
+            moved = f", is moved to [{bounds[0]!r}, {bounds[1]!r}] where it lies beyond" if bounds else ""
+            inputs.append(f"{place}{named}{moved}")
+    labels = predictor.labels
+    return {
+        "inputs": inputs,
+        "labels": None if labels is None else [string_literal(label) for label in labels],
+        "label_comments": None if labels is None else [comment_text(label) for label in labels],
+        "class_type": None if labels is None else _counter(len(labels)),
+        "temperature": predictor.temperature,
+    }
 
 
 def _largest_error(evaluate: Callable[[Array], NDArray[Any]], data: tuple[Array, Array]) -> float:
@@ -256,7 +307,9 @@ def _template(file: str) -> Template:
 
 def _literals(values: NDArray[Any], suffix: str) -> str:
     """Shortest decimals that round to `values`, as an initialiser list."""
-    return _lines(f"{text}{suffix}" for text in map(_shortest(values.dtype), values))
+    infinite = {"inf": f"HUGE_VAL{suffix.upper()}", "-inf": f"-HUGE_VAL{suffix.upper()}"}  # bounds that are none
+    texts = map(_shortest(values.dtype), values)
+    return _lines(infinite.get(text, f"{text}{suffix}") for text in texts)
 
 
 def _shortest(dtype: np.dtype) -> Callable[[Any], str]:

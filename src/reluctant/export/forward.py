@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluctant.arrays import Array, Index
+from reluctant.model.clip import Clip
 from reluctant.model.network import ReLUNetwork
 
 
@@ -34,8 +35,33 @@ class SparseRows:
 
 
 @dataclass(frozen=True)
+class ClippedInputs:
+    """z_i = x_{used[i]}, moved to [low_i, high_i], in one floating-point type."""
+
+    used: Index
+    low: NDArray[Any]
+    high: NDArray[Any]
+
+    @classmethod
+    def of(cls, clip: Clip, used: Index, dtype: np.dtype) -> ClippedInputs:
+        """The bounds of the inputs used, rounded to `dtype`; one beyond its largest number is none."""
+        with np.errstate(over="ignore"):
+            inputs = cls(used, clip.low[used].astype(dtype), clip.high[used].astype(dtype))
+        if (inputs.low == np.inf).any() or (inputs.high == -np.inf).any():
+            raise ValueError("the clip has bounds beyond single precision; use double")
+        return inputs
+
+    def __call__(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Inputs (d, N) to (n, N)."""
+        return np.clip(x[self.used], self.low[:, None], self.high[:, None])
+
+
+@dataclass(frozen=True)
 class ForwardTables:
-    """The active neurons and the affine part, in one floating-point type."""
+    """The active neurons and the affine part, in one floating-point type.
+
+    Where inputs are clipped, columns of weights are those of the clipped inputs.
+    """
 
     n_inputs: int
     n_outputs: int
@@ -44,6 +70,7 @@ class ForwardTables:
     out: SparseRows  # one row a neuron
     affine: SparseRows  # one row an output
     intercept: NDArray[Any]
+    clipped: ClippedInputs | None = None
 
     @property
     def n_neurons(self) -> int:
@@ -53,13 +80,16 @@ class ForwardTables:
     @property
     def n_numbers(self) -> int:
         """Floating-point constants held."""
-        return sum(len(a) for a in (self.into.value, self.biases, self.out.value, self.affine.value, self.intercept))
+        weights = (self.into.value, self.biases, self.out.value, self.affine.value, self.intercept)
+        bounds = () if self.clipped is None else (self.clipped.low, self.clipped.high)
+        return sum(len(a) for a in (*weights, *bounds))
 
     @property
     def n_indices(self) -> int:
         """Integer constants held."""
         rows = (self.into, self.out, self.affine)
-        return sum(len(r.first) + len(r.column) for r in rows if len(r.value))
+        used = 0 if self.clipped is None else len(self.clipped.used)
+        return used + sum(len(r.first) + len(r.column) for r in rows if len(r.value))
 
     @property
     def index_type(self) -> np.dtype:
@@ -74,6 +104,7 @@ class ForwardTables:
     def __call__(self, X: Array) -> NDArray[Any]:
         """Evaluate (N, d) → (N, m) with the operations of the C function, in its order and its type."""
         x = np.asarray(X, dtype=self.biases.dtype).T
+        x = x if self.clipped is None else self.clipped(x)
         y = np.repeat(self.intercept[:, None], x.shape[1], axis=1)
         for j in range(self.n_outputs):
             for i, weight in self.affine.row(j):
@@ -88,8 +119,8 @@ class ForwardTables:
         return y.T
 
 
-def forward_tables(network: ReLUNetwork, dtype: np.dtype) -> ForwardTables:
-    """The tables of `network` in `dtype`; neurons without a path to an output are left out.
+def forward_tables(network: ReLUNetwork, dtype: np.dtype, clip: Clip | None = None) -> ForwardTables:
+    """The tables of `network`, behind a clip if there is one, in `dtype`; neurons without effect are left out.
 
     Raises
     ------
@@ -97,15 +128,19 @@ def forward_tables(network: ReLUNetwork, dtype: np.dtype) -> ForwardTables:
         If a parameter is beyond `dtype`.
     """
     keep = (network.output_weights != 0).any(axis=1) & ((network.input_weights != 0).any(axis=1) | (network.biases > 0))
+    used = network.inputs_used
+    clipped = None if clip is None or used.size == 0 else ClippedInputs.of(clip, used, dtype)
+    read = np.arange(network.n_inputs) if clipped is None else used
     with np.errstate(over="ignore"):
         tables = ForwardTables(
             network.n_inputs,
             network.n_outputs,
-            SparseRows.of(network.input_weights[keep], dtype),
+            SparseRows.of(network.input_weights[keep][:, read], dtype),
             network.biases[keep].astype(dtype),
             SparseRows.of(network.output_weights[keep], dtype),
-            SparseRows.of(network.slope.T, dtype),
+            SparseRows.of(network.slope[read].T, dtype),
             network.intercept.astype(dtype),
+            clipped,
         )
     numbers = (tables.into.value, tables.biases, tables.out.value, tables.affine.value, tables.intercept)
     if not all(np.isfinite(a).all() for a in numbers):
@@ -113,13 +148,23 @@ def forward_tables(network: ReLUNetwork, dtype: np.dtype) -> ForwardTables:
     return tables
 
 
-def rounding_bound(network: ReLUNetwork, dtype: np.dtype, X: Array) -> float:
-    """Bound of |C(x) − f(x)| over the box around the rows of X, for x of type `dtype`.
+def rounding_bound(network: ReLUNetwork, dtype: np.dtype, X: Array | None, clip: Clip | None = None) -> float | None:
+    """Bound of |C(x) − f(clip(x))| over the box around the rows of X, for x of type `dtype`.
 
-    Every product on the longest path is rounded at most n times, n the number of terms, so each output is within
-    n u / (1 − n u) of the sum of magnitudes (u = eps / 2).
+    Without X it holds for every x, if the clip bounds all inputs used; else there is none. Every product on the
+    longest path is rounded at most n times, n the number of terms and the rounding of a bound of the clip among them,
+    so each output is within n u / (1 − n u) of the sum of magnitudes (u = eps / 2).
     """
-    reach = np.abs(X).max(axis=0)
+    clip = Clip.nowhere(network.n_inputs) if clip is None else clip
+    if X is None:
+        reach = np.maximum(np.abs(clip.low), np.abs(clip.high))
+        unused = np.ones(network.n_inputs, dtype=bool)
+        unused[network.inputs_used] = False
+        reach[unused] = 0.0
+        if not np.isfinite(reach).all():
+            return None
+    else:
+        reach = np.abs(clip(X)).max(axis=0)
     hidden = np.abs(network.input_weights) @ reach + np.abs(network.biases)
     magnitude = hidden @ np.abs(network.output_weights) + reach @ np.abs(network.slope) + np.abs(network.intercept)
     n = len(network.biases) + 2 * network.n_inputs + 8

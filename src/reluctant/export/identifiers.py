@@ -1,4 +1,4 @@
-"""Any text as a name that C and C++ accept and do not reserve."""
+"""Any text as what C and C++ accept: a name that they do not reserve, a string, part of a comment."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from reluctant.export._reserved import KEYWORDS, LIBRARY
 
 MAX_LENGTH = 63
 """Significant initial characters of an internal identifier [C99, 5.2.4.1]."""
+
+MAX_BYTES = 4095
+"""Length of a string that every compiler takes [C99, 5.2.4.1]."""
 
 FALLBACK = "network"
 
@@ -57,3 +60,36 @@ def _is_taken(name: str) -> bool:
         return True
     once = _VARIANT.sub("", name)
     return not LIBRARY.isdisjoint({name, once, _VARIANT.sub("", once)})
+
+
+def string_literal(text: str) -> str:
+    r"""Return the C string of `text` in UTF-8.
+
+    Bytes beyond ASCII, quotes, backslashes, question marks (of trigraphs) and control characters are octal, which
+    ends after three digits, whatever follows.
+
+    Raises
+    ------
+    ValueError
+        If it is longer than C99 compilers need take.
+
+    Examples
+    --------
+    >>> print(string_literal('5" ≤ x?'))
+    "5\042 \342\211\244 x\077"
+    """
+    utf8 = text.encode("utf-8", "surrogatepass")
+    if len(utf8) > MAX_BYTES:
+        raise ValueError(f"the label {text[:20]!r}... has {len(utf8)} bytes, C99 grants {MAX_BYTES}; shorten it")
+    return '"' + "".join(chr(b) if 32 <= b < 127 and chr(b) not in '"\\?' else f"\\{b:03o}" for b in utf8) + '"'
+
+
+def comment_text(text: str) -> str:
+    """Return `text` for a C comment: what could end it, go on in the next line or confuse a reader is ``<U+002A>``.
+
+    Examples
+    --------
+    >>> print(comment_text("T in °C */ int x; /*"))
+    T in <U+00B0>C <U+002A>/ int x; /<U+002A>
+    """
+    return "".join(c if " " <= c <= "~" and c not in "*\\?" else f"<U+{ord(c):04X}>" for c in text)

@@ -97,3 +97,22 @@ def line_function(network: ReLUNetwork) -> PiecewiseLinear:
     )
     anchors = np.stack([table.origins, np.ldexp(table.values[:, 0], table.exponent)])
     return PiecewiseLinear(table.thresholds, anchors, np.ldexp(table.slopes[:, 0], table.exponent))
+
+
+def clipped_line(function: PiecewiseLinear, low: float, high: float) -> PiecewiseLinear:
+    """X ↦ f(min(max(x, low), high)): constant from each finite bound on, the same links between them."""
+    links = slice(
+        int(np.searchsorted(function.knots, low, side="right")), int(np.searchsorted(function.knots, high)) + 1
+    )
+    knots, anchors, slopes = (
+        function.knots[links.start : links.stop - 1],
+        function.anchors[:, links],
+        function.slopes[links],
+    )
+    if np.isfinite(low):
+        knots, slopes = np.append(low, knots), np.append(0.0, slopes)
+        anchors = np.column_stack([[low, *function([low])], anchors])
+    if np.isfinite(high):
+        knots, slopes = np.append(knots, high), np.append(slopes, 0.0)
+        anchors = np.column_stack([anchors, [high, *function([high])]])
+    return PiecewiseLinear(knots, anchors, slopes)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from reluctant.arrays import Array
@@ -19,6 +19,7 @@ from reluctant.regression.penalties import PathPower, Ridge
 from reluctant.regression.protocol import SMOOTHING, Loss
 from reluctant.regression.starts import forward, grown
 from reluctant.regression.surgeon import REGULAR
+from reluctant.workers import parallel
 
 EPSILONS = np.geomspace(0.3, 1e-5, 12)
 """ε of the majorised |t|^p ≈ (t² + ε²)^{p/2}, in standardised units; the last also counts as zero for the polish."""
@@ -142,9 +143,9 @@ def _in_parallel(
     """Searches in other processes; after an interrupt each comes back with its best so far."""
     ended: list[_Ended | None] = []
     try:
-        with clock.shared(), Parallel(n_jobs, return_as="generator_unordered", batch_size=1) as parallel:
+        with clock.shared(), parallel(n_jobs, return_as="generator_unordered", batch_size=1) as computed:
             searches = (delayed(_search)(problem, source, start, k, clock, verbose) for k, source in enumerate(sources))
-            ended.extend(parallel(searches))
+            ended.extend(computed(searches))
     except BrokenExecutor:
         if not clock.interrupted:
             raise  # else a process that had nothing to do yet was ended by the interrupt

@@ -19,8 +19,6 @@ from reluctant.solution import Certificate, Solution
 
 _DEAREST = 400
 """Exponent of the highest price of a hinge: far beyond what it could gain in standardised units."""
-_OCTAVES = 1000
-"""Slopes of more than 2^±1000 leave too little room for weights."""
 LOCAL = "the best of a local search; nothing is known about the least objective"
 KEPT = "the given start, on which the search did not improve; nothing is known about the least objective"
 
@@ -93,7 +91,7 @@ class _Units(NamedTuple):
             y_mean = centred.y_mean if affine else np.zeros_like(centred.y_mean)
             spread = _root_mean_square(targets - y_mean, weights)
             centred = replace(centred, y_mean=y_mean, y_scale=np.full_like(y_mean, spread if spread > 0.0 else 1.0))
-        _check_slopes(centred)
+        centred.check_slopes()
         if X.shape[1] == 1:  # biases are free
             return cls(centred, centred)
         root_mean_square = np.hypot(centred.x_mean, centred.x_scale)  # infinite for constant columns
@@ -149,18 +147,6 @@ def _root_mean_square(a: Array, weights: Array) -> float:
     """√ of the weighted mean of squares of a (N, m), none of which overflows or vanishes."""
     unit = np.ldexp(1.0, int(np.frexp(np.max(np.abs(a)))[1]) - 1)
     return float(unit * np.sqrt(np.mean(np.average((a / unit) ** 2, axis=0, weights=weights))))
-
-
-def _check_slopes(units: Standardisation) -> None:
-    """Raise a ValueError naming the first column of X over which y has slopes that float64 cannot hold."""
-    octaves = np.frexp(units.y_scale[0])[1] - np.frexp(units.x_scale)[1]
-    beyond = np.isfinite(units.x_scale) & (np.abs(octaves) > _OCTAVES)
-    if beyond.any():
-        j = int(np.argmax(beyond))
-        raise ValueError(
-            f"y deviates by {units.y_scale[0]:.3g} and column {j} of X by {units.x_scale[j]:.3g}: such slopes are "
-            "beyond float64; rescale X or y"
-        )
 
 
 def solution_of(

@@ -6,7 +6,7 @@ import sys
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
 from numpy.typing import NDArray
 
 from reluctant.arrays import Array, Index, Mask
@@ -24,6 +24,7 @@ from reluctant.regression.protocol import Loss
 from reluctant.regression.screening import most_explaining
 from reluctant.regression.standardise import Standardisation
 from reluctant.regression.surgeon import ONE_BY_ONE, SHARE, Stage
+from reluctant.workers import parallel
 
 Selection = Literal["one_se", "min"]
 
@@ -166,11 +167,11 @@ def choose(
     alive = np.array(RIDGES_MANY_UNKNOWNS) if many else np.arange(len(tally.trials))
     survivors = SURVIVORS_MANY_UNKNOWNS if many else SURVIVORS if len(X) > FEW_ROWS else SURVIVORS_FEW_ROWS
     folds = _folds(targets, config.loss, seed, many)
-    with Parallel(n_jobs=effort.n_jobs) as parallel:
+    with parallel(effort.n_jobs) as computed:
 
         def compete(trials: NDArray, train: NDArray, test: NDArray) -> None:
             rows = X[train], targets[train], weights[train]
-            paths = parallel(delayed(standard_path)(*rows, config, tally.trials[j], seed, clock) for j in trials)
+            paths = computed(delayed(standard_path)(*rows, config, tally.trials[j], seed, clock) for j in trials)
             for j, path in zip(trials, paths, strict=True):
                 fold = _Fold(test, *path)
                 tally.add(int(j), fold, fold.losses(X, targets, grid, units.y_scale, loss))

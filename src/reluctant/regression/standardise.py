@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluctant.arrays import Array, Mask
+from reluctant.model.clip import Clip
 from reluctant.model.network import ReLUNetwork
 from reluctant.regression.model import Model, Rows
 
 CLIP = 8.0
 """Inputs farther than this many standard deviations from their mean are moved there."""
+OCTAVES = 1000
+"""Slopes of more than 2^±1000 leave too little room for weights."""
 RESOLVED = 1e-12
 """From which deviation, as a share of the largest entry, float64 has digits enough for hinges in units of the data."""
 
@@ -84,6 +87,10 @@ class Moments(NamedTuple):
             )
         return np.where(self.constant, np.inf, self.deviation)
 
+    def clip(self) -> Clip:
+        """From mean − 8 to mean + 8 deviations; none for constant columns."""
+        return Clip.around(self.mean, CLIP * self.input_scale())
+
 
 @dataclass(frozen=True)
 class Standardisation:
@@ -127,14 +134,31 @@ class Standardisation:
 
     def inputs(self, X: Array) -> Array:
         """Inputs X̄ (N, d + 1) in standardised units, ones last."""
+        return self._standard(self._own(X))
+
+    def clipped_inputs(self, X: Array) -> Array:
+        """Inputs X̄ (N, d + 1) of rows to predict for, moved within the clip of the rows whose units these are."""
+        return self._standard(Clip.around(self.x_mean, CLIP * self.x_scale)(self._own(X)))
+
+    def _own(self, X: Array) -> Array:
+        return X if self.columns is None else X[:, self.columns]
+
+    def _standard(self, X: Array) -> Array:
         standard = np.empty((len(X), self.n_inputs + 1))
-        standard[:, :-1] = ((X if self.columns is None else X[:, self.columns]) - self.x_mean) / self.x_scale
+        standard[:, :-1] = (X - self.x_mean) / self.x_scale
         standard[:, -1] = 1.0
         return standard
 
-    def clipped_inputs(self, X: Array) -> Array:
-        """Inputs X̄ (N, d + 1) of rows to predict for, moved to mean ± 8 deviations where they lie beyond."""
-        return np.clip(self.inputs(X), -CLIP, CLIP)
+    def check_slopes(self) -> None:
+        """Raise a ValueError naming the first column of X over which y has slopes that float64 cannot hold."""
+        octaves = np.frexp(self.y_scale)[1] - np.frexp(self.x_scale)[1][:, None]
+        beyond = np.isfinite(self.x_scale)[:, None] & (np.abs(octaves) > OCTAVES)
+        if beyond.any():
+            j, k = np.argwhere(beyond)[0]
+            raise ValueError(
+                f"y deviates by {self.y_scale[k]:.3g} and column {j} of X by {self.x_scale[j]:.3g}: such slopes are "
+                "beyond float64; rescale X or y"
+            )
 
     def targets(self, targets: Array) -> Array:
         """Targets (N, m) in standardised units."""

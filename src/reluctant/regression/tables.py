@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluctant.arrays import Array
+from reluctant.model.clip import Clip
 from reluctant.regression.model import BLOCK
 from reluctant.validation import VANISHING, as_evaluation_points, check_unmasked
 
@@ -199,14 +200,14 @@ class _OfTable:
 
 @dataclass(frozen=True)
 class ClippedTable(_OfTable):
-    """A table whose inputs are moved to bounds (2, d) where they lie beyond."""
+    """A table whose inputs are moved within a clip."""
 
-    bounds: Array
+    clip: Clip
 
     def blocks(self) -> Iterator[RawBlock]:
         """Yield all rows in order."""
         for X, y, weights in self.table.blocks():
-            yield RawBlock(np.clip(X, *self.bounds), y, weights)
+            yield RawBlock(self.clip(X), y, weights)
 
 
 @dataclass(frozen=True)

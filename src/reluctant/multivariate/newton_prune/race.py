@@ -8,6 +8,7 @@ import joblib
 import numpy as np
 
 from reluctant.multivariate.newton_prune.run import Ended, Improvement, Search
+from reluctant.workers import parallel
 
 TURN, DEARER = 1500, 200
 """Factorisations in a turn, about a second; a factorisation costs twice as much at `DEARER` equations."""
@@ -58,13 +59,13 @@ def _in_parallel(searches: list[Search], turn: float, report: Report | None) -> 
     lowest = min(search.rank() for search in searches)
     with (
         clock.waiting(),
-        joblib.Parallel(len(searches), return_as="generator_unordered", batch_size=1, max_nbytes=None) as parallel,
+        parallel(len(searches), return_as="generator_unordered", batch_size=1, max_nbytes=None) as computed,
     ):
         while not any(search.reached() for search in searches):
             going = [k for k, search in enumerate(searches) if search.ended is None]
             if not going:
                 return
-            for k, search in parallel(joblib.delayed(_turn)(k, searches[k], turn) for k in going):
+            for k, search in computed(joblib.delayed(_turn)(k, searches[k], turn) for k in going):
                 if search.clock.interrupted:
                     clock.interrupt()
                 searches[k], search.clock = search, clock

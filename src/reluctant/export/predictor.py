@@ -1,0 +1,64 @@
+"""What is exported of a model: its function, and of a fitted estimator what stands before and behind it too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from reluctant.model.clip import Clip
+from reluctant.model.network import ReLUNetwork
+from reluctant.model.piecewise_linear import PiecewiseLinear
+from reluctant.solution import Solution
+
+
+@runtime_checkable
+class FittedEstimator(Protocol):
+    """What `SparseReLURegressor` and `SparseReLUClassifier` have after `fit`."""
+
+    network_: ReLUNetwork
+    clip_: Clip
+
+
+Model = Solution | PiecewiseLinear | ReLUNetwork | FittedEstimator
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Inputs are moved within the clip, if any; then comes the function; classes, if any, say what its outputs mean."""
+
+    function: PiecewiseLinear | ReLUNetwork
+    clip: Clip | None = None
+    names: tuple[str, ...] | None = None
+    labels: tuple[str, ...] | None = None
+    temperature: float | None = None
+
+    @classmethod
+    def of(cls, model: Any) -> Predictor:
+        """The parts of any model.
+
+        Raises
+        ------
+        ValueError
+            If it is of another kind, or an estimator that is not fitted.
+        """
+        if isinstance(model, Solution):
+            return cls(model.network if model.function is None else model.function)
+        if isinstance(model, (PiecewiseLinear, ReLUNetwork)):
+            return cls(model)
+        if not isinstance(model, FittedEstimator):
+            kind = f"the class {model.__name__}" if isinstance(model, type) else f"a {type(model).__name__}"
+            raise ValueError(
+                "model must be a Solution, a PiecewiseLinear, a ReLUNetwork, or a SparseReLURegressor or "
+                f"SparseReLUClassifier after fit, got {kind}"
+            )
+        clip = model.clip_ if np.isfinite([model.clip_.low, model.clip_.high]).any() else None
+        names, classes = getattr(model, "feature_names_in_", None), getattr(model, "classes_", None)
+        return cls(
+            model.network_,
+            clip,
+            None if names is None else tuple(map(str, names)),
+            None if classes is None else tuple(map(str, classes.tolist())),
+            getattr(model, "temperature_", None),
+        )
