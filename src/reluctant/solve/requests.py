@@ -41,3 +41,12 @@ def check_start(start: Any, X: Array, y: Array) -> None:
     n_inputs, n_outputs = X.shape[1], 1 if y.ndim == 1 else y.shape[1]
     if not isinstance(start, ReLUNetwork) or (start.n_inputs, start.n_outputs) != (n_inputs, n_outputs):
         raise ValueError(f"start must be a ReLUNetwork of {n_inputs} inputs and {n_outputs} outputs, got {start!r}")
+
+
+def check_exactly_one(**given: Any) -> None:
+    """Raise a ValueError unless exactly one of the arguments is given, that is, not None."""
+    names = list(given)
+    listed = f"{', '.join(names[:-1])} and {names[-1]}"
+    got = [name for name, value in given.items() if value is not None]
+    if len(got) != 1:
+        raise ValueError(f"give exactly one of {listed}, got {' and '.join(got) or 'none'}")
