@@ -10,8 +10,16 @@ from reluctant.effort import Effort
 from reluctant.model.network import ReLUNetwork
 from reluctant.multivariate.aim import Aim, Count
 from reluctant.solution import Solution
-from reluctant.solve.requests import check_exactly_one, check_rtol, check_start, has_affine_part, is_line
-from reluctant.validation import check_bool, check_integer, check_nonnegative, check_table, rounding_of
+from reluctant.solve.requests import (
+    check_exactly_one,
+    check_half_widths,
+    check_rtol,
+    check_scale,
+    check_start,
+    has_affine_part,
+    is_line,
+)
+from reluctant.validation import check_bool, check_integer, check_table, rounding_of
 
 
 def approximate(
@@ -106,7 +114,7 @@ def approximate(
     if scale is not None:
         raise ValueError("scale goes with max_neurons; beside tolerance give a tolerance for each row")
     assert tolerance is not None
-    epsilon = _check_half_widths(tolerance, y, "tolerance")
+    epsilon = check_half_widths(tolerance, y, "tolerance")
     if is_line(X, y):
         from reluctant.univariate.interpolation import without_affine_part
         from reluctant.univariate.tolerance import approximate_line
@@ -134,7 +142,7 @@ def _smallest_error(
     max_neurons = check_integer(max_neurons, "max_neurons", low=0)
     if target is not None:
         raise ValueError("target goes with tolerance; with max_neurons the number of neurons is given")
-    scales = _check_scale(scale, y)
+    scales = check_scale(scale, y)
     if is_line(X, y):
         if affine is False:
             raise ValueError(
@@ -146,39 +154,3 @@ def _smallest_error(
     from reluctant.multivariate.budget import smallest_error_space
 
     return smallest_error_space(X, y, scales, max_neurons, rtol, has_affine_part(affine, X), start, effort)
-
-
-def _check_scale(scale: ArrayLike | None, y: Array) -> Array:
-    """Scales of the shape of y, all above zero."""
-    scales = _check_half_widths(1.0 if scale is None else scale, y, "scale")
-    if not (scales > 0.0).all():
-        where = np.argwhere(scales == 0.0)[0].tolist()
-        row = "" if scale is None or np.ndim(scale) == 0 else f" at row {where[0]}"
-        raise ValueError(f"scale must be greater than 0, got 0{row}; give a small one to a row that counts for much")
-    return scales
-
-
-def _check_half_widths(values: ArrayLike, y: Array, name: str) -> Array:
-    """Half-widths of the shape of y, from one, one for each row, for each output or for each target."""
-
-    def checked(values: ArrayLike) -> Array:
-        return check_nonnegative(values, name, n_rows, infinite=True)
-
-    n_rows, shape = len(y), np.shape(values)
-    if y.ndim == 1:
-        return checked(values)
-    if not shape:
-        return np.broadcast_to(checked(values)[:, None], y.shape)
-    n_outputs, table = y.shape[1], np.asarray(values)
-    if shape == (n_rows,) == (n_outputs,):
-        raise ValueError(
-            f"{name} has {n_rows} numbers, one for each row or each output; give a table of shape {y.shape}"
-        )
-    if shape in ((n_rows,), (n_rows, 1)):
-        return np.tile(checked(table)[:, None], n_outputs)
-    if shape not in ((n_outputs,), y.shape):
-        raise ValueError(
-            f"{name} must be one number, or one for each of the {n_rows} rows, the {n_outputs} outputs or both, "
-            f"got shape {shape}"
-        )
-    return np.column_stack([checked(column) for column in (table if table.ndim == 1 else table.T)])

@@ -132,10 +132,9 @@ class Brackets:
         self.enough = np.full(n, bits(_enough_for_a_constant(rows)), dtype=np.int64)
         self._triple = np.zeros((4, n), dtype=np.int64)
         self._hint = np.zeros(n)
-        least = bits(_least_at_repeated(rows))
-        if least:
-            self.fails[:] = least - 1
-        self.sweep(value(least))
+        self.least = _least_at_repeated(rows)  # what no number of knots undercuts
+        self.fails[:] = bits(self.least) - 1
+        self.sweep(self.least)
 
     def sweep(self, eps: float) -> int:
         """How many knots ε needs, n if that is n or more; all brackets learn from it."""
