@@ -76,6 +76,13 @@ def test_start_with_few_neurons_is_never_lost():
     assert solution.max_error <= np.max(np.abs(start(X) - y))
 
 
+def test_equal_rows_with_other_labels_leave_half_their_distance():
+    X, y = ridges()
+    X, y = np.concatenate([X, X[:1]]), np.append(y, y[0] + 1.0)
+    solution = approximate(X, y, max_neurons=3, affine=True, time_limit=1, random_state=0)
+    assert 0.5 - 1e-12 <= solution.max_error < 0.75
+
+
 def test_refit_never_errs_more():
     X, y = ridges()
     rng = np.random.default_rng(1)

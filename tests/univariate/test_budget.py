@@ -20,9 +20,10 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "thermocouple_type_k.csv"
 
 def bounds_at(x, y, scale, eps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Every x once, and the bounds y ± ε s of its rows rounded to float64, by plain NumPy."""
-    points = np.unique(x)
-    low = np.array([(y[x == at] - eps * scale[x == at]).max() for at in points])
-    high = np.array([(y[x == at] + eps * scale[x == at]).min() for at in points])
+    points, point_of = np.unique(x, return_inverse=True)
+    low, high = np.full(len(points), -np.inf), np.full(len(points), np.inf)
+    np.maximum.at(low, point_of, y - eps * scale)
+    np.minimum.at(high, point_of, y + eps * scale)
     return points, low, high
 
 

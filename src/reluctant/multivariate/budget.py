@@ -13,6 +13,7 @@ import numpy as np
 
 from reluctant.arrays import Array
 from reluctant.effort import DEFAULT_SECONDS, Clock, Effort
+from reluctant.errors import InfeasibleError
 from reluctant.model.network import ReLUNetwork
 from reluctant.multivariate.aim import Aim
 from reluctant.multivariate.interpolation import warm_up
@@ -128,7 +129,10 @@ def _search(
         eps = 0.5 * high if low <= 0.1 * high else 0.5 * low + 0.5 * high
         band = Band.of(problem.X, problem.y, eps * problem.scale, slack)
         share = clock.share(SHARE, at_most=DEFAULT_SECONDS)
-        found = within_band(band, problem.affine, aim, start or best, effort, share)
+        try:
+            found = within_band(band, problem.affine, aim, start or best, effort, share)
+        except InfeasibleError:  # equal rows whose labels differ by more than this tolerance allows
+            found = None
         if found is None or found.n_neurons > problem.most:
             low = eps
             continue
