@@ -175,7 +175,9 @@ class Brackets:
                 step *= 8
                 continue
             by_triple, step = True, 1
-            if low >= high / 16:
+            if tried >= _TRIED or low >= high:  # within rounding hints say nothing
+                middle = value(self.fails[K] + (self.enough[K] - self.fails[K]) // 2)
+            elif low >= high / 16:
                 middle = 0.5 * low + 0.5 * high
             else:
                 middle, far = math.sqrt(max(low, high / far)) * math.sqrt(high), min(far * far, _FARTHEST)
