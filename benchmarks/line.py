@@ -19,7 +19,9 @@ from statistics import median
 
 import numpy as np
 
-from reluctant import approximate, interpolate, p_path
+from reluctant import approximate, error_path, interpolate, p_path
+from reluctant.univariate import _sweep
+from reluctant.univariate.budget import Brackets, Rows
 
 TABLE = Path(__file__).parent.parent / "examples" / "thermocouple_type_k.csv"
 
@@ -115,6 +117,49 @@ def path_speed(quick: bool, repeats: int) -> None:
         print(f"{name:8} {n:8d} {seconds:9.3f} {breaks:12d} {open_:11d} {path.critical_p:8.4f}")
 
 
+def budget_speed(n: int) -> None:
+    print("\nThe smallest largest error for a number of knots, one run each")
+    print(f"{'data':24} {'N':>8} {'knots':>8} {'error':>11} {'sweeps':>7} {'seconds':>8} {'one sweep':>10}")
+    approximate([0.0, 1.0, 2.0], [0.0, 1.0, 0.0], max_neurons=0)
+    temperature, emf = np.loadtxt(TABLE, delimiter=",", skiprows=1, unpack=True)
+    walk = random_walk(n)
+    for name, (x, y), knots in (
+        ("thermocouple, T(E)", (emf, temperature), 8),
+        ("walk", walk, 10),
+        ("walk", walk, 100),
+        ("walk", walk, 1000),
+        ("sine", sine(n), 100),
+    ):
+        start = time.process_time()
+        solution = approximate(x, y, max_neurons=knots)
+        spent = time.process_time() - start
+        error = solution.certificate.lower_bound
+        one, _ = timed(lambda: approximate(x, y, tolerance=error, rtol=0), 3)
+        print(f"{name:24} {len(x):8d} {knots:8d} {error:11.5g} {sweeps(x, y, knots):7d} {spent:8.3f} {one:10.4f}")
+    for name, (x, y) in (("thermocouple, T(E)", (emf, temperature)), ("walk", random_walk(1000)), ("walk", walk)):
+        start = time.process_time()
+        path = error_path(x, y, max_neurons=32)
+        spent = time.process_time() - start
+        print(f"{name:24} {len(x):8d} {'0 to 32':>8} {path.errors[-1]:11.5g} {path.n_sweeps:7d} {spent:8.3f}")
+
+
+def sweeps(x: np.ndarray, y: np.ndarray, knots: int) -> int:
+    """How many sweeps one number of knots takes."""
+    brackets = Brackets(Rows.of(x, y, np.ones(len(x))), knots + 1)
+    brackets.smallest(knots)
+    return brackets.n_sweeps
+
+
+def early_stop(n: int, repeats: int) -> None:
+    """The sweep to its end, and the same one ended at 12 links."""
+    x, y = random_walk(n)
+    print(f"\nOne sweep over a walk, N = {n}: to its end and until 12 links")
+    for tolerance in (0.01, 1.0, 100.0):
+        whole, _ = timed(lambda: _sweep.sweep(x, y - tolerance, y + tolerance), repeats)
+        ended, _ = timed(lambda: _sweep.sweep_until(x, y - tolerance, y + tolerance, 12), repeats)
+        print(f"tolerance {tolerance:6g}: {whole:.4f} s, {ended:.4f} s")
+
+
 def accuracy(n: int) -> None:
     print(f"\nAccuracy, random walk, N = {n}: largest error of predict and of the network's own call")
     print(f"{'offset':16} {'predict / max|y|':>17} {'predict in ulp of y':>20} {'network / max|y|':>17}")
@@ -175,19 +220,10 @@ def pwlf_comparison() -> None:
         spent = time.perf_counter() - start
         error = float(np.max(np.abs(model.predict(emf) - temperature)))
         start = time.perf_counter()
-        tolerance = smallest_tolerance(emf, temperature, segments - 1)
+        tolerance = approximate(emf, temperature, max_neurons=segments - 1).max_error
         ours = time.perf_counter() - start
         same = approximate(emf, temperature, tolerance=error).n_neurons + 1
         print(f"{segments:8d} {error:11.3f} {spent:8.1f} {tolerance:10.3f} {ours:8.3f} {same:10d} segments")
-
-
-def smallest_tolerance(x: np.ndarray, y: np.ndarray, knots: int) -> float:
-    """Smallest ε for which `knots` knots are enough, by bisection to 10^-6 of the range of y."""
-    low, high = 0.0, float(np.ptp(y)) / 2
-    while high - low > 1e-6 * np.ptp(y):
-        middle = (low + high) / 2
-        low, high = (low, middle) if approximate(x, y, tolerance=middle).n_neurons <= knots else (middle, high)
-    return high
 
 
 def main() -> None:
@@ -203,6 +239,8 @@ def main() -> None:
     largest = 10**5 if arguments.quick else 10**6
     interpolation_speed([n for n in (10**3, 10**4, 10**5, 10**6) if n <= largest], arguments.repeats)
     tolerance_speed(largest, arguments.repeats)
+    budget_speed(largest)
+    early_stop(largest, arguments.repeats)
     path_speed(arguments.quick, arguments.repeats)
     accuracy(largest)
     memory(largest)

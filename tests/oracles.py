@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import groupby, pairwise, product
+from itertools import combinations, groupby, pairwise, product
 
 import highspy
 import numpy as np
@@ -287,3 +287,41 @@ def reentered(gate: Gate, held: str, side: str) -> Gate:
     keep_lo = side == "both" or (held == "lo") == (side == "held")
     keep_hi = side == "both" or (held == "hi") == (side == "held")
     return Gate(gate.index, gate.x, gate.lo if keep_lo else None, gate.hi if keep_hi else None)
+
+
+# The smallest largest error with K knots: a linear program for each set of breaks and crossing signs.
+
+
+def smallest_error_lp(x: Sequence, y: Sequence, scale: Sequence, n_knots: int) -> float:
+    """The least max |f(x_i) − y_i| / s_i of a continuous piecewise-linear f with so many knots, anywhere.
+
+    Lines l_0 … l_K on consecutive groups of rows; between the groups l_j and l_{j+1} cross, so that their difference
+    has one sign at the last row of one and the other at the first row of the next. All signs are tried. Fewer knots
+    are among them, as neighbouring lines may be equal. For few rows.
+    """
+    from scipy.optimize import linprog
+
+    n, best = len(x), math.inf
+    n_knots = min(n_knots, n - 1)
+    for breaks in combinations(range(n - 1), n_knots):
+        line_of = np.searchsorted(breaks, np.arange(n), side="left")
+        rows, limits = [], []
+        for i in range(n):
+            for sign in (1.0, -1.0):
+                row = np.zeros(2 * n_knots + 3)
+                row[2 * line_of[i] : 2 * line_of[i] + 2] = sign, sign * x[i]
+                row[-1] = -scale[i]
+                rows.append(row)
+                limits.append(sign * y[i])
+        for signs in product((1.0, -1.0), repeat=n_knots):
+            crossings = []
+            for k, (end, sign) in enumerate(zip(breaks, signs)):
+                for at, side in ((x[end], sign), (x[end + 1], -sign)):
+                    row = np.zeros(2 * n_knots + 3)
+                    row[2 * k : 2 * k + 4] = side, side * at, -side, -side * at
+                    crossings.append(row)
+            objective = np.append(np.zeros(2 * n_knots + 2), 1.0)
+            free = [(None, None)] * (2 * n_knots + 2) + [(0.0, None)]
+            found = linprog(objective, np.array(rows + crossings), limits + [0.0] * len(crossings), bounds=free)
+            best = min(best, found.fun if found.status == 0 else math.inf)
+    return best

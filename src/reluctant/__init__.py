@@ -1,8 +1,8 @@
 """ReLUctant: the sparsest one-hidden-layer ReLU network that fits your data.
 
-The verbs are `interpolate`, `approximate`, `regress`, `size_path`, `p_path` and `critical_p`; every one returns or
-contains a `ReLUNetwork`. Importing the package loads NumPy alone; SciPy, Numba, HiGHS, scikit-learn and PyTorch are
-loaded by the first call, or the first use of a room such as `reluctant.nn`, that needs them.
+The verbs are `interpolate`, `approximate`, `regress`, `size_path`, `p_path`, `error_path` and `critical_p`; every one
+returns or contains a `ReLUNetwork`. Importing the package loads NumPy alone; SciPy, Numba, HiGHS, scikit-learn and
+PyTorch are loaded by the first call, or the first use of a room such as `reluctant.nn`, that needs them.
 """
 
 from __future__ import annotations
@@ -27,11 +27,22 @@ if TYPE_CHECKING:
     from reluctant.estimators import SparseReLUClassifier, SparseReLURegressor
     from reluctant.model.piecewise_linear import PiecewiseLinear
     from reluctant.regression.size_path import SizePath
-    from reluctant.solve import approximate, critical_p, interpolate, p_path, recovery_threshold, regress, size_path
+    from reluctant.solve import (
+        approximate,
+        critical_p,
+        error_path,
+        interpolate,
+        p_path,
+        recovery_threshold,
+        regress,
+        size_path,
+    )
+    from reluctant.univariate.error_path import ErrorPath
     from reluctant.univariate.ppath import PPath
 
 __all__ = [
     "Certificate",
+    "ErrorPath",
     "FileFormatError",
     "InfeasibleError",
     "PPath",
@@ -43,6 +54,7 @@ __all__ = [
     "SparseReLURegressor",
     "approximate",
     "critical_p",
+    "error_path",
     "interpolate",
     "p_path",
     "recovery_threshold",
@@ -52,6 +64,7 @@ __all__ = [
 
 _ROOMS = ("estimators", "experiments", "export", "multivariate", "nn", "regression", "report", "solve")
 _HOME_OF = {
+    "ErrorPath": "reluctant.univariate.error_path",
     "PPath": "reluctant.univariate.ppath",
     "PiecewiseLinear": "reluctant.model.piecewise_linear",
     "SizePath": "reluctant.regression.size_path",
@@ -59,6 +72,7 @@ _HOME_OF = {
     "SparseReLURegressor": "reluctant.estimators",
     "approximate": "reluctant.solve",
     "critical_p": "reluctant.solve",
+    "error_path": "reluctant.solve",
     "interpolate": "reluctant.solve",
     "p_path": "reluctant.solve",
     "recovery_threshold": "reluctant.solve",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MET = 1e-9
 """A proved bound on a value or an objective is met by what exceeds it by no larger share of itself."""
 
-Quantity = Literal["neurons", "parameters", "value", "objective"]
+Quantity = Literal["neurons", "parameters", "value", "objective", "error"]
 Kind = Literal["proved", "generic", "none"]
 
 
@@ -32,9 +32,9 @@ class Certificate:
 
     Parameters
     ----------
-    quantity : {"neurons", "parameters", "value", "objective"}
-        What the bound is about: active neurons, nonzero hinge parameters, the ℓp path norm, or mean loss plus
-        α times it.
+    quantity : {"neurons", "parameters", "value", "objective", "error"}
+        What the bound is about: active neurons, nonzero hinge parameters, the ℓp path norm, mean loss plus
+        α times it, or the largest error, in units of the scale where rows have one.
     lower_bound : float
         No network that meets the request has less; 0 where nothing is known.
     kind : {"proved", "generic", "none"}
@@ -43,6 +43,9 @@ class Certificate:
         ``none``: nothing is claimed.
     reason : str
         One sentence: by which argument, under which conditions.
+    rounding : float, default 0
+        By how much rounding of the solution in float64 may carry it beyond the bound while it counts as met; `reason`
+        says so.
 
     Notes
     -----
@@ -61,10 +64,12 @@ class Certificate:
     lower_bound: float
     kind: Kind
     reason: str
+    rounding: float = 0.0
 
     def __post_init__(self) -> None:
         if self.quantity not in get_args(Quantity):
-            raise ValueError(f"quantity must be 'neurons', 'parameters', 'value' or 'objective', got {self.quantity!r}")
+            names = ", ".join(map(repr, get_args(Quantity)))
+            raise ValueError(f"quantity must be one of {names}, got {self.quantity!r}")
         if self.kind not in ("proved", "generic", "none"):
             raise ValueError(f"kind must be 'proved', 'generic' or 'none', got {self.kind!r}")
         if math.isnan(self.lower_bound):
@@ -72,11 +77,19 @@ class Certificate:
 
     def __str__(self) -> str:
         if self.kind == "none":
-            named = {"value": "the least ℓp value", "objective": "the least objective"}
+            named = {
+                "value": "the least ℓp value",
+                "objective": "the least objective",
+                "error": "the smallest largest error",
+            }
             what = named.get(self.quantity, f"the fewest {self.quantity}")
             return f"nothing is claimed about {what}: {self.reason}"
         bound = f"{self.lower_bound:.6g}"
-        named = {"value": f"an ℓp value of at least {bound}", "objective": f"an objective of at least {bound}"}
+        named = {
+            "value": f"an ℓp value of at least {bound}",
+            "objective": f"an objective of at least {bound}",
+            "error": f"a largest error of at least {bound}",
+        }
         what = named.get(self.quantity, f"at least {counted(self.lower_bound, self.quantity)}")
         how = "as is proved" if self.kind == "proved" else "for almost all labels"
         return f"{what}, {how}: {self.reason}"
@@ -112,6 +125,8 @@ class Solution:
         On the line: the largest distance of f from the polyline through the rows that count, on their range. It is
         attained at a row or at a knot. Where one x has several y it is the larger distance from the polylines through
         the least and through the largest of them. None else.
+    max_scaled_error : float, optional
+        max_i |f(x_i) − y_i| / scale_i as `predict` computes it, where rows had scales (`approximate`).
     alpha, mean_loss : float, optional
         Weight of the path norm and mean loss of the solution, where both were minimised together (`regress`).
 
@@ -140,6 +155,7 @@ class Solution:
         history: Sequence[Any] = (),
         function: PiecewiseLinear | None = None,
         max_error_between: float | None = None,
+        max_scaled_error: float | None = None,
         alpha: float | None = None,
         mean_loss: float | None = None,
     ) -> None:
@@ -154,6 +170,7 @@ class Solution:
         # nor is a test for None elsewhere called unreachable.
         self.function: PiecewiseLinear | Any = function
         self.max_error_between = max_error_between
+        self.max_scaled_error = max_scaled_error
         self.alpha = alpha
         self.mean_loss = mean_loss
         if network is not None:
@@ -163,7 +180,7 @@ class Solution:
         """Return the same solution with some of the constructor's arguments changed."""
         names = (
             *("p", "value", "max_error", "certificate", "history"),
-            *("function", "max_error_between", "alpha", "mean_loss"),
+            *("function", "max_error_between", "max_scaled_error", "alpha", "mean_loss"),
         )
         fields: dict[str, Any] = {name: getattr(self, name) for name in names}
         return type(self)(**(fields | {"network": self.__dict__.get("network")} | changes))
@@ -171,23 +188,33 @@ class Solution:
     @property
     def found(self) -> float:
         """What the solution has of the certificate's quantity."""
-        named = {"neurons": self.n_neurons, "value": self.value, "objective": self.objective}
+        error = self.max_error if self.max_scaled_error is None else self.max_scaled_error
+        named = {"neurons": self.n_neurons, "value": self.value, "objective": self.objective, "error": error}
         found = named.get(self.certificate.quantity)
         return float(self.n_parameters if found is None else found)
 
     @property
     def gap(self) -> float:
-        """What was found less the certificate's bound, in its quantity; infinite where nothing is known."""
-        return math.inf if self.certificate.kind == "none" else self.found - self.certificate.lower_bound
+        """What was found less the certificate's bound, in its quantity; infinite where nothing is known.
+
+        An error that rounding makes less than its bound has none.
+        """
+        if self.certificate.kind == "none":
+            return math.inf
+        gap = self.found - self.certificate.lower_bound
+        return max(gap, 0.0) if self.certificate.quantity == "error" else gap
 
     @property
     def is_optimal(self) -> bool:
-        """Whether a proved bound is met: by an equal count, or by a value or objective within a relative 1e-9 of it."""
+        """Whether a proved bound is met: by an equal count, or by a value, objective or error within 1e-9 of itself.
+
+        Or within the certificate's `rounding`, where that is more.
+        """
         certificate = self.certificate
         if certificate.kind != "proved":
             return False
-        slack = 0.0 if certificate.quantity in ("neurons", "parameters") else MET * abs(self.found)
-        return self.gap <= slack
+        counts = certificate.quantity in ("neurons", "parameters")
+        return self.gap <= (0.0 if counts else max(MET * abs(self.found), certificate.rounding))
 
     @property
     def verdict(self) -> str:
@@ -204,13 +231,26 @@ class Solution:
         if quantity in ("neurons", "parameters"):
             found, least = counted(self.found, quantity), f"{bound:,.0f}"
         else:
-            found = f"{'ℓp value' if quantity == 'value' else 'objective'} {self.found:.6g}"
-            least = f"{bound:.6g}"
+            found, least = f"{self._noun} {self.found:.6g}", f"{bound:.6g}"
+            if quantity == "error":
+                found += f" with {counted(self.n_neurons, 'neurons')}"
         if certificate.kind == "none":
             return f"{found}; no lower bound is known"
         if certificate.kind == "generic":
             return f"{found}; {least} needed for almost all labels"
         return f"{found}, proved minimal" if self.is_optimal else f"{found}; at least {least} proved"
+
+    @property
+    def _noun(self) -> str:
+        """What the certificate's quantity is called, where it is no count."""
+        error = "largest error" if self.max_scaled_error is None else "largest scaled error"
+        return {"value": "ℓp value", "objective": "objective", "error": error}[self.certificate.quantity]
+
+    @property
+    def _error_in_words(self) -> list[str]:
+        """The largest error, where the verdict does not say it."""
+        said = self.certificate.quantity == "error" and self.max_scaled_error is None
+        return [] if said else [f"largest error {self.max_error:.3g}"]
 
     @property
     def objective(self) -> float | None:
@@ -304,17 +344,18 @@ class Solution:
 
     def __repr__(self) -> str:
         p = "" if self.p is None else f" p={self.p:g}"
-        return f"<Solution{p}: {self.verdict}; largest error {self.max_error:.3g}>"
+        return f"<Solution{p}: {'; '.join([self.verdict, *self._error_in_words])}>"
 
     def __str__(self) -> str:
         rest = []
-        if self.certificate.quantity != "neurons":
+        if self.certificate.quantity not in ("neurons", "error"):
             rest.append(counted(self.n_neurons, "neurons"))
         if self.certificate.quantity != "parameters" and self.function is None:
             rest.append(counted(self.n_parameters, "parameters"))
         if self.certificate.quantity != "value" and self.p is not None:
             rest.append(f"ℓp value {self.value:.6g}")
-        return f"{self.verdict}; {', '.join([*rest, f'largest error {self.max_error:.3g}'])}"
+        rest += self._error_in_words
+        return f"{self.verdict}; {', '.join(rest)}" if rest else self.verdict
 
 
 class LineSolution(Solution):

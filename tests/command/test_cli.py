@@ -122,6 +122,11 @@ def test_version(reluctant):
         (["fit", "t.csv", "--x", "x", "--y", "y", "--tolerance", "wide"], "'--tolerance'"),
         (["fit", "t.csv", "--x", "x", "--y", "y", "--p", "1.5"], "between 0 and 1"),
         (["fit", "t.csv", "--x", "x", "--y", "y", "--p", "0.5", "--tolerance", "1"], "either --tolerance or --p"),
+        (["fit", "t.csv", "--x", "x", "--y", "y", "--max-neurons", "-1"], "--max-neurons"),
+        (["fit", "t.csv", "--x", "x", "--y", "y", "--max-neurons", "1.5"], "--max-neurons"),
+        (["fit", "t.csv", "--x", "x", "--y", "y", "--max-neurons", "1", "--p", "0"], "either --max-neurons or --p"),
+        (["fit", "t.csv", "--x", "x", "--y", "y", "--max-neurons", "1", "--tolerance", "1"], "or --tolerance"),
+        (["path", "t.csv", "--x", "x", "--y", "y", "--max-neurons", "1"], "it goes with --errors"),
         (["fit", "t.csv", "--x", "x", "--x", "z", "--y", "y"], "one input"),
         (["fit", "t.csv", "--x", "x", "--y", "x"], "same column"),
     ],
@@ -351,3 +356,32 @@ def test_experiment_needs_a_name_that_exists(reluctant):
     assert (code, out) == (2, "")
     assert "'no-such' is not one of peak-plateau, high-dimensional, held-out, choice-of-p, optimality-gap" in err
     assert "pages" not in err
+
+
+def test_the_smallest_error_for_so_many_neurons_is_fitted_and_said(reluctant, tmp_path):
+    code, out, err = reluctant(*INVERT, "--max-neurons", 8)
+    assert (code, err) == (0, "")
+    assert "largest error 1.45502 with 8 neurons, proved minimal" in out
+    code, out, err = reluctant(*INVERT, "--max-neurons", 8, "--json", "--no-plot")
+    said = json.loads(out)
+    assert (code, said["max_neurons"], said["neurons"]) == (0, 8, 8)
+    assert said["certificate"]["quantity"] == "error"
+    assert said["certificate"]["is_optimal"] is True
+    x, y = thermocouple()
+    assert said["max_error"] == approximate(x, y, max_neurons=8).max_error
+    network = ReLUNetwork.load(tmp_path / "reluctant-out" / "temperature_c_from_emf_mv.json")
+    assert np.abs(network(x) - y).max() == pytest.approx(said["max_error"], rel=1e-9)
+
+
+def test_path_of_errors_is_a_table_a_figure_and_json(reluctant, table, tmp_path):
+    code, out, err = reluctant("path", "t.csv", "--x", "x", "--y", "y", "--errors", "--figure", "errors.svg")
+    assert (code, err) == (0, "")
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert "0 neurons largest error 0.5" in lines
+    assert "3 neurons largest error 0" in lines
+    assert "end 0 with 3 neurons; no more neurons can lower it" in lines
+    ET.parse(tmp_path / "errors.svg")
+    code, out, _ = reluctant("path", "t.csv", "--x", "x", "--y", "y", "--errors", "--max-neurons", 1, "--json")
+    said = json.loads(out)
+    assert [entry["neurons"] for entry in said["path"]] == [0, 1]
+    assert said["complete"] is False

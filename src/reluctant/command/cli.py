@@ -180,6 +180,10 @@ def fit(
             help="Fit exactly with minimal lp path norm, 0 to 1. Default: 0, the fewest neurons.",
         ),
     ] = None,
+    max_neurons: Annotated[
+        int | None,
+        typer.Option("--max-neurons", metavar="K", min=0, help="The smallest largest error with at most K neurons."),
+    ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the files go; made if missing.")] = Path(
         "reluctant-out"
     ),
@@ -193,7 +197,7 @@ def fit(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Fit a column of a table by the network with the fewest neurons.
+    """Fit a column of a table by the network with the fewest neurons, or with the smallest error for so many.
 
     Writes the network (JSON), a C99 source file with its header, and a figure (PNG and SVG).
 
@@ -204,11 +208,16 @@ def fit(
     column = _one_input(x, y)
     if tolerance is not None and p is not None:
         raise typer.BadParameter("it goes with an exact fit; give either --tolerance or --p.", param_hint="'--p'")
+    if max_neurons is not None and (tolerance is not None or p is not None):
+        other = "--p" if tolerance is None else "--tolerance"
+        raise typer.BadParameter(f"give either --max-neurons or {other}.", param_hint="'--max-neurons'")
     dtype: DType = "float" if single else "double"
     with _errors_in_one_line(table), _status(quiet) as say:
         from reluctant.command.job import Job, run
 
-        outcome = run(Job(table, column, y, tolerance, p, out, name, dtype, plot, decimal_comma, separator), say)
+        outcome = run(
+            Job(table, column, y, tolerance, p, max_neurons, out, name, dtype, plot, decimal_comma, separator), say
+        )
     if as_json:
         _print_json(outcome.as_json())
     elif not quiet:
@@ -230,30 +239,44 @@ def path(
     y: Output,
     figure: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", callback=_check_figure, help="Draw neurons against p, as .png, .svg or .pdf."),
+        typer.Option(metavar="FILE", callback=_check_figure, help="Draw the path, as .png, .svg or .pdf."),
+    ] = None,
+    errors: Annotated[
+        bool,
+        typer.Option("--errors", help="The smallest largest error for every number of neurons."),
+    ] = False,
+    max_neurons: Annotated[
+        int | None,
+        typer.Option(
+            "--max-neurons", metavar="K", min=0, help="With --errors: where it ends. Default: 32, or more for few rows."
+        ),
     ] = None,
     decimal_comma: DecimalComma = False,
     separator: Separator = None,
     as_json: AsJson = False,
 ) -> None:
-    """Follow the exact fit of minimal lp path norm from p = 0 to p = 1.
+    """Follow the exact fit of minimal lp path norm from p = 0 to p = 1, or the error for every number of neurons.
 
-    Prints p*, below which every p gives the fewest neurons, and where the fit changes.
+    Prints p*, below which every p gives the fewest neurons, and where the fit changes; with --errors a table of
+    neurons and the smallest largest error that so many can have.
 
-    Example:
+    Example: what each further neuron gains.
 
-        reluctant path type_k.csv --x emf_mv --y temperature_c --figure path.png
+        reluctant path type_k.csv --x emf_mv --y temperature_c --errors --figure errors.png
     """
     column = _one_input(x, y)
+    if max_neurons is not None and not errors:
+        raise typer.BadParameter("it goes with --errors.", param_hint="'--max-neurons'")
     with _errors_in_one_line(table), _status(quiet=False) as say:
-        from reluctant.command.pieces import follow
+        from reluctant.command.pieces import follow, follow_errors
 
-        pieces = follow(table, column, y, decimal_comma, separator, say)
+        source = (table, column, y, decimal_comma, separator, say)
+        pieces = follow_errors(*source, max_neurons) if errors else follow(*source)
         if figure is not None:
             say("drawing")
-            from reluctant.report import plot_p_path, save_figure
+            from reluctant.report import save_figure
 
-            save_figure(plot_p_path(pieces.path), figure)
+            save_figure(pieces.path.plot(), figure)
     if as_json:
         _print_json(pieces.as_json())
     else:

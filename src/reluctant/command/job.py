@@ -34,6 +34,7 @@ class Job:
     y: str
     tolerance: float | None = None
     p: float | None = None
+    max_neurons: int | None = None
     out: Path = Path("reluctant-out")
     name: str | None = None
     dtype: DType = "double"
@@ -90,6 +91,7 @@ class Outcome:
             "y": self.job.y,
             "rows": self.n_rows,
             "tolerance": self.job.tolerance,
+            "max_neurons": self.job.max_neurons,
             "p": solution.p,
             "neurons": solution.n_neurons,
             "parameters": solution.network.size,
@@ -142,6 +144,8 @@ def run(job: Job, say: Say = lambda message: None) -> Outcome:
 
 
 def _solve(job: Job, x: Array, y: Array) -> Solution:
+    if job.max_neurons is not None:
+        return approximate(x, y, max_neurons=job.max_neurons)
     if job.tolerance is None:
         return interpolate(x, y, 0.0 if job.p is None else job.p)
     return approximate(x, y, tolerance=job.tolerance)

@@ -1,4 +1,4 @@
-"""What `reluctant path` does: the exact fit for every p between 0 and 1."""
+"""What `reluctant path` does: the exact fit for every p between 0 and 1, the error for every number of neurons."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ import numpy as np
 
 from reluctant.command.summary import Rows
 from reluctant.command.tables import read_columns
-from reluctant.solve import p_path
+from reluctant.solution import counted
+from reluctant.solve import error_path, p_path
+from reluctant.univariate.error_path import ErrorPath
 from reluctant.univariate.ppath import PPath
 
 _SHOWN = 20  # pieces printed for people
+_ERRORS = 33  # numbers of neurons printed for people
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,41 @@ class Pieces:
         ]
 
 
+@dataclass(frozen=True)
+class Errors:
+    """The smallest largest error for every number of neurons."""
+
+    table: Path
+    n_rows: int
+    path: ErrorPath
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, for `json.dumps`."""
+        path = self.path
+        return {
+            "table": str(self.table),
+            "rows": self.n_rows,
+            "complete": path.is_complete,
+            "path": [{"neurons": k, "error": e} for k, e in zip(path.n_neurons.tolist(), path.errors.tolist())],
+            "sweeps": path.n_sweeps,
+        }
+
+    def rows(self) -> Rows:
+        """Lines for people."""
+        path = self.path
+        shown = path.errors[:_ERRORS].tolist()
+        lines = [(counted(k, "neurons"), f"largest error {error:.6g}") for k, error in enumerate(shown)]
+        hidden = len(path) - len(lines)
+        end = "no more neurons can lower it" if path.is_complete else "--max-neurons goes further"
+        return [
+            ("table", f"{self.table}, {self.n_rows:,} row{'s' * (self.n_rows != 1)}"),
+            ("errors", "the smallest that at most so many neurons can have, each proved"),
+            *lines,
+            *([("", f"and {hidden:,} more; --json lists all")] if hidden else []),
+            ("end", f"{path.errors[-1]:.6g} with {counted(len(path) - 1, 'neurons')}; {end}"),
+        ]
+
+
 def follow(
     table: Path, x: str, y: str, decimal_comma: bool, separator: str | None, say: Callable[[str], None]
 ) -> Pieces:
@@ -70,3 +108,19 @@ def follow(
     x_values, y_values = read_columns(table, (x, y), decimal_comma, separator)
     say("following the path (the first run on a machine compiles the solver)")
     return Pieces(table, len(y_values), p_path(x_values, y_values))
+
+
+def follow_errors(
+    table: Path,
+    x: str,
+    y: str,
+    decimal_comma: bool,
+    separator: str | None,
+    say: Callable[[str], None],
+    max_neurons: int | None,
+) -> Errors:
+    """Read the table and find its errors; errors as in `reluctant.command.job.run`."""
+    say("reading the table")
+    x_values, y_values = read_columns(table, (x, y), decimal_comma, separator)
+    say("sweeping (the first run on a machine compiles the solver)")
+    return Errors(table, len(y_values), error_path(x_values, y_values, max_neurons=max_neurons))

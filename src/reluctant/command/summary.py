@@ -26,7 +26,7 @@ def summary(outcome: Outcome) -> Rows:
 
 
 def _found(solution: Solution) -> Rows:
-    if solution.certificate.quantity == "neurons":
+    if solution.certificate.quantity in ("neurons", "error"):
         return [("found", solution.verdict)]
     return [("neurons", f"{solution.n_neurons:,}"), ("found", f"{solution.verdict}, for p = {solution.p:g}")]
 

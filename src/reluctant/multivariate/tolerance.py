@@ -46,7 +46,7 @@ def approximate_space(
         )
     warm_up()
     with effort.clock(DEFAULT_SECONDS).listening() as clock:
-        solution = _within(band, affine, aim, start, effort, clock)
+        solution = within_band(band, affine, aim, start, effort, clock)
         if solution is not None:
             return solution
         if clock.interrupted:
@@ -95,7 +95,7 @@ class Band:
         return f"tolerance {asked} {widened}, nowhere below {INTERPOLATES:g} max|y|"
 
 
-def _within(
+def within_band(
     band: Band, affine: bool, aim: Aim, start: ReLUNetwork | None, effort: Effort, clock: Clock
 ) -> Solution | None:
     """The sparsest network within the band that the searches find; None where they find none in time.
@@ -163,7 +163,7 @@ def _one_by_one(band: Band, affine: bool, aim: Aim, effort: Effort, clock: Clock
     seconds = FIRST_SHARE * clock.left() / m
     networks = []
     for c in range(m):
-        solution = _within(band.output(c), affine, aim.at(None), None, effort, clock.share(at_most=seconds))
+        solution = within_band(band.output(c), affine, aim.at(None), None, effort, clock.share(at_most=seconds))
         if solution is None or clock.interrupted:
             return None
         networks.append(solution.network)

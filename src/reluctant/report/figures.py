@@ -327,6 +327,8 @@ def _title(solution: Solution, tolerance: ArrayLike | None) -> str:
     within = f" within ±{tolerance:g}" if isinstance(tolerance, (int, float)) else ""
     if solution.certificate.quantity == "neurons":
         return f"{solution.verdict}{within}; largest error {solution.max_error:.3g}"
+    if solution.certificate.quantity == "error" and solution.max_scaled_error is None:
+        return solution.verdict
     return f"{_count(solution.n_neurons, 'neuron')}{within}; {solution.verdict}; largest error {solution.max_error:.3g}"
 
 

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from reluctant.univariate.error_path import ErrorPath
     from reluctant.univariate.ppath import PPath
+
+_ELBOW_STYLE: dict[str, Any] = {"markersize": 9, "color": KNOT, "markerfacecolor": "none", "markeredgewidth": 1.8}
 
 LINES = 40
 """Rows whose own curve is drawn behind the mean in a partial plot."""
@@ -144,6 +147,53 @@ def plot_p_path(path: PPath, *, ax: Axes | None = None) -> Figure:
         axes.set_ylabel("neurons")
         if axes.get_legend_handles_labels()[0]:
             axes.legend(frameon=False)
+    return figure
+
+
+def plot_error_path(path: ErrorPath, *, ax: Axes | None = None) -> Figure:
+    """Draw the smallest largest error against the most neurons, and mark an elbow, which claims nothing.
+
+    The elbow is the point farthest below the dotted straight line from the first point to the last, in the logarithm
+    of the error. An error of zero, at the end of a complete path, has no place on that axis and is left out.
+
+    Parameters
+    ----------
+    path : ErrorPath
+        What `reluctant.error_path` returned.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Examples
+    --------
+    >>> from reluctant import error_path
+    >>> figure = plot_error_path(error_path([0, 1, 2, 3, 4, 5], [0, 1, 4, 9, 16, 25]))
+    >>> figure.axes[0].get_title(loc="left")
+    'largest error 3 with 0 neurons, 0 with 2'
+    """
+    drawn = path.errors > 0.0
+    counts, errors, elbow = path.n_neurons[drawn], path.errors[drawn], path.elbow
+    with panels((7.2, 3.8), ax=ax) as (figure, grid):
+        axes = grid[0, 0]
+        size = 4.5 if len(counts) <= 100 else 2.0
+        axes.plot(counts, errors, "o-", color=FUNCTION, markersize=size, linewidth=1.0)
+        if elbow is not None:
+            axes.plot(counts[[0, -1]], errors[[0, -1]], ":", color=GREY, linewidth=1.2)
+            label = f"{elbow:,} neurons: farthest below the dotted line"
+            axes.plot(elbow, errors[elbow], "o", label=label, **_ELBOW_STYLE)
+            axes.legend(frameon=False)
+        if len(counts):
+            axes.set_yscale("log")
+        first, last = path.errors[0], path.errors[-1]
+        title = f"largest error {first:.4g} with 0 neurons"
+        title += f", {last:.4g} with {len(path) - 1:,}" if len(path) > 1 else ""
+        axes.set_title(title, loc="left", fontsize=11)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set_xlabel("most neurons")
+        axes.set_ylabel("smallest largest error")
     return figure
 
 

@@ -1,4 +1,4 @@
-"""`approximate`: the fewest neurons, or parameters, within a tolerance."""
+"""`approximate`: the fewest neurons, or parameters, within a tolerance; the smallest error for so many neurons."""
 
 from __future__ import annotations
 
@@ -10,15 +10,25 @@ from reluctant.effort import Effort
 from reluctant.model.network import ReLUNetwork
 from reluctant.multivariate.aim import Aim, Count
 from reluctant.solution import Solution
-from reluctant.solve.requests import check_rtol, check_start, has_affine_part, is_line
-from reluctant.validation import check_bool, check_nonnegative, check_table, rounding_of
+from reluctant.solve.requests import (
+    check_exactly_one,
+    check_half_widths,
+    check_rtol,
+    check_scale,
+    check_start,
+    has_affine_part,
+    is_line,
+)
+from reluctant.validation import check_bool, check_integer, check_table, rounding_of
 
 
 def approximate(
     X: ArrayLike,
     y: ArrayLike,
     *,
-    tolerance: ArrayLike,
+    tolerance: ArrayLike | None = None,
+    max_neurons: int | None = None,
+    scale: ArrayLike | None = None,
     affine: bool | None = None,
     minimize: Count = "parameters",
     target: int | None = None,
@@ -35,15 +45,24 @@ def approximate(
     the band taking the place of the labels, and a search goes on within the band; what is known about the result
     stands in `certificate`.
 
+    With `max_neurons` in the place of `tolerance`: the smallest largest error with so many neurons. On the line it is
+    found to the last bit, by some twenty sweeps; else by searches within ever smaller tolerances.
+
     Parameters
     ----------
     X : array_like, shape (N,), (N, 1) or (N, d)
         Inputs in any order.
     y : array_like, shape (N,) or (N, m)
         Targets; several outputs share the neurons.
-    tolerance : float or array_like, shape (N,), (m,) or (N, m)
+    tolerance : float or array_like, shape (N,), (m,) or (N, m), optional
         ε ≥ 0 in the units of y: one for all, for each row, for each output or for each target. Zero everywhere is
         `interpolate` with p = 0. A row of infinite tolerance does not count.
+    max_neurons : int, optional
+        The most neurons; give this or `tolerance`. On the line `function` has at most so many knots and comes with an
+        affine part, and 0 asks for the best line.
+    scale : float or array_like, shape (N,), (m,) or (N, m), optional
+        With `max_neurons`: the largest |f(x_i) − y_i| / scale_i is to be small, scale_i > 0; 1 by default. A row of
+        infinite scale does not count.
     affine, minimize, target, start, time_limit, random_state, n_jobs, verbose
         As for `interpolate`.
     rtol : float, default 1e-9
@@ -57,13 +76,14 @@ def approximate(
     -------
     Solution
         `p` is None; `value` is the number of neurons on the line, of parameters in R^d; `certificate.reason` names the
-        tolerance used.
+        tolerance used. With `max_neurons` the certificate is about the error: on the line its `lower_bound` is the ε
+        for which so many knots are enough while for the next smaller float they are not.
 
     Raises
     ------
     ValueError
-        If the input is not a table of finite numbers, a tolerance is negative, slopes are beyond float64, or in R^d no
-        network within the tolerance was found in time.
+        If the input is not a table of finite numbers, not exactly one of `tolerance` and `max_neurons` is given or one
+        is negative, slopes are beyond float64, or in R^d no network within the tolerance was found in time.
     InfeasibleError
         If y at one x differ by more than their tolerances allow.
 
@@ -79,14 +99,22 @@ def approximate(
     >>> solution = approximate(x, [0, 1, 4, 9, 16, 25], tolerance=1)
     >>> solution.n_neurons, solution.certificate.kind
     (1, 'proved')
+    >>> print(approximate(x, [0, 1, 4, 9, 16, 25], max_neurons=1))
+    largest error 0.5 with 1 neuron, proved minimal
     """
+    check_exactly_one(tolerance=tolerance, max_neurons=max_neurons)
     rtol = check_rtol(rtol)
     affine = None if affine is None else check_bool(affine, "affine")
     given = X, y
     X, y = check_table(X, y)
-    epsilon = _check_tolerance(tolerance, y)
     aim, effort = Aim.checked(minimize, target), Effort.checked(time_limit, random_state, n_jobs, verbose)
     check_start(start, X, y)
+    if max_neurons is not None:
+        return _smallest_error(X, y, max_neurons, scale, rtol, affine, target, start, effort)
+    if scale is not None:
+        raise ValueError("scale goes with max_neurons; beside tolerance give a tolerance for each row")
+    assert tolerance is not None
+    epsilon = check_half_widths(tolerance, y, "tolerance")
     if is_line(X, y):
         from reluctant.univariate.interpolation import without_affine_part
         from reluctant.univariate.tolerance import approximate_line
@@ -99,27 +127,30 @@ def approximate(
     return approximate_space(X, y, epsilon, rtol, has_affine_part(affine, X), aim, start, effort)
 
 
-def _check_tolerance(tolerance: ArrayLike, y: Array) -> Array:
-    """Tolerances of the shape of y, from one, one for each row, for each output or for each target."""
+def _smallest_error(
+    X: Array,
+    y: Array,
+    max_neurons: int,
+    scale: ArrayLike | None,
+    rtol: float,
+    affine: bool | None,
+    target: int | None,
+    start: ReLUNetwork | None,
+    effort: Effort,
+) -> Solution:
+    """The smallest largest error with so many neurons; all that `max_neurons` does not go with is refused here."""
+    max_neurons = check_integer(max_neurons, "max_neurons", low=0)
+    if target is not None:
+        raise ValueError("target goes with tolerance; with max_neurons the number of neurons is given")
+    scales = check_scale(scale, y)
+    if is_line(X, y):
+        if affine is False:
+            raise ValueError(
+                "max_neurons on the line needs the affine part; leave affine out, or give a tolerance in its place"
+            )
+        from reluctant.univariate.budget import smallest_error_line
 
-    def checked(values: ArrayLike) -> Array:
-        return check_nonnegative(values, "tolerance", n_rows, infinite=True)
+        return smallest_error_line(X[:, 0], y, scales, max_neurons)
+    from reluctant.multivariate.budget import smallest_error_space
 
-    n_rows, shape = len(y), np.shape(tolerance)
-    if y.ndim == 1:
-        return checked(tolerance)
-    if not shape:
-        return np.broadcast_to(checked(tolerance)[:, None], y.shape)
-    n_outputs, table = y.shape[1], np.asarray(tolerance)
-    if shape == (n_rows,) == (n_outputs,):
-        raise ValueError(
-            f"tolerance has {n_rows} numbers, one for each row or each output; give a table of shape {y.shape}"
-        )
-    if shape in ((n_rows,), (n_rows, 1)):
-        return np.tile(checked(table)[:, None], n_outputs)
-    if shape not in ((n_outputs,), y.shape):
-        raise ValueError(
-            f"tolerance must be one number, or one for each of the {n_rows} rows, the {n_outputs} outputs or both, "
-            f"got shape {shape}"
-        )
-    return np.column_stack([checked(column) for column in (table if table.ndim == 1 else table.T)])
+    return smallest_error_space(X, y, scales, max_neurons, rtol, has_affine_part(affine, X), start, effort)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from reluctant.arrays import Array
 from reluctant.model.network import ReLUNetwork
-from reluctant.validation import check_number
+from reluctant.validation import check_nonnegative, check_number
 
 
 def is_line(X: Array, y: Array) -> bool:
@@ -29,9 +32,14 @@ def check_rtol(rtol: Any) -> float:
 
 def check_one_curve(X: Array, y: Array) -> None:
     """Raise a ValueError unless a table has one input and one output."""
+    check_curve(X, y, "the path in p")
+
+
+def check_curve(X: Array, y: Array, what: str) -> None:
+    """Raise a ValueError that names what is asked for unless a table has one input and one output."""
     if not is_line(X, y):
-        what = f"x has {X.shape[1]} columns" if X.shape[1] > 1 else f"y has {y.shape[1]} columns"
-        raise ValueError(f"the path in p is known for one input and one output, but {what}; give one")
+        columns = f"x has {X.shape[1]} columns" if X.shape[1] > 1 else f"y has {y.shape[1]} columns"
+        raise ValueError(f"{what} is known for one input and one output, but {columns}; give one")
 
 
 def check_start(start: Any, X: Array, y: Array) -> None:
@@ -41,3 +49,48 @@ def check_start(start: Any, X: Array, y: Array) -> None:
     n_inputs, n_outputs = X.shape[1], 1 if y.ndim == 1 else y.shape[1]
     if not isinstance(start, ReLUNetwork) or (start.n_inputs, start.n_outputs) != (n_inputs, n_outputs):
         raise ValueError(f"start must be a ReLUNetwork of {n_inputs} inputs and {n_outputs} outputs, got {start!r}")
+
+
+def check_exactly_one(**given: Any) -> None:
+    """Raise a ValueError unless exactly one of the arguments is given, that is, not None."""
+    names = list(given)
+    listed = f"{', '.join(names[:-1])} and {names[-1]}"
+    got = [name for name, value in given.items() if value is not None]
+    if len(got) != 1:
+        raise ValueError(f"give exactly one of {listed}, got {' and '.join(got) or 'none'}")
+
+
+def check_scale(scale: ArrayLike | None, y: Array) -> Array:
+    """Scales of the shape of y, all above zero."""
+    scales = check_half_widths(1.0 if scale is None else scale, y, "scale")
+    if not (scales > 0.0).all():
+        where = np.argwhere(scales == 0.0)[0].tolist()
+        row = "" if scale is None or np.ndim(scale) == 0 else f" at row {where[0]}"
+        raise ValueError(f"scale must be greater than 0, got 0{row}; give a small one to a row that counts for much")
+    return scales
+
+
+def check_half_widths(values: ArrayLike, y: Array, name: str) -> Array:
+    """Half-widths of the shape of y, from one, one for each row, for each output or for each target."""
+
+    def checked(values: ArrayLike) -> Array:
+        return check_nonnegative(values, name, n_rows, infinite=True)
+
+    n_rows, shape = len(y), np.shape(values)
+    if y.ndim == 1:
+        return checked(values)
+    if not shape:
+        return np.broadcast_to(checked(values)[:, None], y.shape)
+    n_outputs, table = y.shape[1], np.asarray(values)
+    if shape == (n_rows,) == (n_outputs,):
+        raise ValueError(
+            f"{name} has {n_rows} numbers, one for each row or each output; give a table of shape {y.shape}"
+        )
+    if shape in ((n_rows,), (n_rows, 1)):
+        return np.tile(checked(table)[:, None], n_outputs)
+    if shape not in ((n_outputs,), y.shape):
+        raise ValueError(
+            f"{name} must be one number, or one for each of the {n_rows} rows, the {n_outputs} outputs or both, "
+            f"got shape {shape}"
+        )
+    return np.column_stack([checked(column) for column in (table if table.ndim == 1 else table.T)])

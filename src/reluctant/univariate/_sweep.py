@@ -60,9 +60,14 @@ def largest_known(y, tolerance):
     return largest
 
 
-@njit(cache=True)
 def sweep(x, lo, hi):
-    """Fewest links within the band lo ≤ f ≤ hi.
+    """Fewest links within the band lo ≤ f ≤ hi; returns what `sweep_until` does."""
+    return sweep_until(x, lo, hi, len(x))
+
+
+@njit(cache=True)
+def sweep_until(x, lo, hi, most):
+    """Fewest links within the band lo ≤ f ≤ hi, or the first `most` of them where that is not enough.
 
     Returns (first, last, kind, failed, steepest, shallowest). Link k is the extremal line `kind[k]` through bounds of
     points first[k] < last[k], for every link but the last; link k + 1 was begun because of point failed[k]. For
@@ -139,6 +144,8 @@ def sweep(x, lo, hi):
         one_sided_until = i
         i = np.int64(last[links])
         links += 1
+        if links == most:
+            break
     return (
         first[:links].copy(),
         last[:links].copy(),

@@ -41,7 +41,7 @@ def approximate_line(x: Array, y: Array, tolerance: Array, slack: float, rtol: f
         return _with_more_words(solution, _beyond(solution.function, x, y, tolerance)) if slack == 0 else solution
     # Half of the slack is for the problem, the other half for rounding in the solution.
     band = sorted_band(x, y, tolerance, 0.5 * slack, rtol)
-    function = _fewest_links(band, band.lo, band.hi)
+    function = fewest_links(band, band.lo, band.hi)
     bound = function.n_knots
     strictly = slack > 0 or bool((np.abs(function(x) - y) <= tolerance).all())
     if not (strictly and _excess(band, band.room, function) <= 0):
@@ -82,14 +82,14 @@ def _within_rounding(band: Band, fewest: int) -> PiecewiseLinear:
     narrow = band.hi - band.lo <= 8 * rounding
     middle = 0.5 * band.lo + 0.5 * band.hi
     margin = np.where(narrow, 0.0, rounding)
-    function = _fewest_links(band, np.minimum(band.lo + margin, middle), np.maximum(band.hi - margin, middle))
+    function = fewest_links(band, np.minimum(band.lo + margin, middle), np.maximum(band.hi - margin, middle))
     excess = _excess(band, band.room + 4 * np.where(narrow, _sweep.ROUNDING * band.y_max, rounding), function)
     if excess <= 0:
         return function
     best = None
-    for low, high in _windows(band):
+    for low, high in windows(band):
         lo, hi = np.maximum(band.lo, low), np.minimum(band.hi, high)
-        candidate = _fewest_links(band, lo, hi)
+        candidate = fewest_links(band, lo, hi)
         if _excess(band, band.room + 4 * _sweep.ROUNDING * band.y_max, candidate) <= 0:
             if best is None or candidate.n_knots < best.n_knots:
                 best = candidate
@@ -105,7 +105,7 @@ def _within_rounding(band: Band, fewest: int) -> PiecewiseLinear:
     return best
 
 
-def _windows(band: Band) -> Iterator[tuple[float, float]]:
+def windows(band: Band) -> Iterator[tuple[float, float]]:
     """Ranges of y, each with values of every bound, from the narrowest there is to that of all of them."""
     ends = float(band.lo.max()), float(band.hi.min())
     low, high = min(ends), max(ends)
@@ -116,7 +116,8 @@ def _windows(band: Band) -> Iterator[tuple[float, float]]:
         width *= _WIDER
 
 
-def _fewest_links(band: Band, lo: Array, hi: Array) -> PiecewiseLinear:
+def fewest_links(band: Band, lo: Array, hi: Array) -> PiecewiseLinear:
+    """The function that a sweep between the bounds finds."""
     knots, anchors, slopes = _sweep.links_of_sweep(band.x, lo, hi, *_sweep.sweep(band.x, lo, hi))
     if not np.isfinite(slopes).all():
         raise TooSteepError("links of the function are steeper than float64 can hold; rescale x or y")
