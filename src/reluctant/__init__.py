@@ -1,8 +1,9 @@
 """ReLUctant: the sparsest one-hidden-layer ReLU network that fits your data.
 
-The verbs are `interpolate`, `approximate`, `regress`, `size_path`, `p_path` and `critical_p`; every one returns or
-contains a `ReLUNetwork`. Importing the package loads NumPy alone; SciPy, Numba, HiGHS, scikit-learn and PyTorch are
-loaded by the first call, or the first use of a room such as `reluctant.nn`, that needs them.
+The verbs are `interpolate`, `approximate`, `approximate_function`, `regress`, `size_path`, `p_path` and `critical_p`;
+every one returns or contains a `ReLUNetwork`. Importing the package loads NumPy alone; SciPy, Numba, HiGHS,
+scikit-learn and PyTorch are loaded by the first call, or the first use of a room such as `reluctant.nn`, that needs
+them.
 """
 
 from __future__ import annotations
@@ -27,7 +28,16 @@ if TYPE_CHECKING:
     from reluctant.estimators import SparseReLUClassifier, SparseReLURegressor
     from reluctant.model.piecewise_linear import PiecewiseLinear
     from reluctant.regression.size_path import SizePath
-    from reluctant.solve import approximate, critical_p, interpolate, p_path, recovery_threshold, regress, size_path
+    from reluctant.solve import (
+        approximate,
+        approximate_function,
+        critical_p,
+        interpolate,
+        p_path,
+        recovery_threshold,
+        regress,
+        size_path,
+    )
     from reluctant.univariate.ppath import PPath
 
 __all__ = [
@@ -42,6 +52,7 @@ __all__ = [
     "SparseReLUClassifier",
     "SparseReLURegressor",
     "approximate",
+    "approximate_function",
     "critical_p",
     "interpolate",
     "p_path",
@@ -58,6 +69,7 @@ _HOME_OF = {
     "SparseReLUClassifier": "reluctant.estimators",
     "SparseReLURegressor": "reluctant.estimators",
     "approximate": "reluctant.solve",
+    "approximate_function": "reluctant.solve",
     "critical_p": "reluctant.solve",
     "interpolate": "reluctant.solve",
     "p_path": "reluctant.solve",

@@ -8,18 +8,29 @@ from reluctant.faces import face
 
 if TYPE_CHECKING:
     from reluctant.solve.approximate import approximate
+    from reluctant.solve.approximate_function import approximate_function
     from reluctant.solve.critical_p import critical_p, recovery_threshold
     from reluctant.solve.interpolate import interpolate
     from reluctant.solve.p_path import p_path
     from reluctant.solve.regress import regress
     from reluctant.solve.size_path import size_path
 
-__all__ = ["approximate", "critical_p", "interpolate", "p_path", "recovery_threshold", "regress", "size_path"]
+__all__ = [
+    "approximate",
+    "approximate_function",
+    "critical_p",
+    "interpolate",
+    "p_path",
+    "recovery_threshold",
+    "regress",
+    "size_path",
+]
 
 __getattr__, __dir__ = face(
     __name__,
     {
         "approximate": "reluctant.solve.approximate",
+        "approximate_function": "reluctant.solve.approximate_function",
         "critical_p": "reluctant.solve.critical_p",
         "interpolate": "reluctant.solve.interpolate",
         "p_path": "reluctant.solve.p_path",
