@@ -39,11 +39,13 @@ if TYPE_CHECKING:
         size_path,
     )
     from reluctant.univariate.ppath import PPath
+    from reluctant.univariate.stream import LinkStream
 
 __all__ = [
     "Certificate",
     "FileFormatError",
     "InfeasibleError",
+    "LinkStream",
     "PPath",
     "PiecewiseLinear",
     "ReLUNetwork",
@@ -63,6 +65,7 @@ __all__ = [
 
 _ROOMS = ("estimators", "experiments", "export", "multivariate", "nn", "regression", "report", "solve")
 _HOME_OF = {
+    "LinkStream": "reluctant.univariate.stream",
     "PPath": "reluctant.univariate.ppath",
     "PiecewiseLinear": "reluctant.model.piecewise_linear",
     "SizePath": "reluctant.regression.size_path",

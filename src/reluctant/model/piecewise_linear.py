@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,6 +100,17 @@ class PiecewiseLinear:
         elif x.ndim > 1:
             raise ValueError(f"x must have shape (N,) or (N, 1), got {x.shape}")
         return self.links.at(x)
+
+    @classmethod
+    def joined(cls, parts: Iterable[Links]) -> PiecewiseLinear:
+        """The function whose links come in parts, as `LinkStream` hands them over.
+
+        Parameters
+        ----------
+        parts : iterable of Links
+            In order: every link with the knot at which it ends, the last one without.
+        """
+        return cls(*Links.joined(parts))
 
     def to_network(self) -> ReLUNetwork:
         """The network with K neurons and an affine part that equals this function.

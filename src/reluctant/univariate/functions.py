@@ -20,7 +20,7 @@ from reluctant.solution import Certificate, Solution
 from reluctant.univariate.tolerance import approximate_line
 
 EVALUATION = 2.0**-50
-"""By how much computed values may be off: those of f are taken to, relative to max|f|; those of a fit, to max|f| + ε."""
+"""By how much computed values are taken to be off: those of f relative to max|f|, those of a fit to max|f| + ε."""
 MOST_SAMPLES = 1 << 22
 _FIRST_SAMPLES = 257
 _FIRST_SHARE = 2.0**-6
