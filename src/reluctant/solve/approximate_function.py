@@ -51,14 +51,15 @@ def approximate_function(
     side : {"both", "below", "above"}
         ``"below"``: an under-estimator, f − ε ≤ g ≤ f on [a, b]; ``"above"``: an over-estimator.
     time_limit : float, optional
-        Seconds, 30 by default, after which the best function so far is returned with the bound so far; the first
-        round is always finished. `math.inf`: none.
+        Seconds, 30 by default, after which the best function so far is returned with the bound so far; the search goes
+        on until there is one. `math.inf`: none.
 
     Returns
     -------
     Solution
         `value` is the number of knots; the links are one more. `max_error` is an upper bound of the error on the whole
-        interval, or without `curvature` the largest error seen at 65,537 samples and at the knots.
+        interval, or without `curvature` the largest error seen at 65,537 samples and at the knots;
+        `max_error_between` is None, as there are no rows.
 
     Raises
     ------

@@ -160,13 +160,13 @@ def largest_errors(function: PiecewiseLinear, samples: Samples, target: Target) 
 
 
 def refined(samples: Samples, target: Target, curvature: Callable[[Array, Array], Array], remainder: float) -> Samples:
-    """Samples between which no chord misses f by more than `remainder`, by halving intervals, as far as floats go."""
-    while len(samples.x) < MOST_SAMPLES:
+    """Samples between which no chord misses f by more than `remainder`, by halving, as far as floats and memory go."""
+    while True:
         left, right = samples.x[:-1], samples.x[1:]
         middle = left + 0.5 * (right - left)
         split = (samples.remainder > remainder) & (middle > left) & (middle < right)
-        if not split.any():
-            break
+        if not split.any() or len(samples.x) + np.count_nonzero(split) > MOST_SAMPLES:
+            return samples
         new, at = middle[split], np.flatnonzero(split)
         halves = curvature(left[split], new), curvature(new, right[split])
         bounds = samples.curvature.copy()
@@ -176,7 +176,6 @@ def refined(samples: Samples, target: Target, curvature: Callable[[Array, Array]
             np.insert(samples.y, at + 1, target.f(new)),
             np.insert(bounds, at + 1, halves[1]),
         )
-    return samples
 
 
 def check_curvature(samples: Samples) -> None:
