@@ -91,6 +91,17 @@ def test_units_of_y_do_not_change_the_count(scale):
     assert solution.is_optimal
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1e-100, 1e150])
+def test_units_of_x_and_y_together_do_not_change_the_count(scale):
+    """Squares of the lengths vanish, or are beyond float64, where h² max|f''| is not."""
+    solution = approximate_function(
+        lambda x: scale * np.sin(x / scale), 0, TAU * scale, tolerance=0.01 * scale, curvature=1 / scale
+    )
+    assert solution.n_neurons + 1 == 13
+    assert solution.is_optimal
+    assert solution.max_error <= 0.01 * scale
+
+
 def test_an_offset_in_x_does_not_change_the_count():
     offset = 2.0**30
     solution = approximate_function(

@@ -66,12 +66,18 @@ class Samples:
     @property
     def remainder(self) -> Array:
         """h² max|f''| / 8, by which a chord may miss f between two samples."""
-        return np.diff(self.x) ** 2 * self.curvature / 8
+        return remainder_of(np.diff(self.x), self.curvature)
 
     @property
     def rounding(self) -> float:
         """By how much computed values of f may be off."""
         return EVALUATION * float(np.abs(self.y).max())
+
+
+def remainder_of(length: Array, curvature: Array) -> Array:
+    """h² max|f''| / 8, multiplied so that no square of a length vanishes."""
+    with np.errstate(over="ignore"):
+        return length * (length * curvature) / 8
 
 
 def approximate_interval(target: Target, curvature: Callable[[Array, Array], Array] | None, clock: Clock) -> Solution:
@@ -145,7 +151,7 @@ def largest_errors(function: PiecewiseLinear, samples: Samples, target: Target) 
     order = np.argsort(where, kind="stable")
     z, fz = where[order], np.concatenate([samples.y, target.f(knots)])[order]
     home = np.minimum(np.searchsorted(samples.x, z[:-1], side="right") - 1, len(samples.curvature) - 1)
-    remainder = np.diff(z) ** 2 * samples.curvature[home] / 8
+    remainder = remainder_of(np.diff(z), samples.curvature[home])
     # The line of each piece at both of its ends: links meet at a knot up to rounding only.
     link = np.searchsorted(function.knots, z[:-1], side="right")
     X, Y, M = function.anchors[0, link], function.anchors[1, link], function.slopes[link]
@@ -184,10 +190,12 @@ def check_curvature(samples: Samples) -> None:
     before, after = x[1:-1] - x[:-2], x[2:] - x[1:-1]
     chord = y[:-2] + (y[2:] - y[:-2]) * (before / (before + after))
     bound = np.maximum(samples.curvature[:-1], samples.curvature[1:])
-    excess = np.abs(y[1:-1] - chord) - bound * before * after / 2 * (1.0 + 2.0**-40) - 8 * samples.rounding
+    with np.errstate(over="ignore"):
+        allowed = bound * before * after / 2 * (1.0 + 2.0**-40)
+    excess = np.abs(y[1:-1] - chord) - allowed - 8 * samples.rounding
     if excess.size and excess.max() > 0:
         i = int(np.argmax(excess))
-        least = 2 * (abs(y[i + 1] - chord[i]) - 8 * samples.rounding) / (before[i] * after[i])
+        least = 2 * (abs(y[i + 1] - chord[i]) - 8 * samples.rounding) / before[i] / after[i]
         raise ValueError(
             f"curvature is at most {bound[i]:g} between x = {x[i]!s} and x = {x[i + 2]!s}, but |f''| reaches "
             f"{least:g} there; give a bound of |f''|"
