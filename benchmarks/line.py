@@ -19,7 +19,7 @@ from statistics import median
 
 import numpy as np
 
-from reluctant import approximate, error_path, interpolate, p_path
+from reluctant import LinkStream, approximate, error_path, interpolate, p_path
 from reluctant.univariate import _sweep
 from reluctant.univariate.budget import Brackets, Rows
 
@@ -102,6 +102,30 @@ def tolerance_speed(n: int, repeats: int) -> None:
         seconds, spread = timed(lambda: approximate(x, y, tolerance=tolerance, rtol=rtol), repeats)
         knots = approximate(x, y, tolerance=tolerance, rtol=rtol).n_neurons
         print(f"{name:28} {tolerance:9.0e} {knots:8d} {seconds:9.4f} {seconds / base:8.1f} {spread:7.0%}")
+
+
+def streamed(x: np.ndarray, y: np.ndarray, tolerance: float) -> LinkStream:
+    stream = LinkStream(tolerance)
+    stream.push(x, y)
+    return stream
+
+
+def stream_speed(n: int, repeats: int) -> None:
+    print(f"\nStreams: one push of N = {n} rows beside the sweep over the table alone, and a push for each row")
+    heads = f"{'links':>8} {'kept':>6} {'sweep s':>9} {'stream s':>9} {'ratio':>6}"
+    print(f"{'data':12} {'tolerance':>9} {heads} {'row, us':>8}")
+    cases = [("walk", random_walk, 1.0), ("walk", random_walk, 100.0), ("sine", sine, 1e-3), ("convex", convex, 1e-3)]
+    for name, data, tolerance in cases:
+        x, y = data(n)
+        lo, hi = y - tolerance, y + tolerance
+        batch, _ = timed(lambda: _sweep.sweep(x, lo, hi), repeats)
+        seconds, _ = timed(lambda: streamed(x, y, tolerance), repeats)
+        kept = streamed(x, y, tolerance)
+        one_by_one = LinkStream(tolerance)
+        rows = list(zip(x[:20_000].tolist(), y[:20_000].tolist(), strict=True))
+        each, _ = timed(lambda: [one_by_one.push(*row) for row in rows], 1)
+        figures = f"{kept.n_links:8d} {kept.n_kept:6d} {batch:9.4f} {seconds:9.4f} {seconds / batch:6.2f}"
+        print(f"{name:12} {tolerance:9.0e} {figures} {each / len(rows) * 1e6:8.1f}")
 
 
 def path_speed(quick: bool, repeats: int) -> None:
@@ -241,6 +265,7 @@ def main() -> None:
     tolerance_speed(largest, arguments.repeats)
     budget_speed(largest)
     early_stop(largest, arguments.repeats)
+    stream_speed(largest, arguments.repeats)
     path_speed(arguments.quick, arguments.repeats)
     accuracy(largest)
     memory(largest)

@@ -99,3 +99,21 @@ def test_solutions_of_the_line_have_a_function_and_keep_their_type(solution):
     changed = solution.replace(p=None)
     assert type(solution) is type(changed) is LineSolution
     assert changed.function is solution.function
+
+
+def test_breakpoints_are_the_segments_and_give_the_function():
+    x = [0, 1, 2, 3, 4, 5, 6]
+    solution = approximate(x, [0, 1, 4, 9, 4, 1, 0], tolerance=0.25)
+    table = solution.breakpoints()
+    assert len(table) == solution.n_neurons + 1
+    assert (table["start"][1:] == table["end"][:-1]).all()
+    assert (table["start"][0], table["end"][-1]) == (-math.inf, math.inf)
+    for t in (-7.5, 0.3, *solution.function.knots, 2.9, 11.0):
+        (row,) = table[(table["start"] <= t) & (t < table["end"])]
+        assert row["y"] + row["slope"] * (t - row["x"]) == solution.predict([t])[0]
+
+
+def test_breakpoints_of_several_inputs_are_refused():
+    solution = interpolate([[0, 0], [1, 0], [0, 1]], [0, 1, 2], p=1, time_limit=1)
+    with pytest.raises(ValueError, match=r"one input and one output; use network\.describe"):
+        solution.breakpoints()

@@ -1,8 +1,9 @@
 """ReLUctant: the sparsest one-hidden-layer ReLU network that fits your data.
 
-The verbs are `interpolate`, `approximate`, `regress`, `size_path`, `p_path`, `error_path` and `critical_p`; every one
-returns or contains a `ReLUNetwork`. Importing the package loads NumPy alone; SciPy, Numba, HiGHS, scikit-learn and
-PyTorch are loaded by the first call, or the first use of a room such as `reluctant.nn`, that needs them.
+The verbs are `interpolate`, `approximate`, `approximate_function`, `regress`, `size_path`, `p_path`, `error_path` and
+`critical_p`; every one returns or contains a `ReLUNetwork`. Importing the package loads NumPy alone; SciPy, Numba,
+HiGHS, scikit-learn and PyTorch are loaded by the first call, or the first use of a room such as `reluctant.nn`, that
+needs them.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from reluctant.regression.size_path import SizePath
     from reluctant.solve import (
         approximate,
+        approximate_function,
         critical_p,
         error_path,
         interpolate,
@@ -39,12 +41,14 @@ if TYPE_CHECKING:
     )
     from reluctant.univariate.error_path import ErrorPath
     from reluctant.univariate.ppath import PPath
+    from reluctant.univariate.stream import LinkStream
 
 __all__ = [
     "Certificate",
     "ErrorPath",
     "FileFormatError",
     "InfeasibleError",
+    "LinkStream",
     "PPath",
     "PiecewiseLinear",
     "ReLUNetwork",
@@ -53,6 +57,7 @@ __all__ = [
     "SparseReLUClassifier",
     "SparseReLURegressor",
     "approximate",
+    "approximate_function",
     "critical_p",
     "error_path",
     "interpolate",
@@ -65,12 +70,14 @@ __all__ = [
 _ROOMS = ("estimators", "experiments", "export", "multivariate", "nn", "regression", "report", "solve")
 _HOME_OF = {
     "ErrorPath": "reluctant.univariate.error_path",
+    "LinkStream": "reluctant.univariate.stream",
     "PPath": "reluctant.univariate.ppath",
     "PiecewiseLinear": "reluctant.model.piecewise_linear",
     "SizePath": "reluctant.regression.size_path",
     "SparseReLUClassifier": "reluctant.estimators",
     "SparseReLURegressor": "reluctant.estimators",
     "approximate": "reluctant.solve",
+    "approximate_function": "reluctant.solve",
     "critical_p": "reluctant.solve",
     "error_path": "reluctant.solve",
     "interpolate": "reluctant.solve",

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from reluctant.arrays import Array
 from reluctant.model.network import ReLUNetwork
@@ -303,6 +303,45 @@ class Solution:
         ndarray, shape (N,) or (N, m)
         """
         return self.network(X) if self.function is None else self.function(X)
+
+    def breakpoints(self) -> NDArray[np.void]:
+        """The segments of a solution on the line as a table, from left to right.
+
+        Returns
+        -------
+        structured ndarray, shape (K + 1,)
+            Columns `start` and `end` of a segment, infinite on the outside, `x` and `y`, a point of its line near it,
+            and its `slope`: the function is y + slope · (t − x) for start ≤ t < end. `pandas.DataFrame` takes it as
+            it is.
+
+        Raises
+        ------
+        ValueError
+            If the solution is not one on the line.
+
+        Examples
+        --------
+        >>> from reluctant import interpolate
+        >>> table = interpolate([0, 1, 2, 3], [0, 0, 1, 2]).breakpoints()
+        >>> table.dtype.names
+        ('start', 'end', 'x', 'y', 'slope')
+        >>> table["slope"], table["end"]
+        (array([0., 1.]), array([ 1., inf]))
+        """
+        if self.function is None:
+            raise ValueError("segments are known for one input and one output; use network.describe for more")
+        knots, anchors, slopes, _ = self.function.links
+        columns = {
+            "start": np.append(-np.inf, knots),
+            "end": np.append(knots, np.inf),
+            "x": anchors[0],
+            "y": anchors[1],
+            "slope": slopes,
+        }
+        table = np.empty(len(slopes), dtype=[(name, np.float64) for name in columns])
+        for name, column in columns.items():
+            table[name] = column
+        return table
 
     def plot(
         self,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -27,3 +28,13 @@ class Links(NamedTuple):
         y *= self.slopes[k]
         y += self.anchors[1, k]
         return y
+
+    @classmethod
+    def joined(cls, parts: Iterable[Self]) -> Links:
+        """Parts one after the other, each without slope changes of its own."""
+        given = list(parts)
+        return Links(
+            np.concatenate([np.empty(0), *(part.knots for part in given)]),
+            np.concatenate([np.empty((2, 0)), *(part.anchors for part in given)], axis=1),
+            np.concatenate([np.empty(0), *(part.slopes for part in given)]),
+        )

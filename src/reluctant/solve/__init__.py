@@ -8,6 +8,7 @@ from reluctant.faces import face
 
 if TYPE_CHECKING:
     from reluctant.solve.approximate import approximate
+    from reluctant.solve.approximate_function import approximate_function
     from reluctant.solve.critical_p import critical_p, recovery_threshold
     from reluctant.solve.error_path import error_path
     from reluctant.solve.interpolate import interpolate
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "approximate",
+    "approximate_function",
     "critical_p",
     "error_path",
     "interpolate",
@@ -30,6 +32,7 @@ __getattr__, __dir__ = face(
     __name__,
     {
         "approximate": "reluctant.solve.approximate",
+        "approximate_function": "reluctant.solve.approximate_function",
         "critical_p": "reluctant.solve.critical_p",
         "error_path": "reluctant.solve.error_path",
         "interpolate": "reluctant.solve.interpolate",

@@ -1,0 +1,239 @@
+"""`LinkStream`: the tolerance sweep on rows that come one after the other."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reluctant.arrays import Array
+from reluctant.errors import TooSteepError
+from reluctant.model.links import Links
+from reluctant.univariate import _stream
+from reluctant.univariate._sweep import SHALLOWEST
+from reluctant.validation import as_evaluation_points, check_number
+
+_CHUNK = 1 << 14
+_LEAST = 64
+"""Room for points of a hull at first, and rows after which points are forgotten at the earliest."""
+
+
+class _Ended(NamedTuple):
+    """Lines that are links, and what is known of the knots at which they end; see `_stream.advance`."""
+
+    lines: Array  # (3, n)
+    pivots: Array  # (2, n)
+    ends: Array  # (2, n)
+    kinds: NDArray[np.int8]  # (n,)
+
+    def then(self, other: _Ended) -> _Ended:
+        """Both, one after the other."""
+        lines, pivots = np.hstack([self.lines, other.lines]), np.hstack([self.pivots, other.pivots])
+        return _Ended(lines, pivots, np.hstack([self.ends, other.ends]), np.hstack([self.kinds, other.kinds]))
+
+    def last(self) -> _Ended:
+        """The last one, if there is one."""
+        lines, pivots, ends = (part[:, -1:].copy() for part in self[:3])
+        return _Ended(lines, pivots, ends, self.kinds[-1:].copy())
+
+
+class LinkStream:
+    """Fewest links within a tolerance over a stream of rows, without keeping the rows.
+
+    The sweep of `approximate` on one pass: links come out as soon as no row to come can change them. The stream keeps
+    two hulls, the upper one of y − ε and the lower one of y + ε over the rows of the current link, and hands over the
+    rest.
+
+    Parameters
+    ----------
+    tolerance : float
+        ε > 0 in the units of y; it holds strictly, up to rounding of the links.
+
+    Attributes
+    ----------
+    n_rows, n_links : int
+        Rows taken; links handed over.
+    n_kept : int
+        Points in memory.
+
+    Notes
+    -----
+    The links are those of the sweep in ``approximate(x, y, tolerance=tolerance, rtol=0)``, bit for bit; their number is
+    its certified minimum. `approximate` sees all rows at once and may then move links a little (2^-50 max|y|) to make
+    good their rounding; the only link of a stream without knots has another anchor there.
+
+    References
+    ----------
+    Imai and Iri, An optimal algorithm for approximating a piecewise linear function, 1986; Hakimi and Schmeichel,
+    Fitting polygonal functions to a set of points in the plane, 1991.
+
+    Examples
+    --------
+    >>> from reluctant import LinkStream, PiecewiseLinear
+    >>> stream = LinkStream(1.0)
+    >>> parts = [stream.push(x, x * x) for x in range(6)]
+    >>> [len(part.slopes) for part in parts]
+    [0, 0, 0, 0, 0, 0]
+    >>> parts.append(stream.finish())
+    >>> PiecewiseLinear.joined(parts).n_knots
+    1
+    """
+
+    __module__ = "reluctant"
+
+    def __init__(self, tolerance: float) -> None:
+        self.tolerance = check_number(tolerance, "tolerance", strict=True)
+        self.n_rows = self.n_links = 0
+        self._first = self._last = math.nan
+        self._finished = False
+        self._highest_lo, self._lowest_hi = -math.inf, math.inf
+        self._counters = np.zeros(_stream.N_COUNTERS, np.int64)
+        self._supports = np.zeros((2, 4))
+        self._lows, self._highs = np.empty((2, _LEAST)), np.empty((2, _LEAST))
+        self._since_forgetting = 0
+        self._last_knot = -math.inf
+        # The line that was ended last, whose knot is not known before the next one is.
+        self._open = _Ended(np.empty((3, 0)), np.empty((2, 0)), np.empty((2, 0)), np.empty(0, np.int8))
+
+    @property
+    def n_kept(self) -> int:
+        """Points in memory: those of the two hulls."""
+        return int(self._counters[_stream.LOW_SIZE] + self._counters[_stream.HIGH_SIZE])
+
+    def push(self, x: ArrayLike, y: ArrayLike) -> Links:
+        """Take one row, or rows in order.
+
+        Parameters
+        ----------
+        x, y : float or array_like, shape (N,)
+            x increases, from push to push too.
+
+        Returns
+        -------
+        Links
+            The n links that have become final, often none: `anchors` (2, n), `slopes` (n,), and the `knots` (n,) at
+            which they end.
+
+        Raises
+        ------
+        ValueError
+            If x does not increase, a value is not a finite number, shapes differ, or the stream is finished; the
+            stream is as before then. Rows are counted from the first of the stream.
+        TooSteepError
+            If links are steeper, or knots closer, than float64 can hold.
+        """
+        x, y = self._checked(x, y)
+        parts = [self._advance(x[i : i + _CHUNK], y[i : i + _CHUNK]) for i in range(0, len(x), _CHUNK)]
+        return parts[0] if len(parts) == 1 else Links.joined(parts)
+
+    def finish(self) -> Links:
+        """End the stream.
+
+        Returns
+        -------
+        Links
+            The last n ≥ 1 links and the n − 1 knots between them.
+
+        Raises
+        ------
+        ValueError
+            If there was no row, or the stream is finished.
+        """
+        self._check_open()
+        if self.n_rows == 0:
+            raise ValueError("the stream has no rows; push at least one before finish")
+        self._finished = True
+        lines = np.column_stack([self._open.lines, self._last_line()])
+        return self._handed_over(lines, _stream.knots_between(lines, *self._open[1:]))
+
+    def _advance(self, x: Array, y: Array) -> Links:
+        lo, hi = y - self.tolerance, y + self.tolerance
+        self._make_room(len(x))
+        state = self._counters, self._supports, self._lows, self._highs
+        ended = self._open.then(_Ended(*_stream.advance(x, lo, hi, *state)))
+        if self.n_rows == 0:
+            self._first = float(x[0])
+        self.n_rows += len(x)
+        self._last = float(x[-1])
+        self._highest_lo, self._lowest_hi = max(self._highest_lo, lo.max()), min(self._lowest_hi, hi.min())
+        knots = _stream.knots_between(*ended)
+        self._open = ended.last()
+        return self._handed_over(ended.lines[:, :-1], knots)
+
+    def _handed_over(self, lines: Array, knots: Array) -> Links:
+        if not np.isfinite(lines).all():
+            raise TooSteepError("links of the function are steeper than float64 can hold; rescale x or y")
+        if len(knots):
+            if not (np.diff(knots, prepend=self._last_knot) > 0).all():
+                raise TooSteepError("links of the function meet closer than float64 can tell; rescale x or y")
+            self._last_knot = knots[-1]
+        self.n_links += lines.shape[1]
+        return Links(knots, lines[:2], lines[2])
+
+    def _last_line(self) -> Array:
+        kinds = self._open.kinds
+        if len(kinds):  # after a failure upwards the shallowest feasible line turns least, and conversely
+            return np.array(_stream._line(*self._supports[0 if kinds[-1] == SHALLOWEST else 1]))
+        constant = np.array([self._last, 0.5 * self._highest_lo + 0.5 * self._lowest_hi, 0.0])
+        if self.n_rows == 1:
+            return constant
+        lines = np.array([_stream._line(*support) for support in self._supports])
+        if self._highest_lo <= self._lowest_hi and not 0.0 < np.max(np.abs(lines[:, 2])) < math.inf:
+            return constant
+        middle = 0.5 * self._first + 0.5 * self._last
+        values = lines[:, 1] + lines[:, 2] * (middle - lines[:, 0])
+        return np.array([middle, *(0.5 * values[0] + 0.5 * values[1], 0.5 * lines[0, 2] + 0.5 * lines[1, 2])])
+
+    def _make_room(self, n_rows: int) -> None:
+        """Room in both hulls for the rows to come, after points have been forgotten if it is time."""
+        sizes = [_stream.LOW_SIZE, _stream.HIGH_SIZE]
+        if self._since_forgetting >= max(_LEAST, self.n_kept):
+            _stream.forget(self._counters, self._supports, self._lows, self._highs)
+            self._since_forgetting = 0
+        self._since_forgetting += n_rows
+        for name, at in zip(("_lows", "_highs"), sizes, strict=True):
+            hull, size = getattr(self, name), int(self._counters[at])
+            needed, capacity = size + n_rows + 1, hull.shape[1]
+            if needed > capacity or capacity > 4 * max(needed, _LEAST):
+                wider = np.empty((2, max(2 * needed, _LEAST)))
+                wider[:, :size] = hull[:, :size]
+                setattr(self, name, wider)
+
+    def _checked(self, x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
+        """Two columns, or a ValueError that names the first row of the stream that cannot be taken."""
+        self._check_open()
+        x, y = (
+            np.atleast_1d(np.array(as_evaluation_points(values, name, self.n_rows), order="C"))
+            for name, values in (("x", x), ("y", y))
+        )
+        if x.ndim > 1 or x.shape != y.shape:
+            raise ValueError(f"x and y must be two numbers or two columns of one length, got {x.shape} and {y.shape}")
+        for name, column in (("x", x), ("y", y)):
+            finite = np.isfinite(column)
+            if not finite.all():
+                i = int(np.argmin(finite))
+                what = "NaN" if np.isnan(column[i]) else "an infinite value"
+                raise ValueError(f"{name} has {what} at row {self.n_rows + i}; leave that row out")
+        if not len(x):
+            return x, y
+        falls = np.diff(x, prepend=self._last if self.n_rows else -math.inf) <= 0
+        if falls.any():
+            i = int(np.argmax(falls))
+            before = x[i - 1] if i else self._last
+            raise ValueError(
+                f"x must increase, but x = {x[i]!s} at row {self.n_rows + i} comes after x = {before!s}; sort the rows "
+                "and keep one for each x"
+            )
+        if not (abs(float(y.max())) + self.tolerance < math.inf and abs(float(y.min())) + self.tolerance < math.inf):
+            i = int(np.argmax(np.abs(y)))
+            raise ValueError(f"y ± tolerance is beyond float64 at row {self.n_rows + i}; rescale y")
+        return x, y
+
+    def _check_open(self) -> None:
+        if self._finished:
+            raise ValueError("the stream is finished; begin a new LinkStream")
+
+    def __repr__(self) -> str:
+        return f"<LinkStream of {self.n_rows} rows within {self.tolerance:g}, {self.n_links} links so far>"
