@@ -85,6 +85,17 @@ def interpolation_speed(sizes: list[int], repeats: int) -> None:
             print(f"{name:8} {n:8d} {base:9.6f} " + " ".join(f"{cell:>16}" for cell in cells))
 
 
+def shared_knots_speed(n: int, repeats: int) -> None:
+    print("\nThree outputs that share knots, p = 0: seconds (times one output), knots, gap")
+    x, rng = np.arange(float(n)), np.random.default_rng(0)
+    tables = {"noise": rng.normal(size=(n, 3)), "integers": rng.integers(-2, 3, (n, 3)).astype(float)}
+    for name, Y in tables.items():
+        base, _ = timed(lambda: interpolate(x, Y[:, 0]), repeats)
+        seconds, _ = timed(lambda: interpolate(x, Y), repeats)
+        solution = interpolate(x, Y)
+        print(f"{name:8} {n:8d} {seconds:9.4f} ({seconds / base:5.1f}) {solution.n_neurons:8d} {solution.gap:g}")
+
+
 def tolerance_speed(n: int, repeats: int) -> None:
     print(f"\nApproximation within a tolerance, N = {n}")
     print(f"{'data':28} {'tolerance':>9} {'knots':>8} {'seconds':>9} {'x floor':>8} {'spread':>7}")
@@ -262,6 +273,7 @@ def main() -> None:
         return
     largest = 10**5 if arguments.quick else 10**6
     interpolation_speed([n for n in (10**3, 10**4, 10**5, 10**6) if n <= largest], arguments.repeats)
+    shared_knots_speed(10**5, min(arguments.repeats, 3))
     tolerance_speed(largest, arguments.repeats)
     budget_speed(largest)
     early_stop(largest, arguments.repeats)

@@ -78,10 +78,21 @@ def test_network_without_affine_part_needs_the_extra_neurons_of_its_case(case, o
         assert found == extra
 
 
-def test_certificate_without_affine_part_claims_nothing_when_neurons_were_added():
-    assert interpolate([0, 1, 2], [5, 5, 5], affine=False).certificate.kind == "none"
+def test_without_affine_part_the_bound_is_that_of_networks_with_one():
+    assert interpolate([0, 1, 2], [5, 5, 5], affine=False).is_optimal  # a constant neuron does not count
     peak = interpolate([-2, -1, 0, 1, 2, 3], [0, 0, 1, 1, 0, 0], affine=False)
     assert (peak.certificate.kind, peak.n_neurons, peak.network.n_affine) == ("proved", 3, 0)
+    rng = np.random.default_rng(0)
+    for n in (1, 2, 3, 5, 9, 30):
+        x, y = np.arange(float(n)), rng.normal(size=n)
+        for solution, free in (
+            (interpolate(x, y, affine=False), interpolate(x, y)),
+            (approximate(x, y, tolerance=0.3, affine=False), approximate(x, y, tolerance=0.3)),
+            (interpolate(x, y, 0.5, affine=False), interpolate(x, y, 0.5)),
+        ):
+            assert solution.certificate.kind == "proved"
+            assert solution.certificate.lower_bound == free.certificate.lower_bound <= solution.found
+            assert solution.certificate.quantity == "value" or solution.gap in (0, 1)
 
 
 def assert_one_function(solution, x) -> None:

@@ -12,7 +12,7 @@ from reluctant.model.network import ReLUNetwork
 from reluctant.multivariate.aim import Aim, Count
 from reluctant.objective import check_p
 from reluctant.solution import Solution
-from reluctant.solve.requests import check_rtol, check_start, has_affine_part, is_line
+from reluctant.solve.requests import check_rtol, check_start, has_affine_part, is_line, share_exactly
 from reluctant.validation import check_bool, check_table, rounding_of
 
 
@@ -36,8 +36,10 @@ def interpolate(
 
     One input and one output go to the exact solver of the line. More go to Newton-prune, a search that reaches the
     generic lower bound on most data of up to a few hundred points and proves nothing by itself; `certificate` says
-    what is known. Up to eight points in three dimensions are settled by enumeration, if the time allows. For p > 0 the
-    path norm of several outputs is the sum of theirs, and each is solved by itself, over one input exactly.
+    what is known. Two or three outputs over one input share as few knots as can be, exactly, for p = 0, whatever
+    `minimize` counts: there, as for one output, it is the knots. Up to eight points in three dimensions are settled by
+    enumeration, if the time allows. For p > 0 the path norm of several outputs is the sum of theirs, and each is solved
+    by itself, over one input exactly.
 
     Parameters
     ----------
@@ -133,6 +135,12 @@ def interpolate(
         def solve(p: float) -> Solution:
             solution = interpolation.interpolate_line(x, y, p, line_rtol)
             return interpolation.without_affine_part(solution, x) if affine is False else solution
+    elif p == 0 and share_exactly(X, y):
+        from reluctant.univariate.shared_knots import interpolate_shared
+
+        def solve(p: float) -> Solution:
+            line_rtol = rounding_of(*given) if rtol is None else rtol
+            return interpolate_shared(X[:, 0], y, line_rtol, affine is not False)
     else:
         from reluctant.multivariate.interpolation import interpolate_space
 

@@ -17,6 +17,11 @@ def is_line(X: Array, y: Array) -> bool:
     return X.shape[1] == 1 and y.ndim == 1
 
 
+def share_exactly(X: Array, y: Array) -> bool:
+    """Whether a table has one input, and two or three outputs whose fewest shared knots are found exactly."""
+    return X.shape[1] == 1 and y.ndim == 2 and y.shape[1] <= 3
+
+
 def has_affine_part(affine: bool | None, X: Array) -> bool:
     """As in the paper: an affine part for one input, none for more."""
     return X.shape[1] == 1 if affine is None else affine

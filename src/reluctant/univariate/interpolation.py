@@ -10,6 +10,7 @@ maximum-weight matching on a path (ours), found by one pass.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -156,11 +157,12 @@ def without_affine_part(solution: LineSolution, x: Array) -> LineSolution:
         n_knots = solution.function.n_knots
         added = ["one neuron more"] * (network.n_neurons - n_knots)
         added += ["a constant neuron, which the norm does not count,"] * (len(network.biases) - network.n_neurons)
+        # A network without an affine part is one with an affine part of zero: what it needs is no less.
         reason = (
-            f"without an affine part {' and '.join(added)} beside the {n_knots} of the function itself "
-            f"{'were' if len(added) > 1 else 'was'} used, and the fewest of that kind are not known"
+            f"{certificate.reason}; without an affine part {' and '.join(added)} beside the {n_knots} of the function "
+            f"itself {'were' if len(added) > 1 else 'was'} used, and the bound is that of networks with one"
         )
-        certificate = Certificate(certificate.quantity, 0.0, "none", reason)
+        certificate = replace(certificate, reason=reason)
     value = network.path_norm(0.0 if solution.p is None else solution.p)
     return solution.replace(network=network, value=value, certificate=certificate, function=function)
 

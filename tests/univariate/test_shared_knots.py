@@ -1,0 +1,188 @@
+"""Knots that several outputs share, against an exhaustive search over knot patterns."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from scipy.optimize import linprog
+
+from reluctant import InfeasibleError, interpolate
+from reluctant.univariate import _shared_knots, shared_knots
+from reluctant.univariate.shared_knots import is_positively_dependent
+
+KINDS = ["normal", "signs", "integers", "rank one", "zero jumps"]
+
+
+def vanishes(directions):
+    """Whether some Σ c_k d_k = 0 with c > 0, by a linear program."""
+    A = np.column_stack(directions)
+    return linprog(np.zeros(A.shape[1]), A_eq=A, b_eq=np.zeros(len(A)), bounds=(1, None)).status == 0
+
+
+def fewest_shared_knots(slopes):
+    """The fewest knots over all patterns of knots at points and inside intervals, for slopes (m, n) of the data.
+
+    The slopes with which a function can enter an interval are o + the open cone of some directions, or all: a knot
+    inside takes a slope a to s + r (s − a), r > 0, that is to s + the cone of s − o and the directions reversed.
+    """
+    n = slopes.shape[1]
+    fewest = n  # a knot at every inner point would do
+
+    def extend(i, origin, directions, cost):
+        nonlocal fewest
+        if cost >= fewest:
+            return
+        if i == n:
+            fewest = cost
+            return
+        s = slopes[:, i]
+        if origin is None:
+            leave(i, s, [], cost)
+            leave(i, None, [], cost + 1)
+            return
+        gap = s - origin
+        if vanishes([*directions, -gap]) if directions else not gap.any():
+            leave(i, s, [], cost)
+        leave(i, s, [gap, *(-d for d in directions)], cost + 1)
+
+    def leave(i, origin, directions, cost):
+        extend(i + 1, origin, directions, cost)
+        if i + 1 < n:
+            extend(i + 1, None, [], cost + 1)
+
+    extend(0, None, [], 0)
+    return fewest
+
+
+def slopes_of(kind, rng, m, n):
+    """Slopes (m, n) whose jumps are of the kind; exact in float64."""
+    if kind == "normal":
+        return np.round(rng.normal(size=(m, n)) * 2**20) / 2**20
+    if kind == "signs":
+        return rng.integers(-1, 2, (m, n)).astype(float)
+    if kind == "integers":
+        return rng.integers(-2, 3, (m, n)).astype(float)
+    jumps = np.outer(rng.integers(-2, 3, m), rng.integers(-2, 3, n))
+    if kind == "zero jumps":
+        jumps = rng.integers(-2, 3, (m, n)) * (rng.random(n) > 0.35)
+    else:
+        jumps[:, rng.integers(n)] += rng.integers(-1, 2, m)
+    return np.cumsum(jumps, axis=1).astype(float)
+
+
+def points_of(slopes):
+    """Points one apart with those slopes."""
+    n = slopes.shape[1]
+    return np.arange(n + 1.0), np.column_stack([np.zeros(len(slopes)), np.cumsum(slopes, axis=1)]).T
+
+
+def check_fewest(seed):
+    rng = np.random.default_rng(seed)
+    kind, m, n = KINDS[seed % len(KINDS)], int(rng.integers(2, 4)), int(rng.integers(3, 7))
+    slopes = slopes_of(kind, rng, m, n)
+    x, Y = points_of(slopes)
+    solution = interpolate(x, Y)
+    assert solution.n_neurons == fewest_shared_knots(slopes), (seed, kind, m, n)
+    assert solution.certificate.quantity == "neurons"
+    assert solution.is_optimal
+    assert np.max(np.abs(solution.network(x) - Y)) <= 1e-9 * np.max(np.abs(Y))
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_shared_knots_are_as_few_as_any_pattern_has(seed):
+    check_fewest(seed)
+
+
+@pytest.mark.slow
+def test_shared_knots_are_as_few_as_any_pattern_has_in_thousands_of_tables():
+    for seed in range(1000, 4000):
+        check_fewest(seed)
+
+
+def test_testing_the_longest_block_alone_would_miss_shared_knots():
+    """A shorter block may save a knot where the longest one does not: then its jumps do not span the space."""
+    differ = 0
+    for seed in range(60):
+        slopes = np.random.default_rng(seed).integers(-2, 3, (3, 12)).astype(float)
+        x, Y = points_of(slopes)
+        jumps = np.diff(slopes, axis=1)
+        saved, start = 0, 0
+        for end in range(jumps.shape[1]):
+            signs = (-1.0) ** np.arange(end + 1 - start)
+            if not jumps[:, end].any():
+                start = end + 1
+            elif end > start and vanishes(list((jumps[:, start : end + 1] * signs).T)):
+                saved, start = saved + 1, end + 1
+        broken = np.count_nonzero(jumps.any(axis=0)) - saved
+        found = interpolate(x, Y).n_neurons
+        assert found <= broken
+        differ += found < broken
+    assert differ > 0
+
+
+def test_floats_and_rationals_agree_on_vanishing_combinations():
+    rng = np.random.default_rng(0)
+    for _ in range(400):
+        rows = rng.integers(-2, 3, (int(rng.integers(2, 8)), 3)).astype(float)
+        rows = rows[rows.any(axis=1)]
+        exact = is_positively_dependent([[Fraction(v) for v in row] for row in rows]) if len(rows) else False
+        assert exact == (len(rows) > 0 and vanishes(list(rows)))
+        loops = _shared_knots.is_positively_dependent(rows, np.zeros(len(rows)), 0.0)
+        assert loops == (_shared_knots.YES if exact else _shared_knots.NO), rows
+        doubtful = _shared_knots.is_positively_dependent(rows / 2, np.full(len(rows), 1e-12), 2.0**-48)
+        assert doubtful in (loops, _shared_knots.UNDECIDED)
+
+
+def test_signs_that_floats_cannot_tell_are_decided_exactly():
+    """Outputs that are decimal multiples of one another, up to rounding, on uneven points."""
+    rng = np.random.default_rng(1)
+    x = np.cumsum(rng.integers(1, 9, 60)) * 0.1
+    y = np.round(rng.normal(size=60), 1)
+    Y = np.column_stack([y, 2.0 * y, -4.0 * y])
+    assert interpolate(x, Y).n_neurons == interpolate(x, y).n_neurons
+    third = np.column_stack([y, np.round(rng.normal(size=60), 1)])
+    assert interpolate(x, np.column_stack([third, third[:, 0] * 2.0])).n_neurons == interpolate(x, third).n_neurons
+
+
+@pytest.mark.parametrize("affine", [None, False])
+@pytest.mark.parametrize("offset", [0.0, 1e6, -1e9])
+@pytest.mark.parametrize("unit", [1.0, 1e-150, 1e150])
+def test_every_output_is_met_at_any_offset_and_scale(affine, offset, unit):
+    rng = np.random.default_rng(int(abs(offset)) % 97)
+    x = rng.permutation(offset + np.arange(200.0))
+    Y = rng.normal(size=(200, 3)) * [1.0, 1e-6, 1e6] * unit
+    x, Y = np.append(x, x[:3]), np.vstack([Y, Y[:3]])
+    solution = interpolate(x, Y, affine=affine)
+    assert (np.abs(solution.predict(x) - Y).max(axis=0) <= 1e-9 * np.abs(Y).max(axis=0)).all()
+    assert solution.certificate.kind == "proved"
+    if affine is None:
+        assert solution.is_optimal
+    else:
+        assert solution.gap in (0, 1)
+        assert solution.network.n_affine == 0
+
+
+def test_an_output_has_no_weight_at_a_knot_where_it_does_not_bend():
+    x = np.arange(7.0)
+    solution = interpolate(x, np.column_stack([np.maximum(x - 1, 0), np.abs(x - 4), x]))
+    assert solution.n_neurons == 2
+    assert_array_equal(solution.network.output_weights != 0, [[True, False, False], [False, True, False]])
+
+
+def test_contradictory_rows_are_named():
+    with pytest.raises(InfeasibleError, match="rows 0 and 2"):
+        interpolate([0.0, 1.0, 0.0], [[1.0, 2.0], [1.0, 1.0], [1.0, 3.0]])
+
+
+def test_rows_of_jumps_bound_their_own_errors():
+    rng = np.random.default_rng(3)
+    x = np.sort(rng.normal(size=40)) + 1e6
+    jumps = shared_knots.Jumps.of(x, [shared_knots.corners_of(x, y, 0.0) for y in rng.normal(size=(3, 40))])
+    rows, errors, _ = jumps.rows()
+    sizes = [2.0 ** int(np.frexp(s)[1]) for s in np.abs(jumps.values).max(axis=0)]
+    for j in range(1, 39):
+        exact = [g / Fraction(s) for g, s in zip(jumps.exact(j), sizes)]
+        unit = Fraction(float(np.max(np.abs(jumps.values[j] / sizes))))
+        for c in range(3):
+            assert abs((-1) ** j * exact[c] / unit - Fraction(float(rows[j, c]))) <= Fraction(float(errors[j]))
