@@ -1,8 +1,8 @@
 """ReLUctant: the sparsest one-hidden-layer ReLU network that fits your data.
 
-The verbs are `interpolate`, `approximate`, `regress`, `size_path`, `p_path` and `critical_p`; every one returns or
-contains a `ReLUNetwork`. Importing the package loads NumPy alone; SciPy, Numba, HiGHS, scikit-learn and PyTorch are
-loaded by the first call, or the first use of a room such as `reluctant.nn`, that needs them.
+The verbs are `interpolate`, `approximate`, `regress`, `regress_path`, `size_path`, `p_path` and `critical_p`; every one
+returns or contains a `ReLUNetwork`. Importing the package loads NumPy alone; SciPy, Numba, HiGHS, scikit-learn and
+PyTorch are loaded by the first call, or the first use of a room such as `reluctant.nn`, that needs them.
 """
 
 from __future__ import annotations
@@ -27,13 +27,24 @@ if TYPE_CHECKING:
     from reluctant.estimators import SparseReLUClassifier, SparseReLURegressor
     from reluctant.model.piecewise_linear import PiecewiseLinear
     from reluctant.regression.size_path import SizePath
-    from reluctant.solve import approximate, critical_p, interpolate, p_path, recovery_threshold, regress, size_path
+    from reluctant.solve import (
+        approximate,
+        critical_p,
+        interpolate,
+        p_path,
+        recovery_threshold,
+        regress,
+        regress_path,
+        size_path,
+    )
+    from reluctant.univariate.knot_regression import KnotPath
     from reluctant.univariate.ppath import PPath
 
 __all__ = [
     "Certificate",
     "FileFormatError",
     "InfeasibleError",
+    "KnotPath",
     "PPath",
     "PiecewiseLinear",
     "ReLUNetwork",
@@ -47,11 +58,13 @@ __all__ = [
     "p_path",
     "recovery_threshold",
     "regress",
+    "regress_path",
     "size_path",
 ]
 
 _ROOMS = ("estimators", "experiments", "export", "multivariate", "nn", "regression", "report", "solve")
 _HOME_OF = {
+    "KnotPath": "reluctant.univariate.knot_regression",
     "PPath": "reluctant.univariate.ppath",
     "PiecewiseLinear": "reluctant.model.piecewise_linear",
     "SizePath": "reluctant.regression.size_path",
@@ -63,6 +76,7 @@ _HOME_OF = {
     "p_path": "reluctant.solve",
     "recovery_threshold": "reluctant.solve",
     "regress": "reluctant.solve",
+    "regress_path": "reluctant.solve",
     "size_path": "reluctant.solve",
 }
 _LOADED = ("Certificate", "FileFormatError", "InfeasibleError", "ReLUNetwork", "Solution")
