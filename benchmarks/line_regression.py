@@ -2,6 +2,7 @@
 
     python benchmarks/line_regression.py            everything, about four minutes
     python benchmarks/line_regression.py --quick    at most 10^5 points
+    python benchmarks/line_regression.py --knots    p = 0 alone: knots counted, 20 tables a size, and paths in alpha
 
 Times are medians of `--repeats` runs in CPU seconds of one thread, without compilation. The floor is one banded
 Cholesky solve of the size of the problem, `scipy.linalg.solveh_banded` with two superdiagonals: what one Newton step of
@@ -20,6 +21,7 @@ from statistics import median
 import numpy as np
 from scipy.linalg import solveh_banded
 
+from reluctant import regress, regress_path
 from reluctant.univariate.regression import regress_line
 
 TABLE = Path(__file__).parent.parent / "examples" / "thermocouple_type_k.csv"
@@ -50,6 +52,44 @@ def noisy_thermocouple(n: int) -> tuple[np.ndarray, np.ndarray]:
     return x, np.interp(x, emf, temperature) + np.random.default_rng(0).normal(scale=2.0, size=n)
 
 
+def polyline(n: int, knots: int, noise: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    x = np.sort(rng.uniform(size=n))
+    places = np.concatenate([[0.0], np.sort(rng.uniform(size=knots)), [1.0]])
+    return x, np.interp(x, places, rng.normal(size=knots + 2)) + noise * rng.normal(size=n)
+
+
+def count_knots(every_table: bool) -> None:
+    """`regress` with p = 0 and `regress_path`."""
+    regress(*polyline(300, 3, 0.1, 0), alpha=1e-3, p=0)
+    print(f"{'N':>7} {'noise':>5} {'tables':>6} {'median s':>8} {'worst s':>8} {'proved':>6} {'worst gap / alpha':>18}")
+    for n, noise, tables in (
+        (10**3, 0.1, 20),
+        (10**4, 0.1, 20),
+        (10**4, 0.5, 4),
+        (10**5, 0.1, 20 if every_table else 4),
+    ):
+        seconds, solutions = [], []
+        for seed in range(tables):
+            x, y = polyline(n, (5, 20, 50, 100)[seed % 4], noise, seed)
+            start = time.perf_counter()
+            solutions.append(regress(x, y, alpha=noise**2 * np.log(n) / n, p=0))
+            seconds.append(time.perf_counter() - start)
+        gap = max(solution.gap / solution.alpha for solution in solutions)
+        proved = sum(solution.is_optimal for solution in solutions)
+        print(
+            f"{n:7d} {noise:5g} {tables:6d} {median(seconds):8.2f} {max(seconds):8.2f} {proved:6d} {gap:18.2g}",
+            flush=True,
+        )
+    print(f"{'N':>7} {'knots':>5} {'sizes':>6} {'to':>4} {'seconds':>8}  path down to alpha = σ² log N / N")
+    for n, knots in ((3000, 5), (3000, 20), (10**4, 5), (10**4, 20)):
+        x, y = polyline(n, knots, 0.1, 0)
+        start = time.perf_counter()
+        path = regress_path(x, y, max_neurons=1000, min_alpha=0.01 * np.log(n) / n)
+        elapsed = time.perf_counter() - start
+        print(f"{n:7d} {knots:5d} {len(path.solutions):6d} {path.n_knots[-1]:4d} {elapsed:8.2f}", flush=True)
+
+
 def largest_useful_alpha(x: np.ndarray, y: np.ndarray) -> float:
     """The largest multiplier Σ_{i>j} r_i (x_i − x_j) of the residuals r of the least-squares line."""
     t = x - x.mean()
@@ -75,7 +115,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="at most 10^5 points")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--knots", action="store_true", help="p = 0 alone")
+    parser.add_argument("--all", action="store_true", help="with --knots, 20 tables of 10^5 points instead of 4")
     arguments = parser.parse_args()
+    if arguments.knots:
+        count_knots(arguments.all)
+        return
     sizes = [10**3, 10**4, 10**5] + ([] if arguments.quick else [10**6])
     for p in (0.5, 1.0):
         regress_line(*noisy_sine(100), 1e-3, p)

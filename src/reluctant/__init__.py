@@ -1,9 +1,9 @@
 """ReLUctant: the sparsest one-hidden-layer ReLU network that fits your data.
 
-The verbs are `interpolate`, `approximate`, `approximate_function`, `regress`, `size_path`, `p_path`, `error_path` and
-`critical_p`; every one returns or contains a `ReLUNetwork`. Importing the package loads NumPy alone; SciPy, Numba,
-HiGHS, scikit-learn and PyTorch are loaded by the first call, or the first use of a room such as `reluctant.nn`, that
-needs them.
+The verbs are `interpolate`, `approximate`, `approximate_function`, `regress`, `regress_path`, `size_path`, `p_path`,
+`error_path` and `critical_p`; every one returns or contains a `ReLUNetwork`. Importing the package loads NumPy alone;
+SciPy, Numba, HiGHS, scikit-learn and PyTorch are loaded by the first call, or the first use of a room such as
+`reluctant.nn`, that needs them.
 """
 
 from __future__ import annotations
@@ -37,9 +37,11 @@ if TYPE_CHECKING:
         p_path,
         recovery_threshold,
         regress,
+        regress_path,
         size_path,
     )
     from reluctant.univariate.error_path import ErrorPath
+    from reluctant.univariate.knot_regression import KnotPath
     from reluctant.univariate.ppath import PPath
     from reluctant.univariate.stream import LinkStream
 
@@ -48,6 +50,7 @@ __all__ = [
     "ErrorPath",
     "FileFormatError",
     "InfeasibleError",
+    "KnotPath",
     "LinkStream",
     "PPath",
     "PiecewiseLinear",
@@ -64,12 +67,14 @@ __all__ = [
     "p_path",
     "recovery_threshold",
     "regress",
+    "regress_path",
     "size_path",
 ]
 
 _ROOMS = ("estimators", "experiments", "export", "multivariate", "nn", "regression", "report", "solve")
 _HOME_OF = {
     "ErrorPath": "reluctant.univariate.error_path",
+    "KnotPath": "reluctant.univariate.knot_regression",
     "LinkStream": "reluctant.univariate.stream",
     "PPath": "reluctant.univariate.ppath",
     "PiecewiseLinear": "reluctant.model.piecewise_linear",
@@ -84,6 +89,7 @@ _HOME_OF = {
     "p_path": "reluctant.solve",
     "recovery_threshold": "reluctant.solve",
     "regress": "reluctant.solve",
+    "regress_path": "reluctant.solve",
     "size_path": "reluctant.solve",
 }
 _LOADED = ("Certificate", "FileFormatError", "InfeasibleError", "ReLUNetwork", "Solution")

@@ -39,6 +39,29 @@ LONGEST_LABEL = 28
 """Characters of the name of an input."""
 
 
+def plot_knot_path(path: Any, *, ax: Axes | None = None) -> Figure:
+    """Draw mean loss against the number of knots.
+
+    Parameters
+    ----------
+    path : KnotPath
+        What `reluctant.regress_path` returns.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    with panels((8, 4.2), ax=ax) as (figure, grid):
+        axes = grid[0, 0]
+        axes.plot(path.n_knots, path.losses, marker="o", markersize=4)
+        axes.set_xlabel("knots")
+        axes.set_ylabel("mean loss")
+        axes.set_title("least squares with knots at data points", loc="left")
+    return figure
+
+
 def plot_path(path: Any, *, ax: Axes | None = None) -> Figure:
     """Draw loss against size: on the training rows and, where it was cross-validated, on rows left out.
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from reluctant.solve.interpolate import interpolate
     from reluctant.solve.p_path import p_path
     from reluctant.solve.regress import regress
+    from reluctant.solve.regress_path import regress_path
     from reluctant.solve.size_path import size_path
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "p_path",
     "recovery_threshold",
     "regress",
+    "regress_path",
     "size_path",
 ]
 
@@ -39,6 +41,7 @@ __getattr__, __dir__ = face(
         "p_path": "reluctant.solve.p_path",
         "recovery_threshold": "reluctant.solve.critical_p",
         "regress": "reluctant.solve.regress",
+        "regress_path": "reluctant.solve.regress_path",
         "size_path": "reluctant.solve.size_path",
     },
 )

@@ -22,8 +22,9 @@ def regress(
     X: ArrayLike,
     y: ArrayLike,
     *,
-    alpha: float,
+    alpha: float | None = None,
     p: float = 0.5,
+    max_neurons: int | None = None,
     loss: str | Loss = "squared",
     affine: bool = True,
     start: ReLUNetwork | None = None,
@@ -37,8 +38,9 @@ def regress(
     """Minimise mean loss + α · ℓp path norm: the trade of error against sparsity for noisy data.
 
     One input with one output, the squared loss and an affine part goes to the line, where p = 1 is solved to a
-    proved duality gap. Everything else is a search: a grown network, majorised steps while |t|^p is smoothed less and
-    less, then deletions and new hinges while the objective falls. It proves nothing.
+    proved duality gap, and p = 0 exactly for knots at data points. Everything else is a search: a grown network,
+    majorised steps while |t|^p is smoothed less and less, then deletions and new hinges while the objective falls. It
+    proves nothing.
 
     Parameters
     ----------
@@ -49,9 +51,12 @@ def regress(
         Targets; several outputs share the neurons. Classes are 0 and 1 for ``"logistic"`` and ``"hinge"``, and labels
         0 … m − 1 or rows of class shares for ``"softmax"``.
     alpha : float
-        Weight α ≥ 0 of the path norm, the λ of [NN]; the mean is over the weighted rows.
+        Weight α ≥ 0 of the path norm, the λ of [NN]; the mean is over the weighted rows. For p = 0 the price of a knot.
     p : float, default 0.5
-        Exponent in (0, 1].
+        Exponent in (0, 1]; 0, which counts knots, on the line with the squared loss and an affine part.
+    max_neurons : int, optional
+        With p = 0, in the place of `alpha`: the least mean loss with at most so many knots. The certificate is about
+        the mean loss, and `alpha` of the solution is 0.
     loss : str or loss object
         ``"squared"`` (½ r²), ``"absolute"``, ``"huber"``, ``"quantile"``, ``"logistic"``, ``"softmax"`` or ``"hinge"``;
         ``"max"``, the largest |r| over all rows and outputs in the place of the mean loss.
@@ -68,7 +73,8 @@ def regress(
         Where it is a search: independent searches, of which the best is returned.
     time_limit : float, optional
         Seconds after which nothing begins any more: no search, hinge, deletion or step, but for the affine fit.
-        An interrupt (Ctrl-C) ends the search likewise and returns the best so far.
+        An interrupt (Ctrl-C) ends the search likewise and returns the best so far. For p = 0 it is 60 s by default,
+        and the solution then has the bound proved by that time.
     random_state : int, Generator or None
         Source of all randomness.
     n_jobs : int
@@ -102,8 +108,8 @@ def regress(
     >>> solution.n_neurons
     1
     """
-    p = check_p(p, zero=False)
-    alpha = check_number(alpha, "alpha")
+    p = check_p(p)
+    alpha, max_neurons = _price_or_size(alpha, max_neurons, p)
     X, y = check_table(X, y)
     affine = check_bool(affine, "affine")
     from reluctant.regression.losses import Squared, as_loss
@@ -118,10 +124,36 @@ def regress(
     effort = Effort.checked(time_limit, random_state, n_jobs, verbose)
     check_start(start, X, targets)
     first = start if affine or start is None else without_affine_part(start)
-    if is_line(X, y) and loss == Squared() and affine:
+    on_line = is_line(X, y) and loss == Squared() and affine
+    if p == 0 and not on_line:
+        raise ValueError(
+            "p = 0 is solved for one input and one output, the squared loss and an affine part; "
+            "take p in (0, 1], or size_path for networks of every size"
+        )
+    if p == 0:
+        from reluctant.univariate.knot_regression import SECONDS, regress_knots, regress_size
+
+        clock = effort.clock(SECONDS)
+        if max_neurons is not None:
+            return regress_size(X[:, 0], y, max_neurons, weights, clock)
+        found: Solution = regress_knots(X[:, 0], y, alpha, weights, clock)
+    elif on_line:
         from reluctant.univariate.regression import regress_line
 
-        found: Solution = regress_line(X[:, 0], y, alpha, p, weights)
+        found = regress_line(X[:, 0], y, alpha, p, weights)
     else:
         found = regress_space(X, targets, weights, loss, alpha, p, affine, first, effort, n_starts)
     return found if first is None else better_of(found, solution_of(first, X, targets, weights, loss, alpha, p, KEPT))
+
+
+def _price_or_size(alpha: float | None, max_neurons: int | None, p: float) -> tuple[float, int | None]:
+    """Check that one of the two is given: the price, or for p = 0 the number of knots, which then cost nothing."""
+    if max_neurons is None:
+        if alpha is None:
+            raise ValueError("give alpha, the weight of the path norm" + (", or max_neurons" if p == 0 else ""))
+        return check_number(alpha, "alpha"), None
+    if p > 0:
+        raise ValueError(f"max_neurons goes with p = 0, got p = {p!r}; set p = 0, or give alpha instead")
+    if alpha is not None:
+        raise ValueError("give alpha or max_neurons, not both")
+    return 0.0, check_integer(max_neurons, "max_neurons", low=0)

@@ -79,11 +79,11 @@ def regress_line(x: Array, y: Array, alpha: float, p: float, sample_weight: Arra
     p = check_number(p, "p", strict=True)
     if p > 1:
         raise ValueError(f"p must be in (0, 1], got {p!r}")
-    x, y, s = _weighted(x, y, sample_weight)
+    x, y, s = weighted(x, y, sample_weight)
     rows = rows_of(x, y, s)
     price = scaled_alpha(rows, alpha, p)
     if price == 0 or len(rows.x) == 1:
-        return _interpolant(x, y, s, rows, alpha, p)
+        return interpolant(x, y, s, rows, alpha, p)
     if p == 1:
         fitted, bound = trend_filter_with_bound(rows, price)
         reason = (
@@ -91,12 +91,15 @@ def regress_line(x: Array, y: Array, alpha: float, p: float, sample_weight: Arra
         )
         if not fitted.settled:
             reason += f"; after {EXACT_SOLVES} solves the conditions for the optimum do not hold yet"
-        return _solution(x, y, s, rows, fitted, alpha, p, _proved(rows, bound, reason))
+        return solution_of(x, y, s, rows, fitted, bends_of(fitted, p), alpha, p, proved(rows, bound, reason))
     reason = "reweighted trend filters from several starts, where others may end lower"
-    return _solution(x, y, s, rows, reweighted(rows, price, p), alpha, p, Certificate("objective", 0.0, "none", reason))
+    searched = reweighted(rows, price, p)
+    return solution_of(
+        x, y, s, rows, searched, bends_of(searched, p), alpha, p, Certificate("objective", 0.0, "none", reason)
+    )
 
 
-def _weighted(x: Array, y: Array, sample_weight: Array | None) -> tuple[Array, Array, Array]:
+def weighted(x: Array, y: Array, sample_weight: Array | None) -> tuple[Array, Array, Array]:
     """The rows that count and their weights, summing to one."""
     s = check_weights(sample_weight, len(x))
     s = s / s.max()
@@ -105,7 +108,7 @@ def _weighted(x: Array, y: Array, sample_weight: Array | None) -> tuple[Array, A
     return x[counts], y[counts], s[counts]
 
 
-def _interpolant(x: Array, y: Array, s: Array, rows: Rows, alpha: float, p: float) -> LineSolution:
+def interpolant(x: Array, y: Array, s: Array, rows: Rows, alpha: float, p: float) -> LineSolution:
     """The interpolant of the means, which has the least mean loss."""
     means = np.ldexp(rows.y, rows.y_exponent) + rows.centre
     solution = interpolate_line(rows.x, means, p)
@@ -114,7 +117,7 @@ def _interpolant(x: Array, y: Array, s: Array, rows: Rows, alpha: float, p: floa
     return solution.replace(
         max_error=residual,
         max_error_between=max(residual, errors_of(solution.function, x, y)[1]),
-        certificate=_not_above(_proved(rows, (1.0 - ROUNDING) * rows.within, reason), loss + alpha * solution.value),
+        certificate=_not_above(proved(rows, (1.0 - ROUNDING) * rows.within, reason), loss + alpha * solution.value),
         alpha=alpha,
         mean_loss=loss,
     )
@@ -168,10 +171,18 @@ def _residuals(function: PiecewiseLinear, x: Array, y: Array, s: Array) -> tuple
     return float(np.max(np.abs(residuals))), loss
 
 
-def _solution(
-    x: Array, y: Array, s: Array, rows: Rows, fitted: Filtered, alpha: float, p: float, certificate: Certificate
+def solution_of(
+    x: Array,
+    y: Array,
+    s: Array,
+    rows: Rows,
+    fitted: Filtered,
+    bends: Bends,
+    alpha: float,
+    p: float,
+    certificate: Certificate,
 ) -> LineSolution:
-    bends = bends_of(fitted, p)
+    """The solution that bends so, with its figures at the rows as they are."""
     function = _function(rows, fitted, bends)
     max_error, loss = _residuals(function, x, y, s)
     value = _kernels.objective_value(np.ldexp(bends.changes, rows.y_exponent - rows.x_exponent), p)
@@ -196,7 +207,7 @@ def _not_above(certificate: Certificate, objective: float) -> Certificate:
     return Certificate(certificate.quantity, objective, certificate.kind, reason)
 
 
-def _proved(rows: Rows, bound: float, reason: str) -> Certificate:
+def proved(rows: Rows, bound: float, reason: str) -> Certificate:
     """A lower bound of the objective, given in the units of `rows`; zero where float64 would round it up."""
     with np.errstate(over="ignore"):  # then the loss is beyond float64 too, and `_residuals` refuses it
         lower = float(np.ldexp(bound, 2 * rows.y_exponent))

@@ -1,0 +1,163 @@
+"""Least squares for every price of a knot, and for a given number of knots, exact for knots at data points.
+
+The least cost is concave and piecewise linear in the price; its vertices are found by solving at the price at which two
+neighbours tie [CROPS]. A number of knots between two vertices has a programme of its own that counts knots.
+
+References
+----------
+[CROPS] Haynes, Eckley, Fearnhead, Computationally efficient changepoint detection for a range of penalties, JCGS 2017.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from reluctant.effort import Clock
+from reluctant.univariate._bounds_from_right import Data, pass_over
+from reluctant.univariate.least_squares import (
+    Optimum,
+    below,
+    fitted,
+    good_solution,
+    least_cost,
+    line_of,
+    rounded_up,
+)
+
+_TIE = 1e-10  # relative: what costs no less than this below the line of two vertices is no vertex between them
+_STEP = 4.0  # by which the price falls from one solve to the next
+_LEAST = 2.0**-60  # of the loss of the line: at this price, knots at all points are not distinguished from fewer
+
+
+@dataclass
+class Hull:
+    """Vertices found so far, by rising number of knots, and the bounds that were proved on the way."""
+
+    data: Data
+    clock: Clock
+    vertices: list[Optimum]
+    proved: list[tuple[float, float]] = field(default_factory=list)  # (price, lower bound of loss + price · knots)
+    reached: float = np.inf  # the vertices are complete for prices from here on
+
+    @classmethod
+    def of(cls, data: Data, clock: Clock) -> Hull:
+        """Only the line, which is optimal where knots cost more than its loss."""
+        line = line_of(data)
+        return cls(data, clock, [line], [(line.loss, line.loss)], line.loss)
+
+    def solve(self, price: float, *starts: Optimum) -> Optimum:
+        """The optimum at a price, whose bound is kept."""
+        found = least_cost(self.data, price, self.clock, starts)
+        self.proved.append((price, found.bound))
+        return found
+
+    def bound(self, n_knots: float) -> float:
+        """A lower bound of the loss with so many knots at data points, from every price that was solved."""
+        return max(0.0, max(bound - price * n_knots for price, bound in self.proved))
+
+    def grow(self, most_knots: int, least_price: float) -> bool:
+        """Add vertices until one has `most_knots` or more; whether the clock left time for that."""
+        last = self.vertices[-1]
+        price = last.loss / 2
+        floor = max(least_price, _LEAST * last.loss)
+        while len(last.knots) < most_knots and price > 0:
+            price = max(price / _STEP, floor)
+            found = (
+                self.solve(price)
+                if len(last.knots) == 0
+                else self.solve(price, last, good_solution(self.data, price, (), self.clock))
+            )
+            if self.clock.expired():
+                return False
+            if len(found.knots) > len(last.knots):
+                if not self._between(price, last, found):
+                    return False
+                self.vertices.append(found)
+                last = found
+            self.reached = price
+            if price <= floor:
+                break
+        return True
+
+    def _between(self, price: float, left: Optimum, right: Optimum) -> bool:
+        """Append the vertices strictly between two."""
+        if len(right.knots) - len(left.knots) <= 1:
+            return True
+        tie = (left.loss - right.loss) / (len(right.knots) - len(left.knots))
+        found = self.solve(tie, left, right)
+        if self.clock.expired():
+            return False
+        between = len(left.knots) < len(found.knots) < len(right.knots)
+        if not between or found.cost(tie) >= left.cost(tie) * (1.0 - _TIE):
+            return True
+        if not self._between(tie, left, found):
+            return False
+        self.vertices.append(found)
+        return self._between(price, found, right)
+
+
+def best_of_size(data: Data, most_knots: int, clock: Clock) -> tuple[Optimum, float]:
+    """The least loss with at most so many knots at data points, and a bound of that with knots anywhere.
+
+    A knot between two data points can be replaced by knots at both, and by a jump, without a change at the data.
+    So the loss is at least that of twice as many knots at data points, and that of as many jumps.
+    """
+    n = len(data.x)
+    if most_knots >= n - 2:
+        return fitted(data, np.arange(1, n - 1)), 0.0
+    hull = Hull.of(data, clock)
+    if most_knots > 0:
+        hull.grow(most_knots, 0.0)
+    fewer = [o for o in hull.vertices if len(o.knots) <= most_knots]
+    more = [o for o in hull.vertices if len(o.knots) > most_knots]
+    best = fewer[-1]
+    if len(best.knots) == most_knots:
+        best = best._replace(bound=min(best.loss, hull.bound(most_knots)))
+    elif more and not clock.expired():
+        best = _between_vertices(data, most_knots, best, more[0], hull)
+    else:
+        best = best._replace(bound=min(best.loss, hull.bound(most_knots)))
+    return best, min(best.bound, _bound_anywhere(hull, most_knots, best))
+
+
+def _bound_anywhere(hull: Hull, most_knots: int, best: Optimum) -> float:
+    """The larger of the bounds with twice as many knots at data points, and with as many jumps.
+
+    Both are looked for at a price like that of a knot that fits noise, σ² log N, where few more knots pay than do here.
+    """
+    price = 2.0 * best.loss * math.log(len(hull.data.x)) / len(hull.data.x)
+    if not price > 0.0 or hull.clock.expired():
+        return hull.bound(2 * most_knots)
+    hull_prices = [p for p, _ in hull.proved if p > price]
+    hull.solve(price, *hull.vertices[-2:], best)
+    jumps = max(
+        _bound_with_jumps(hull.data, most_knots, best.loss, p, hull.clock) for p in (price, 4.0 * price, *hull_prices)
+    )
+    return max(hull.bound(2 * most_knots), jumps)
+
+
+def _between_vertices(data: Data, most_knots: int, left: Optimum, right: Optimum, hull: Hull) -> Optimum:
+    """The least loss for a number of knots that is optimal at no price."""
+    price = (left.loss - right.loss) / (len(right.knots) - len(left.knots))
+    ceiling = rounded_up(left.loss + price * most_knots)
+    found = below(data, price, most_knots, ceiling, [left.knots, right.knots], hull.clock)
+    best = left
+    if found.knots is not None:
+        best = min(best, fitted(data, found.knots), key=lambda o: o.loss)
+    bound = max(hull.bound(most_knots), found.bound - price * most_knots)
+    return best._replace(bound=min(bound, best.loss))
+
+
+def _bound_with_jumps(data: Data, most_knots: int, loss: float, price: float, clock: Clock) -> float:
+    """A lower bound of the loss with so many jumps: every cell of the relaxed programme is a point."""
+    n = len(data.x)
+    if price == 0.0 or clock.expired():
+        return 0.0
+    ceiling = rounded_up(loss + price * most_knots)
+    allowed = np.ones(n, bool)
+    allowed[-1] = False
+    costs = pass_over(data, price, ceiling, np.zeros(n), allowed, np.zeros(n, bool), 1, clock.expired)
+    return 0.0 if costs is None else float(min(costs[-1], ceiling)) - price * most_knots
