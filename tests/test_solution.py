@@ -61,6 +61,13 @@ def test_representations_name_neurons_and_certificate():
 NETWORK = ReLUNetwork([[1.0, 1.0], [1.0, 0.0]], [0.5, 0.0], [1.0, -1.0])  # 2 neurons, 4 parameters
 
 
+def test_a_bound_for_some_functions_names_them_in_every_sentence():
+    known = Certificate("neurons", 2, "proved", "a test", among="networks of even size")
+    solution = Solution(network=NETWORK, p=0, value=2.0, max_error=0.0, certificate=known)
+    assert solution.verdict == "2 neurons, proved minimal among networks of even size"
+    assert str(known) == "at least 2 neurons, as is proved among networks of even size: a test"
+
+
 @pytest.mark.parametrize(
     ("certificate", "gap", "optimal", "words"),
     [

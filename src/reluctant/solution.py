@@ -36,7 +36,7 @@ class Certificate:
         What the bound is about: active neurons, nonzero hinge parameters, the ℓp path norm, mean loss plus
         α times it, or the largest error, in units of the scale where rows have one.
     lower_bound : float
-        No network that meets the request has less; 0 where nothing is known.
+        No network that meets the request, or none of those in `among`, has less; 0 where nothing is known.
     kind : {"proved", "generic", "none"}
         ``proved``: holds for these very data, under the conditions `reason` names.
         ``generic``: holds for almost every label vector, perhaps not for this one.
@@ -46,6 +46,9 @@ class Certificate:
     rounding : float, default 0
         By how much rounding of the solution in float64 may carry it beyond the bound while it counts as met; `reason`
         says so.
+    among : str, optional
+        The functions that the bound speaks of, where it does not hold for all that meet the request; every sentence
+        about it names them.
 
     Notes
     -----
@@ -65,6 +68,7 @@ class Certificate:
     kind: Kind
     reason: str
     rounding: float = 0.0
+    among: str = ""
 
     def __post_init__(self) -> None:
         if self.quantity not in get_args(Quantity):
@@ -92,7 +96,12 @@ class Certificate:
         }
         what = named.get(self.quantity, f"at least {counted(self.lower_bound, self.quantity)}")
         how = "as is proved" if self.kind == "proved" else "for almost all labels"
-        return f"{what}, {how}: {self.reason}"
+        return f"{what}, {how}{self.scope}: {self.reason}"
+
+    @property
+    def scope(self) -> str:
+        """Among which functions, as the end of a sentence; empty where the bound holds for all."""
+        return f" among {self.among}" if self.among else ""
 
 
 def counted(n: float, plural: str) -> str:
@@ -135,7 +144,8 @@ class Solution:
     n_neurons, n_parameters : int
         Active neurons; nonzero hinge parameters (the affine part does not count).
     gap, is_optimal : float, bool
-        What was found less the bound; whether a proved bound is met, so that nothing smaller exists.
+        What was found less the bound; whether a proved bound is met, so that nothing smaller exists (among the
+        functions that `certificate.among` names, where it names any).
     verdict : str
         Both in words.
     max_weight : float
@@ -238,7 +248,8 @@ class Solution:
             return f"{found}; no lower bound is known"
         if certificate.kind == "generic":
             return f"{found}; {least} needed for almost all labels"
-        return f"{found}, proved minimal" if self.is_optimal else f"{found}; at least {least} proved"
+        known = f"{found}, proved minimal" if self.is_optimal else f"{found}; at least {least} proved"
+        return known + certificate.scope
 
     @property
     def _noun(self) -> str:

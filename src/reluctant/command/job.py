@@ -103,6 +103,7 @@ class Outcome:
                 "quantity": certificate.quantity,
                 "lower_bound": certificate.lower_bound,
                 "kind": certificate.kind,
+                "among": certificate.among or None,
                 "reason": certificate.reason,
                 "gap": solution.gap if math.isfinite(solution.gap) else None,
                 "is_optimal": solution.is_optimal,

@@ -26,7 +26,8 @@ SECONDS = 60.0
 
 _LIGHTEST = 2.0**-100  # of the largest weight: lighter rows are left out of the programme
 _CLOSEST = 2.0**-100  # of the range of x: the inverses of closer gaps, squared and weighted, are beyond float64
-_EXACT = "functional dynamic programme with bounds from the right, for knots at data points, less rounding"
+_EXACT = "functional dynamic programme with bounds from the right, less rounding"
+_AMONG = "functions with knots at data points"
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class _Problem:
         c[knots] = np.diff(slopes)
         bent = knots[c[knots] != 0.0]
         filtered = Filtered(f, m, c, np.zeros(len(f)))
-        certificate = proved(self.rows, bound, reason)
+        certificate = proved(self.rows, bound, reason, _AMONG)
         bends = Bends(bent, bent, c[bent])
         return solution_of(self.x, self.y, self.s, self.rows, filtered, bends, alpha, 0.0, certificate)
 

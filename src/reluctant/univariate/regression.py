@@ -8,6 +8,7 @@ For p < 1 the penalty is majorised by weighted ones [CWB]: a local search.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -204,12 +205,12 @@ def _not_above(certificate: Certificate, objective: float) -> Certificate:
     if certificate.lower_bound <= objective:
         return certificate
     reason = f"{certificate.reason}; lowered to the objective found, which rounding has brought below it"
-    return Certificate(certificate.quantity, objective, certificate.kind, reason)
+    return replace(certificate, lower_bound=objective, reason=reason)
 
 
-def proved(rows: Rows, bound: float, reason: str) -> Certificate:
+def proved(rows: Rows, bound: float, reason: str, among: str = "") -> Certificate:
     """A lower bound of the objective, given in the units of `rows`; zero where float64 would round it up."""
     with np.errstate(over="ignore"):  # then the loss is beyond float64 too, and `_residuals` refuses it
         lower = float(np.ldexp(bound, 2 * rows.y_exponent))
     representable = bound > _TINY and lower > np.finfo(np.float64).tiny
-    return Certificate("objective", lower if representable else 0.0, "proved", reason)
+    return Certificate("objective", lower if representable else 0.0, "proved", reason, among=among)

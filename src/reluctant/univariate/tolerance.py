@@ -7,6 +7,7 @@ follows another set of links never gets ahead of it (Imai and Iri 1986, Hakimi a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -61,7 +62,7 @@ def approximate_line(x: Array, y: Array, tolerance: Array, slack: float, rtol: f
 
 def _with_more_words(solution: LineSolution, words: str) -> LineSolution:
     own = solution.certificate
-    return solution.replace(certificate=Certificate(own.quantity, own.lower_bound, own.kind, own.reason + words))
+    return solution.replace(certificate=replace(own, reason=own.reason + words))
 
 
 def _zero(x: Array) -> LineSolution:
