@@ -270,6 +270,31 @@ def test_wide_band_needs_no_neuron():
     assert approximate(data.x, data.y, tolerance=np.ptp(data.y) / 2).n_neurons == 0
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_relative_tolerances_are_shares_of_the_targets(seed):
+    """The oracle counts in rationals, within ε + r |y_i| of whole numbers."""
+    rng = np.random.default_rng(seed)
+    x, y = np.arange(30), rng.integers(-20, 21, 30)
+    eps, share = int(rng.integers(0, 3)), Fraction(int(rng.integers(1, 5)), 8)
+    halves = [eps + share * abs(int(v)) for v in y]
+    expected = exact_sweep(x.tolist(), [int(v) - h for v, h in zip(y, halves)], [int(v) + h for v, h in zip(y, halves)])
+    solution = approximate(x, y, tolerance=eps, relative=float(share))
+    assert (solution.n_neurons, solution.certificate.lower_bound) == (expected, expected)
+    assert np.all(np.abs(solution.predict(x) - y) <= np.array(halves, float) * (1 + 1e-9) + 1e-12)
+
+
+def test_relative_alone_is_a_share_alone_and_what_it_does_not_go_with_is_refused():
+    x, y = np.arange(6.0), np.array([0.0, 1.0, 4.0, 9.0, 16.0, 25.0])
+    alone = approximate(x, y, relative=[0.1, 0.1, np.inf, 0.1, 0.1, 0.1])
+    assert alone.n_neurons == approximate(x, y, tolerance=[0.0, 0.1, np.inf, 0.9, 1.6, 2.5]).n_neurons
+    with pytest.raises(ValueError, match="relative goes with tolerance; with max_neurons give scale"):
+        approximate(x, y, relative=0.1, max_neurons=2)
+    with pytest.raises(ValueError, match="relative must not be negative, got -1 at row 2"):
+        approximate(x, y, relative=[0, 0, -1, 0, 0, 0])
+    with pytest.raises(ValueError, match="give exactly one of tolerance and max_neurons, got none"):
+        approximate(x, y)
+
+
 @pytest.mark.parametrize(
     ("tolerance", "knots"),
     [pytest.param("6.64", 3, marks=pytest.mark.slow), ("1", 11), ("0.5", 15), ("0.1", 39)],

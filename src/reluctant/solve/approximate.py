@@ -18,6 +18,7 @@ from reluctant.solve.requests import (
     check_start,
     has_affine_part,
     is_line,
+    shares_of,
 )
 from reluctant.validation import check_bool, check_integer, check_table, rounding_of
 
@@ -27,6 +28,7 @@ def approximate(
     y: ArrayLike,
     *,
     tolerance: ArrayLike | None = None,
+    relative: ArrayLike | None = None,
     max_neurons: int | None = None,
     scale: ArrayLike | None = None,
     affine: bool | None = None,
@@ -57,6 +59,9 @@ def approximate(
     tolerance : float or array_like, shape (N,), (m,) or (N, m), optional
         ε ≥ 0 in the units of y: one for all, for each row, for each output or for each target. Zero everywhere is
         `interpolate` with p = 0. A row of infinite tolerance does not count.
+    relative : float or array_like, of one of those shapes, optional
+        r ≥ 0: tolerances are ε + r |y_i|, with ε = 0 where `tolerance` is not given, so that 0.01 stands for one per
+        cent of each target.
     max_neurons : int, optional
         The most neurons; give this or `tolerance`. On the line `function` has at most so many knots and comes with an
         affine part, and 0 asks for the best line.
@@ -102,6 +107,10 @@ def approximate(
     >>> print(approximate(x, [0, 1, 4, 9, 16, 25], max_neurons=1))
     largest error 0.5 with 1 neuron, proved minimal
     """
+    if relative is not None and max_neurons is not None:
+        raise ValueError("relative goes with tolerance; with max_neurons give scale = |y| for relative errors")
+    if relative is not None and tolerance is None:
+        tolerance = 0.0
     check_exactly_one(tolerance=tolerance, max_neurons=max_neurons)
     rtol = check_rtol(rtol)
     affine = None if affine is None else check_bool(affine, "affine")
@@ -115,6 +124,8 @@ def approximate(
         raise ValueError("scale goes with max_neurons; beside tolerance give a tolerance for each row")
     assert tolerance is not None
     epsilon = check_half_widths(tolerance, y, "tolerance")
+    if relative is not None:
+        epsilon = epsilon + shares_of(y, relative)
     if is_line(X, y):
         from reluctant.univariate.interpolation import without_affine_part
         from reluctant.univariate.tolerance import approximate_line

@@ -75,6 +75,13 @@ def check_scale(scale: ArrayLike | None, y: Array) -> Array:
     return scales
 
 
+def shares_of(y: Array, relative: ArrayLike) -> Array:
+    """The tolerances r |y_i|, of the shape of y; infinite where r is, whatever y_i."""
+    shares = check_half_widths(relative, y, "relative")
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.where(np.isinf(shares), np.inf, shares * np.abs(y))
+
+
 def check_half_widths(values: ArrayLike, y: Array, name: str) -> Array:
     """Half-widths of the shape of y, from one, one for each row, for each output or for each target."""
 
