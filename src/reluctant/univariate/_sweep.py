@@ -77,9 +77,7 @@ def sweep_until(x, lo, hi, most):
     first, last, failed = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int32)
     kind = np.empty(n, np.int8)
     lows, highs = np.empty(n, np.int32), np.empty(n, np.int32)
-    links = 0
-    i = one_sided_until = 0
-    side = 0
+    links = side = i = one_sided_until = 0
     while True:
         # A new link; points before `one_sided_until` carry the bound of `side` only.
         low_head = low_size = high_head = high_size = 0
