@@ -303,3 +303,12 @@ def test_requests_without_an_exact_answer_are_refused(arguments, message):
 def test_points_closer_than_the_programme_can_tell_are_refused():
     with pytest.raises(ValueError, match="closer than 2\\^-100"):
         regress([0.0, 1e-40, 1.0], [0.0, 1.0, 0.0], alpha=1.0, p=0)
+
+
+def test_the_figure_of_a_path_shows_losses_against_whole_numbers_of_knots():
+    x = np.linspace(0, 1, 30)
+    path = regress_path(x, np.abs(x - 0.4) + 0.02 * np.random.default_rng(0).normal(size=30))
+    axes = path.plot().axes[0]
+    np.testing.assert_array_equal(axes.lines[0].get_xdata(), path.n_knots)
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), path.losses)
+    assert all(tick == round(tick) for tick in axes.get_xticks())

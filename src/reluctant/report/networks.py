@@ -55,10 +55,12 @@ def plot_knot_path(path: Any, *, ax: Axes | None = None) -> Figure:
     """
     with panels((8, 4.2), ax=ax) as (figure, grid):
         axes = grid[0, 0]
-        axes.plot(path.n_knots, path.losses, marker="o", markersize=4)
-        axes.set_xlabel("knots")
-        axes.set_ylabel("mean loss")
-        axes.set_title("least squares with knots at data points", loc="left")
+        axes.plot(path.n_knots, path.losses, "o-", color=FUNCTION, markersize=4.5, linewidth=1.0)
+        if np.min(path.losses) > 0.0:
+            axes.set_yscale("log")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set_xlabel("knots, at data points")
+        axes.set_ylabel("least mean loss")
     return figure
 
 
