@@ -385,5 +385,5 @@ def _check_integers_stay_distinct(raw: np.ndarray, name: str) -> None:
             if first != int(value):
                 raise ValueError(
                     f"{name} = {first} at row {row} and {name} = {value} at row {i} are the same number in float64; "
-                    f"subtract an offset from {name}"
+                    f"subtract an offset from {name}, which integers do exactly"
                 )

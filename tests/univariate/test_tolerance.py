@@ -431,3 +431,22 @@ def test_band_that_holds_zero_needs_no_neuron():
         x, y = rng.normal(size=20), rng.normal(size=20) * 10.0 ** rng.integers(-5, 5, 20)
         solution = approximate(x, y, tolerance=np.abs(y))
         assert (solution.n_neurons, solution.certificate.lower_bound) == (0, 0)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_keys_and_counters_of_fifty_bits_are_decided_as_integers_decide_them(seed):
+    rng = np.random.default_rng(seed)
+    keys = 2**62 + np.cumsum(rng.integers(1, 2**44, 40) // 7 * 7)
+    counts = (keys - keys[0]) // 3 + rng.integers(-1, 2, 40)  # nearly collinear: what decides are the last bits of 2^98
+    x, tolerance = keys - keys[0], float(rng.integers(0, 3))
+    bounds = [[int(v) + s * int(tolerance) for v in counts] for s in (-1, 1)]
+    solution = approximate(x, counts, tolerance=tolerance, rtol=0)
+    assert solution.certificate.lower_bound == exact_sweep([int(v) for v in x], *bounds)
+    assert solution.n_neurons <= solution.certificate.lower_bound + 1
+
+
+def test_keys_that_floats_cannot_tell_apart_are_refused_with_what_to_subtract():
+    keys = 2**62 + np.arange(5)
+    with pytest.raises(ValueError, match=r"row 0 and x = .* at row 1 .*subtract an offset from x, which integers do"):
+        approximate(keys, np.arange(5), tolerance=0.5)
+    assert approximate(keys - keys[0], np.arange(5), tolerance=0.5).n_neurons == 0
