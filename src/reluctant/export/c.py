@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,7 +16,7 @@ from reluctant.arrays import Array, Index
 from reluctant.export.forward import forward_tables, rounding_bound
 from reluctant.export.identifiers import comment_text, identifier, string_literal
 from reluctant.export.link_table import clipped_line, line_function, link_table
-from reluctant.export.predictor import Model, Predictor
+from reluctant.export.predictor import DType, Model, Predictor, numpy_type
 from reluctant.files import write_together
 from reluctant.model.network import ReLUNetwork
 from reluctant.model.piecewise_linear import PiecewiseLinear
@@ -26,9 +26,6 @@ from reluctant.version import __version__
 if TYPE_CHECKING:
     from jinja2 import Template
 
-DType = Literal["float", "double"]
-
-_NUMPY_TYPE: dict[str, np.dtype] = {"float": np.dtype(np.float32), "double": np.dtype(np.float64)}
 _SUFFIX = {"float": "f", "double": ""}
 _LINE_WIDTH = 100
 _LOCAL_NAMES = frozenset(("x", "y", "p", "e", "j", "best", "largest", "total"))
@@ -155,8 +152,7 @@ def render_c(
     header_file: str | None = None,
 ) -> CExport:
     """Return what `export_c` writes, without writing it."""
-    if dtype not in _NUMPY_TYPE:
-        raise ValueError(f"dtype must be 'float' or 'double', got {dtype!r}")
+    numpy_type(dtype)
     predictor = Predictor.of(model)
     if predictor.labels is not None and data is not None:
         raise ValueError("data measure the error of numbers, and a classifier has labels; leave data out")
@@ -183,7 +179,7 @@ def _line(
 ) -> CExport:
     if predictor.clip is not None:
         function = clipped_line(function, float(predictor.clip.low[0]), float(predictor.clip.high[0]))
-    table = link_table(function, _NUMPY_TYPE[dtype])
+    table = link_table(function, numpy_type(dtype))
     x = np.concatenate([function.knots, function.anchors[0]]) if data is None else data[0]
     low, high = float(x.min()), float(x.max())
     error_bound = table.largest_rounding(low, high)
@@ -218,9 +214,9 @@ def _forward(
     data: tuple[Array, Array] | None,
     header_file: str,
 ) -> CExport:
-    numpy_type = _NUMPY_TYPE[dtype]
-    tables = forward_tables(network, numpy_type, predictor.clip)
-    error_bound = rounding_bound(network, numpy_type, None if data is None else data[0], predictor.clip)
+    number = numpy_type(dtype)
+    tables = forward_tables(network, number, predictor.clip)
+    error_bound = rounding_bound(network, number, None if data is None else data[0], predictor.clip)
     data_error = None if data is None else _largest_error(tables, data)
     texts = _render(
         "forward",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reluctant.model.clip import Clip
 from reluctant.model.network import ReLUNetwork
@@ -21,6 +22,9 @@ class FittedEstimator(Protocol):
     clip_: Clip
 
 
+DType = Literal["float", "double"]
+_NUMPY_TYPE = {"float": np.dtype(np.float32), "double": np.dtype(np.float64)}
+
 Model = Solution | PiecewiseLinear | ReLUNetwork | FittedEstimator
 
 
@@ -31,8 +35,19 @@ class Predictor:
     function: PiecewiseLinear | ReLUNetwork
     clip: Clip | None = None
     names: tuple[str, ...] | None = None
-    labels: tuple[str, ...] | None = None
+    classes: NDArray[Any] | None = None
     temperature: float | None = None
+    verdict: str | None = None
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """The classes as text."""
+        return None if self.classes is None else tuple(map(str, self.classes.tolist()))
+
+    @property
+    def network(self) -> ReLUNetwork:
+        """The function as neurons."""
+        return self.function if isinstance(self.function, ReLUNetwork) else self.function.to_network()
 
     @classmethod
     def of(cls, model: Any) -> Predictor:
@@ -44,7 +59,7 @@ class Predictor:
             If it is of another kind, or an estimator that is not fitted.
         """
         if isinstance(model, Solution):
-            return cls(model.network if model.function is None else model.function)
+            return cls(model.network if model.function is None else model.function, verdict=model.verdict)
         if isinstance(model, (PiecewiseLinear, ReLUNetwork)):
             return cls(model)
         if not isinstance(model, FittedEstimator):
@@ -54,11 +69,24 @@ class Predictor:
                 f"SparseReLUClassifier after fit, got {kind}"
             )
         clip = model.clip_ if np.isfinite([model.clip_.low, model.clip_.high]).any() else None
-        names, classes = getattr(model, "feature_names_in_", None), getattr(model, "classes_", None)
+        names = getattr(model, "feature_names_in_", None)
         return cls(
             model.network_,
             clip,
             None if names is None else tuple(map(str, names)),
-            None if classes is None else tuple(map(str, classes.tolist())),
+            getattr(model, "classes_", None),
             getattr(model, "temperature_", None),
         )
+
+
+def numpy_type(dtype: Any) -> np.dtype:
+    """The type that a file computes in.
+
+    Raises
+    ------
+    ValueError
+        If `dtype` is neither ``"float"`` nor ``"double"``.
+    """
+    if dtype not in _NUMPY_TYPE:
+        raise ValueError(f"dtype must be 'float' or 'double', got {dtype!r}")
+    return _NUMPY_TYPE[dtype]
