@@ -12,16 +12,16 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from skl2onnx import to_onnx
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from skl2onnx import to_onnx
 
 from reluctant import ReLUNetwork, SparseReLUClassifier, SparseReLURegressor, approximate
 from reluctant.export import export_onnx, register_skl2onnx
 from reluctant.model.sequential import sequential_layers
 
 RNG = np.random.default_rng(0)
-X = RNG.uniform(-1, 1, (150, 3))
+X = RNG.uniform(-1, 1, (60, 3))
 FAR = RNG.normal(size=(10_000, 3)) * 30
 NUMPY = {"double": np.float64, "float": np.float32}
 LABELS = {
@@ -96,7 +96,7 @@ def test_a_solution_carries_its_verdict_and_its_errors(tmp_path):
 @pytest.mark.parametrize("dtype", ["double", "float"])
 def test_a_regressor_is_clipped_as_its_predict(tmp_path, dtype):
     frame = pd.DataFrame(X, columns=["a", "b\nc", "日"])
-    model = SparseReLURegressor(max_parameters=8, random_state=0).fit(frame, np.abs(X[:, 0] - 0.3) + X[:, 1])
+    model = SparseReLURegressor(alpha=1e-3, random_state=0).fit(frame, np.abs(X[:, 0] - 0.3) + X[:, 1])
     export_onnx(model, tmp_path / "m.onnx", dtype=dtype)
     rows = FAR.astype(NUMPY[dtype])
     [computed] = run(tmp_path / "m.onnx", rows, dtype)
@@ -108,7 +108,7 @@ def test_a_regressor_is_clipped_as_its_predict(tmp_path, dtype):
 
 @pytest.mark.parametrize("kind", LABELS)
 def test_a_classifier_gives_labels_and_probabilities(tmp_path, kind):
-    model = SparseReLUClassifier(max_parameters=8, random_state=0).fit(X, LABELS[kind])
+    model = SparseReLUClassifier(alpha=0.01, random_state=0).fit(X, LABELS[kind])
     export_onnx(model, tmp_path / "m.onnx")
     label, probabilities = run(tmp_path / "m.onnx", FAR)
     assert label.tolist() == model.predict(FAR).tolist()
@@ -120,11 +120,11 @@ def test_pipelines_are_converted(dtype):
     register_skl2onnx()
     rows = FAR.astype(dtype)
     Y = np.column_stack([np.abs(X[:, 0]), X[:, 1]])
-    regressor = make_pipeline(StandardScaler(), SparseReLURegressor(max_parameters=6, random_state=0)).fit(X, Y)
+    regressor = make_pipeline(StandardScaler(), SparseReLURegressor(alpha=1e-3, random_state=0)).fit(X, Y)
     session = onnxruntime.InferenceSession(to_onnx(regressor, X[:1].astype(dtype)).SerializeToString())
     tolerance = 1e-9 if dtype == np.float64 else 1e-4
     np.testing.assert_allclose(session.run(None, {"X": rows})[0], regressor.predict(rows), atol=tolerance)
-    classifier = make_pipeline(StandardScaler(), SparseReLUClassifier(max_parameters=6, random_state=0))
+    classifier = make_pipeline(StandardScaler(), SparseReLUClassifier(alpha=0.01, random_state=0))
     classifier.fit(X, LABELS["three words"])
     proto = to_onnx(classifier, X[:1].astype(dtype), options={"zipmap": False})
     label, probabilities = onnxruntime.InferenceSession(proto.SerializeToString()).run(None, {"X": rows})
@@ -137,13 +137,13 @@ def test_pipelines_are_converted(dtype):
 def test_integers_as_inputs_of_a_pipeline_are_cast():
     register_skl2onnx()
     whole = np.round(10 * X).astype(np.int64)
-    model = SparseReLURegressor(max_parameters=4, random_state=0).fit(whole, np.abs(whole[:, 0]).astype(float))
+    model = SparseReLURegressor(alpha=1e-3, random_state=0).fit(whole, np.abs(whole[:, 0]).astype(float))
     session = onnxruntime.InferenceSession(to_onnx(model, whole[:1]).SerializeToString())
     np.testing.assert_allclose(session.run(None, {"X": whole})[0][:, 0], model.predict(whole), atol=1e-4)
 
 
 def test_bad_requests_leave_no_file(tmp_path):
-    model = SparseReLUClassifier(max_parameters=8, random_state=0).fit(X, LABELS["truths"])
+    model = SparseReLUClassifier(alpha=0.01, random_state=0).fit(X, LABELS["truths"])
     large = ReLUNetwork([[1e300]], [0.0], [1.0])
     for arguments, message in (
         ((large, "f.txt"), "must end in .onnx, got 'f.txt'"),

@@ -1,4 +1,4 @@
-"""Names that C, C++ and the headers of C99 and POSIX have taken."""
+"""Names that languages and their libraries have taken: C and C++ with the headers of C99 and POSIX, and others."""
 
 from __future__ import annotations
 
@@ -84,3 +84,28 @@ wprintf write wscanf y0 y1 yn
 LIBRARY = frozenset(_LIBRARY.split())
 """Functions, types and objects of those headers, with the extensions of the GNU library, which g++ always turns on.
 Variants for other types (sinf, sinl, sinf64, lgamma_r, lseek64) are left out."""
+
+_JAVASCRIPT = """
+abstract arguments await boolean break byte case catch char class const continue debugger default delete do double
+else enum eval export extends false final finally float for function goto if implements import in instanceof int
+interface let long native new null of package private protected public return short static super switch
+synchronized this throw throws transient true try typeof undefined var void volatile while with yield NaN Infinity
+Math Number
+"""
+
+JAVASCRIPT_WORDS = frozenset(_JAVASCRIPT.split())
+"""Keywords of ECMAScript, past and future, and what our code calls."""
+
+_RUST = """
+abstract as async await become box break const continue crate do dyn else enum extern false final fn for gen if impl
+in let loop macro match mod move mut override priv pub ref return self Self static struct super trait true try type
+typeof union unsafe unsized use virtual where while yield f32 f64 usize str Option Some None main
+"""
+
+RUST_WORDS = frozenset(_RUST.split())
+"""Keywords of Rust, past and future, and what our code names."""
+
+_PROGRAM = "bias end exp hidden high i into j k largest low middle out p t total w x y z bisect_right"
+
+PROGRAM_WORDS = frozenset(_PROGRAM.split())
+"""What the functions of the exporters to Python, JavaScript and Rust name their own."""

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from reluctant.arrays import Array, Index
-from reluctant.export.forward import forward_tables, rounding_bound
+from reluctant.export.forward import ForwardTables
 from reluctant.export.identifiers import comment_text, identifier, string_literal
-from reluctant.export.link_table import clipped_line, line_function, link_table
+from reluctant.export.link_table import LinkTable
 from reluctant.export.predictor import DType, Model, Predictor, numpy_type
+from reluctant.export.rendering import rendered
+from reluctant.export.tables import tables_of
 from reluctant.files import write_together
-from reluctant.model.network import ReLUNetwork
-from reluctant.model.piecewise_linear import PiecewiseLinear
 from reluctant.validation import check_table
-from reluctant.version import __version__
 
 if TYPE_CHECKING:
-    from jinja2 import Template
+    pass
 
 _SUFFIX = {"float": "f", "double": ""}
 _LINE_WIDTH = 100
@@ -152,7 +148,7 @@ def render_c(
     header_file: str | None = None,
 ) -> CExport:
     """Return what `export_c` writes, without writing it."""
-    numpy_type(dtype)
+    number = numpy_type(dtype)
     predictor = Predictor.of(model)
     if predictor.labels is not None and data is not None:
         raise ValueError("data measure the error of numbers, and a classifier has labels; leave data out")
@@ -161,113 +157,46 @@ def render_c(
     if predictor.labels is not None and name in _LOCAL_NAMES:
         name = f"n_{name}"
     header_file = f"{name}.h" if header_file is None else header_file
-    function = predictor.function
-    if isinstance(function, ReLUNetwork):
-        if not function.n_inputs == function.n_outputs == 1:
-            return _forward(function, predictor, name, dtype, checked, header_file)
-        function = line_function(function)
-    return _line(function, predictor, name, dtype, checked, header_file)
-
-
-def _line(
-    function: PiecewiseLinear,
-    predictor: Predictor,
-    name: str,
-    dtype: DType,
-    data: tuple[Array, Array] | None,
-    header_file: str,
-) -> CExport:
-    if predictor.clip is not None:
-        function = clipped_line(function, float(predictor.clip.low[0]), float(predictor.clip.high[0]))
-    table = link_table(function, numpy_type(dtype))
-    x = np.concatenate([function.knots, function.anchors[0]]) if data is None else data[0]
-    low, high = float(x.min()), float(x.max())
-    error_bound = table.largest_rounding(low, high)
-    data_error = None if data is None else _largest_error(lambda X: table(X[:, 0]), data)
-    error_between = None if data is None else _largest_error_between(function, data)
-    texts = _render(
-        "table",
-        name=name,
-        dtype=dtype,
-        header_file=header_file,
-        table=table,
-        low=low,
-        high=high,
-        error_bound=error_bound,
-        data_error=data_error,
-        error_between=error_between,
-        n_rows=0 if data is None else len(data[1]),
-        counter=_counter(len(table.knots)),
-        comparisons=len(table.knots).bit_length(),
-        argument=f"{dtype} x",
-        clipped=predictor.clip is not None,
-        **_estimator_parts(predictor, np.arange(1), scalar=True),
+    tables = tables_of(predictor, number, checked)
+    held = tables.held
+    scalar = isinstance(held, LinkTable)
+    described = _links(held, predictor, dtype) if isinstance(held, LinkTable) else _forward(held, dtype)
+    described |= tables.accuracy | _classes(predictor) | {"facts": predictor.facts(scalar=scalar)}
+    described |= {"name": name, "dtype": dtype, "suffix": _SUFFIX[dtype], "header_file": header_file}
+    source, header = (
+        rendered(f"{'table' if scalar else 'forward'}.{ending}.jinja", **described) for ending in ("c", "h")
     )
-    return CExport(name, dtype, *texts, table.n_bytes, error_bound, data_error, error_between)
+    errors = tables.error_bound, tables.data_error, tables.error_between
+    return CExport(name, dtype, source, header, held.n_bytes, *errors)
 
 
-def _forward(
-    network: ReLUNetwork,
-    predictor: Predictor,
-    name: str,
-    dtype: DType,
-    data: tuple[Array, Array] | None,
-    header_file: str,
-) -> CExport:
-    number = numpy_type(dtype)
-    tables = forward_tables(network, number, predictor.clip)
-    error_bound = rounding_bound(network, number, None if data is None else data[0], predictor.clip)
-    data_error = None if data is None else _largest_error(tables, data)
-    texts = _render(
-        "forward",
-        name=name,
-        dtype=dtype,
-        header_file=header_file,
-        tables=tables,
-        error_bound=error_bound,
-        data_error=data_error,
-        error_between=None,
-        n_rows=0 if data is None else len(data[1]),
-        counter=_counter(tables.n_numbers + tables.n_indices),
-        index=f"{tables.index_type.name}_t",
-        argument=f"const {dtype} x[{tables.n_inputs}]",
-        unbounded=tables.clipped is not None and bool(np.isinf([tables.clipped.low, tables.clipped.high]).any()),
-        **_estimator_parts(predictor, network.inputs_used, scalar=False),
-    )
-    return CExport(name, dtype, *texts, tables.n_bytes, error_bound, data_error)
-
-
-def _estimator_parts(predictor: Predictor, used: Index, *, scalar: bool) -> dict[str, Any]:
-    """What the templates say of an estimator: its inputs, in comments, and its classes."""
-    inputs = []
-    if predictor.clip is not None or predictor.names is not None:
-        for j in used.tolist():
-            place = "x" if scalar else f"x[{j}]"
-            named = "" if predictor.names is None else f', "{comment_text(predictor.names[j])}"'
-            bounds = () if predictor.clip is None else (float(predictor.clip.low[j]), float(predictor.clip.high[j]))
-            moved = f", is moved to [{bounds[0]!r}, {bounds[1]!r}] where it lies beyond" if bounds else ""
-            inputs.append(f"{place}{named}{moved}")
-    labels = predictor.labels
+def _links(table: LinkTable, predictor: Predictor, dtype: DType) -> dict[str, Any]:
     return {
-        "inputs": inputs,
-        "labels": None if labels is None else [string_literal(label) for label in labels],
-        "label_comments": None if labels is None else [comment_text(label) for label in labels],
-        "class_type": None if labels is None else _counter(len(labels)),
-        "temperature": predictor.temperature,
+        "table": table,
+        "counter": _counter(len(table.knots)),
+        "comparisons": len(table.knots).bit_length(),
+        "argument": f"{dtype} x",
+        "clipped": predictor.clip is not None,
     }
 
 
-def _largest_error(evaluate: Callable[[Array], NDArray[Any]], data: tuple[Array, Array]) -> float:
-    X, y = data
-    computed = evaluate(X).astype(np.float64).reshape(y.shape)
-    return float(np.max(np.abs(computed - y)))
+def _forward(tables: ForwardTables, dtype: DType) -> dict[str, Any]:
+    return {
+        "tables": tables,
+        "counter": _counter(tables.n_numbers + tables.n_indices),
+        "index": f"{tables.index_type.name}_t",
+        "argument": f"const {dtype} x[{tables.n_inputs}]",
+        "unbounded": tables.clipped is not None and bool(np.isinf([tables.clipped.low, tables.clipped.high]).any()),
+    }
 
 
-def _largest_error_between(function: PiecewiseLinear, data: tuple[Array, Array]) -> float:
-    from reluctant.univariate.distance import errors_of  # compiles its loop
-
-    X, y = data
-    return errors_of(function, X[:, 0], y)[1]
+def _classes(predictor: Predictor) -> dict[str, Any]:
+    labels = predictor.labels
+    return {
+        "labels": None if labels is None else [string_literal(label) for label in labels],
+        "label_comments": None if labels is None else [comment_text(label) for label in labels],
+        "class_type": None if labels is None else _counter(len(labels)),
+    }
 
 
 def _counter(largest: int) -> str:
@@ -275,50 +204,3 @@ def _counter(largest: int) -> str:
     if largest >= 2**32:
         raise ValueError(f"{largest} table entries are more than C guarantees to index; export fewer neurons")
     return "unsigned int" if largest < 2**16 else "unsigned long"
-
-
-def _render(template: str, **context: Any) -> tuple[str, str]:
-    """Source and header."""
-    context |= {"version": __version__, "suffix": _SUFFIX[context["dtype"]]}
-    source, header = (_template(f"{template}.{ending}.jinja").render(context) for ending in ("c", "h"))
-    return source, header
-
-
-@cache
-def _template(file: str) -> Template:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("reluctant.export"),
-        autoescape=False,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["literals"] = _literals
-    environment.filters["integers"] = lambda values: _lines(map(str, values.tolist()))
-    return environment.get_template(file)
-
-
-def _literals(values: NDArray[Any], suffix: str) -> str:
-    """Shortest decimals that round to `values`, as an initialiser list."""
-    infinite = {"inf": f"HUGE_VAL{suffix.upper()}", "-inf": f"-HUGE_VAL{suffix.upper()}"}  # bounds that are none
-    texts = map(_shortest(values.dtype), values)
-    return _lines(infinite.get(text, f"{text}{suffix}") for text in texts)
-
-
-def _shortest(dtype: np.dtype) -> Callable[[Any], str]:
-    return str if dtype == np.float32 else lambda value: repr(float(value))
-
-
-def _lines(items: Iterable[str]) -> str:
-    """Join items with commas, breaking lines before they get too long."""
-    lines, line = [], ""
-    for item in items:
-        if line and len(line) + len(item) + 2 > _LINE_WIDTH:
-            lines.append(line)
-            line = ""
-        line += f" {item}," if line else f"{item},"
-    lines.append(line.rstrip(","))
-    return "\n    ".join(lines)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -265,7 +264,7 @@ def _largest_error(proto: ModelProto, data: tuple[Array, Array], dtype: np.dtype
     from onnx.reference import ReferenceEvaluator
 
     X, y = data
-    computed = ReferenceEvaluator(proto).run(None, {"X": X.astype(dtype)})[0]
+    (computed,) = cast("list[NDArray[Any]]", ReferenceEvaluator(proto).run(None, {"X": X.astype(dtype)}))
     return float(np.max(np.abs(computed.astype(np.float64).reshape(y.shape) - y)))
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from reluctant.export.identifiers import comment_text
 from reluctant.model.clip import Clip
 from reluctant.model.network import ReLUNetwork
 from reluctant.model.piecewise_linear import PiecewiseLinear
@@ -23,7 +24,7 @@ class FittedEstimator(Protocol):
 
 
 DType = Literal["float", "double"]
-_NUMPY_TYPE = {"float": np.dtype(np.float32), "double": np.dtype(np.float64)}
+_NUMPY_TYPE: dict[str, np.dtype] = {"float": np.dtype(np.float32), "double": np.dtype(np.float64)}
 
 Model = Solution | PiecewiseLinear | ReLUNetwork | FittedEstimator
 
@@ -77,6 +78,23 @@ class Predictor:
             getattr(model, "classes_", None),
             getattr(model, "temperature_", None),
         )
+
+    def facts(self, *, scalar: bool) -> list[str]:
+        """What is done to the inputs that the network uses, and to its outputs, fit for comments, a line each."""
+        facts = []
+        if self.clip is not None or self.names is not None:
+            for j in [0] if scalar else self.network.inputs_used.tolist():
+                named = "" if self.names is None else f', "{comment_text(self.names[j])}"'
+                moved = ""
+                if self.clip is not None:
+                    low, high = float(self.clip.low[j]), float(self.clip.high[j])
+                    moved = f", is moved to [{low!r}, {high!r}] where it lies beyond"
+                facts.append(f"{'x' if scalar else f'x[{j}]'}{named}{moved}.")
+        if self.temperature is not None:
+            facts.append(
+                f"The outputs were divided by the temperature {self.temperature}, which made held-out rows likeliest."
+            )
+        return facts
 
 
 def numpy_type(dtype: Any) -> np.dtype:

@@ -15,7 +15,8 @@ def register_skl2onnx() -> None:
 
     Once a process, before ``skl2onnx.to_onnx``. The converted part computes in double precision where its input is
     double, else in single; see `export_onnx` for what it computes. ``options={"zipmap": False}`` gives probabilities as
-    an array; without it skl2onnx makes dictionaries of them, of any classifier in single precision only. Needs skl2onnx, which comes with ``reluctant[onnx]``.
+    an array; without it skl2onnx makes dictionaries of them, of any classifier in single precision only. Needs
+    skl2onnx, which comes with ``reluctant[onnx]``.
 
     Raises
     ------

@@ -30,9 +30,7 @@ def hidden_and_output(network: ReLUNetwork) -> Layers:
     """
     read = (network.input_weights != 0).any(axis=1) | (network.biases > 0)
     keep = read & (network.output_weights != 0).any(axis=1)
-    return Layers(
-        network.input_weights[keep], network.biases[keep], network.output_weights[keep].T, network.intercept
-    )
+    return Layers(network.input_weights[keep], network.biases[keep], network.output_weights[keep].T, network.intercept)
 
 
 def sequential_layers(network: ReLUNetwork) -> Layers:
