@@ -17,7 +17,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from reluctant import ReLUNetwork, SparseReLUClassifier, SparseReLURegressor, approximate
-from reluctant.export import export_onnx, register_skl2onnx
+from reluctant.estimators import register_skl2onnx
+from reluctant.export import export_onnx
 from reluctant.model.sequential import sequential_layers
 
 RNG = np.random.default_rng(0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from reluctant.export.c import CExport, export_c
 from reluctant.export.onnx import OnnxExport, export_onnx
 from reluctant.export.programs import ProgramExport, export_javascript, export_python, export_rust
-from reluctant.export.sklearn_pipelines import register_skl2onnx
 
 __all__ = [
     "CExport",
@@ -16,7 +15,6 @@ __all__ = [
     "export_onnx",
     "export_python",
     "export_rust",
-    "register_skl2onnx",
 ]
 
 

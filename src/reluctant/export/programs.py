@@ -118,8 +118,8 @@ def export_python(
     ...     exported = export_python(solution, f"{directory}/plateau.py")
     >>> module = {}
     >>> exec(exported.source, module)
-    >>> module["plateau"](0.5)
-    1.0
+    >>> module["plateau"](0.5), module["plateau"](7.0)
+    (1.5, 0.0)
     """
     return _export(PYTHON, model, path, name, data)
 

@@ -80,8 +80,10 @@ def nested(value: Any, brackets: str, infinity: str, wrapped: bool = True) -> st
     --------
     >>> nested([1, 2.5], "[ ] ( )", "inf")
     '[1, 2.5]'
-    >>> nested((1.0, [(0, -1.5)]), "&[ ] ( )", "f64::INFINITY")
-    '(1.0, &[(0, -1.5)])'
+    >>> print(nested([(1.0, [(0, -1.5)])], "&[ ] ( )", "f64::INFINITY"))
+    &[
+        (1.0, &[(0, -1.5)]),
+    ]
     """
     if isinstance(value, (list, tuple)):
         opening, closing = brackets.split()[:2] if isinstance(value, list) else brackets.split()[2:]

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from reluctant.estimators.classifier import SparseReLUClassifier
+from reluctant.estimators.regressor import SparseReLURegressor
 from reluctant.export.onnx import OPSET, graph_of
 from reluctant.export.predictor import Predictor
 
@@ -30,7 +32,7 @@ def register_skl2onnx() -> None:
     >>> from sklearn.preprocessing import StandardScaler
     >>> from skl2onnx import to_onnx
     >>> from reluctant import SparseReLURegressor
-    >>> from reluctant.export import register_skl2onnx
+    >>> from reluctant.estimators import register_skl2onnx
     >>> register_skl2onnx()
     >>> X = np.random.default_rng(0).uniform(-1, 1, (100, 2))
     >>> model = make_pipeline(StandardScaler(), SparseReLURegressor(max_parameters=3)).fit(X, np.maximum(X[:, 0], 0))
@@ -42,8 +44,6 @@ def register_skl2onnx() -> None:
         from skl2onnx.common import shape_calculator
     except ImportError as error:
         raise ImportError("pipelines as ONNX need skl2onnx: pip install 'reluctant[onnx]'") from error
-    from reluctant.estimators import SparseReLUClassifier, SparseReLURegressor
-
     update_registered_converter(
         SparseReLURegressor,
         "ReluctantSparseReLURegressor",
