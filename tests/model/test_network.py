@@ -90,7 +90,7 @@ def test_blocks_of_rows_do_not_change_a_forward_pass(monkeypatch):
     rng = np.random.default_rng(0)
     f, X = random_network(rng, 7, 3, 2), rng.normal(size=(23, 3))
     whole = f(X)
-    monkeypatch.setattr("reluctant.model.network._BLOCK", 20)
+    monkeypatch.setattr("reluctant.model.evaluation._BLOCK", 20)
     np.testing.assert_allclose(f(X), whole, rtol=1e-14)
 
 

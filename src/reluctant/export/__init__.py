@@ -5,6 +5,7 @@ from __future__ import annotations
 from reluctant.export.c import CExport, export_c
 from reluctant.export.onnx import OnnxExport, export_onnx
 from reluctant.export.programs import ProgramExport, export_javascript, export_python, export_rust
+from reluctant.export.vnnlib import export_vnnlib
 
 __all__ = [
     "CExport",
@@ -15,6 +16,7 @@ __all__ = [
     "export_onnx",
     "export_python",
     "export_rust",
+    "export_vnnlib",
 ]
 
 

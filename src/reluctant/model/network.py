@@ -13,15 +13,14 @@ from numpy.typing import ArrayLike
 
 from reluctant.arrays import Array, Index, Mask
 from reluctant.errors import FileFormatError
-from reluctant.model import description, merging, storage
+from reluctant.model import description, evaluation, merging, milp, storage
 from reluctant.model.hinge_table import HingeTable, hinge_table
 from reluctant.objective import check_p, path_norm, row_norms
-from reluctant.validation import as_evaluation_points, as_floats
+from reluctant.validation import as_evaluation_points
 
 if TYPE_CHECKING:
+    from highspy import Highs
     from matplotlib.figure import Figure
-
-_BLOCK = 1 << 22  # hidden activations held at a time when a network is evaluated
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +71,9 @@ class ReLUNetwork:
     intercept: Array = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
-        w = _frozen(self.input_weights, "input_weights", 2)
-        b = _frozen(self.biases, "biases", 1)
-        v = _frozen(self.output_weights, "output_weights", 2)
+        w = evaluation.frozen(self.input_weights, "input_weights", 2)
+        b = evaluation.frozen(self.biases, "biases", 1)
+        v = evaluation.frozen(self.output_weights, "output_weights", 2)
         if not len(w) == len(b) == len(v):
             raise ValueError(
                 "input_weights, biases and output_weights must have one row a neuron, "
@@ -83,8 +82,8 @@ class ReLUNetwork:
         d, m = w.shape[1], v.shape[1]
         if d == 0 or m == 0:
             raise ValueError(f"a network needs at least one input and one output, got d = {d} and m = {m}")
-        slope = _frozen(np.zeros((d, m)) if self.slope is None else self.slope, "slope", 2)
-        intercept = _frozen(np.zeros(m) if self.intercept is None else self.intercept, "intercept", 1)
+        slope = evaluation.frozen(np.zeros((d, m)) if self.slope is None else self.slope, "slope", 2)
+        intercept = evaluation.frozen(np.zeros(m) if self.intercept is None else self.intercept, "intercept", 1)
         if slope.shape != (d, m) or intercept.shape != (m,):
             raise ValueError(
                 f"slope must have shape {(d, m)} and intercept {(m,)}, got {slope.shape} and {intercept.shape}"
@@ -217,23 +216,16 @@ class ReLUNetwork:
             if X.ndim != 2 or X.shape[1] != self.n_inputs:
                 raise ValueError(f"X must have {self.n_inputs} columns, got an array of shape {X.shape}")
             shape = (len(X),)
-        y = self._table(X[:, 0]) if self.n_inputs == 1 else self._forward(X)
+        y = self._table(X[:, 0]) if self.n_inputs == 1 else evaluation.forward(X, **self._fields)
         return y.reshape(shape if self.n_outputs == 1 else (*shape, self.n_outputs))
 
     @cached_property
     def _table(self) -> HingeTable:
         return hinge_table(self.input_weights[:, 0], self.biases, self.output_weights, self.slope[0], self.intercept)
 
-    def _forward(self, X: Array) -> Array:
-        y = X @ self.slope + self.intercept
-        rows = max(1, _BLOCK // max(1, len(self.biases)))
-        for start in range(0, len(X), rows):
-            block = slice(start, start + rows)
-            hidden = X[block] @ self.input_weights.T
-            hidden += self.biases
-            np.maximum(hidden, 0.0, out=hidden)
-            y[block] += hidden @ self.output_weights
-        return y
+    @property
+    def _fields(self) -> dict[str, Array]:
+        return {name: getattr(self, name) for name in storage.FIELDS}
 
     # Equivalent networks.
 
@@ -284,6 +276,29 @@ class ReLUNetwork:
         """
         same_shape = (self.n_inputs, self.n_outputs) == (other.n_inputs, other.n_outputs)
         return same_shape and merging.same_function(self.hinges, other.hinges, rtol)
+
+    def to_highs(self, model: Highs, bounds: ArrayLike) -> milp.NetworkColumns:
+        """Append the network to a HiGHS model: a binary for each neuron that can be on and off in a box of inputs.
+
+        Parameters
+        ----------
+        model : highspy.Highs
+            Gets columns for inputs, outputs and neurons, and the rows between them.
+        bounds : array_like, shape (d, 2)
+            (low, high) of each input, finite; constants of the rows are the least that hold there.
+
+        Returns
+        -------
+        NetworkColumns
+            Where `inputs`, `outputs` and `binaries` stand in the model.
+
+        Examples
+        --------
+        >>> from highspy import Highs
+        >>> len(ReLUNetwork([[1.0], [1.0]], [0.0, 9.0], [2.0, 1.0]).to_highs(Highs(), [[-1.0, 1.0]]).binaries)
+        1
+        """
+        return milp.add_network(self.hinges, model, bounds)
 
     # Words.
 
@@ -398,12 +413,11 @@ class ReLUNetwork:
         ValueError
             If the name ends in neither, belongs to a pipe or a device, or the file would be larger than `load` reads.
         """
-        arrays = {name: getattr(self, name) for name in storage.FIELDS}
-        storage.write(path, arrays)
+        storage.write(path, self._fields)
 
     def to_bytes(self, ending: str = ".json") -> bytes:
         """What `save` writes to a file of that ending, ``.json`` or ``.npz``."""
-        return storage.encoded({name: getattr(self, name) for name in storage.FIELDS}, ending)
+        return storage.encoded(self._fields, ending)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> ReLUNetwork:
@@ -427,21 +441,10 @@ class ReLUNetwork:
             raise FileFormatError(f"{path} does not hold a valid network: {error}") from None
 
     def __reduce__(self) -> tuple:
-        return ReLUNetwork, tuple(getattr(self, name) for name in storage.FIELDS)
+        return ReLUNetwork, tuple(self._fields.values())
 
     def __repr__(self) -> str:
         return (
             f"<ReLUNetwork {self.n_inputs} -> {self.n_neurons} -> {self.n_outputs}, "
             f"{self.n_parameters} hinge and {self.n_affine} affine parameters>"
         )
-
-
-def _frozen(value: ArrayLike, name: str, ndim: int) -> Array:
-    """Return a read-only float64 copy with `ndim` axes; a missing last axis is one output."""
-    a = np.array(as_floats(value, name), order="C")
-    if a.ndim == ndim - 1:
-        a = a[..., None]
-    if a.ndim != ndim:
-        raise ValueError(f"{name} must have {ndim} dimensions, got shape {a.shape}")
-    a.flags.writeable = False
-    return a

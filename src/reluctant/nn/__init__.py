@@ -13,6 +13,7 @@ from reluctant.nn.batched import Restarts, train_restarts
 from reluctant.nn.extraction import to_network
 from reluctant.nn.factorized import factorize, harden
 from reluctant.nn.layers import LayerPair, OneHiddenLayer, layer_pairs
+from reluctant.nn.modules import to_module
 from reluctant.nn.penalty import PathNorm, path_norm
 from reluctant.nn.polish import polish
 from reluctant.nn.prox import prox_power
@@ -43,6 +44,7 @@ __all__ = [
     "path_norm",
     "polish",
     "prox_power",
+    "to_module",
     "to_network",
     "train_restarts",
 ]
