@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE = DOCS / "extending.md"
 
 
 def blocks_of(page):
@@ -31,6 +32,12 @@ def test_the_page_shows_all_five_parts():
 def test_the_code_of_the_page_runs(code, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(compile(code, str(PAGE), "exec", dont_inherit=True), {"__name__": "page"})
+
+
+@pytest.mark.parametrize("code", [code for _, code in blocks_of(DOCS / "hand_over.md")])
+def test_the_code_for_handing_a_network_over_runs(code, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "hand_over.md", "exec", dont_inherit=True), {"__name__": "page"})
 
 
 def test_the_query_of_the_exporter_gives_the_network():
