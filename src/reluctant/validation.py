@@ -182,7 +182,7 @@ def rounding_of(*values: ArrayLike) -> float:
 def check_nonnegative(values: ArrayLike, name: str, n_rows: int, *, infinite: bool = False) -> Array:
     """Return one number ≥ 0 for every row, from a scalar or a column; a finite one unless `infinite`."""
     if as_array(values, name).dtype == bool:
-        raise ValueError(f"{name} must be a number or one for each row, got True or False; give it in the units of y")
+        raise ValueError(f"{name} must be a number or one for each row, got True or False; give a number")
     if infinite:
         a = as_evaluation_points(values, name)
         check_finite(np.where(np.isinf(a), 0.0, a), name)
