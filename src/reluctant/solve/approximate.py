@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -11,6 +14,7 @@ from reluctant.model.network import ReLUNetwork
 from reluctant.multivariate.aim import Aim, Count
 from reluctant.solution import Solution
 from reluctant.solve.requests import (
+    check_curve,
     check_exactly_one,
     check_half_widths,
     check_rtol,
@@ -31,6 +35,7 @@ def approximate(
     relative: ArrayLike | None = None,
     max_neurons: int | None = None,
     scale: ArrayLike | None = None,
+    shape: str | Sequence[str] | None = None,
     affine: bool | None = None,
     minimize: Count = "parameters",
     target: int | None = None,
@@ -68,6 +73,9 @@ def approximate(
     scale : float or array_like, shape (N,), (m,) or (N, m), optional
         With `max_neurons`: the largest |f(x_i) − y_i| / scale_i is to be small, scale_i > 0; 1 by default. A row of
         infinite scale does not count.
+    shape : {"increasing", "decreasing", "convex", "concave"}, or one of the first two and one of the others, optional
+        On the line, with `tolerance`: what `function` is to be, everywhere. Increasing allows level links. Where a
+        function of that shape is within the tolerances at all, the shape costs no knot.
     affine, minimize, target, start, time_limit, random_state, n_jobs, verbose
         As for `interpolate`.
     rtol : float, default 1e-9
@@ -90,7 +98,7 @@ def approximate(
         If the input is not a table of finite numbers, not exactly one of `tolerance` and `max_neurons` is given or one
         is negative, slopes are beyond float64, or in R^d no network within the tolerance was found in time.
     InfeasibleError
-        If y at one x differ by more than their tolerances allow.
+        If y at one x differ by more than their tolerances allow, or rows forbid the shape.
 
     References
     ----------
@@ -106,6 +114,8 @@ def approximate(
     (1, 'proved')
     >>> print(approximate(x, [0, 1, 4, 9, 16, 25], max_neurons=1))
     largest error 0.5 with 1 neuron, proved minimal
+    >>> approximate(x, [0, 2, 1, 3, 3, 4], tolerance=0.5, shape="increasing").function.slopes.round(6)
+    array([1., 0., 1.])
     """
     if relative is not None and max_neurons is not None:
         raise ValueError("relative goes with tolerance; with max_neurons give scale = |y| for relative errors")
@@ -119,6 +129,8 @@ def approximate(
     aim, effort = Aim.checked(minimize, target), Effort.checked(time_limit, random_state, n_jobs, verbose)
     check_start(start, X, y)
     if max_neurons is not None:
+        if shape is not None:
+            raise ValueError("shape goes with tolerance; with max_neurons leave it out")
         return _smallest_error(X, y, max_neurons, scale, rtol, affine, target, start, effort)
     if scale is not None:
         raise ValueError("scale goes with max_neurons; beside tolerance give a tolerance for each row")
@@ -126,6 +138,8 @@ def approximate(
     epsilon = check_half_widths(tolerance, y, "tolerance")
     if relative is not None:
         epsilon = epsilon + shares_of(y, relative)
+    if shape is not None:
+        return _of_shape(X, y, epsilon, shape, rtol, rounding_of(*given), affine)
     if is_line(X, y):
         from reluctant.univariate.interpolation import without_affine_part
         from reluctant.univariate.tolerance import approximate_line
@@ -136,6 +150,22 @@ def approximate(
     from reluctant.multivariate.tolerance import approximate_space
 
     return approximate_space(X, y, epsilon, rtol, has_affine_part(affine, X), aim, start, effort)
+
+
+def _of_shape(
+    X: Array, y: Array, tolerance: Array, shape: Any, slack: float, rounding: float, affine: bool | None
+) -> Solution:
+    """The fewest knots under a shape; all that it does not go with is refused here."""
+    from reluctant.univariate.shapes import Shape
+    from reluctant.univariate.tolerance import approximate_line
+
+    checked = Shape.checked(shape)
+    check_curve(X, y, "a shape")
+    if affine is False:
+        raise ValueError(
+            "shape needs the affine part, without which there are kinks outside the data; leave affine out"
+        )
+    return approximate_line(X[:, 0], y, tolerance, slack, rounding, checked)
 
 
 def _smallest_error(

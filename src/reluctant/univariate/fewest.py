@@ -28,39 +28,59 @@ class Fewest(NamedTuple):
     n_knots: int
 
 
-def fewest_within(band: Band, keeps: Callable[[PiecewiseLinear], bool] = lambda function: True) -> Fewest:
+Links = Callable[[Band, Array, Array], PiecewiseLinear | None]
+"""What makes the function with the fewest links between two bounds at the x of a band; None where there is none."""
+
+Tightened = Callable[[Array, Array], tuple[Array, Array]]
+"""The bounds that every such function between two bounds keeps."""
+
+
+def fewest_within(
+    band: Band,
+    keeps: Callable[[PiecewiseLinear], bool] = lambda function: True,
+    links: Links | None = None,
+    tightened: Tightened = lambda lo, hi: (lo, hi),
+) -> Fewest:
     """The fewest knots within a band; a function that does not keep what is asked for beside it is moved inwards.
+
+    `links` makes functions of one kind, by default any, of which there is one within the band.
 
     Raises
     ------
     TooSteepError
         If float64 holds no such function.
     """
-    function = fewest_links(band, band.lo, band.hi)
+    links = links or fewest_links
+    lo, hi = tightened(band.lo, band.hi)
+    function = links(band, lo, hi)
+    assert function is not None
     fewest = function.n_knots
     if not (keeps(function) and _excess(band, band.room, function) <= 0):
-        function = _within_rounding(band, fewest)
+        function = _within_rounding(band, function, links, lo, hi)
     return Fewest(function, fewest)
 
 
-def _within_rounding(band: Band, fewest: int) -> PiecewiseLinear:
-    """A function that rounding leaves within the band, where it has carried the first one out of it.
+def _within_rounding(band: Band, function: PiecewiseLinear, links: Links, lo: Array, hi: Array) -> PiecewiseLinear:
+    """A function between bounds that rounding leaves within the band, where it has carried the first one out of it.
 
     Aims a little inside where that is possible. Links through bounds that are far larger than others lose the digits of
     these, so if that fails bounds are cut to ever wider windows, until as few knots do.
     """
-    rounding = _sweep.ROUNDING * np.maximum(np.maximum(np.abs(band.lo), np.abs(band.hi)), band.y_max)
-    narrow = band.hi - band.lo <= 8 * rounding
-    middle = 0.5 * band.lo + 0.5 * band.hi
+    fewest = function.n_knots
+    rounding = _sweep.ROUNDING * np.maximum(np.maximum(np.abs(lo), np.abs(hi)), band.y_max)
+    narrow = hi - lo <= 8 * rounding
+    middle = 0.5 * lo + 0.5 * hi
     margin = np.where(narrow, 0.0, rounding)
-    function = fewest_links(band, np.minimum(band.lo + margin, middle), np.maximum(band.hi - margin, middle))
+    inside = links(band, np.minimum(lo + margin, middle), np.maximum(hi - margin, middle))
+    function = function if inside is None else inside
     excess = _excess(band, band.room + 4 * np.where(narrow, _sweep.ROUNDING * band.y_max, rounding), function)
     if excess <= 0:
         return function
     best = None
-    for low, high in windows(band):
-        lo, hi = np.maximum(band.lo, low), np.minimum(band.hi, high)
-        candidate = fewest_links(band, lo, hi)
+    for low, high in windows(band._replace(lo=lo, hi=hi)):
+        candidate = links(band, np.maximum(lo, low), np.minimum(hi, high))
+        if candidate is None:
+            continue
         if _excess(band, band.room + 4 * _sweep.ROUNDING * band.y_max, candidate) <= 0:
             if best is None or candidate.n_knots < best.n_knots:
                 best = candidate

@@ -14,28 +14,36 @@ from reluctant.univariate import _sweep
 from reluctant.univariate.band import sorted_band
 from reluctant.univariate.distance import errors_of
 from reluctant.univariate.fewest import fewest_within
+from reluctant.univariate.impossible import check_possible
 from reluctant.univariate.interpolation import RTOL, interpolate_line
+from reluctant.univariate.shapes import ANY, Shape
 
 
-def approximate_line(x: Array, y: Array, tolerance: Array, slack: float, rtol: float = RTOL) -> LineSolution:
+def approximate_line(
+    x: Array, y: Array, tolerance: Array, slack: float, rtol: float = RTOL, shape: Shape = ANY
+) -> LineSolution:
     """Fewest knots within |f(x_i) − y_i| ≤ ε_i for checked data; see `reluctant.approximate`.
 
     Rows of infinite tolerance do not count. `rtol` is the rounding of the data, as for `interpolate_line`.
     """
     counts = np.isfinite(tolerance)
-    n_ignored = int(np.count_nonzero(~counts))
+    rows = np.flatnonzero(counts)
+    n_ignored = len(x) - len(rows)
     if n_ignored == len(x):
         return _zero(x)
     if n_ignored:
         x, y, tolerance = x[counts], y[counts], tolerance[counts]
     rtol = rtol if slack > 0 else 0.0
-    if not tolerance.any():
+    if shape == ANY and not tolerance.any():
         solution = interpolate_line(x, y, 0.0, rtol).replace(p=None)
         return _with_more_words(solution, _beyond(solution.function, x, y, tolerance)) if slack == 0 else solution
     # Half of the slack is for the problem, the other half for rounding in the solution.
     band = sorted_band(x, y, tolerance, 0.5 * slack, rtol)
-    function, bound = fewest_within(band, lambda f: slack > 0 or bool((np.abs(f(x) - y) <= tolerance).all()))
-    reason = _reason(tolerance, slack, rtol, n_ignored)
+    check_possible(shape, band, x, (y - tolerance, y + tolerance), rows, "tolerances")
+    function, bound = fewest_within(
+        band, lambda f: slack > 0 or bool((np.abs(f(x) - y) <= tolerance).all()), shape.links, shape.tightened
+    )
+    reason = _reason(shape.search, tolerance, slack, rtol, n_ignored)
     max_error, max_error_between = errors_of(function, x, y)
     solution = LineSolution(
         p=None,
@@ -73,14 +81,14 @@ def _beyond(f: PiecewiseLinear, x: Array, y: Array, tolerance: Array) -> str:
     return f"; rounding in the solution leaves it by at most {np.nextafter(worst, np.inf):.3g}" if worst > 0 else ""
 
 
-def _reason(tolerance: Array, slack: float, rtol: float, n_ignored: int) -> str:
+def _reason(search: str, tolerance: Array, slack: float, rtol: float, n_ignored: int) -> str:
     low, high = tolerance.min(), tolerance.max()
     asked = f"{low:g}" if low == high else f"{low:g} to {high:g}"
     ignored = f", without the {n_ignored} rows of infinite tolerance" if n_ignored else ""
     if slack == 0:
-        return f"greedy sweep over the band{ignored}, tolerance {asked} as given, bounds rounded to float64"
+        return f"{search}{ignored}, tolerance {asked} as given, bounds rounded to float64"
     return (
-        f"greedy sweep over the band{ignored}, tolerance {asked} widened by a relative {0.5 * slack:g}, or by the "
+        f"{search}{ignored}, tolerance {asked} widened by a relative {0.5 * slack:g}, or by the "
         f"rounding of the data, at most {_sweep.ROUNDING:.2g} max|y|, where that is more; nowhere below the rounding, "
         f"{rtol:.2g} (max|y| + |slope| max|x|)"
     )
