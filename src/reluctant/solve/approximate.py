@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -11,6 +13,7 @@ from reluctant.model.network import ReLUNetwork
 from reluctant.multivariate.aim import Aim, Count
 from reluctant.solution import Solution
 from reluctant.solve.requests import (
+    check_curve,
     check_exactly_one,
     check_half_widths,
     check_rtol,
@@ -20,7 +23,9 @@ from reluctant.solve.requests import (
     is_line,
     shares_of,
 )
-from reluctant.validation import check_bool, check_integer, check_table, rounding_of
+from reluctant.validation import check_bool, check_choice, check_integer, check_table, rounding_of
+
+Between = Literal["rows", "lines"]
 
 
 def approximate(
@@ -31,6 +36,7 @@ def approximate(
     relative: ArrayLike | None = None,
     max_neurons: int | None = None,
     scale: ArrayLike | None = None,
+    between: Between = "rows",
     affine: bool | None = None,
     minimize: Count = "parameters",
     target: int | None = None,
@@ -68,6 +74,10 @@ def approximate(
     scale : float or array_like, shape (N,), (m,) or (N, m), optional
         With `max_neurons`: the largest |f(x_i) − y_i| / scale_i is to be small, scale_i > 0; 1 by default. A row of
         infinite scale does not count.
+    between : {"rows", "lines"}, default "rows"
+        Whether the tolerance holds at the rows, or on the line also along the straight lines between them: f is
+        between the polylines through y_i − ε_i and through y_i + ε_i, on the range of x. At a repeated x they go
+        through the largest lower and the smallest upper bound; a row that does not count is no vertex.
     affine, minimize, target, start, time_limit, random_state, n_jobs, verbose
         As for `interpolate`.
     rtol : float, default 1e-9
@@ -112,12 +122,17 @@ def approximate(
     if relative is not None and tolerance is None:
         tolerance = 0.0
     check_exactly_one(tolerance=tolerance, max_neurons=max_neurons)
+    along_lines = check_choice(between, "between", get_args(Between)) == "lines"
     rtol = check_rtol(rtol)
     affine = None if affine is None else check_bool(affine, "affine")
     given = X, y
     X, y = check_table(X, y)
     aim, effort = Aim.checked(minimize, target), Effort.checked(time_limit, random_state, n_jobs, verbose)
     check_start(start, X, y)
+    if along_lines:
+        if max_neurons is not None:
+            raise ValueError('between="lines" goes with tolerance, not with max_neurons; leave one of them out')
+        check_curve(X, y, 'between="lines"')
     if max_neurons is not None:
         return _smallest_error(X, y, max_neurons, scale, rtol, affine, target, start, effort)
     if scale is not None:
@@ -131,7 +146,7 @@ def approximate(
         from reluctant.univariate.tolerance import approximate_line
 
         x = X[:, 0]
-        solution = approximate_line(x, y, epsilon, rtol, rounding_of(*given))
+        solution = approximate_line(x, y, epsilon, rtol, rounding_of(*given), along_lines)
         return without_affine_part(solution, x) if affine is False else solution
     from reluctant.multivariate.tolerance import approximate_space
 

@@ -233,3 +233,33 @@ def largest_excess(x, lo, hi, room, knots, anchors, slopes):
         if not excess <= worst:  # a NaN is the worst
             worst = excess
     return worst
+
+
+@njit(cache=True)
+def largest_excess_between(x, bound, side, room, knots, anchors, slopes, rounding):
+    """By how much the function leaves the polyline through the finite bounds at its knots, as `largest_excess` at rows.
+
+    The bounds are lower ones for side 1, upper ones for −1. Both links count at a knot, where they meet up to rounding
+    only; so many times what rounding of the knot and of values there amounts to is left to them.
+    """
+    worst = -math.inf
+    k, before = 0, -1
+    for i in range(len(x)):
+        if math.isinf(bound[i]):
+            continue
+        if before >= 0:
+            edge = _line(x[before], bound[before], x[i], bound[i])
+            while k < len(knots) and knots[k] <= x[before]:
+                k += 1
+            while k < len(knots) and knots[k] < x[i]:
+                at, margin = _line_at(knots[k], edge)
+                bend = max(abs(slopes[k] - edge[2]), abs(slopes[k + 1] - edge[2]))
+                for link in (k, k + 1):
+                    y, own_margin = _line_at(knots[k], (anchors[0, link], anchors[1, link], slopes[link]))
+                    rounded = margin + own_margin + 2.0**-52 * abs(knots[k]) * bend
+                    excess = side * (at - y) - min(room[before], room[i]) - rounding * rounded
+                    if not excess <= worst:
+                        worst = excess
+                k += 1
+        before = i
+    return worst

@@ -13,13 +13,22 @@ from reluctant.univariate.points import check_slopes, check_span, is_increasing
 
 
 class Band(NamedTuple):
-    """The bounds lo_i ≤ f(x_i) ≤ hi_i, sorted by x, every x once."""
+    """The bounds lo_i ≤ f(x_i) ≤ hi_i, sorted by x, every x once.
+
+    Bounds may be infinite. Along lines f is to be between the polylines through those of each side that are finite.
+    """
 
     x: Array
     lo: Array
     hi: Array
     room: Array  # by how much rounding in the solution may take it beyond them
     y_max: float  # the largest |y| that its own tolerance does not leave open
+    along_lines: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a bound is infinite."""
+        return not (self.lo.min() > -np.inf and self.hi.max() < np.inf)
 
 
 def sorted_band(x: Array, y: Array, tolerance: Array, slack: float, rtol: float) -> Band:

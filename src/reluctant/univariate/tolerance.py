@@ -17,7 +17,9 @@ from reluctant.univariate.fewest import fewest_within
 from reluctant.univariate.interpolation import RTOL, interpolate_line
 
 
-def approximate_line(x: Array, y: Array, tolerance: Array, slack: float, rtol: float = RTOL) -> LineSolution:
+def approximate_line(
+    x: Array, y: Array, tolerance: Array, slack: float, rtol: float = RTOL, along_lines: bool = False
+) -> LineSolution:
     """Fewest knots within |f(x_i) − y_i| ≤ ε_i for checked data; see `reluctant.approximate`.
 
     Rows of infinite tolerance do not count. `rtol` is the rounding of the data, as for `interpolate_line`.
@@ -29,11 +31,11 @@ def approximate_line(x: Array, y: Array, tolerance: Array, slack: float, rtol: f
     if n_ignored:
         x, y, tolerance = x[counts], y[counts], tolerance[counts]
     rtol = rtol if slack > 0 else 0.0
-    if not tolerance.any():
+    if not (tolerance.any() or along_lines):
         solution = interpolate_line(x, y, 0.0, rtol).replace(p=None)
         return _with_more_words(solution, _beyond(solution.function, x, y, tolerance)) if slack == 0 else solution
     # Half of the slack is for the problem, the other half for rounding in the solution.
-    band = sorted_band(x, y, tolerance, 0.5 * slack, rtol)
+    band = sorted_band(x, y, tolerance, 0.5 * slack, rtol)._replace(along_lines=along_lines)
     function, bound = fewest_within(band, lambda f: slack > 0 or bool((np.abs(f(x) - y) <= tolerance).all()))
     reason = _reason(tolerance, slack, rtol, n_ignored)
     max_error, max_error_between = errors_of(function, x, y)
