@@ -113,13 +113,16 @@ def fewest_links(band: Band, lo: Array, hi: Array) -> PiecewiseLinear:
 
 
 def excess_of(f: PiecewiseLinear, band: Band, room: Array, rounding: float = _LEFT) -> float:
-    """By how much f leaves the band, at worst, beyond the room of a row; at most zero where it does not.
+    """By how much f leaves the band, at worst, beyond the room of a row; at most zero where it does not."""
+    at_rows = _sweep.largest_excess(band.x, band.lo, band.hi, room, f.knots, f.anchors, f.slopes)
+    return max(at_rows, excess_between(f, band, room, rounding)) if band.along_lines else at_rows
 
-    Between the rows so many times what rounding of a knot, and of values there, amounts to is left to it.
+
+def excess_between(f: PiecewiseLinear, band: Band, room: Array, rounding: float = _LEFT) -> float:
+    """The same at the knots between the rows, for a band along lines.
+
+    So many times what rounding of a knot, and of values there, amounts to is left to it.
     """
     links = f.knots, f.anchors, f.slopes
-    at_rows = _sweep.largest_excess(band.x, band.lo, band.hi, room, *links)
-    if not band.along_lines:
-        return at_rows
     sides = (band.lo, 1.0), (band.hi, -1.0)
-    return max(at_rows, *(_sweep.largest_excess_between(band.x, *side, room, *links, rounding) for side in sides))
+    return max(_sweep.largest_excess_between(band.x, *side, room, *links, rounding) for side in sides)
