@@ -249,6 +249,13 @@ def check_bool(value: Any, name: str) -> bool:
     return bool(value)
 
 
+def check_choice(value: Any, name: str, choices: Sequence[str]) -> str:
+    """Return `value` if it is one of the words."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+    return value
+
+
 def check_random_state(value: Any) -> int | np.random.Generator | None:
     """Return `value` if `numpy.random.default_rng` takes it: None, an integer of at least 0 or a Generator."""
     return (

@@ -184,6 +184,47 @@ def test_fewest_knots_of_a_shape_in_any_unit(data, factors, names):
     assert_right(solution, data, floats, names)
 
 
+def check_open_bounds(rng, names):
+    """One table with bounds of which many are infinite; True where it has a function of the shape."""
+    data, eps, _ = drawn(rng, int(rng.integers(1, 14)), names)
+    sides, far, floats = band_of(data, eps), 10**9 * max(*map(abs, data.exact_y), *eps, Fraction(1, 10**99)), []
+    for side, sign in zip(sides, (-1, 1)):
+        open_ = rng.random(len(side)) < rng.choice([0.1, 0.5, 1.0])
+        floats.append(np.where(open_, sign * np.inf, [float(v) for v in side]))
+        side[:] = [sign * far if is_open else v for v, is_open in zip(side, open_)]
+    if np.isinf(floats).all():
+        return False
+    shape = SHAPES[names]
+    if not is_possible(data.exact_x, *sides, shape):
+        with pytest.raises(InfeasibleError, match="; bounds wider by") as refusal:
+            approximate(data.x, data.y, bounds=floats, shape=names)
+        more = float(re.search(r"wider by (\S+) would do", str(refusal.value))[1])
+        assert approximate(data.x, data.y, bounds=(floats[0] - more, floats[1] + more), shape=names).is_optimal
+        return False
+    solution = approximate(data.x, data.y, bounds=floats, shape=names)
+    assert solution.n_neurons == fewest_knots_of_shape(data.exact_x, *sides, shape), (data.x, floats)
+    assert solution.n_neurons == approximate(data.x, data.y, bounds=floats).n_neurons
+    assert_of_shape(solution.function, shape)
+    values, rounding = solution.predict(data.x), rounding_of(solution.function, data.x, data.y)
+    slack = 1e-9 * np.where(np.isinf(floats).any(axis=0), 0.0, floats[1] - floats[0]) + rounding
+    assert (values >= floats[0] - slack).all()
+    assert (values <= floats[1] + slack).all()
+    return True
+
+
+@pytest.mark.parametrize("names", SHAPES, ids="-".join)
+def test_bounds_may_be_infinite(names):
+    rng = np.random.default_rng(74)
+    assert sum(check_open_bounds(rng, names) for _ in range(60)) > 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("names", SHAPES, ids="-".join)
+def test_bounds_may_be_infinite_in_more_tables(names):
+    for seed in range(1500):
+        check_open_bounds(np.random.default_rng([75, seed]), names)
+
+
 # A shape costs no knot
 
 
@@ -408,7 +449,9 @@ def test_what_is_no_shape_or_does_not_go_with_one_is_refused(arguments, message)
         approximate([0, 1, 2], [0, 1, 4], tolerance=1, **arguments)
 
 
-def test_shapes_are_for_one_curve_and_a_tolerance():
+def test_shapes_are_for_one_curve_and_bounds_at_its_rows():
+    with pytest.raises(ValueError, match='bounds at the rows, not with between="lines"; leave one of them out'):
+        approximate([0, 1], [0, 1], tolerance=1, between="lines", shape="convex")
     with pytest.raises(
         ValueError, match="a shape is known for one input and one output, but x has 2 columns; give one"
     ):
@@ -417,7 +460,7 @@ def test_shapes_are_for_one_curve_and_a_tolerance():
         ValueError, match="a shape is known for one input and one output, but y has 2 columns; give one"
     ):
         approximate([0, 1], [[0, 1], [1, 2]], tolerance=1, shape="convex")
-    with pytest.raises(ValueError, match="shape goes with tolerance; with max_neurons leave it out"):
+    with pytest.raises(ValueError, match="shape goes with tolerance or bounds, not with max_neurons; leave it out"):
         approximate([0, 1], [0, 1], max_neurons=1, shape="convex")
 
 

@@ -46,7 +46,7 @@ def farthest_above(x, lo, hull_x, hull_y):
     for i in range(len(x)):
         while v + 1 < len(hull_x) and hull_x[v + 1] <= x[i]:
             v += 1
-        if v + 1 == len(hull_x) or x[i] <= hull_x[v]:
+        if v + 1 >= len(hull_x) or x[i] <= hull_x[v]:
             continue
         if turn(hull_x[v], hull_y[v], x[i], lo[i], hull_x[v + 1], hull_y[v + 1]) < 0.0:
             share = (x[i] - hull_x[v]) / (hull_x[v + 1] - hull_x[v])

@@ -16,9 +16,13 @@ from reluctant.errors import TooSteepError
 from reluctant.model.piecewise_linear import PiecewiseLinear
 from reluctant.univariate import _sweep
 from reluctant.univariate.band import Band
+from reluctant.univariate.tunnel import links_within
 
 _WIDER = 2.0**16
 """Factor between the windows in which a function is looked for where tolerances are of very different size."""
+
+_LEFT = 4.0
+"""So many times what rounding of a knot, and of values there, amounts to is left to a function between the rows."""
 
 
 class Fewest(NamedTuple):
@@ -54,37 +58,41 @@ def fewest_within(
     lo, hi = tightened(band.lo, band.hi)
     function = links(band, lo, hi)
     assert function is not None
-    fewest = function.n_knots
-    if not (keeps(function) and _excess(band, band.room, function) <= 0):
-        function = _within_rounding(band, function, links, lo, hi)
-    return Fewest(function, fewest)
+    rounding = _LEFT if band.room.any() else 0.0
+    if keeps(function) and excess_of(function, band, band.room, rounding) <= 0:
+        return Fewest(function, function.n_knots)
+    return Fewest(_within_rounding(band, lo, hi, function, links), function.n_knots)
 
 
-def _within_rounding(band: Band, function: PiecewiseLinear, links: Links, lo: Array, hi: Array) -> PiecewiseLinear:
-    """A function between bounds that rounding leaves within the band, where it has carried the first one out of it.
+def _within_rounding(band: Band, lo: Array, hi: Array, first: PiecewiseLinear, links: Links) -> PiecewiseLinear:
+    """A function that rounding leaves within the band, where it has carried the first one between lo and hi out of it.
 
     Aims a little inside where that is possible. Links through bounds that are far larger than others lose the digits of
-    these, so if that fails bounds are cut to ever wider windows, until as few knots do.
+    these, so if that fails bounds are cut to ever wider windows, until as few knots do. Between the rows knots are
+    rounded too: there as few knots come first, and then the last bits.
     """
-    fewest = function.n_knots
-    rounding = _sweep.ROUNDING * np.maximum(np.maximum(np.abs(lo), np.abs(hi)), band.y_max)
+    sizes = [np.where(np.isfinite(bound), np.abs(bound), 0.0) for bound in (lo, hi)]
+    rounding = _sweep.ROUNDING * np.maximum(np.maximum(*sizes), band.y_max)
     narrow = hi - lo <= 8 * rounding
     middle = 0.5 * lo + 0.5 * hi
     margin = np.where(narrow, 0.0, rounding)
-    inside = links(band, np.minimum(lo + margin, middle), np.maximum(hi - margin, middle))
-    function = function if inside is None else inside
-    excess = _excess(band, band.room + 4 * np.where(narrow, _sweep.ROUNDING * band.y_max, rounding), function)
+    function = links(band, np.minimum(lo + margin, middle), np.maximum(hi - margin, middle))
+    if function is None or (band.along_lines and function.n_knots > first.n_knots):
+        function = first
+    excess = excess_of(function, band, band.room + 4 * np.where(narrow, _sweep.ROUNDING * band.y_max, rounding))
     if excess <= 0:
         return function
     best = None
     for low, high in windows(band._replace(lo=lo, hi=hi)):
-        candidate = links(band, np.maximum(lo, low), np.minimum(hi, high))
+        inner_lo = np.where(lo > -np.inf, np.maximum(lo, low), lo)
+        inner_hi = np.where(hi < np.inf, np.minimum(hi, high), hi)
+        candidate = links(band, inner_lo, inner_hi)
         if candidate is None:
             continue
-        if _excess(band, band.room + 4 * _sweep.ROUNDING * band.y_max, candidate) <= 0:
+        if excess_of(candidate, band, band.room + 4 * _sweep.ROUNDING * band.y_max) <= 0:
             if best is None or candidate.n_knots < best.n_knots:
                 best = candidate
-            if best.n_knots <= fewest:
+            if best.n_knots <= first.n_knots:
                 break
     if best is None:
         steepest = np.max(np.abs(function.slopes))
@@ -98,9 +106,12 @@ def _within_rounding(band: Band, function: PiecewiseLinear, links: Links, lo: Ar
 
 def windows(band: Band) -> Iterator[tuple[float, float]]:
     """Ranges of y, each with values of every bound, from the narrowest there is to that of all of them."""
-    ends = float(band.lo.max()), float(band.hi.min())
+    los, his = band.lo[band.lo > -np.inf], band.hi[band.hi < np.inf]
+    if not (len(los) and len(his)):
+        return
+    ends = float(los.max()), float(his.min())
     low, high = min(ends), max(ends)
-    bottom, top = float(band.lo.min()), float(band.hi.max())
+    bottom, top = float(los.min()), float(his.max())
     width = max(high - low, 2.0**-40 * band.y_max, np.finfo(np.float64).tiny)
     while low - width > bottom or high + width < top:
         yield low - width, high + width
@@ -109,7 +120,10 @@ def windows(band: Band) -> Iterator[tuple[float, float]]:
 
 def fewest_links(band: Band, lo: Array, hi: Array) -> PiecewiseLinear:
     """The function that a sweep between the bounds finds."""
-    knots, anchors, slopes = _sweep.links_of_sweep(band.x, lo, hi, *_sweep.sweep(band.x, lo, hi))
+    if band.along_lines or band.is_open:
+        knots, anchors, slopes = links_within(band.x, lo, hi, band.along_lines)
+    else:
+        knots, anchors, slopes = _sweep.links_of_sweep(band.x, lo, hi, *_sweep.sweep(band.x, lo, hi))
     if not np.isfinite(slopes).all():
         raise TooSteepError("links of the function are steeper than float64 can hold; rescale x or y")
     if not (knots[1:] > knots[:-1]).all():
@@ -117,5 +131,17 @@ def fewest_links(band: Band, lo: Array, hi: Array) -> PiecewiseLinear:
     return PiecewiseLinear(knots, anchors, slopes)
 
 
-def _excess(band: Band, room: Array, f: PiecewiseLinear) -> float:
-    return _sweep.largest_excess(band.x, band.lo, band.hi, room, f.knots, f.anchors, f.slopes)
+def excess_of(f: PiecewiseLinear, band: Band, room: Array, rounding: float = _LEFT) -> float:
+    """By how much f leaves the band, at worst, beyond the room of a row; at most zero where it does not."""
+    at_rows = _sweep.largest_excess(band.x, band.lo, band.hi, room, f.knots, f.anchors, f.slopes)
+    return max(at_rows, excess_between(f, band, room, rounding)) if band.along_lines else at_rows
+
+
+def excess_between(f: PiecewiseLinear, band: Band, room: Array, rounding: float = _LEFT) -> float:
+    """The same at the knots between the rows, for a band along lines.
+
+    So many times what rounding of a knot, and of values there, amounts to is left to it.
+    """
+    links = f.knots, f.anchors, f.slopes
+    sides = (band.lo, 1.0), (band.hi, -1.0)
+    return max(_sweep.largest_excess_between(band.x, *side, room, *links, rounding) for side in sides)

@@ -12,6 +12,7 @@ from reluctant.arrays import Array, Index
 from reluctant.errors import InfeasibleError
 from reluctant.univariate import _shapes
 from reluctant.univariate.band import Band
+from reluctant.univariate.points import reach
 from reluctant.univariate.shapes import Shape
 
 _DIGITS = 6
@@ -31,7 +32,7 @@ class Conflict(NamedTuple):
         return self._replace(is_lower=tuple(not lower for lower in self.is_lower))
 
 
-def check_possible(shape: Shape, band: Band, x: Array, bounds: tuple[Array, Array], rows: Index, what: str) -> None:
+def check_possible(shape: Shape, band: Band, x: Array, bounds: tuple[Array, Array], rows: Index, remedy: str) -> None:
     """Raise an InfeasibleError that names rows if no function within the band has the shape.
 
     Parameters
@@ -41,8 +42,8 @@ def check_possible(shape: Shape, band: Band, x: Array, bounds: tuple[Array, Arra
         Whether there is such a function is decided exactly.
     x, bounds, rows : Array, pair of Array, Index
         What the band was made of: lower and upper bounds at x, and the rows of the table in which they stand.
-    what : str
-        What would have to be larger, as in "tolerances larger by 1 would do".
+    remedy : str
+        What would have to be, as in "tolerances larger" by 1 would do.
     """
     found = [conflict for conflict in (falling(shape, band), bent(shape, band)) if conflict is not None]
     if not found:
@@ -61,9 +62,9 @@ def check_possible(shape: Shape, band: Band, x: Array, bounds: tuple[Array, Arra
         told = _told_apart([limits[1], (1.0 - share) * limits[0] + share * limits[2]])
         ends = " and ".join(f"{limits[i]:.{_DIGITS}g} at {named[i]}" for i in (0, 2))
         words = f"it is to be {sides[0]} {ends}, so {sides[0]} {told[1]} at {named[1]}, but {sides[1]} {told[0]} there"
-    largest = float(np.max(np.abs([band.lo, band.hi])))
-    remedy = _rounded_up(0.5 * max(conflict.excess for conflict in found) + 2.0**-51 * largest)
-    raise InfeasibleError(f"no {shape.name} function is within the band: {words}; {what} larger by {remedy} would do")
+    largest = max(map(abs, reach(band.lo, band.hi)))
+    more = _rounded_up(0.5 * max(conflict.excess for conflict in found) + 2.0**-51 * largest)
+    raise InfeasibleError(f"no {shape.name} function is within the band: {words}; {remedy} by {more} would do")
 
 
 def falling(shape: Shape, band: Band) -> Conflict | None:
@@ -85,11 +86,13 @@ def bent(shape: Shape, band: Band) -> Conflict | None:
     if shape.bend == 0:
         return None
     lo, hi = (band.lo, band.hi) if shape.bend > 0 else (-band.hi, -band.lo)
-    hull = _shapes.lower_hull(band.x, hi)
-    point, left, excess = _shapes.farthest_above(band.x, lo, band.x[hull], hi[hull])
+    covered, limiting = np.flatnonzero(lo > -np.inf), np.flatnonzero(hi < np.inf)
+    hull = limiting[_shapes.lower_hull(band.x[limiting], hi[limiting])]
+    point, left, excess = _shapes.farthest_above(band.x[covered], lo[covered], band.x[hull], hi[hull])
     if point < 0:
         return None
-    conflict = Conflict((int(hull[left]), point, int(hull[left + 1])), (False, True, False), max(excess, 0.0))
+    points = int(hull[left]), int(covered[point]), int(hull[left + 1])
+    conflict = Conflict(points, (False, True, False), max(excess, 0.0))
     return conflict if shape.bend > 0 else conflict.mirrored()
 
 

@@ -56,10 +56,14 @@ def check_span(a: Array, name: str) -> None:
 
 
 def check_slopes(x: Array, lo: Array, hi: Array) -> None:
-    """Raise a TooSteepError if every function with lo_i ≤ f(x_i) ≤ hi_i, x increasing, has slopes beyond float64."""
+    """Raise a TooSteepError if every function with lo_i ≤ f(x_i) ≤ hi_i, x increasing, has slopes beyond float64.
+
+    Infinite bounds ask for no slope.
+    """
     steepest, i = _kernels.steepest(x, lo, hi)
+    low, high = reach(lo, hi)
     with np.errstate(over="ignore"):
-        mean = (hi.max() - lo.min()) / (x[-1] - x[0]) if len(x) > 1 else 1.0
+        mean = (high - low) / (x[-1] - x[0]) if len(x) > 1 else 1.0
     if not steepest < math.inf or steepest / _STEEPEST > mean:
         raise TooSteepError(
             f"the slope from x = {x[i]!s} to x = {x[i + 1]!s}, {steepest:.3g}, is beyond float64 or more than 2^600 "
@@ -70,6 +74,17 @@ def check_slopes(x: Array, lo: Array, hi: Array) -> None:
             f"over x from {x[0]:.3g} to {x[-1]:.3g} y changes by so little that its slopes vanish in float64; "
             "rescale x or y"
         )
+
+
+def reach(lo: Array, hi: Array) -> tuple[float, float]:
+    """From the lowest to the highest bound, infinite ones not counted where some are finite."""
+    low, high = lo.min(), hi.max()
+    if np.isinf(low) or np.isinf(high):
+        bounds = np.concatenate([lo, hi])
+        finite = bounds[np.isfinite(bounds)]
+        if len(finite):
+            low, high = finite.min(), finite.max()
+    return float(low), float(high)
 
 
 def is_increasing(x: Array) -> bool:

@@ -47,13 +47,15 @@ class Shape(NamedTuple):
 
     @classmethod
     def checked(cls, shape: Any) -> Shape:
-        """The shape of a name, or of two that go together.
+        """The shape of a name, or of two that go together; any for None.
 
         Raises
         ------
         ValueError
             If it is none.
         """
+        if shape is None:
+            return ANY
         names = [shape] if isinstance(shape, str) else shape
         if not isinstance(names, Sequence) or not 1 <= len(names) <= 2 or not all(map(_is_name, names)):
             raise ValueError(
@@ -130,7 +132,7 @@ def _rising(lo: Array, hi: Array) -> tuple[Array, Array]:
 def _increasing(band: Band, lo: Array, hi: Array) -> PiecewiseLinear:
     """The increasing function that a sweep between tightened bounds finds."""
     function = fewest_links(band, lo, hi)
-    if function.n_knots == 0 and function.slopes[0] < 0.0:  # the mean of a rising and a falling line
+    if function.n_knots == 0 and function.slopes[0] < 0.0:  # a falling line, or the mean of a rising and a falling one
         return _level(band.x, lo, hi)
     if (function.slopes < 0.0).any():
         raise TooSteepError("slopes of the function vanish in float64; rescale x or y")
@@ -138,8 +140,10 @@ def _increasing(band: Band, lo: Array, hi: Array) -> PiecewiseLinear:
 
 
 def _level(x: Array, lo: Array, hi: Array) -> PiecewiseLinear:
-    """The constant in the middle of those between the bounds."""
-    return PiecewiseLinear(np.empty(0), np.array([[x[len(x) // 2]], [0.5 * lo.max() + 0.5 * hi.min()]]), np.zeros(1))
+    """The constant in the middle of those between the bounds, or on the one bound that there is."""
+    ends = [end for end in (lo.max(), hi.min()) if np.isfinite(end)]
+    value = sum(end / len(ends) for end in ends)
+    return PiecewiseLinear(np.empty(0), np.array([[x[len(x) // 2]], [value]]), np.zeros(1))
 
 
 class _Lines(NamedTuple):
@@ -156,23 +160,32 @@ class _Lines(NamedTuple):
 
 def _convex(x: Array, lo: Array, hi: Array, slope: int) -> PiecewiseLinear | None:
     """The convex function of the fewest links, with all slopes of one sign if `slope` is not 0."""
-    hull = _shapes.lower_hull(x, hi)
-    u, v = x[hull], hi[hull]
-    if _shapes.farthest_above(x, lo, u, v)[0] >= 0:
+    (t, covered), (u, v) = _finite(x, lo), _finite(x, hi)
+    if not (len(t) and len(u)):
+        return _level(x, lo, hi)
+    hull = _shapes.lower_hull(u, v)
+    u, v = u[hull], v[hull]
+    if _shapes.farthest_above(t, covered, u, v)[0] >= 0:
         return None
-    starts = _shapes.cover(x, lo, u, v)
-    lines = _middle_lines(x, lo, u, v, starts, slope)
-    if not np.isfinite(lines.slopes).all():
+    starts = _shapes.cover(t, covered, u, v)
+    lines = _middle_lines(t, covered, u, v, starts, slope)
+    if not np.isfinite(lines.slopes).all() or (slope * lines.slopes < 0.0).any():
         if len(starts) == 1 and lo.max() <= hi.min():
             return _level(x, lo, hi)
         raise TooSteepError("links of the function are steeper than float64 can hold; rescale x or y")
-    ends = x[starts[1:]]
+    ends = t[starts[1:]]
     before, after = _Lines(*(part[:-1] for part in lines)), _Lines(*(part[1:] for part in lines))
     with np.errstate(over="ignore", invalid="ignore"):
         knots = ends - (after.at(ends) - before.at(ends)) / (after.slopes - before.slopes)
     # Exactly, knot k is right of the first row of block k, where the line before is too low, and left of the next one.
-    knots = np.clip(knots, np.nextafter(x[starts[:-1]], np.inf), ends)
+    knots = np.clip(knots, np.nextafter(t[starts[:-1]], np.inf), ends)
     return PiecewiseLinear(knots, np.stack([lines.x, lines.y]), lines.slopes)
+
+
+def _finite(x: Array, bound: Array) -> tuple[Array, Array]:
+    """The points at which a bound is finite."""
+    counts = np.isfinite(bound)
+    return (x, bound) if counts.all() else (x[counts], bound[counts])
 
 
 def _middle_lines(x: Array, lo: Array, u: Array, v: Array, starts: Indices, slope: int) -> _Lines:

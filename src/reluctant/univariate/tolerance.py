@@ -1,4 +1,4 @@
-"""The fewest knots within a tolerance: the ℓ0 problem with an ℓ∞ data term, in linear time [HS]."""
+"""The fewest knots within a tolerance, or within bounds: the ℓ0 problem with an ℓ∞ data term, in linear time [HS]."""
 
 from __future__ import annotations
 
@@ -11,16 +11,22 @@ from reluctant.model._double_double import two_sum
 from reluctant.model.piecewise_linear import PiecewiseLinear
 from reluctant.solution import Certificate, LineSolution
 from reluctant.univariate import _sweep
-from reluctant.univariate.band import sorted_band
+from reluctant.univariate.band import Band, bounded_band, sorted_band
 from reluctant.univariate.distance import errors_of
-from reluctant.univariate.fewest import fewest_within
+from reluctant.univariate.fewest import Fewest, excess_between, fewest_within
 from reluctant.univariate.impossible import check_possible
 from reluctant.univariate.interpolation import RTOL, interpolate_line
 from reluctant.univariate.shapes import ANY, Shape
 
 
 def approximate_line(
-    x: Array, y: Array, tolerance: Array, slack: float, rtol: float = RTOL, shape: Shape = ANY
+    x: Array,
+    y: Array,
+    tolerance: Array,
+    slack: float,
+    rtol: float = RTOL,
+    along_lines: bool = False,
+    shape: Shape = ANY,
 ) -> LineSolution:
     """Fewest knots within |f(x_i) − y_i| ≤ ε_i for checked data; see `reluctant.approximate`.
 
@@ -34,31 +40,78 @@ def approximate_line(
     if n_ignored:
         x, y, tolerance = x[counts], y[counts], tolerance[counts]
     rtol = rtol if slack > 0 else 0.0
-    if shape == ANY and not tolerance.any():
+    if shape == ANY and not (tolerance.any() or along_lines):
         solution = interpolate_line(x, y, 0.0, rtol).replace(p=None)
-        return _with_more_words(solution, _beyond(solution.function, x, y, tolerance)) if slack == 0 else solution
+        certificate = solution.certificate
+        words = _beyond(solution.function, x, y, tolerance) if slack == 0 else ""
+        return solution.replace(certificate=replace(certificate, reason=certificate.reason + words))
     # Half of the slack is for the problem, the other half for rounding in the solution.
-    band = sorted_band(x, y, tolerance, 0.5 * slack, rtol)
-    check_possible(shape, band, x, (y - tolerance, y + tolerance), rows, "tolerances")
-    function, bound = fewest_within(
-        band, lambda f: slack > 0 or bool((np.abs(f(x) - y) <= tolerance).all()), shape.links, shape.tightened
-    )
-    reason = _reason(shape.search, tolerance, slack, rtol, n_ignored)
-    max_error, max_error_between = errors_of(function, x, y)
-    solution = LineSolution(
+    band = sorted_band(x, y, tolerance, 0.5 * slack, rtol, along_lines)
+    check_possible(shape, band, x, (y - tolerance, y + tolerance), rows, "tolerances larger")
+
+    def keeps(f: PiecewiseLinear) -> bool:
+        return slack > 0 or bool((np.abs(f(x) - y) <= tolerance).all())
+
+    found = fewest_within(band, keeps, shape.links, shape.tightened)
+    low, high = tolerance.min(), tolerance.max()
+    asked = f"tolerance {low:g}" if low == high else f"tolerance {low:g} to {high:g}"
+    ignored = f", without the {n_ignored} rows of infinite tolerance" if n_ignored else ""
+    reason = _reason(shape.search, band, ignored, asked, "", slack, rtol) + _leaves_between(found.function, band)
+    return _solution(found, x, y, reason + (_beyond(found.function, x, y, tolerance) if slack == 0 else ""))
+
+
+def bounded_line(
+    x: Array,
+    y: Array,
+    lo: Array,
+    hi: Array,
+    slack: float,
+    rtol: float = RTOL,
+    along_lines: bool = False,
+    shape: Shape = ANY,
+) -> LineSolution:
+    """Fewest knots within lo_i ≤ f(x_i) ≤ hi_i for checked data; see `reluctant.approximate`.
+
+    Rows without a finite bound do not count, and there is one with one. `rtol` is as for `approximate_line`.
+    """
+    counts = np.isfinite(lo) | np.isfinite(hi)
+    rows = np.flatnonzero(counts)
+    n_ignored = len(x) - len(rows)
+    if n_ignored:
+        x, y, lo, hi = (a[counts] for a in (x, y, lo, hi))
+    rtol = rtol if slack > 0 else 0.0
+    band = bounded_band(x, lo, hi, 0.5 * slack, rtol, along_lines)
+    check_possible(shape, band, x, (lo, hi), rows, "bounds wider")
+
+    def keeps(f: PiecewiseLinear) -> bool:
+        values = f(x)
+        return slack > 0 or bool(((lo <= values) & (values <= hi)).all())
+
+    found = fewest_within(band, keeps, shape.links, shape.tightened)
+    ignored = f", without the {n_ignored} rows that have no finite bound" if n_ignored else ""
+    reason = _reason(shape.search, band, ignored, "bounds", " of half their distance", slack, rtol)
+    reason += _leaves_between(found.function, band)
+    if slack == 0:
+        above, below = np.isfinite(hi), np.isfinite(lo)
+        leaves = max(
+            _largest_difference(found.function(x[above]), hi[above]),
+            _largest_difference(-found.function(x[below]), -lo[below]),
+        )
+        reason += _leaves(leaves)
+    return _solution(found, x, y, reason)
+
+
+def _solution(found: Fewest, x: Array, y: Array, reason: str) -> LineSolution:
+    """The figures of a function, over the rows that count, and what is known about it."""
+    max_error, max_error_between = errors_of(found.function, x, y)
+    return LineSolution(
         p=None,
-        value=float(function.n_knots),
+        value=float(found.function.n_knots),
         max_error=max_error,
-        certificate=Certificate("neurons", bound, "proved", reason),
-        function=function,
+        certificate=Certificate("neurons", found.n_knots, "proved", reason),
+        function=found.function,
         max_error_between=max_error_between,
     )
-    return _with_more_words(solution, _beyond(function, x, y, tolerance)) if slack == 0 else solution
-
-
-def _with_more_words(solution: LineSolution, words: str) -> LineSolution:
-    own = solution.certificate
-    return solution.replace(certificate=replace(own, reason=own.reason + words))
 
 
 def _zero(x: Array) -> LineSolution:
@@ -66,6 +119,17 @@ def _zero(x: Array) -> LineSolution:
     certificate = Certificate("neurons", 0, "proved", "no row counts, as every tolerance is infinite")
     return LineSolution(
         p=None, value=0.0, max_error=0.0, certificate=certificate, function=function, max_error_between=0.0
+    )
+
+
+def _reason(search: str, band: Band, ignored: str, asked: str, of: str, slack: float, rtol: float) -> str:
+    along = " along the straight lines between the rows" if band.along_lines else ""
+    if slack == 0:
+        return f"{search}{along}{ignored}, {asked} as given, bounds rounded to float64"
+    return (
+        f"{search}{along}{ignored}, {asked} widened by a relative {0.5 * slack:g}{of}, or by the "
+        f"rounding of the data, at most {_sweep.ROUNDING:.2g} max|y|, where that is more; nowhere below the rounding, "
+        f"{rtol:.2g} (max|y| + |slope| max|x|)"
     )
 
 
@@ -77,18 +141,22 @@ def _beyond(f: PiecewiseLinear, x: Array, y: Array, tolerance: Array) -> str:
         return ""
     residual, rest = two_sum(values[near], -y[near])
     excess, error = two_sum(np.abs(residual), -tolerance[near])
-    worst = float(np.max(excess + (error + np.sign(residual) * rest)))
-    return f"; rounding in the solution leaves it by at most {np.nextafter(worst, np.inf):.3g}" if worst > 0 else ""
+    return _leaves(float(np.max(excess + (error + np.sign(residual) * rest))))
 
 
-def _reason(search: str, tolerance: Array, slack: float, rtol: float, n_ignored: int) -> str:
-    low, high = tolerance.min(), tolerance.max()
-    asked = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-    ignored = f", without the {n_ignored} rows of infinite tolerance" if n_ignored else ""
-    if slack == 0:
-        return f"{search}{ignored}, tolerance {asked} as given, bounds rounded to float64"
-    return (
-        f"{search}{ignored}, tolerance {asked} widened by a relative {0.5 * slack:g}, or by the "
-        f"rounding of the data, at most {_sweep.ROUNDING:.2g} max|y|, where that is more; nowhere below the rounding, "
-        f"{rtol:.2g} (max|y| + |slope| max|x|)"
-    )
+def _largest_difference(a: Array, b: Array) -> float:
+    """The largest of a − b, summed exactly; −inf for none."""
+    difference, rest = two_sum(a, -b)
+    return float(np.max(difference + rest, initial=-np.inf))
+
+
+def _leaves(excess: float) -> str:
+    return f"; rounding in the solution leaves it by at most {np.nextafter(excess, np.inf):.3g}" if excess > 0 else ""
+
+
+def _leaves_between(f: PiecewiseLinear, band: Band) -> str:
+    """By how much f leaves a band along lines at its knots, in words."""
+    if not band.along_lines or excess_between(f, band, band.room, 0.0) <= 0:
+        return ""
+    excess = excess_between(f, band, band.room, -1.0)  # with what the check itself may be off
+    return f"; rounding in the solution leaves it between the rows by at most {excess:.3g}"
