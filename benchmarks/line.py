@@ -21,7 +21,10 @@ import numpy as np
 
 from reluctant import LinkStream, approximate, error_path, interpolate, p_path
 from reluctant.univariate import _sweep
+from reluctant.univariate.band import sorted_band
 from reluctant.univariate.budget import Brackets, Rows
+from reluctant.univariate.fewest import fewest_links
+from reluctant.univariate.shapes import Shape
 
 TABLE = Path(__file__).parent.parent / "examples" / "thermocouple_type_k.csv"
 
@@ -113,6 +116,36 @@ def tolerance_speed(n: int, repeats: int) -> None:
         seconds, spread = timed(lambda: approximate(x, y, tolerance=tolerance, rtol=rtol), repeats)
         knots = approximate(x, y, tolerance=tolerance, rtol=rtol).n_neurons
         print(f"{name:28} {tolerance:9.0e} {knots:8d} {seconds:9.4f} {seconds / base:8.1f} {spread:7.0%}")
+
+
+def shape_speed(n: int, repeats: int) -> None:
+    """A shape beside the sweep without one, on the same bounds: the search alone, and the whole call."""
+    print(f"\nShapes, N = {n}: seconds of the sweep without a shape and times as long with it; the same for the call")
+    print(
+        f"{'data':16} {'shape':18} {'tolerance':>9} {'knots':>6} {'sweep s':>8} {'times':>6} {'call s':>8} {'times':>6}"
+    )
+    x, noise = np.linspace(-3.0, 3.0, n), 0.01 * np.random.default_rng(0).normal(size=n)
+    cases: list[tuple[str, np.ndarray, str | tuple[str, str], float]] = [
+        ("tanh and noise", np.tanh(x) + noise, "increasing", 0.06),
+        ("exp", np.exp(x), "increasing", 1e-3),
+        ("exp", np.exp(x), "increasing", 1e-9),
+        ("exp, falling", np.exp(-x), "decreasing", 1e-3),
+        ("cosh and noise", np.cosh(x) + noise, "convex", 0.06),
+        ("exp", np.exp(x), "convex", 1e-3),
+        ("exp", np.exp(x), "convex", 1e-9),
+        ("-exp", -np.exp(x), "concave", 1e-3),
+        ("exp", np.exp(x), ("increasing", "convex"), 1e-3),
+    ]
+    for name, y, shape, tolerance in cases:
+        band = sorted_band(x, y, np.full(n, tolerance), 0.5e-9, 2.0**-51)
+        plain, _ = timed(lambda: fewest_links(band, band.lo, band.hi), repeats)
+        shaped, _ = timed(lambda: Shape.checked(shape).links(band, band.lo, band.hi), repeats)
+        call, _ = timed(lambda: approximate(x, y, tolerance=tolerance), repeats)
+        shaped_call, _ = timed(lambda: approximate(x, y, tolerance=tolerance, shape=shape), repeats)
+        knots = approximate(x, y, tolerance=tolerance, shape=shape).n_neurons
+        words = shape if isinstance(shape, str) else " ".join(shape)
+        figures = f"{plain:8.4f} {shaped / plain:6.2f} {call:8.4f} {shaped_call / call:6.2f}"
+        print(f"{name:16} {words:18} {tolerance:9.0e} {knots:6d} {figures}")
 
 
 def streamed(x: np.ndarray, y: np.ndarray, tolerance: float) -> LinkStream:
@@ -277,6 +310,7 @@ def main() -> None:
     tolerance_speed(largest, arguments.repeats)
     budget_speed(largest)
     early_stop(largest, arguments.repeats)
+    shape_speed(largest, arguments.repeats)
     stream_speed(largest, arguments.repeats)
     path_speed(arguments.quick, arguments.repeats)
     accuracy(largest)

@@ -40,6 +40,7 @@ def drawn(rng, n, names):
     noise = int(rng.integers(1, 4))
     y = rng.integers(-noise, noise + 1, n) + slope * (x * int(rng.integers(0, 5))) // 2
     y += bend * ((x - center) ** 2) // int(rng.integers(1, 20))
+    y = y if y.any() else y + 1  # errors are told relative to the largest
     unit_x, unit_y = UNITS[rng.integers(len(UNITS))], UNITS[rng.integers(len(UNITS))]
     halves = rng.integers(0, 5, n) if rng.random() < 0.5 else np.full(n, rng.integers(0, 5))
     data = table(x, y, unit_x, unit_y)
