@@ -131,3 +131,19 @@ def least_excess_lp(x: Sequence, lo: Sequence, hi: Sequence, n_knots: int) -> fl
             if best <= 1e-9:
                 return best
     return best
+
+
+def polylines_cross(x: Sequence, lo: Sequence[Bound], hi: Sequence[Bound]) -> bool:
+    """Whether the polyline through the lower bounds is anywhere above that through the upper ones."""
+
+    def height(bounds: Sequence[Bound], at: Fraction) -> Bound:
+        vertices = [(Fraction(u), v) for u, v in zip(x, bounds, strict=True) if v is not None]
+        for (u, v), (u_next, v_next) in zip(vertices, [*vertices[1:], *vertices[-1:]], strict=True):
+            if u == at:
+                return v
+            if u < at < u_next:
+                return v + (v_next - v) * (at - u) / (u_next - u)
+        return None
+
+    heights = [(height(lo, Fraction(at)), height(hi, Fraction(at))) for at in x]
+    return any(below is not None and above is not None and below > above for below, above in heights)

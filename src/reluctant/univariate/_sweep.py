@@ -268,33 +268,53 @@ def largest_excess(x, lo, hi, room, knots, anchors, slopes):
 
 
 @njit(cache=True)
-def largest_excess_between(x, bound, side, room, knots, anchors, slopes, rounding):
-    """By how much the function leaves the polyline through the finite bounds at its knots, as `largest_excess` at rows.
+def excess_at_knots(x, bound, side, room, knots, anchors, slopes, left):
+    """By how much the function leaves the polyline through bounds at its knots, as `largest_excess` does at rows.
 
-    The bounds are lower ones for side 1, upper ones for −1. Both links count at a knot, where they meet up to rounding
-    only; so many times what rounding of the knot and of values there amounts to is left to them.
+    The bounds are finite, lower ones for side 1, upper ones for −1. Both links count at a knot, where they meet up to
+    rounding only. Returns the excess as it is reckoned, what it is at most, and what is left of it beyond `left` times
+    what rounding of the knot and of values there amounts to.
     """
-    worst = -math.inf
-    k, before = 0, -1
-    for i in range(len(x)):
-        if math.isinf(bound[i]):
+    worst = at_most = beyond = -math.inf
+    after = 0
+    for k in range(len(knots)):
+        t = knots[k]
+        if after < len(x) and x[after] <= t:
+            after = _first_after(x, t, after)
+        before = after - 1
+        if before < 0 or after == len(x) or x[before] == t:
             continue
-        if before >= 0:
-            edge = _line(x[before], bound[before], x[i], bound[i])
-            while k < len(knots) and knots[k] <= x[before]:
-                k += 1
-            while k < len(knots) and knots[k] < x[i]:
-                at, margin = _line_at(knots[k], edge)
-                bend = max(abs(slopes[k] - edge[2]), abs(slopes[k + 1] - edge[2]))
-                for link in (k, k + 1):
-                    y, own_margin = _line_at(knots[k], (anchors[0, link], anchors[1, link], slopes[link]))
-                    rounded = margin + own_margin + 2.0**-52 * abs(knots[k]) * bend
-                    excess = side * (at - y) - min(room[before], room[i]) - rounding * rounded
-                    if not excess <= worst:
-                        worst = excess
-                k += 1
-        before = i
-    return worst
+        edge = _line(x[before], bound[before], x[after], bound[after])
+        at, margin = _line_at(t, edge)
+        bend = max(abs(slopes[k] - edge[2]), abs(slopes[k + 1] - edge[2]))
+        for link in (k, k + 1):
+            y, own_margin = _line_at(t, (anchors[0, link], anchors[1, link], slopes[link]))
+            rounded = margin + own_margin + 2.0**-52 * abs(t) * bend
+            excess = side * (at - y) - min(room[before], room[after])
+            if not excess <= worst:
+                worst = excess
+            if not excess + rounded <= at_most:
+                at_most = excess + rounded
+            if not excess - left * rounded <= beyond:
+                beyond = excess - left * rounded
+    return worst, at_most, beyond
+
+
+@njit(cache=True, inline="always")
+def _first_after(x, t, low):
+    """The index of the first x above t, from `low` on, where x is not; found in steps that grow and then halve."""
+    step = 1
+    while low + step < len(x) and x[low + step] <= t:
+        low += step
+        step *= 2
+    high = min(low + step, len(x))
+    while high - low > 1:
+        middle = (low + high) // 2
+        if x[middle] <= t:
+            low = middle
+        else:
+            high = middle
+    return high
 
 
 @njit(cache=True)

@@ -58,8 +58,8 @@ def fewest_within(
     lo, hi = tightened(band.lo, band.hi)
     function = links(band, lo, hi)
     assert function is not None
-    rounding = _LEFT if band.room.any() else 0.0
-    if keeps(function) and excess_of(function, band, band.room, rounding) <= 0:
+    left = _LEFT if band.room.any() else 0.0
+    if keeps(function) and excess_of(function, band, band.room, left) <= 0:
         return Fewest(function, function.n_knots)
     return Fewest(_within_rounding(band, lo, hi, function, links), function.n_knots)
 
@@ -131,17 +131,29 @@ def fewest_links(band: Band, lo: Array, hi: Array) -> PiecewiseLinear:
     return PiecewiseLinear(knots, anchors, slopes)
 
 
-def excess_of(f: PiecewiseLinear, band: Band, room: Array, rounding: float = _LEFT) -> float:
-    """By how much f leaves the band, at worst, beyond the room of a row; at most zero where it does not."""
-    at_rows = _sweep.largest_excess(band.x, band.lo, band.hi, room, f.knots, f.anchors, f.slopes)
-    return max(at_rows, excess_between(f, band, room, rounding)) if band.along_lines else at_rows
+def excess_of(f: PiecewiseLinear, band: Band, room: Array, left: float = _LEFT) -> float:
+    """By how much f leaves the band, at worst, beyond the room of a row; at most zero where it does not.
 
-
-def excess_between(f: PiecewiseLinear, band: Band, room: Array, rounding: float = _LEFT) -> float:
-    """The same at the knots between the rows, for a band along lines.
-
-    So many times what rounding of a knot, and of values there, amounts to is left to it.
+    Between the rows so many times what rounding of a knot, and of values there, amounts to is left to it.
     """
-    links = f.knots, f.anchors, f.slopes
-    sides = (band.lo, 1.0), (band.hi, -1.0)
-    return max(_sweep.largest_excess_between(band.x, *side, room, *links, rounding) for side in sides)
+    at_rows = _sweep.largest_excess(band.x, band.lo, band.hi, room, f.knots, f.anchors, f.slopes)
+    return max(at_rows, excess_between(f, band, room, left).beyond) if band.along_lines else at_rows
+
+
+class Excess(NamedTuple):
+    """By how much a function leaves a band at its knots: as reckoned, at most, and beyond what is left to rounding."""
+
+    reckoned: float
+    at_most: float
+    beyond: float
+
+
+def excess_between(f: PiecewiseLinear, band: Band, room: Array, left: float = _LEFT) -> Excess:
+    """By how much f leaves the polylines through the bounds at its knots, beyond the room of the rows beside them."""
+    both = []
+    for bound, side in ((band.lo, 1.0), (band.hi, -1.0)):
+        vertices = np.isfinite(bound)
+        columns = (band.x, bound, room) if vertices.all() else (a[vertices] for a in (band.x, bound, room))
+        x, y, own_room = columns
+        both.append(_sweep.excess_at_knots(x, y, side, own_room, f.knots, f.anchors, f.slopes, left))
+    return Excess(*map(max, *both))

@@ -156,7 +156,9 @@ def _leaves(excess: float) -> str:
 
 def _leaves_between(f: PiecewiseLinear, band: Band) -> str:
     """By how much f leaves a band along lines at its knots, in words."""
-    if not band.along_lines or excess_between(f, band, band.room, 0.0) <= 0:
+    if not band.along_lines:
         return ""
-    excess = excess_between(f, band, band.room, -1.0)  # with what the check itself may be off
-    return f"; rounding in the solution leaves it between the rows by at most {excess:.3g}"
+    excess = excess_between(f, band, band.room)
+    if excess.reckoned <= 0:
+        return ""
+    return f"; rounding in the solution leaves it between the rows by at most {excess.at_most:.3g}"
