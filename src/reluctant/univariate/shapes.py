@@ -13,10 +13,11 @@ one do, and it needs no more lines: those of a block can be chosen rising.
 
 **Price.** No shape costs a knot (ours): where a function of that shape is within the band, one is that has no more
 knots than any other function f within it. Convex: f has K + 1 blocks, and by Helly's theorem what has a line within the
-band has one below the hull. Increasing: let g follow f while f rises and stays below hi'; when f meets hi', or falls,
-let g stay level until the last row of that hi' is passed and f rises through the level again. Rows on the level have
-lo'_i ≤ hi'_i, and g ≤ hi' always, so g is within the band. Each level has two knots, one if it lasts to an end; below
-it f turns down and up again, which takes as many.
+band has one below the hull. Increasing: let g follow f while f rises and is not above hi', the smallest upper bound of
+all later rows. Where f would exceed hi' = hi_j, let g stay level until row j is passed and f rises through that level;
+where f begins to fall, until it rises through the level again. Before row j lower bounds are at most hi_j, after it f
+is below the level, and g is nowhere above hi', so g is within the band. A level has two ends, one if it lasts to the
+end of the data, and f turns down and up meanwhile, which takes as many knots.
 """
 
 from __future__ import annotations
