@@ -17,7 +17,7 @@ from reluctant.univariate.shapes import Shape
 
 _DIGITS = 6
 _FAINT = 1e-12
-"""Share by which a remedy may fall short before it is rounded up, so that 0.1 + 0.2 is 0.3."""
+"""Share by which a remedy may fall short where there is slack, before it is rounded up, so that 0.1 + 0.2 is 0.3."""
 
 
 class Conflict(NamedTuple):
@@ -25,7 +25,7 @@ class Conflict(NamedTuple):
 
     points: tuple[int, ...]
     is_lower: tuple[bool, ...]
-    excess: float  # by how much the last one of them that is found is beyond what the others allow
+    excess: float  # how far apart they are: half as much at every bound would be enough
 
     def mirrored(self) -> Conflict:
         """The conflict of −f."""
@@ -63,7 +63,8 @@ def check_possible(shape: Shape, band: Band, x: Array, bounds: tuple[Array, Arra
         ends = " and ".join(f"{limits[i]:.{_DIGITS}g} at {named[i]}" for i in (0, 2))
         words = f"it is to be {sides[0]} {ends}, so {sides[0]} {told[1]} at {named[1]}, but {sides[1]} {told[0]} there"
     largest = max(map(abs, reach(band.lo, band.hi)))
-    more = _rounded_up(0.5 * max(conflict.excess for conflict in found) + 2.0**-51 * largest)
+    least = 0.5 * max(conflict.excess for conflict in found) + 2.0**-51 * largest  # for the rounding of bounds
+    more = _rounded_up(least * (1.0 - _FAINT) if band.room.any() else least)
     raise InfeasibleError(f"no {shape.name} function is within the band: {words}; {remedy} by {more} would do")
 
 
@@ -113,4 +114,4 @@ def _told_apart(values: Sequence[float]) -> list[str]:
 
 
 def _rounded_up(value: float) -> str:
-    return f"{float(Context(prec=_DIGITS, rounding=ROUND_UP).create_decimal_from_float(value * (1.0 - _FAINT))):g}"
+    return f"{float(Context(prec=_DIGITS, rounding=ROUND_UP).create_decimal_from_float(value)):g}"
