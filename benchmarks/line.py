@@ -118,6 +118,31 @@ def tolerance_speed(n: int, repeats: int) -> None:
         print(f"{name:28} {tolerance:9.0e} {knots:8d} {seconds:9.4f} {seconds / base:8.1f} {spread:7.0%}")
 
 
+def band_speed(n: int, repeats: int) -> None:
+    """Tolerances along lines, bounds and one bound alone, beside a tolerance at the rows."""
+    print(f"\nBands, N = {n}: knots at the rows and along lines; seconds at the rows, and ratios to them")
+    heads = f"{'knots':>8} {'lines':>8} {'rows s':>8} {'lines':>6} {'bounds':>7} {'one-sided':>10}"
+    print(f"{'data':12} {'tolerance':>9} {heads}")
+    for name, data, eps in (
+        ("walk", random_walk, 100.0),
+        ("walk", random_walk, 1.0),
+        ("walk", random_walk, 0.01),
+        ("sine", sine, 1e-4),
+        ("convex", convex, 1e-6),
+    ):
+        x, y = data(n)
+        actions: list[Callable] = [
+            lambda x=x, y=y, eps=eps: approximate(x, y, tolerance=eps),
+            lambda x=x, y=y, eps=eps: approximate(x, y, tolerance=eps, between="lines"),
+            lambda x=x, y=y, eps=eps: approximate(x, y, bounds=(y - eps, y + eps)),
+            lambda x=x, y=y, eps=eps: approximate(x, y, bounds=(y, np.inf)),
+        ]
+        knots, lines = (action().n_neurons for action in actions[:2])
+        rows, *others = (timed(action, repeats)[0] for action in actions)
+        ratios = " ".join(f"{seconds / rows:{width}.2f}" for seconds, width in zip(others, (6, 7, 10), strict=True))
+        print(f"{name:12} {eps:9.0e} {knots:8d} {lines:8d} {rows:8.4f} {ratios}")
+
+
 def shape_speed(n: int, repeats: int) -> None:
     """A shape beside the sweep without one, on the same bounds: the search alone, and the whole call."""
     print(f"\nShapes, N = {n}: seconds of the sweep without a shape and times as long with it; the same for the call")
@@ -308,6 +333,7 @@ def main() -> None:
     interpolation_speed([n for n in (10**3, 10**4, 10**5, 10**6) if n <= largest], arguments.repeats)
     shared_knots_speed(10**5, min(arguments.repeats, 3))
     tolerance_speed(largest, arguments.repeats)
+    band_speed(largest, arguments.repeats)
     budget_speed(largest)
     early_stop(largest, arguments.repeats)
     shape_speed(largest, arguments.repeats)

@@ -217,7 +217,10 @@ def check_bounds(rng: np.random.Generator, n: int, tied: bool, between: str, rto
         return False
     solution = approximate(x, np.zeros(n), bounds=(lo, hi), between=between, rtol=rtol)
     expected = exact_open_sweep(*exact, along_lines=between == "lines")
-    assert (solution.n_neurons, solution.certificate.lower_bound) == (expected, expected), (x, lo, hi)
+    assert solution.certificate.lower_bound == expected, (x, lo, hi)
+    # A line that meets bounds exactly may leave them by a last bit: at the rows, where they are strict, that is a knot.
+    strict = between == "rows" and rtol == 0
+    assert solution.n_neurons in ((expected, expected + 1) if strict else (expected,)), (x, lo, hi)
     values, room = solution.predict(x), 4 * rtol + rounding_of(solution, x, lo, hi)
     assert (np.maximum(lo - values, values - hi) <= room).all()
     if between == "lines":

@@ -30,6 +30,8 @@ class Fewest(NamedTuple):
 
     function: PiecewiseLinear
     n_knots: int
+    beyond_between: float
+    """By how much, at most, rounding takes the function beyond a band along lines at its knots; 0 where it does not."""
 
 
 Links = Callable[[Band, Array, Array], PiecewiseLinear | None]
@@ -58,10 +60,12 @@ def fewest_within(
     lo, hi = tightened(band.lo, band.hi)
     function = links(band, lo, hi)
     assert function is not None
-    left = _LEFT if band.room.any() else 0.0
-    if keeps(function) and excess_of(function, band, band.room, left) <= 0:
-        return Fewest(function, function.n_knots)
-    return Fewest(_within_rounding(band, lo, hi, function, links), function.n_knots)
+    fewest = function.n_knots
+    excess = excess_of(function, band, band.room, _LEFT if band.room.any() else 0.0)
+    if not (keeps(function) and excess.beyond <= 0):
+        function = _within_rounding(band, lo, hi, function, links)
+        excess = excess_of(function, band, band.room)
+    return Fewest(function, fewest, excess.between)
 
 
 def _within_rounding(band: Band, lo: Array, hi: Array, first: PiecewiseLinear, links: Links) -> PiecewiseLinear:
@@ -76,22 +80,21 @@ def _within_rounding(band: Band, lo: Array, hi: Array, first: PiecewiseLinear, l
     narrow = hi - lo <= 8 * rounding
     middle = 0.5 * lo + 0.5 * hi
     margin = np.where(narrow, 0.0, rounding)
-    function = links(band, np.minimum(lo + margin, middle), np.maximum(hi - margin, middle))
-    if function is None or (band.along_lines and function.n_knots > first.n_knots):
-        function = first
-    excess = excess_of(function, band, band.room + 4 * np.where(narrow, _sweep.ROUNDING * band.y_max, rounding))
-    if excess <= 0:
-        return function
+    inside = links(band, np.minimum(lo + margin, middle), np.maximum(hi - margin, middle))
+    function = first if inside is None else inside
+    room = band.room + 4 * np.where(narrow, _sweep.ROUNDING * band.y_max, rounding)
+    for candidate in sorted([function, first], key=lambda f: f.n_knots) if band.along_lines else [function]:
+        excess = excess_of(candidate, band, room).beyond
+        if excess <= 0:
+            return candidate
     best = None
     for low, high in windows(band._replace(lo=lo, hi=hi)):
-        inner_lo = np.where(lo > -np.inf, np.maximum(lo, low), lo)
-        inner_hi = np.where(hi < np.inf, np.minimum(hi, high), hi)
-        candidate = links(band, inner_lo, inner_hi)
-        if candidate is None:
-            continue
-        if excess_of(candidate, band, band.room + 4 * _sweep.ROUNDING * band.y_max) <= 0:
-            if best is None or candidate.n_knots < best.n_knots:
-                best = candidate
+        cut_lo = np.where(lo > -np.inf, np.maximum(lo, low), lo)
+        cut_hi = np.where(hi < np.inf, np.minimum(hi, high), hi)
+        cut = links(band, cut_lo, cut_hi)
+        if cut is not None and excess_of(cut, band, band.room + 4 * _sweep.ROUNDING * band.y_max).beyond <= 0:
+            if best is None or cut.n_knots < best.n_knots:
+                best = cut
             if best.n_knots <= first.n_knots:
                 break
     if best is None:
@@ -131,29 +134,25 @@ def fewest_links(band: Band, lo: Array, hi: Array) -> PiecewiseLinear:
     return PiecewiseLinear(knots, anchors, slopes)
 
 
-def excess_of(f: PiecewiseLinear, band: Band, room: Array, left: float = _LEFT) -> float:
-    """By how much f leaves the band, at worst, beyond the room of a row; at most zero where it does not.
-
-    Between the rows so many times what rounding of a knot, and of values there, amounts to is left to it.
-    """
-    at_rows = _sweep.largest_excess(band.x, band.lo, band.hi, room, f.knots, f.anchors, f.slopes)
-    return max(at_rows, excess_between(f, band, room, left).beyond) if band.along_lines else at_rows
-
-
 class Excess(NamedTuple):
-    """By how much a function leaves a band at its knots: as reckoned, at most, and beyond what is left to rounding."""
+    """By how much a function leaves a band beyond the room of a row."""
 
-    reckoned: float
-    at_most: float
     beyond: float
+    """At worst, what is left to rounding at a knot not counted; at most zero where it leaves the band by no more."""
+    between: float
+    """At the knots between the rows, at most; 0 where it does not, and for a band at the rows."""
 
 
-def excess_between(f: PiecewiseLinear, band: Band, room: Array, left: float = _LEFT) -> Excess:
-    """By how much f leaves the polylines through the bounds at its knots, beyond the room of the rows beside them."""
+def excess_of(f: PiecewiseLinear, band: Band, room: Array, left: float = _LEFT) -> Excess:
+    """By how much f leaves the band; `left` times what rounding at a knot amounts to is left to it there."""
+    at_rows = _sweep.largest_excess(band.x, band.lo, band.hi, room, f.knots, f.anchors, f.slopes)
+    if not band.along_lines:
+        return Excess(at_rows, 0.0)
     both = []
     for bound, side in ((band.lo, 1.0), (band.hi, -1.0)):
         vertices = np.isfinite(bound)
         columns = (band.x, bound, room) if vertices.all() else (a[vertices] for a in (band.x, bound, room))
         x, y, own_room = columns
         both.append(_sweep.excess_at_knots(x, y, side, own_room, f.knots, f.anchors, f.slopes, left))
-    return Excess(*map(max, *both))
+    reckoned, at_most, beyond = map(max, *both)
+    return Excess(max(at_rows, beyond), at_most if reckoned > 0 else 0.0)

@@ -13,7 +13,7 @@ from reluctant.solution import Certificate, LineSolution
 from reluctant.univariate import _sweep
 from reluctant.univariate.band import Band, bounded_band, sorted_band
 from reluctant.univariate.distance import errors_of
-from reluctant.univariate.fewest import Fewest, excess_between, fewest_within
+from reluctant.univariate.fewest import Fewest, fewest_within
 from reluctant.univariate.impossible import check_possible
 from reluctant.univariate.interpolation import RTOL, interpolate_line
 from reluctant.univariate.shapes import ANY, Shape
@@ -56,7 +56,7 @@ def approximate_line(
     low, high = tolerance.min(), tolerance.max()
     asked = f"tolerance {low:g}" if low == high else f"tolerance {low:g} to {high:g}"
     ignored = f", without the {n_ignored} rows of infinite tolerance" if n_ignored else ""
-    reason = _reason(shape.search, band, ignored, asked, "", slack, rtol) + _leaves_between(found.function, band)
+    reason = _reason(shape.search, band, ignored, asked, "", slack, rtol)
     return _solution(found, x, y, reason + (_beyond(found.function, x, y, tolerance) if slack == 0 else ""))
 
 
@@ -90,7 +90,6 @@ def bounded_line(
     found = fewest_within(band, keeps, shape.links, shape.tightened)
     ignored = f", without the {n_ignored} rows that have no finite bound" if n_ignored else ""
     reason = _reason(shape.search, band, ignored, "bounds", " of half their distance", slack, rtol)
-    reason += _leaves_between(found.function, band)
     if slack == 0:
         above, below = np.isfinite(hi), np.isfinite(lo)
         leaves = max(
@@ -103,6 +102,8 @@ def bounded_line(
 
 def _solution(found: Fewest, x: Array, y: Array, reason: str) -> LineSolution:
     """The figures of a function, over the rows that count, and what is known about it."""
+    if found.beyond_between > 0:
+        reason += f"; rounding in the solution leaves it between the rows by at most {found.beyond_between:.3g}"
     max_error, max_error_between = errors_of(found.function, x, y)
     return LineSolution(
         p=None,
@@ -152,13 +153,3 @@ def _largest_difference(a: Array, b: Array) -> float:
 
 def _leaves(excess: float) -> str:
     return f"; rounding in the solution leaves it by at most {np.nextafter(excess, np.inf):.3g}" if excess > 0 else ""
-
-
-def _leaves_between(f: PiecewiseLinear, band: Band) -> str:
-    """By how much f leaves a band along lines at its knots, in words."""
-    if not band.along_lines:
-        return ""
-    excess = excess_between(f, band, band.room)
-    if excess.reckoned <= 0:
-        return ""
-    return f"; rounding in the solution leaves it between the rows by at most {excess.at_most:.3g}"
