@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reluctant.arrays import Array, Index
+from reluctant.arrays import Array, Mask
 from reluctant.errors import InfeasibleError
 from reluctant.univariate import _shapes
 from reluctant.univariate.band import Band
@@ -32,7 +32,7 @@ class Conflict(NamedTuple):
         return self._replace(is_lower=tuple(not lower for lower in self.is_lower))
 
 
-def check_possible(shape: Shape, band: Band, x: Array, bounds: tuple[Array, Array], rows: Index, remedy: str) -> None:
+def check_possible(shape: Shape, band: Band, x: Array, bounds: tuple[Array, Array], counts: Mask, remedy: str) -> None:
     """Raise an InfeasibleError that names rows if no function within the band has the shape.
 
     Parameters
@@ -40,15 +40,15 @@ def check_possible(shape: Shape, band: Band, x: Array, bounds: tuple[Array, Arra
     shape : Shape
     band : Band
         Whether there is such a function is decided exactly.
-    x, bounds, rows : Array, pair of Array, Index
-        What the band was made of: lower and upper bounds at x, and the rows of the table in which they stand.
+    x, bounds, counts : Array, pair of Array, Mask
+        What the band was made of: lower and upper bounds at x, and which rows of the table they are.
     remedy : str
         What would have to be, as in "tolerances larger" by 1 would do.
     """
     found = [conflict for conflict in (falling(shape, band), bent(shape, band)) if conflict is not None]
     if not found:
         return
-    first = found[0]
+    first, rows = found[0], np.flatnonzero(counts)
     at = [float(band.x[i]) for i in first.points]
     decides = [_row(u, lower, x, bounds) for u, lower in zip(at, first.is_lower)]
     limits = [float(bounds[0 if lower else 1][i]) for i, lower in zip(decides, first.is_lower)]

@@ -33,8 +33,7 @@ def approximate_line(
     Rows of infinite tolerance do not count. `rtol` is the rounding of the data, as for `interpolate_line`.
     """
     counts = np.isfinite(tolerance)
-    rows = np.flatnonzero(counts)
-    n_ignored = len(x) - len(rows)
+    n_ignored = int(np.count_nonzero(~counts))
     if n_ignored == len(x):
         return _zero(x)
     if n_ignored:
@@ -47,7 +46,8 @@ def approximate_line(
         return solution.replace(certificate=replace(certificate, reason=certificate.reason + words))
     # Half of the slack is for the problem, the other half for rounding in the solution.
     band = sorted_band(x, y, tolerance, 0.5 * slack, rtol, along_lines)
-    check_possible(shape, band, x, (y - tolerance, y + tolerance), rows, "tolerances larger")
+    if shape != ANY:
+        check_possible(shape, band, x, (y - tolerance, y + tolerance), counts, "tolerances larger")
 
     def keeps(f: PiecewiseLinear) -> bool:
         return slack > 0 or bool((np.abs(f(x) - y) <= tolerance).all())
@@ -75,13 +75,12 @@ def bounded_line(
     Rows without a finite bound do not count, and there is one with one. `rtol` is as for `approximate_line`.
     """
     counts = np.isfinite(lo) | np.isfinite(hi)
-    rows = np.flatnonzero(counts)
-    n_ignored = len(x) - len(rows)
+    n_ignored = int(np.count_nonzero(~counts))
     if n_ignored:
         x, y, lo, hi = (a[counts] for a in (x, y, lo, hi))
     rtol = rtol if slack > 0 else 0.0
     band = bounded_band(x, lo, hi, 0.5 * slack, rtol, along_lines)
-    check_possible(shape, band, x, (lo, hi), rows, "bounds wider")
+    check_possible(shape, band, x, (lo, hi), counts, "bounds wider")
 
     def keeps(f: PiecewiseLinear) -> bool:
         values = f(x)
