@@ -161,16 +161,16 @@ def shape_speed(n: int, repeats: int) -> None:
         ("-exp", -np.exp(x), "concave", 1e-3),
         ("exp", np.exp(x), ("increasing", "convex"), 1e-3),
     ]
-    for name, y, shape, tolerance in cases:
+    for name, y, names, tolerance in cases:
+        shape = Shape.checked(names)
         band = sorted_band(x, y, np.full(n, tolerance), 0.5e-9, 2.0**-51)
         plain, _ = timed(lambda: fewest_links(band, band.lo, band.hi), repeats)
-        shaped, _ = timed(lambda: Shape.checked(shape).links(band, band.lo, band.hi), repeats)
+        shaped, _ = timed(lambda: shape.links(band, *shape.tightened(band.lo, band.hi)), repeats)
         call, _ = timed(lambda: approximate(x, y, tolerance=tolerance), repeats)
-        shaped_call, _ = timed(lambda: approximate(x, y, tolerance=tolerance, shape=shape), repeats)
-        knots = approximate(x, y, tolerance=tolerance, shape=shape).n_neurons
-        words = shape if isinstance(shape, str) else " ".join(shape)
+        shaped_call, _ = timed(lambda: approximate(x, y, tolerance=tolerance, shape=names), repeats)
+        knots = approximate(x, y, tolerance=tolerance, shape=names).n_neurons
         figures = f"{plain:8.4f} {shaped / plain:6.2f} {call:8.4f} {shaped_call / call:6.2f}"
-        print(f"{name:16} {words:18} {tolerance:9.0e} {knots:6d} {figures}")
+        print(f"{name:16} {shape.name:18} {tolerance:9.0e} {knots:6d} {figures}")
 
 
 def streamed(x: np.ndarray, y: np.ndarray, tolerance: float) -> LinkStream:

@@ -284,7 +284,8 @@ def test_the_tables_of_these_tests_tell_the_library_from_broken_variants(broken,
         lo, hi = (np.array([float(v) for v in bound]) for bound in band_of(data, eps))
         if not is_possible(data.exact_x, *band_of(data, eps), SHAPES[names]):
             continue
-        function = Shape(*SHAPES[names]).links(Band(data.x, lo, hi, np.zeros(len(lo)), 1.0), lo, hi)
+        shape = Shape(*SHAPES[names])
+        function = shape.links(Band(data.x, lo, hi, np.zeros(len(lo)), 1.0), *shape.tightened(lo, hi))
         if function is None or function.n_knots != fewest_knots_of_shape(
             data.exact_x, *band_of(data, eps), SHAPES[names]
         ):

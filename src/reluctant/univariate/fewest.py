@@ -35,7 +35,7 @@ class Fewest(NamedTuple):
 
 
 Links = Callable[[Band, Array, Array], PiecewiseLinear | None]
-"""What makes the function with the fewest links between two bounds at the x of a band; None where there is none."""
+"""What makes the function with the fewest links between tightened bounds at the x of a band; None if there is none."""
 
 Tightened = Callable[[Array, Array], tuple[Array, Array]]
 """The bounds that every such function between two bounds keeps."""
@@ -63,12 +63,14 @@ def fewest_within(
     fewest = function.n_knots
     excess = excess_of(function, band, band.room, _LEFT if band.room.any() else 0.0)
     if not (keeps(function) and excess.beyond <= 0):
-        function = _within_rounding(band, lo, hi, function, links)
+        function = _within_rounding(band, lo, hi, function, links, tightened)
         excess = excess_of(function, band, band.room)
     return Fewest(function, fewest, excess.between)
 
 
-def _within_rounding(band: Band, lo: Array, hi: Array, first: PiecewiseLinear, links: Links) -> PiecewiseLinear:
+def _within_rounding(
+    band: Band, lo: Array, hi: Array, first: PiecewiseLinear, links: Links, tightened: Tightened
+) -> PiecewiseLinear:
     """A function that rounding leaves within the band, where it has carried the first one between lo and hi out of it.
 
     Aims a little inside where that is possible. Links through bounds that are far larger than others lose the digits of
@@ -80,7 +82,7 @@ def _within_rounding(band: Band, lo: Array, hi: Array, first: PiecewiseLinear, l
     narrow = hi - lo <= 8 * rounding
     middle = 0.5 * lo + 0.5 * hi
     margin = np.where(narrow, 0.0, rounding)
-    inside = links(band, np.minimum(lo + margin, middle), np.maximum(hi - margin, middle))
+    inside = links(band, *tightened(np.minimum(lo + margin, middle), np.maximum(hi - margin, middle)))
     function = first if inside is None else inside
     room = band.room + 4 * np.where(narrow, _sweep.ROUNDING * band.y_max, rounding)
     for candidate in sorted([function, first], key=lambda f: f.n_knots) if band.along_lines else [function]:

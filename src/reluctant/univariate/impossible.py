@@ -72,14 +72,13 @@ def falling(shape: Shape, band: Band) -> Conflict | None:
     """Two bounds that forbid the sign of the slopes."""
     if shape.slope == 0:
         return None
-    lo, hi = (band.lo, band.hi) if shape.slope > 0 else (-band.hi, -band.lo)
-    low, high = Shape(1, 0).tightened(lo, hi)
-    if not (low > high).any():
+    rising = shape.slope > 0
+    apart = np.maximum.accumulate(band.lo) - band.hi if rising else band.lo - np.minimum.accumulate(band.hi)
+    j = int(np.argmax(apart))
+    if not apart[j] > 0.0:
         return None
-    at = int(np.argmax(low - high))
-    points = int(np.argmax(lo[: at + 1])), at + int(np.argmin(hi[at:]))
-    conflict = Conflict(points, (True, False), float(low[at] - high[at]))
-    return conflict if shape.slope > 0 else conflict.mirrored()
+    i = int(np.argmax(band.lo[:j]) if rising else np.argmin(band.hi[:j]))
+    return Conflict((i, j), (rising, not rising), float(apart[j]))
 
 
 def bent(shape: Shape, band: Band) -> Conflict | None:

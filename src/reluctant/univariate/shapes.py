@@ -92,7 +92,7 @@ class Shape(NamedTuple):
         return _rising(lo, hi) if self.slope > 0 else _negated(*_rising(*_negated(lo, hi)))
 
     def links(self, band: Band, lo: Array, hi: Array) -> PiecewiseLinear | None:
-        """The function of this shape with the fewest links between the bounds; None if there is none.
+        """The function of this shape with the fewest links between bounds that are tightened; None if there is none.
 
         Raises
         ------
@@ -107,10 +107,9 @@ class Shape(NamedTuple):
                 return None
             knots, (anchors, values), slopes, _ = function.links
             return PiecewiseLinear(knots, np.stack([anchors, 0.0 - values]), 0.0 - slopes)
-        tight = self.tightened(lo, hi)
-        if (tight[0] > tight[1]).any():
+        if (lo > hi).any():
             return None
-        return _convex(band.x, lo, hi, self.slope) if self.bend else _increasing(band, *tight)
+        return _convex(band.x, lo, hi, self.slope) if self.bend else _increasing(band, lo, hi)
 
 
 ANY = Shape(0, 0)
