@@ -458,7 +458,7 @@ def test_a_shape_is_fitted_said_and_refused_by_its_rows(reluctant, table):
     code, out, err = reluctant(*fitted, "--shape", "convex", "--below")
     assert (code, out) == (1, "")
     assert "no increasing convex function is within the band: it is to be at least 0.5 at x = 0.0 (row 2)" in err
-    assert "bounds wider by 0.25 would do (rows count from 0" in err
+    assert "bounds wider by 0.250001 would do (rows count from 0" in err
 
 
 def test_rounding_of_floats_is_kept_within_a_tolerance_that_the_shape_just_allows(reluctant, tmp_path):

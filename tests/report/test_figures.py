@@ -65,10 +65,12 @@ def test_bounds_are_drawn_as_the_residuals_that_they_allow():
         solution.plot(x, y, bounds=(lo, hi)),
     ):
         drawn = {line.get_label(): line.get_ydata() for line in figure.axes[1].lines}
-        np.testing.assert_array_equal(drawn["bounds"], hi - y)
+        np.testing.assert_array_equal(drawn["bounds"], np.where(x == 3, np.nan, hi - y))
         assert any(np.array_equal(line.get_ydata(), lo - y) for line in figure.axes[1].lines)
     one_sided = plot_fit(approximate(x, y, bounds=(y, np.inf)), x, y, bounds=(y, np.inf))
     np.testing.assert_array_equal(next(a for a in one_sided.axes[1].lines if a.get_label() == "bounds").get_ydata(), 0)
+    open_on_both = plot_fit(approximate(x, y, tolerance=np.inf), x, y, np.inf)
+    assert open_on_both.axes[1].get_legend() is None
 
 
 def test_knots_are_marked_on_the_function(wave):

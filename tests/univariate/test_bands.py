@@ -161,6 +161,31 @@ def test_along_lines_an_offset_in_x_costs_no_knot_and_the_reason_says_what_its_r
         assert excess <= float(far.certificate.reason.split("at most ")[1].split(";")[0]) * 1.01
 
 
+@pytest.mark.parametrize("exponent", [-1066, -900, 500])
+def test_along_lines_a_power_of_two_in_y_changes_no_knot(exponent):
+    """Down to subnormal values, whose spacing is a quarter of the unit here."""
+    rng = np.random.default_rng(77)
+    for _ in range(20):
+        data = TIED["integers"](rng, 20)
+        near = approximate(data.x, data.y, tolerance=0.5, between="lines", rtol=0.0)
+        far = approximate(
+            data.x, np.ldexp(data.y, exponent), tolerance=np.ldexp(0.5, exponent), between="lines", rtol=0
+        )
+        assert (near.n_neurons, near.n_neurons) == (far.n_neurons, far.certificate.lower_bound)
+        np.testing.assert_allclose(far.function.knots, near.function.knots, rtol=0.05 if exponent == -1066 else 1e-13)
+
+
+@pytest.mark.parametrize("between", ["rows", "lines"])
+def test_bands_without_an_affine_part_are_kept_with_at_most_one_neuron_more(between):
+    data = GENERIC["wave"](np.random.default_rng(78), 60)
+    lo, hi = data.y - 0.1, np.where(data.x > 5, np.inf, data.y + 0.2)
+    free, bare = (approximate(data.x, data.y, bounds=(lo, hi), between=between, affine=a) for a in (None, False))
+    assert free.n_neurons <= bare.n_neurons <= free.n_neurons + 1
+    assert bare.certificate.lower_bound == free.n_neurons
+    values = bare.network(data.x)
+    assert ((lo - 1e-9 <= values) & (values <= hi + 1e-9)).all()
+
+
 def test_along_lines_needs_no_fewer_knots_and_is_as_close_between_the_rows():
     x = np.linspace(0, 6 * np.pi, 20)
     rows, lines = (approximate(x, np.sin(x), tolerance=0.01, between=between) for between in ("rows", "lines"))
@@ -306,7 +331,7 @@ def test_one_side_alone_needs_no_knot_and_half_a_band_takes_the_bound_that_there
     assert (under.n_neurons, under.predict([2.0]).tolist()) == (0, [0.0])
     falls = approximate([0.0, 1.0], [0.0, 0.0], bounds=([1.0, -np.inf], [np.inf, 0.0]))
     np.testing.assert_allclose(falls.predict([0.0, 1.0]), [1.0, 0.0], atol=1e-15)
-    assert "without the 1 rows that have no finite bound" in (
+    assert "without 1 row whose bounds are both infinite" in (
         approximate(x, y, bounds=(np.append(y[:4], -np.inf), np.inf)).certificate.reason
     )
 

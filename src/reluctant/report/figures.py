@@ -286,18 +286,21 @@ def _draw_residuals(axes: Axes, x: Array, residual: Array, band: tuple[Array, Ar
 
 
 def _draw_band(axes: Axes, x: Array, below: Array, above: Array) -> None:
-    """What a residual may be; where no row has a bound on a side, that side is left open."""
+    """What a residual may be; where a row has no bound on a side, that side is left open."""
     symmetric = bool((below == -above).all())
     if symmetric:
         label = f"tolerance ±{above[0]:g}" if above.min() == above.max() else "tolerance"
     else:
         label = "bounds"
     sides = [side for side in (above, below) if np.isfinite(side).any()]
-    kept = np.union1d(thinned(x, below), thinned(x, above)) if len(sides) == 2 else thinned(x, sides[0])
-    if len(sides) == 2:
-        axes.fill_between(x[kept], below[kept], above[kept], color=BAND, alpha=0.15, linewidth=0)
+    if not sides:
+        return
+    kept = np.union1d(thinned(x, sides[0]), thinned(x, sides[-1]))
+    closed = np.isfinite(below) & np.isfinite(above)
+    axes.fill_between(x[kept], below[kept], above[kept], where=closed[kept], color=BAND, alpha=0.15, linewidth=0)
     for k, side in enumerate(sides):
-        axes.plot(x[kept], side[kept], color=BAND, linewidth=1, label=None if k else label)
+        drawn = np.where(np.isfinite(side), side, np.nan)[kept]
+        axes.plot(x[kept], drawn, color=BAND, linewidth=1, label=None if k else label)
 
 
 def _draw_between(axes: Axes, function: PiecewiseLinear, x: Array, y: Array, band: tuple[Array, Array] | None) -> None:

@@ -84,10 +84,9 @@ def shares_of(y: Array, relative: ArrayLike) -> Array:
 
 def check_bounds(bounds: Any, y: Array) -> tuple[Array, Array]:
     """A lower and an upper bound of the shape of y, from numbers or columns; −inf and inf say that there is none."""
-    if not isinstance(bounds, (tuple, list)) or len(bounds) != 2:
-        raise ValueError(
-            "bounds must be a pair (lo, hi), each one number or one for each row; ±inf says that there is none"
-        )
+    is_array = isinstance(bounds, np.ndarray) and bounds.ndim > 0
+    if not (is_array or isinstance(bounds, (tuple, list))) or len(bounds) != 2:
+        raise ValueError("bounds must be a pair (lo, hi), each a number or one for each row; give ±inf for none")
     lo, hi = (_bound(side, y, f"bounds[{k}]", none) for k, (side, none) in enumerate(zip(bounds, (-np.inf, np.inf))))
     if (lo > hi).any():
         where = tuple(np.argwhere(lo > hi)[0].tolist())

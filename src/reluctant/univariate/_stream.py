@@ -158,7 +158,8 @@ def _way_out(line, pivot, edge, side):
     if not after > 0.0:  # NaN too: there is no edge before the first bound, or the line is too steep for floats
         return right, y_right
     share = before / (before + after) * (1.0 + 2.0**-50)
-    x_e = max(np.nextafter(left + share * (right - left), math.inf), pivot)
+    x_e = left + share * (right - left)
+    x_e = max(x_e + 2.0**-52 * abs(x_e), pivot)
     if not x_e < right:
         return right, y_right
     at_e, margin = _line_at(x_e, line)

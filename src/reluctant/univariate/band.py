@@ -25,11 +25,7 @@ class Band(NamedTuple):
     room: Array  # by how much rounding in the solution may take it beyond them
     y_max: float  # the largest |y| that its own tolerance does not leave open
     along_lines: bool = False
-
-    @property
-    def is_open(self) -> bool:
-        """Whether a bound is infinite."""
-        return not (self.lo.min() > -np.inf and self.hi.max() < np.inf)
+    is_open: bool = False  # whether a bound is infinite
 
 
 def sorted_band(x: Array, y: Array, tolerance: Array, slack: float, rtol: float, along_lines: bool = False) -> Band:
@@ -53,7 +49,7 @@ def sorted_band(x: Array, y: Array, tolerance: Array, slack: float, rtol: float,
             f"than the tolerances allow; a tolerance of {abs(y[a] - y[b]) / 2:g} at both would do"
         )
 
-    return _every_x_once(Band(x, lo, hi, room, y_max, along_lines), clash)
+    return _every_x_once(Band(x, lo, hi, room, y_max, along_lines), order, clash)
 
 
 def bounded_band(x: Array, lo: Array, hi: Array, slack: float, rtol: float, along_lines: bool = False) -> Band:
@@ -78,14 +74,15 @@ def bounded_band(x: Array, lo: Array, hi: Array, slack: float, rtol: float, alon
             f"and {order[b]}), which no value keeps; widen one of them by {lo[a] - hi[b]:g}"
         )
 
-    band = _every_x_once(Band(x, wider_lo, wider_hi, room, y_max, along_lines), clash)
+    band = _every_x_once(Band(x, wider_lo, wider_hi, room, y_max, along_lines), order, clash)
+    band = band._replace(is_open=not (band.lo.min() > -np.inf and band.hi.max() < np.inf))
     if along_lines and band.is_open:
         _check_apart(band)
     return band
 
 
 def _sorted(x: Array, *columns: Array) -> tuple[Index, list[Array]]:
-    """The order of x, and arrays in it of one kind for the compiled code."""
+    """The order of x, empty where it is increasing, and arrays in it of one kind for the compiled code."""
     arrays = [np.require(a, requirements=["C", "W"]) for a in (x, *columns)]
     if is_increasing(x):
         return np.arange(0), arrays
@@ -93,11 +90,11 @@ def _sorted(x: Array, *columns: Array) -> tuple[Index, list[Array]]:
     return order, [a[order] for a in arrays]
 
 
-def _every_x_once(band: Band, clash: Callable[[int, int], str]) -> Band:
+def _every_x_once(band: Band, order: Index, clash: Callable[[int, int], str]) -> Band:
     """The same band with the bounds at one x intersected; `clash` words what row a asks for and row b forbids."""
     x, lo, hi = band.x, band.lo, band.hi
     check_span(x, "x")
-    if not is_increasing(x):
+    if len(order):
         starts = np.flatnonzero(np.concatenate([[True], x[1:] > x[:-1]]))
         low, high = np.maximum.reduceat(lo, starts), np.minimum.reduceat(hi, starts)
         if (low > high).any():

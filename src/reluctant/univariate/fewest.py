@@ -6,6 +6,7 @@ follows another set of links never gets ahead of it (Imai and Iri 1986, Hakimi a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from reluctant.errors import TooSteepError
 from reluctant.model.piecewise_linear import PiecewiseLinear
 from reluctant.univariate import _sweep
 from reluctant.univariate.band import Band
+from reluctant.univariate.points import reach
 from reluctant.univariate.tunnel import links_within
 
 _WIDER = 2.0**16
@@ -23,6 +25,9 @@ _WIDER = 2.0**16
 
 _LEFT = 4.0
 """So many times what rounding of a knot, and of values there, amounts to is left to a function between the rows."""
+
+_SMALL, _LARGER = 2.0**-600, 700
+"""Bounds along lines that are all smaller are multiplied by so many powers of two."""
 
 
 class Fewest(NamedTuple):
@@ -56,6 +61,8 @@ def fewest_within(
     TooSteepError
         If float64 holds no such function.
     """
+    if band.along_lines and 0.0 < max(map(abs, reach(band.lo, band.hi))) < _SMALL:
+        return _from_larger_units(band, keeps)
     links = links or fewest_links
     lo, hi = tightened(band.lo, band.hi)
     function = links(band, lo, hi)
@@ -66,6 +73,19 @@ def fewest_within(
         function = _within_rounding(band, lo, hi, function, links, tightened)
         excess = excess_of(function, band, band.room)
     return Fewest(function, fewest, excess.between)
+
+
+def _from_larger_units(band: Band, keeps: Callable[[PiecewiseLinear], bool]) -> Fewest:
+    """The same for y times a power of two, which changes no digit: what rounds a way out does not see such values."""
+
+    def back(f: PiecewiseLinear) -> PiecewiseLinear:
+        anchors = np.stack([f.anchors[0], np.ldexp(f.anchors[1], -_LARGER)])
+        return PiecewiseLinear(f.knots, anchors, np.ldexp(f.slopes, -_LARGER))
+
+    lo, hi, room = (np.ldexp(a, _LARGER) for a in (band.lo, band.hi, band.room))
+    larger = band._replace(lo=lo, hi=hi, room=room, y_max=math.ldexp(band.y_max, _LARGER))
+    found = fewest_within(larger, lambda f: keeps(back(f)))
+    return Fewest(back(found.function), found.n_knots, math.ldexp(found.beyond_between, -_LARGER))
 
 
 def _within_rounding(

@@ -9,7 +9,7 @@ import numpy as np
 from reluctant.arrays import Array
 from reluctant.model._double_double import two_sum
 from reluctant.model.piecewise_linear import PiecewiseLinear
-from reluctant.solution import Certificate, LineSolution
+from reluctant.solution import Certificate, LineSolution, counted
 from reluctant.univariate import _sweep
 from reluctant.univariate.band import Band, bounded_band, sorted_band
 from reluctant.univariate.distance import errors_of
@@ -87,7 +87,7 @@ def bounded_line(
         return slack > 0 or bool(((lo <= values) & (values <= hi)).all())
 
     found = fewest_within(band, keeps, shape.links, shape.tightened)
-    ignored = f", without the {n_ignored} rows that have no finite bound" if n_ignored else ""
+    ignored = f", without {counted(n_ignored, 'rows')} whose bounds are both infinite" if n_ignored else ""
     reason = _reason(shape.search, band, ignored, "bounds", " of half their distance", slack, rtol)
     if slack == 0:
         above, below = np.isfinite(hi), np.isfinite(lo)
