@@ -21,7 +21,10 @@ import numpy as np
 
 from reluctant import LinkStream, approximate, error_path, interpolate, p_path
 from reluctant.univariate import _sweep
+from reluctant.univariate.band import sorted_band
 from reluctant.univariate.budget import Brackets, Rows
+from reluctant.univariate.fewest import fewest_links
+from reluctant.univariate.shapes import Shape
 
 TABLE = Path(__file__).parent.parent / "examples" / "thermocouple_type_k.csv"
 
@@ -113,6 +116,61 @@ def tolerance_speed(n: int, repeats: int) -> None:
         seconds, spread = timed(lambda: approximate(x, y, tolerance=tolerance, rtol=rtol), repeats)
         knots = approximate(x, y, tolerance=tolerance, rtol=rtol).n_neurons
         print(f"{name:28} {tolerance:9.0e} {knots:8d} {seconds:9.4f} {seconds / base:8.1f} {spread:7.0%}")
+
+
+def band_speed(n: int, repeats: int) -> None:
+    """Tolerances along lines, bounds and one bound alone, beside a tolerance at the rows."""
+    print(f"\nBands, N = {n}: knots at the rows and along lines; seconds at the rows, and ratios to them")
+    heads = f"{'knots':>8} {'lines':>8} {'rows s':>8} {'lines':>6} {'bounds':>7} {'one-sided':>10}"
+    print(f"{'data':12} {'tolerance':>9} {heads}")
+    for name, data, eps in (
+        ("walk", random_walk, 100.0),
+        ("walk", random_walk, 1.0),
+        ("walk", random_walk, 0.01),
+        ("sine", sine, 1e-4),
+        ("convex", convex, 1e-6),
+    ):
+        x, y = data(n)
+        actions: list[Callable] = [
+            lambda x=x, y=y, eps=eps: approximate(x, y, tolerance=eps),
+            lambda x=x, y=y, eps=eps: approximate(x, y, tolerance=eps, between="lines"),
+            lambda x=x, y=y, eps=eps: approximate(x, y, bounds=(y - eps, y + eps)),
+            lambda x=x, y=y, eps=eps: approximate(x, y, bounds=(y, np.inf)),
+        ]
+        knots, lines = (action().n_neurons for action in actions[:2])
+        rows, *others = (timed(action, repeats)[0] for action in actions)
+        ratios = " ".join(f"{seconds / rows:{width}.2f}" for seconds, width in zip(others, (6, 7, 10), strict=True))
+        print(f"{name:12} {eps:9.0e} {knots:8d} {lines:8d} {rows:8.4f} {ratios}")
+
+
+def shape_speed(n: int, repeats: int) -> None:
+    """A shape beside the sweep without one, on the same bounds: the search alone, and the whole call."""
+    print(f"\nShapes, N = {n}: seconds of the sweep without a shape and times as long with it; the same for the call")
+    print(
+        f"{'data':16} {'shape':18} {'tolerance':>9} {'knots':>6} {'sweep s':>8} {'times':>6} {'call s':>8} {'times':>6}"
+    )
+    x, noise = np.linspace(-3.0, 3.0, n), 0.01 * np.random.default_rng(0).normal(size=n)
+    cases: list[tuple[str, np.ndarray, str | tuple[str, str], float]] = [
+        ("tanh and noise", np.tanh(x) + noise, "increasing", 0.06),
+        ("exp", np.exp(x), "increasing", 1e-3),
+        ("exp", np.exp(x), "increasing", 1e-9),
+        ("exp, falling", np.exp(-x), "decreasing", 1e-3),
+        ("cosh and noise", np.cosh(x) + noise, "convex", 0.06),
+        ("exp", np.exp(x), "convex", 1e-3),
+        ("exp", np.exp(x), "convex", 1e-9),
+        ("-exp", -np.exp(x), "concave", 1e-3),
+        ("exp", np.exp(x), ("increasing", "convex"), 1e-3),
+    ]
+    for name, y, names, tolerance in cases:
+        shape = Shape.checked(names)
+        band = sorted_band(x, y, np.full(n, tolerance), 0.5e-9, 2.0**-51)
+        plain, _ = timed(lambda: fewest_links(band, band.lo, band.hi), repeats)
+        shaped, _ = timed(lambda: shape.links(band, *shape.tightened(band.lo, band.hi)), repeats)
+        call, _ = timed(lambda: approximate(x, y, tolerance=tolerance), repeats)
+        shaped_call, _ = timed(lambda: approximate(x, y, tolerance=tolerance, shape=names), repeats)
+        knots = approximate(x, y, tolerance=tolerance, shape=names).n_neurons
+        figures = f"{plain:8.4f} {shaped / plain:6.2f} {call:8.4f} {shaped_call / call:6.2f}"
+        print(f"{name:16} {shape.name:18} {tolerance:9.0e} {knots:6d} {figures}")
 
 
 def streamed(x: np.ndarray, y: np.ndarray, tolerance: float) -> LinkStream:
@@ -275,8 +333,10 @@ def main() -> None:
     interpolation_speed([n for n in (10**3, 10**4, 10**5, 10**6) if n <= largest], arguments.repeats)
     shared_knots_speed(10**5, min(arguments.repeats, 3))
     tolerance_speed(largest, arguments.repeats)
+    band_speed(largest, arguments.repeats)
     budget_speed(largest)
     early_stop(largest, arguments.repeats)
+    shape_speed(largest, arguments.repeats)
     stream_speed(largest, arguments.repeats)
     path_speed(arguments.quick, arguments.repeats)
     accuracy(largest)

@@ -360,6 +360,7 @@ class Solution:
         y: ArrayLike | None = None,
         tolerance: ArrayLike | None = None,
         *,
+        bounds: tuple[ArrayLike, ArrayLike] | None = None,
         ax: Any = None,
         **labels: str,
     ) -> Figure:
@@ -371,6 +372,8 @@ class Solution:
             The data.
         tolerance : float or array_like, shape (N,), optional
             Half-width of the band around the data; on the line.
+        bounds : (lo, hi), each a number or array_like of shape (N,), optional
+            The band in the place of a half-width; on the line.
         ax : matplotlib.axes.Axes, optional
             Where to draw; by default a new figure.
         **labels
@@ -390,7 +393,7 @@ class Solution:
             return self.network.plot(X, ax=ax, **labels)
         from reluctant.report.figures import plot_fit
 
-        return plot_fit(self, X, y, tolerance, ax=ax, **labels)
+        return plot_fit(self, X, y, tolerance, bounds=bounds, ax=ax, **labels)
 
     def __repr__(self) -> str:
         p = "" if self.p is None else f" p={self.p:g}"

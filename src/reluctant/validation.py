@@ -182,7 +182,7 @@ def rounding_of(*values: ArrayLike) -> float:
 def check_nonnegative(values: ArrayLike, name: str, n_rows: int, *, infinite: bool = False) -> Array:
     """Return one number ≥ 0 for every row, from a scalar or a column; a finite one unless `infinite`."""
     if as_array(values, name).dtype == bool:
-        raise ValueError(f"{name} must be a number or one for each row, got True or False; give it in the units of y")
+        raise ValueError(f"{name} must be a number or one for each row, got True or False; give a number")
     if infinite:
         a = as_evaluation_points(values, name)
         check_finite(np.where(np.isinf(a), 0.0, a), name)
@@ -247,6 +247,13 @@ def check_bool(value: Any, name: str) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise ValueError(f"{name} must be True or False, got {value!r}")
     return bool(value)
+
+
+def check_choice(value: Any, name: str, choices: Sequence[str]) -> str:
+    """Return `value` if it is one of the words."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+    return value
 
 
 def check_random_state(value: Any) -> int | np.random.Generator | None:

@@ -120,13 +120,34 @@ def test_version(reluctant):
         (["fit", "t.csv", "--x", "x", "--y", "y", "--tolerance", "-1"], "at least 0"),
         (["fit", "t.csv", "--x", "x", "--y", "y", "--tolerance", "nan"], "finite"),
         (["fit", "t.csv", "--x", "x", "--y", "y", "--tolerance", "wide"], "'--tolerance'"),
+        (["fit", "t.csv", "--x", "x", "--y", "y", "--tolerance", "-1%"], "at least 0"),
+        (["fit", "t.csv", "--x", "x", "--y", "y", "--tolerance", "1%%"], "neither a number nor one with a per cent"),
+        (["fit", "t.csv", "--x", "x", "--y", "y", "--tolerance", "1", "--tolerance-column", "e"], "either"),
+        (["fit", "t.csv", "--x", "x", "--y", "y", "--tolerance-column", "y"], "same column as --x or --y"),
+        (["fit", "t.csv", "--x", "x", "--y", "y", "--between", "lines"], "it goes with --tolerance"),
+        (["fit", "t.csv", "--x", "x", "--y", "y", "--between", "line", "--tolerance", "1"], "'--between'"),
+        (["fit", "t.csv", "--x", "x", "--y", "y", "--max-neurons", "1", "--below"], "it goes with --tolerance"),
+        (
+            ["fit", "t.csv", "--x", "x", "--y", "y", "--tolerance", "1", "--below", "--above"],
+            "either --below or --above",
+        ),
         (["fit", "t.csv", "--x", "x", "--y", "y", "--p", "1.5"], "between 0 and 1"),
-        (["fit", "t.csv", "--x", "x", "--y", "y", "--p", "0.5", "--tolerance", "1"], "either --tolerance or --p"),
+        (["fit", "t.csv", "--x", "x", "--y", "y", "--p", "0.5", "--tolerance", "1"], "either --p or --tolerance"),
         (["fit", "t.csv", "--x", "x", "--y", "y", "--max-neurons", "-1"], "--max-neurons"),
         (["fit", "t.csv", "--x", "x", "--y", "y", "--max-neurons", "1.5"], "--max-neurons"),
         (["fit", "t.csv", "--x", "x", "--y", "y", "--max-neurons", "1", "--p", "0"], "either --max-neurons or --p"),
         (["fit", "t.csv", "--x", "x", "--y", "y", "--max-neurons", "1", "--tolerance", "1"], "or --tolerance"),
         (["path", "t.csv", "--x", "x", "--y", "y", "--max-neurons", "1"], "it goes with --errors"),
+        (["fit", "t.csv", "--x", "x", "--y", "y", "--shape", "convex"], "it goes with --tolerance"),
+        (["fit", "t.csv", "--x", "x", "--y", "y", "--shape", "flat"], "'flat' is not one of increasing, decreasing"),
+        (
+            ["fit", "t.csv", "--x", "x", "--y", "y", "--tolerance", "1", "--shape", "convex", "--shape", "concave"],
+            "give one of convex and concave, once",
+        ),
+        (
+            ["fit", "t.csv", "--x", "x", "--y", "y", "--tolerance", "1", "--shape", "convex", "--between", "lines"],
+            "leave out --between",
+        ),
         (["fit", "t.csv", "--x", "x", "--x", "z", "--y", "y"], "one input"),
         (["fit", "t.csv", "--x", "x", "--y", "x"], "same column"),
     ],
@@ -371,6 +392,81 @@ def test_the_smallest_error_for_so_many_neurons_is_fitted_and_said(reluctant, tm
     assert said["max_error"] == approximate(x, y, max_neurons=8).max_error
     network = ReLUNetwork.load(tmp_path / "reluctant-out" / "temperature_c_from_emf_mv.json")
     assert np.abs(network(x) - y).max() == pytest.approx(said["max_error"], rel=1e-9)
+
+
+def test_a_tolerance_along_lines_holds_between_the_rows(reluctant):
+    x, y = thermocouple()
+    code, out, err = reluctant(*INVERT, "--tolerance", 0.5, "--between", "lines", "--no-plot", "--json")
+    result = json.loads(out)
+    assert (code, err, result["between"]) == (0, "", "lines")
+    assert result["neurons"] == approximate(x, y, tolerance=0.5, between="lines").n_neurons == 17
+    assert result["max_error_between"] <= 0.5 * (1 + 1e-9)
+    _, out, _ = reluctant(*INVERT, "--tolerance", 0.5, "--between", "lines", "--no-plot")
+    assert "0.5 at the rows, 0.5 from the straight lines between them" in out
+    assert "along the straight lines between the rows" in out
+
+
+def test_a_tolerance_with_a_per_cent_sign_is_a_share_of_each_target(reluctant):
+    x, y = thermocouple()
+    _, out, _ = reluctant(*INVERT, "--tolerance", "1%", "--no-plot", "--json")
+    result = json.loads(out)
+    assert (result["tolerance"], result["relative"]) == (None, 0.01)
+    network = ReLUNetwork.load(result["files"]["network"])
+    assert (np.abs(network(x) - y) <= 0.01 * np.abs(y) * (1 + 1e-9) + 1e-9).all()
+    assert result["neurons"] == approximate(x, y, relative=0.01).n_neurons
+
+
+def test_a_column_holds_the_tolerance_of_each_row(reluctant, tmp_path):
+    path = tmp_path / "e.csv"
+    path.write_text("x,y,e\n0,0,0\n1,1,1\n2,0,1\n3,3,0\n4,0,9\n")
+    _, out, _ = reluctant("fit", path, "--x", "x", "--y", "y", "--tolerance-column", "e", "--no-plot", "--json")
+    result = json.loads(out)
+    assert (result["neurons"], result["tolerance_column"], result["c"]["keeps_tolerance"]) == (1, "e", True)
+    path.write_text("x,y,e\n0,0,0\n1,1,-1\n")
+    code, _, err = reluctant("fit", path, "--x", "x", "--y", "y", "--tolerance-column", "e")
+    assert code == 1
+    assert "column 'e' must not be negative, got -1 at row 1" in err
+
+
+@pytest.mark.parametrize("between", ["rows", "lines"])
+@pytest.mark.parametrize("kind", ["--float", "--double"])
+@pytest.mark.parametrize("side", ["--below", "--above"])
+def test_one_side_alone_is_kept_by_the_c_function_too(reluctant, tmp_path, side, kind, between):
+    x = np.linspace(0, 10, 300)
+    y = 100 * np.sin(x)
+    path = tmp_path / "wave.csv"
+    path.write_text("x,y\n" + "".join(f"{a!r},{b!r}\n" for a, b in zip(x.tolist(), y.tolist())))
+    options = ["--tolerance", 1, side, kind, "--between", between]
+    code, out, _ = reluctant("fit", path, "--x", "x", "--y", "y", *options, "--no-plot", "--json")
+    result = json.loads(out)
+    assert (code, result["side"], result["c"]["keeps_tolerance"]) == (0, side.removeprefix("--"), True)
+    function = approximate(x, y, bounds=(y - 1, y) if side == "--below" else (y, y + 1), between=between).function
+    assert result["neurons"] == function.n_knots
+    network = ReLUNetwork.load(result["files"]["network"])
+    residual = (network(x) - y) * (-1 if side == "--below" else 1)
+    assert residual.min() >= -1e-9
+    assert residual.max() <= 1 + 1e-9
+
+
+def test_a_shape_is_fitted_said_and_refused_by_its_rows(reluctant, table):
+    fitted = ("fit", table, "--x", "x", "--y", "y", "--tolerance", 0.5, "--no-plot", "--shape", "increasing")
+    code, out, err = reluctant(*fitted, "--json")
+    assert (code, err) == (0, "")
+    said = json.loads(out)
+    assert (said["shape"], said["neurons"], said["c"]["keeps_tolerance"]) == (["increasing"], 0, True)
+    assert "fewest knots of any increasing function within the band at the rows" in said["certificate"]["reason"]
+    code, out, err = reluctant(*fitted, "--shape", "convex", "--below")
+    assert (code, out) == (1, "")
+    assert "no increasing convex function is within the band: it is to be at least 0.5 at x = 0.0 (row 2)" in err
+    assert "bounds wider by 0.250001 would do (rows count from 0" in err
+
+
+def test_rounding_of_floats_is_kept_within_a_tolerance_that_the_shape_just_allows(reluctant, tmp_path):
+    (tmp_path / "t.csv").write_text("x,y\n0,0.1\n1,0.3\n2,0.1\n3,0.7\n")
+    arguments = ("fit", "t.csv", "--x", "x", "--y", "y", "--no-plot", "--shape", "increasing", "--float", "--json")
+    code, out, err = reluctant(*arguments, "--tolerance", 0.1)
+    assert (code, err) == (0, "")
+    assert json.loads(out)["c"]["remedy"] is None
 
 
 def test_path_of_errors_is_a_table_a_figure_and_json(reluctant, table, tmp_path):

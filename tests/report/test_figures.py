@@ -55,6 +55,24 @@ def test_largest_error_between_rows_is_drawn_where_it_is_larger_than_at_any_row(
     assert bool(marked) == (case != "worst at a row")
 
 
+def test_bounds_are_drawn_as_the_residuals_that_they_allow():
+    x, y = np.arange(6.0), np.array([0.0, 1.0, 4.0, 9.0, 16.0, 25.0])
+    lo, hi = y - 1, np.where(x == 3, np.inf, y + 0.5)
+    solution = approximate(x, y, bounds=(lo, hi))
+    order = np.array([3, 0, 5, 1, 4, 2])
+    for figure in (
+        plot_fit(solution, x[order], y[order], bounds=(lo[order], hi[order])),
+        solution.plot(x, y, bounds=(lo, hi)),
+    ):
+        drawn = {line.get_label(): line.get_ydata() for line in figure.axes[1].lines}
+        np.testing.assert_array_equal(drawn["bounds"], np.where(x == 3, np.nan, hi - y))
+        assert any(np.array_equal(line.get_ydata(), lo - y) for line in figure.axes[1].lines)
+    one_sided = plot_fit(approximate(x, y, bounds=(y, np.inf)), x, y, bounds=(y, np.inf))
+    np.testing.assert_array_equal(next(a for a in one_sided.axes[1].lines if a.get_label() == "bounds").get_ydata(), 0)
+    open_on_both = plot_fit(approximate(x, y, tolerance=np.inf), x, y, np.inf)
+    assert open_on_both.axes[1].get_legend() is None
+
+
 def test_knots_are_marked_on_the_function(wave):
     solution, x, y = wave
     legend = {text.get_text() for text in plot_fit(solution, x, y).axes[0].get_legend().texts}

@@ -266,7 +266,7 @@ def test_eight_knots_on_the_thermocouple_table_err_by_1_455_degrees():
         ({"max_neurons": 2.5}, "max_neurons must be an integer"),
         ({"max_neurons": True}, "max_neurons must be an integer"),
         ({"max_neurons": float("nan")}, "max_neurons must be an integer"),
-        ({}, "give exactly one of tolerance and max_neurons, got none"),
+        ({}, "give exactly one of tolerance, max_neurons and bounds, got none"),
         ({"max_neurons": 1, "tolerance": 0.1}, "exactly one of .* got tolerance and max_neurons"),
         ({"tolerance": 0.1, "scale": 2.0}, "scale goes with max_neurons"),
         ({"max_neurons": 1, "scale": [1, 0, 1]}, "scale must be greater than 0, got 0 at row 1"),

@@ -291,7 +291,7 @@ def test_relative_alone_is_a_share_alone_and_what_it_does_not_go_with_is_refused
         approximate(x, y, relative=0.1, max_neurons=2)
     with pytest.raises(ValueError, match="relative must not be negative, got -1 at row 2"):
         approximate(x, y, relative=[0, 0, -1, 0, 0, 0])
-    with pytest.raises(ValueError, match="give exactly one of tolerance and max_neurons, got none"):
+    with pytest.raises(ValueError, match="give exactly one of tolerance, max_neurons and bounds, got none"):
         approximate(x, y)
 
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 try:
     import typer
@@ -114,10 +114,35 @@ def _options(
     """Find the sparsest one-hidden-layer ReLU network that fits a table, and hand it over as C."""
 
 
-def _check_tolerance(value: float | None) -> float | None:
-    if value is not None and not (math.isfinite(value) and value >= 0):
-        raise typer.BadParameter(f"{value:g} is not a finite number that is at least 0.")
-    return value
+class _Tolerance(NamedTuple):
+    """A tolerance in the units of y, or a share of each |y|."""
+
+    value: float
+    is_share: bool
+
+
+def _parsed_tolerance(text: str) -> _Tolerance:
+    is_share = text.rstrip().endswith("%")
+    try:
+        value = float(text.rstrip().removesuffix("%"))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is neither a number nor one with a per cent sign.") from None
+    if not (math.isfinite(value) and value >= 0):
+        raise typer.BadParameter(f"{text} is not a finite number that is at least 0.")
+    return _Tolerance(value / 100 if is_share else value, is_share)
+
+
+def _check_shape(names: list[str] | None) -> list[str]:
+    """Names of shapes, of slopes and of bends at most one."""
+    names = names or []
+    kinds = ("increasing", "decreasing"), ("convex", "concave")
+    for name in names:
+        if name not in kinds[0] + kinds[1]:
+            raise typer.BadParameter(f"{name!r} is not one of {', '.join(kinds[0] + kinds[1])}.")
+    for kind in kinds:
+        if sum(name in kind for name in names) > 1:
+            raise typer.BadParameter(f"give one of {' and '.join(kind)}, once.")
+    return names
 
 
 def _check_p(value: float | None) -> float | None:
@@ -157,18 +182,57 @@ def _one_input(x: list[str], y: str) -> str:
     return x[0]
 
 
+def _check_at_most_one(given: list[str]) -> None:
+    if len(given) > 1:
+        raise typer.BadParameter(f"give either {given[-1]} or {given[0]}.", param_hint=f"'{given[-1]}'")
+
+
+def _check_band(banded: bool, asked: dict[str, bool]) -> None:
+    """Refuse what says how a tolerance holds where there is none, and two sides at once."""
+    for name, wanted in asked.items():
+        if wanted and not banded:
+            raise typer.BadParameter("it goes with --tolerance or --tolerance-column.", param_hint=f"'{name}'")
+    if asked["--below"] and asked["--above"]:
+        raise typer.BadParameter("give either --below or --above.", param_hint="'--below'")
+
+
 @app.command(epilog=_EXIT_CODES)
 def fit(
     table: Table,
     x: Input,
     y: Output,
     tolerance: Annotated[
-        float | None,
+        _Tolerance | None,
         typer.Option(
             "--tolerance",
             metavar="E",
-            callback=_check_tolerance,
-            help="Largest error allowed, in units of y. Default: fit exactly.",
+            parser=_parsed_tolerance,
+            help="Largest error allowed, in units of y, or as a share of each |y|: 1%. Default: fit exactly.",
+        ),
+    ] = None,
+    tolerance_column: Annotated[
+        str | None,
+        typer.Option("--tolerance-column", metavar="COLUMN", help="Column with the largest error allowed at each row."),
+    ] = None,
+    between: Annotated[
+        Literal["rows", "lines"],
+        typer.Option(
+            "--between", help="Where the tolerance holds: at the rows, or along the straight lines between them too."
+        ),
+    ] = "rows",
+    below: Annotated[
+        bool, typer.Option("--below", help="Nowhere above y, and at most the tolerance below it: an under-estimator.")
+    ] = False,
+    above: Annotated[
+        bool, typer.Option("--above", help="Nowhere below y, and at most the tolerance above it: an over-estimator.")
+    ] = False,
+    shape: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--shape",
+            metavar="SHAPE",
+            callback=_check_shape,
+            help="What the fit is to be, everywhere: increasing or decreasing, convex or concave; given twice, both.",
         ),
     ] = None,
     p: Annotated[
@@ -206,18 +270,30 @@ def fit(
         reluctant fit type_k.csv --x emf_mv --y temperature_c --tolerance 0.5
     """
     column = _one_input(x, y)
-    if tolerance is not None and p is not None:
-        raise typer.BadParameter("it goes with an exact fit; give either --tolerance or --p.", param_hint="'--p'")
-    if max_neurons is not None and (tolerance is not None or p is not None):
-        other = "--p" if tolerance is None else "--tolerance"
-        raise typer.BadParameter(f"give either --max-neurons or {other}.", param_hint="'--max-neurons'")
+    given = {"--tolerance": tolerance, "--tolerance-column": tolerance_column, "--p": p, "--max-neurons": max_neurons}
+    _check_at_most_one([name for name, value in given.items() if value is not None])
+    banded = tolerance is not None or tolerance_column is not None
+    _check_band(banded, {"--between": between == "lines", "--below": below, "--above": above, "--shape": bool(shape)})
+    if shape and between == "lines":
+        raise typer.BadParameter("it is for a tolerance at the rows; leave out --between.", param_hint="'--shape'")
+    if tolerance_column is not None and tolerance_column.strip() in (column.strip(), y.strip()):
+        raise typer.BadParameter("it names the same column as --x or --y.", param_hint="'--tolerance-column'")
+    is_share = tolerance is not None and tolerance.is_share
+    value = None if tolerance is None else tolerance.value
     dtype: DType = "float" if single else "double"
     with _errors_in_one_line(table), _status(quiet) as say:
         from reluctant.command.job import Job, run
 
-        outcome = run(
-            Job(table, column, y, tolerance, p, max_neurons, out, name, dtype, plot, decimal_comma, separator), say
+        job = Job(
+            *(table, column, y, None if is_share else value, p, max_neurons),
+            *(out, name, dtype, plot, decimal_comma, separator),
+            relative=value if is_share else None,
+            tolerance_column=tolerance_column,
+            side="below" if below else "above" if above else "both",
+            between=between,
+            shape=tuple(shape or ()),
         )
+        outcome = run(job, say)
     if as_json:
         _print_json(outcome.as_json())
     elif not quiet:

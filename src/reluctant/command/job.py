@@ -9,25 +9,31 @@ from decimal import ROUND_DOWN, Context
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from reluctant.arrays import Array
+from reluctant.command.band import Band, Side
 from reluctant.command.tables import read_columns
 from reluctant.export.c import CExport, DType, render_c
 from reluctant.export.identifiers import identifier
+from reluctant.export.link_table import link_table
 from reluctant.files import made_directory, write_together
 from reluctant.solution import Solution
 from reluctant.solve import approximate, interpolate
+from reluctant.solve.approximate import Between
+from reluctant.validation import check_nonnegative
 
 Say = Callable[[str], None]
 
 _ENDINGS = {"network": "json", "source": "c", "header": "h", "png": "png", "svg": "svg"}
 
-SLACK = 1e-9
-"""Relative slack of a tolerance, as in `approximate`."""
-
 
 @dataclass(frozen=True)
 class Job:
-    """What is asked for."""
+    """What is asked for.
+
+    A tolerance is in the units of y, a share of each |y| (`relative`), or that of each row (`tolerance_column`).
+    """
 
     table: Path
     x: str
@@ -41,6 +47,16 @@ class Job:
     plot: bool = True
     decimal_comma: bool = False
     separator: str | None = None
+    relative: float | None = None
+    tolerance_column: str | None = None
+    side: Side = "both"
+    between: Between = "rows"
+    shape: tuple[str, ...] = ()
+
+    @property
+    def has_tolerance(self) -> bool:
+        """Whether there is a band to stay in."""
+        return any(asked is not None for asked in (self.tolerance, self.relative, self.tolerance_column))
 
     @property
     def identifier(self) -> str:
@@ -66,6 +82,8 @@ class Outcome:
     c: CExport
     remedy: Remedy | None
     files: dict[str, Path]
+    excess: float
+    """How far the C function is beyond the tolerance; 0 if it keeps it as well as the solution."""
 
     @property
     def table_entries(self) -> int:
@@ -77,11 +95,6 @@ class Outcome:
         """Bytes of the full table in the type of the C function."""
         return self.table_entries * (4 if self.c.dtype == "float" else 8)
 
-    @property
-    def excess(self) -> float:
-        """How far the C function is beyond the tolerance at the data; 0 if it keeps it as well as the solution."""
-        return _excess(self.job.tolerance, self.solution, self.c)
-
     def as_json(self) -> dict[str, Any]:
         """Plain values, for `json.dumps`."""
         solution, certificate = self.solution, self.solution.certificate
@@ -91,6 +104,11 @@ class Outcome:
             "y": self.job.y,
             "rows": self.n_rows,
             "tolerance": self.job.tolerance,
+            "relative": self.job.relative,
+            "tolerance_column": self.job.tolerance_column,
+            "side": self.job.side,
+            "between": self.job.between,
+            "shape": list(self.job.shape),
             "max_neurons": self.job.max_neurons,
             "p": solution.p,
             "neurons": solution.n_neurons,
@@ -115,7 +133,7 @@ class Outcome:
                 "full_table_bytes": self.table_bytes,
                 "max_error": _finite(self.c.data_error),
                 "rounding_bound": _finite(self.c.error_bound),
-                "keeps_tolerance": None if self.job.tolerance is None else self.excess == 0,
+                "keeps_tolerance": self.excess == 0 if self.job.has_tolerance else None,
                 "remedy": None if self.remedy is None else vars(self.remedy),
             },
             "files": {kind: str(path) for kind, path in self.files.items()},
@@ -133,59 +151,82 @@ def run(job: Job, say: Say = lambda message: None) -> Outcome:
         If the table does not hold what the job needs, or has no solution.
     """
     say("reading the table")
-    x, y = read_columns(job.table, (job.x, job.y), job.decimal_comma, job.separator)
+    names = (job.x, job.y) if job.tolerance_column is None else (job.x, job.y, job.tolerance_column)
+    x, y, *others = read_columns(job.table, names, job.decimal_comma, job.separator)
     say("solving (the first run on a machine compiles the solver)")
-    solution = _solve(job, x, y)
-    solution, c, remedy = _exported(job, solution, x, y)
-    contents = _contents(job, solution, c, x, y, say)
+    if job.has_tolerance:
+        band = Band(x, y, _tolerances(job, y, *others), job.side, job.between, job.shape)
+        solution, c, excess, remedy = _within(job, band)
+    else:
+        band, excess, remedy = None, 0.0, None
+        solution = _solve(job, x, y)
+        c = render_c(solution, job.identifier, job.dtype, (x, y))
+    contents = _contents(job, solution, c, x, y, band, say)
     files = {kind: job.out / f"{job.identifier}.{_ENDINGS[kind]}" for kind in contents}
     with made_directory(job.out):
         write_together({files[kind]: content for kind, content in contents.items()})
-    return Outcome(job, len(y), solution, c, remedy, files)
+    return Outcome(job, len(y), solution, c, remedy, files, excess)
 
 
 def _solve(job: Job, x: Array, y: Array) -> Solution:
     if job.max_neurons is not None:
         return approximate(x, y, max_neurons=job.max_neurons)
-    if job.tolerance is None:
-        return interpolate(x, y, 0.0 if job.p is None else job.p)
-    return approximate(x, y, tolerance=job.tolerance)
+    return interpolate(x, y, 0.0 if job.p is None else job.p)
 
 
-def _exported(job: Job, solution: Solution, x: Array, y: Array) -> tuple[Solution, CExport, Remedy | None]:
-    """The solution and its C function, exchanged for a tighter one of the same size if only that keeps the tolerance.
+def _tolerances(job: Job, y: Array, column: Array | None = None) -> Array:
+    """The tolerance of each row."""
+    if column is not None:
+        return check_nonnegative(column, f"column {job.tolerance_column!r}", len(y))
+    if job.relative is not None:
+        return job.relative * np.abs(y)
+    return np.full(len(y), job.tolerance)
+
+
+def _within(job: Job, band: Band) -> tuple[Solution, CExport, float, Remedy | None]:
+    """The solution, its C function and the excess of that; a tighter one of the same size if only that has none.
 
     Rounding may carry C beyond a tolerance that the solution just keeps. A solution of a tighter tolerance that has
     the same number of neurons is as good; one that has more is only named.
     """
-    c = render_c(solution, job.identifier, job.dtype, (x, y))
-    excess = _excess(job.tolerance, solution, c)
-    if job.tolerance is None or excess == 0:
-        return solution, c, None
-    for margin in (excess, 2 * excess, 4 * excess, 8 * excess):
-        if margin >= job.tolerance:
+
+    def exported(solution: Solution) -> tuple[CExport, float]:
+        table = link_table(solution.function, np.dtype(np.float32 if job.dtype == "float" else np.float64))
+        return render_c(solution, job.identifier, job.dtype, (band.x, band.y)), band.excess(table, solution)
+
+    solution = band.solution()
+    assert solution is not None
+    c, excess = exported(solution)
+    if excess == 0:
+        return solution, c, 0.0, None
+    for factor in (1, 2, 4, 8):
+        tighter = band.solution(_margin(job, factor * excess))
+        if tighter is None:
             break
-        tolerance = _rounded_down(job.tolerance - margin)
-        tighter = approximate(x, y, tolerance=tolerance)
-        rounded = render_c(tighter, job.identifier, job.dtype, (x, y))
-        if _excess(job.tolerance, tighter, rounded) == 0:
-            if tighter.n_neurons > solution.n_neurons:
-                return solution, c, Remedy(tolerance, tighter.n_neurons)
-            return tighter.replace(certificate=solution.certificate), rounded, None
-    return solution, c, None
+        rounded, beyond = exported(tighter)
+        if beyond == 0:
+            if tighter.n_neurons <= solution.n_neurons:
+                return tighter.replace(certificate=solution.certificate), rounded, 0.0, None
+            if job.tolerance is None or job.side != "both":
+                break
+            return solution, c, excess, Remedy(job.tolerance - _margin(job, factor * excess), tighter.n_neurons)
+    return solution, c, excess, None
+
+
+def _margin(job: Job, least: float) -> float:
+    """What to take off a tolerance, at least; one number for all rows is to have few digits then."""
+    if job.tolerance is None or least >= job.tolerance:
+        return least
+    return job.tolerance - _rounded_down(job.tolerance - least)
 
 
 def _rounded_down(value: float, digits: int = 6) -> float:
     return float(Context(prec=digits, rounding=ROUND_DOWN).create_decimal_from_float(value))
 
 
-def _excess(tolerance: float | None, solution: Solution, c: CExport) -> float:
-    if tolerance is None or c.data_error is None:
-        return 0.0
-    return 0.0 if c.data_error <= max(tolerance * (1 + SLACK), solution.max_error) else c.data_error - tolerance
-
-
-def _contents(job: Job, solution: Solution, c: CExport, x: Array, y: Array, say: Say) -> dict[str, bytes]:
+def _contents(
+    job: Job, solution: Solution, c: CExport, x: Array, y: Array, band: Band | None, say: Say
+) -> dict[str, bytes]:
     """What goes into each kind of file."""
     contents = {
         "network": solution.network.to_bytes(".json"),
@@ -196,7 +237,9 @@ def _contents(job: Job, solution: Solution, c: CExport, x: Array, y: Array, say:
         say("drawing")
         from reluctant.report.figures import figure_bytes, plot_fit
 
-        figure = plot_fit(solution, x, y, job.tolerance, x_label=job.x, y_label=job.y)
+        scalar = job.tolerance if job.side == "both" else None
+        bounds = None if band is None or scalar is not None else band.bounds
+        figure = plot_fit(solution, x, y, scalar, bounds=bounds, x_label=job.x, y_label=job.y)
         contents |= {ending: figure_bytes(figure, ending) for ending in ("png", "svg")}
     return contents
 

@@ -53,6 +53,7 @@ def plot_fit(
     y: ArrayLike,
     tolerance: ArrayLike | None = None,
     *,
+    bounds: tuple[ArrayLike, ArrayLike] | None = None,
     x_label: str = "x",
     y_label: str = "y",
     ax: Axes | Sequence[Axes] | None = None,
@@ -72,6 +73,8 @@ def plot_fit(
         The data. More than a few thousand points are thinned to the lowest and highest in each of 1,200 bins.
     tolerance : float or array_like, shape (N,), optional
         Half-width of the band around the data.
+    bounds : (lo, hi), each a number or array_like of shape (N,), optional
+        The band in the place of a half-width; a side that is infinite everywhere is not drawn.
     x_label, y_label : str
         Names of the axes, taken literally.
     ax : matplotlib.axes.Axes or two of them, optional
@@ -91,12 +94,13 @@ def plot_fit(
         raise ValueError("plot_fit draws functions of one variable; this solution has several inputs or outputs")
     X, y = check_table(x, y)
     x = X[:, 0]
+    band = _band_about(y, tolerance, bounds)
     order = np.argsort(x, kind="stable")
     x, y = x[order], y[order]
+    band = None if band is None else (band[0][order], band[1][order])
     _check_drawable(x, "x")
     _check_drawable(np.concatenate([y, solution.function.values]), "y")
     residual = solution.function(x) - y
-    band = None if tolerance is None else np.broadcast_to(np.asarray(tolerance, dtype=np.float64), y.shape)[order]
 
     n_panels = 1 if hasattr(ax, "get_figure") else 2
     layout: dict[str, Any] = {"sharex": True, "height_ratios": (2.4, 1), "gridspec_kw": {"hspace": 0.04}}
@@ -259,23 +263,49 @@ def _draw_fit(axes: Axes, function: PiecewiseLinear, x: Array, y: Array) -> None
     axes.legend(frameon=False)
 
 
-def _draw_residuals(axes: Axes, x: Array, residual: Array, band: Array | None) -> None:
+def _band_about(
+    y: Array, tolerance: ArrayLike | None, bounds: tuple[ArrayLike, ArrayLike] | None
+) -> tuple[Array, Array] | None:
+    """The band around the data as the least and the largest residual of each row; None where there is none."""
+    if bounds is not None:
+        lo, hi = (np.broadcast_to(np.asarray(bound, dtype=np.float64), y.shape) for bound in bounds)
+        return lo - y, hi - y
+    if tolerance is None:
+        return None
+    half = np.broadcast_to(np.asarray(tolerance, dtype=np.float64), y.shape)
+    return -half, half
+
+
+def _draw_residuals(axes: Axes, x: Array, residual: Array, band: tuple[Array, Array] | None) -> None:
     if band is not None:
-        kept = thinned(x, band)
-        axes.fill_between(x[kept], -band[kept], band[kept], color=BAND, alpha=0.15, linewidth=0)
-        constant = band.min() == band.max()
-        label = f"tolerance ±{band[0]:g}" if constant else "tolerance"
-        axes.plot(x[kept], band[kept], color=BAND, linewidth=1, label=label)
-        axes.plot(x[kept], -band[kept], color=BAND, linewidth=1)
+        _draw_band(axes, x, *band)
     axes.axhline(0, color=GREY, linewidth=0.8)
     kept = thinned(x, residual)
     size = 0.7 * _marker_size(len(kept))
     axes.plot(x[kept], residual[kept], "o", markersize=size, color=DATA, markeredgewidth=0, rasterized=True)
 
 
-def _draw_between(axes: Axes, function: PiecewiseLinear, x: Array, y: Array, band: Array | None) -> None:
+def _draw_band(axes: Axes, x: Array, below: Array, above: Array) -> None:
+    """What a residual may be; where a row has no bound on a side, that side is left open."""
+    symmetric = bool((below == -above).all())
+    if symmetric:
+        label = f"tolerance ±{above[0]:g}" if above.min() == above.max() else "tolerance"
+    else:
+        label = "bounds"
+    sides = [side for side in (above, below) if np.isfinite(side).any()]
+    if not sides:
+        return
+    kept = np.union1d(thinned(x, sides[0]), thinned(x, sides[-1]))
+    closed = np.isfinite(below) & np.isfinite(above)
+    axes.fill_between(x[kept], below[kept], above[kept], where=closed[kept], color=BAND, alpha=0.15, linewidth=0)
+    for k, side in enumerate(sides):
+        drawn = np.where(np.isfinite(side), side, np.nan)[kept]
+        axes.plot(x[kept], drawn, color=BAND, linewidth=1, label=None if k else label)
+
+
+def _draw_between(axes: Axes, function: PiecewiseLinear, x: Array, y: Array, band: tuple[Array, Array] | None) -> None:
     """The difference of function and polyline, and the knot where it is largest, if no row that counts is as far."""
-    counted = np.ones(len(x), bool) if band is None else np.isfinite(band)
+    counted = np.ones(len(x), bool) if band is None else np.isfinite(band[0]) | np.isfinite(band[1])
     if not counted.any():
         return
     at, difference, worst = _between(function, x[counted], y[counted])

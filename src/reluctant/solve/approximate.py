@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal, get_args
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -9,8 +13,10 @@ from reluctant.arrays import Array
 from reluctant.effort import Effort
 from reluctant.model.network import ReLUNetwork
 from reluctant.multivariate.aim import Aim, Count
-from reluctant.solution import Solution
+from reluctant.solution import LineSolution, Solution
 from reluctant.solve.requests import (
+    check_bounds,
+    check_curve,
     check_exactly_one,
     check_half_widths,
     check_rtol,
@@ -18,9 +24,12 @@ from reluctant.solve.requests import (
     check_start,
     has_affine_part,
     is_line,
+    middle_of,
     shares_of,
 )
-from reluctant.validation import check_bool, check_integer, check_table, rounding_of
+from reluctant.validation import check_bool, check_choice, check_integer, check_table, rounding_of
+
+Between = Literal["rows", "lines"]
 
 
 def approximate(
@@ -29,8 +38,11 @@ def approximate(
     *,
     tolerance: ArrayLike | None = None,
     relative: ArrayLike | None = None,
+    bounds: tuple[ArrayLike, ArrayLike] | None = None,
     max_neurons: int | None = None,
     scale: ArrayLike | None = None,
+    between: Between = "rows",
+    shape: str | Sequence[str] | None = None,
     affine: bool | None = None,
     minimize: Count = "parameters",
     target: int | None = None,
@@ -62,35 +74,50 @@ def approximate(
     relative : float or array_like, of one of those shapes, optional
         r ≥ 0: tolerances are ε + r |y_i|, with ε = 0 where `tolerance` is not given, so that 0.01 stands for one per
         cent of each target.
+    bounds : (lo, hi), each a number or array_like of the shape of y, optional
+        In the place of a tolerance: lo_i ≤ f(x_i) ≤ hi_i. An infinite bound is none; a row without a finite one does
+        not count. ``bounds=(y - eps, y)`` gives an under-estimator, ``(y, y + eps)`` an over-estimator; with ``rtol=0``
+        they are strict. In R^d, and for several outputs, both bounds of a target are finite, or none is.
     max_neurons : int, optional
-        The most neurons; give this or `tolerance`. On the line `function` has at most so many knots and comes with an
-        affine part, and 0 asks for the best line.
+        The most neurons; give one of this, `tolerance` and `bounds`. On the line `function` has at most so many knots
+        and comes with an affine part, and 0 asks for the best line.
     scale : float or array_like, shape (N,), (m,) or (N, m), optional
         With `max_neurons`: the largest |f(x_i) − y_i| / scale_i is to be small, scale_i > 0; 1 by default. A row of
         infinite scale does not count.
+    between : {"rows", "lines"}, default "rows"
+        Whether the tolerance holds at the rows, or on the line also along the straight lines between them: f is
+        between the polylines through y_i − ε_i and through y_i + ε_i, on the range of x. At a repeated x they go
+        through the largest lower and the smallest upper bound; a row that does not count is no vertex.
+    shape : {"increasing", "decreasing", "convex", "concave"}, or one of the first two and one of the others, optional
+        On the line, with `tolerance` or `bounds`: what `function` is to be, everywhere, while the bounds hold at the
+        rows. Increasing allows level links. Where there is such a function within the bounds, the shape costs no knot.
     affine, minimize, target, start, time_limit, random_state, n_jobs, verbose
         As for `interpolate`.
     rtol : float, default 1e-9
-        Tolerances count as ε_i (1 + rtol), because decimals are rounded. On the line they count as ε_i + 2^-50 max|y|
-        where that is more, as y is rounded too, and never as less than the rounding of the data,
-        2^-51 (max|y| + |slope| max|x|); the 2^-51 is 2^-22 for float32. With 0 they hold strictly, or `reason` says by
-        how much rounding in the solution leaves them. In R^d they never count as less than 1e-9 max|y|, as for an
-        interpolant.
+        Tolerances count as ε_i (1 + rtol), because decimals are rounded; for bounds ε_i is half their distance. On the
+        line they count as ε_i + 2^-50 max|y| where that is more, as y is rounded too, and never as less than the
+        rounding of the data, 2^-51 (max|y| + |slope| max|x|); the 2^-51 is 2^-22 for float32. A bound without another
+        one moves by that rounding alone. With 0 they hold strictly, or `reason` says by how much rounding in the
+        solution leaves them; along lines it says so for any rtol. In R^d they never count as less than 1e-9 max|y|, as
+        for an interpolant.
 
     Returns
     -------
     Solution
         `p` is None; `value` is the number of neurons on the line, of parameters in R^d; `certificate.reason` names the
-        tolerance used. With `max_neurons` the certificate is about the error: on the line its `lower_bound` is the ε
-        for which so many knots are enough while for the next smaller float they are not.
+        tolerance used. `max_error` is the largest |f(x_i) − y_i| at the rows that count, with bounds as well, where it
+        may be more than the distance from the nearer one. With `max_neurons` the certificate is about the error: on
+        the line its `lower_bound` is the ε for which so many knots are enough while for the next smaller float they are
+        not.
 
     Raises
     ------
     ValueError
-        If the input is not a table of finite numbers, not exactly one of `tolerance` and `max_neurons` is given or one
-        is negative, slopes are beyond float64, or in R^d no network within the tolerance was found in time.
+        If the input is not a table of finite numbers, not exactly one of `tolerance`, `bounds` and `max_neurons` is
+        given, one is negative or bounds cross, slopes are beyond float64, or in R^d no network within the tolerance was
+        found in time.
     InfeasibleError
-        If y at one x differ by more than their tolerances allow.
+        If y at one x differ by more than their tolerances allow, or rows forbid the shape.
 
     References
     ----------
@@ -106,36 +133,102 @@ def approximate(
     (1, 'proved')
     >>> print(approximate(x, [0, 1, 4, 9, 16, 25], max_neurons=1))
     largest error 0.5 with 1 neuron, proved minimal
+    >>> print(approximate(x, [0, 1, 4, 9, 16, 25], tolerance=0.25, between="lines"))
+    4 neurons, proved minimal; largest error 0.25
+    >>> approximate(x, [0, 2, 1, 3, 3, 4], tolerance=0.5, shape="increasing").function.slopes.round(6)
+    array([1., 0., 1.])
     """
     if relative is not None and max_neurons is not None:
         raise ValueError("relative goes with tolerance; with max_neurons give scale = |y| for relative errors")
+    if relative is not None and bounds is not None:
+        raise ValueError("relative goes with tolerance; with bounds make it a part of them")
     if relative is not None and tolerance is None:
         tolerance = 0.0
-    check_exactly_one(tolerance=tolerance, max_neurons=max_neurons)
+    check_exactly_one(tolerance=tolerance, max_neurons=max_neurons, bounds=bounds)
+    along_lines = check_choice(between, "between", get_args(Between)) == "lines"
     rtol = check_rtol(rtol)
     affine = None if affine is None else check_bool(affine, "affine")
     given = X, y
     X, y = check_table(X, y)
     aim, effort = Aim.checked(minimize, target), Effort.checked(time_limit, random_state, n_jobs, verbose)
     check_start(start, X, y)
+    if along_lines:
+        if max_neurons is not None:
+            raise ValueError('between="lines" goes with tolerance or bounds, not with max_neurons; leave it out')
+        check_curve(X, y, 'between="lines"')
+    if shape is not None:
+        _check_goes_with_shape(X, y, max_neurons, along_lines, affine)
     if max_neurons is not None:
         return _smallest_error(X, y, max_neurons, scale, rtol, affine, target, start, effort)
     if scale is not None:
         raise ValueError("scale goes with max_neurons; beside tolerance give a tolerance for each row")
+    if bounds is not None:
+        lo, hi = check_bounds(bounds, y)
+        if not is_line(X, y):
+            return _between_bounds(X, y, lo, hi, rtol, affine, aim, start, effort)
+        from reluctant.univariate.shapes import Shape
+        from reluctant.univariate.tolerance import bounded_line
+
+        rounding = rounding_of(given[0], *bounds)
+        solution = bounded_line(X[:, 0], y, lo, hi, rtol, rounding, along_lines, Shape.checked(shape))
+        return _with_affine_part(solution, X, affine)
     assert tolerance is not None
     epsilon = check_half_widths(tolerance, y, "tolerance")
     if relative is not None:
         epsilon = epsilon + shares_of(y, relative)
     if is_line(X, y):
-        from reluctant.univariate.interpolation import without_affine_part
+        from reluctant.univariate.shapes import Shape
         from reluctant.univariate.tolerance import approximate_line
 
-        x = X[:, 0]
-        solution = approximate_line(x, y, epsilon, rtol, rounding_of(*given))
-        return without_affine_part(solution, x) if affine is False else solution
+        wanted = Shape.checked(shape)
+        solution = approximate_line(X[:, 0], y, epsilon, rtol, rounding_of(*given), along_lines, wanted)
+        return _with_affine_part(solution, X, affine)
     from reluctant.multivariate.tolerance import approximate_space
 
     return approximate_space(X, y, epsilon, rtol, has_affine_part(affine, X), aim, start, effort)
+
+
+def _check_goes_with_shape(X: Array, y: Array, max_neurons: int | None, along_lines: bool, affine: bool | None) -> None:
+    """Raise a ValueError at what a shape does not go with."""
+    if max_neurons is not None:
+        raise ValueError("shape goes with tolerance or bounds, not with max_neurons; leave it out")
+    if along_lines:
+        raise ValueError('shape holds within bounds at the rows, not with between="lines"; leave one of them out')
+    check_curve(X, y, "a shape")
+    if affine is False:
+        raise ValueError("shape needs the affine part, as kinks outside the data break it; leave affine out")
+
+
+def _with_affine_part(solution: LineSolution, X: Array, affine: bool | None) -> Solution:
+    """A solution on the line, with neurons in the place of the affine part where none is wanted."""
+    from reluctant.univariate.interpolation import without_affine_part
+
+    return without_affine_part(solution, X[:, 0]) if affine is False else solution
+
+
+def _between_bounds(
+    X: Array,
+    y: Array,
+    lo: Array,
+    hi: Array,
+    rtol: float,
+    affine: bool | None,
+    aim: Aim,
+    start: ReLUNetwork | None,
+    effort: Effort,
+) -> Solution:
+    """Bounds in R^d or for several outputs, as tolerances about their middle."""
+    from reluctant.multivariate.points import max_error_of
+    from reluctant.multivariate.tolerance import approximate_space
+
+    middle, half = middle_of(y, lo, hi)
+    solution = approximate_space(X, middle, half, rtol, has_affine_part(affine, X), aim, start, effort)
+    counts = np.isfinite(half).reshape(len(X), -1).any(axis=1)
+    reason = f"{solution.certificate.reason}, about the middle of the bounds"
+    return solution.replace(
+        max_error=max_error_of(solution.network, X[counts], y[counts]),
+        certificate=replace(solution.certificate, reason=reason),
+    )
 
 
 def _smallest_error(

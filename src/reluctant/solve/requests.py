@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from reluctant.arrays import Array
 from reluctant.model.network import ReLUNetwork
-from reluctant.validation import check_nonnegative, check_number
+from reluctant.validation import as_evaluation_points, check_nonnegative, check_number
 
 
 def is_line(X: Array, y: Array) -> bool:
@@ -80,6 +80,58 @@ def shares_of(y: Array, relative: ArrayLike) -> Array:
     shares = check_half_widths(relative, y, "relative")
     with np.errstate(over="ignore", invalid="ignore"):
         return np.where(np.isinf(shares), np.inf, shares * np.abs(y))
+
+
+def check_bounds(bounds: Any, y: Array) -> tuple[Array, Array]:
+    """A lower and an upper bound of the shape of y, from numbers or columns; −inf and inf say that there is none."""
+    is_array = isinstance(bounds, np.ndarray) and bounds.ndim > 0
+    if not (is_array or isinstance(bounds, (tuple, list))) or len(bounds) != 2:
+        raise ValueError("bounds must be a pair (lo, hi), each a number or one for each row; give ±inf for none")
+    lo, hi = (_bound(side, y, f"bounds[{k}]", none) for k, (side, none) in enumerate(zip(bounds, (-np.inf, np.inf))))
+    if (lo > hi).any():
+        where = tuple(np.argwhere(lo > hi)[0].tolist())
+        place = f"row {where[0]}" + (f", output {where[1]}" if len(where) > 1 else "")
+        raise ValueError(f"bounds cross at {place}: {lo[where]!s} is above {hi[where]!s}; widen them there")
+    if not (np.isfinite(lo) | np.isfinite(hi)).any():
+        raise ValueError("bounds are infinite at every row; give at least one that is finite")
+    return lo, hi
+
+
+def _bound(values: ArrayLike, y: Array, name: str, none: float) -> Array:
+    bound = as_evaluation_points(values, name)
+    if bound.ndim == 2 and bound.shape[1] == 1 and y.ndim == 1:
+        bound = bound[:, 0]
+    if y.ndim == 2 and bound.shape == y.shape[:1] != y.shape[1:]:
+        bound = bound[:, None]
+    if bound.shape not in ((), y.shape, (*y.shape[:1], 1)[: y.ndim]):
+        raise ValueError(f"{name} must be one number or of the shape {y.shape} of y, got shape {bound.shape}")
+    bound = np.broadcast_to(bound, y.shape)
+    wrong = np.isnan(bound) | (bound == -none)
+    if wrong.any():
+        where = tuple(np.argwhere(wrong)[0].tolist())
+        what = "NaN" if np.isnan(bound[where]) else f"{bound[where]:g}"
+        raise ValueError(f"{name} has {what} at row {where[0]}; where there is no bound give {none:g}")
+    return bound
+
+
+def middle_of(y: Array, lo: Array, hi: Array) -> tuple[Array, Array]:
+    """Targets and tolerances for bounds that are finite on both sides or on none.
+
+    Raises
+    ------
+    ValueError
+        At the first row that has one.
+    """
+    no_lo, no_hi = np.isinf(lo), np.isinf(hi)
+    if (no_lo != no_hi).any():
+        row = int(np.argwhere(no_lo != no_hi)[0][0])
+        raise ValueError(
+            f"a bound on one side alone is known for one input and one output, but bounds has one at row {row}; give "
+            "two that are finite, or two infinite ones if it does not count"
+        )
+    half = np.where(no_lo, np.inf, 0.5 * hi - 0.5 * lo)
+    with np.errstate(invalid="ignore"):
+        return np.where(no_lo, y, 0.5 * lo + 0.5 * hi), half
 
 
 def check_half_widths(values: ArrayLike, y: Array, name: str) -> Array:

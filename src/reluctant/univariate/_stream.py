@@ -1,10 +1,14 @@
-"""The sweep of `_sweep` with its state kept between calls, so that rows may come in pieces.
+"""The sweep of `_sweep` with its state kept between calls, so that rows may come in pieces; for bands of every kind.
 
 All that the rows of the current link say about its future stands in two hulls, the upper one of the lower bounds and
 the lower one of the upper bounds, and in the supports of the two extremal lines. That is true of the restart as well.
 When the steepest line is the link, the rows from its last support b on are entered again with their upper bounds only;
 their lower hull is b and the part of the old hull right of it, because the line through b touches the hull of the upper
 bounds there. So no row is walked twice, and none needs to be kept that is on no hull.
+
+An infinite bound is on no hull. Where the band holds along the straight lines between the bounds, a link ends where its
+line leaves the band, at a point e on the edge before the bound that it cannot reach: the next link has crossed it by
+then, which makes e one more bound of the next link (Imai and Iri 1986).
 """
 
 from __future__ import annotations
@@ -20,13 +24,16 @@ from reluctant.univariate._sweep import SHALLOWEST, STEEPEST, _line, _line_at
 LOW_HEAD, LOW_SIZE, HIGH_HEAD, HIGH_SIZE, HAS_STEEPEST, HAS_SHALLOWEST = range(6)
 """Where the counters are: hulls are in use from their head, the left support of an extremal line, up to their size."""
 N_COUNTERS = 6
+STEEPEST_LINE, SHALLOWEST_LINE, LAST_BOUNDS = range(3)
+"""What the supports are: (x_a, lo_a, x_b, hi_b), (x_a, hi_a, x_b, lo_b), and the last lo and hi that were finite."""
+
+_NO_LINE = (math.nan, math.nan, math.nan, math.nan)
 
 
 @njit(cache=True)
-def advance(x, lo, hi, counters, supports, lows, highs):
+def advance(x, lo, hi, along_lines, counters, supports, lows, highs):
     """Enter rows; returns (anchors and slopes (3, n), pivots (2, n), ends (2, n), kinds) of the links that they end.
 
-    supports[0] is (x_a, lo_a, x_b, hi_b) of the steepest line, supports[1] is (x_a, hi_a, x_b, lo_b) of the shallowest.
     `lows` and `highs` (2, capacity) are the points of the hulls, with room for all rows. Link k turns up or down at its
     pivot, a bound that the next link passes through or not at all, and somewhere in ends[:, k] the next one takes over.
     """
@@ -36,73 +43,151 @@ def advance(x, lo, hi, counters, supports, lows, highs):
     links = 0
     low_head, low_size, high_head, high_size = counters[0], counters[1], counters[2], counters[3]
     has_max, has_min = counters[4] == 1, counters[5] == 1
-    ax, ay, bx, by = supports[0, 0], supports[0, 1], supports[0, 2], supports[0, 3]
-    cx, cy, dx, dy = supports[1, 0], supports[1, 1], supports[1, 2], supports[1, 3]
-    max_line = _line(ax, ay, bx, by) if has_max else (0.0, 0.0, 0.0)
-    min_line = _line(cx, cy, dx, dy) if has_min else (0.0, 0.0, 0.0)
+    steepest, shallowest, last = _support(supports, 0), _support(supports, 1), _support(supports, 2)
+    max_line = _line_of(steepest) if has_max else (0.0, 0.0, 0.0)
+    min_line = _line_of(shallowest) if has_min else (0.0, 0.0, 0.0)
     for i in range(n):
         xi, lo_i, hi_i = x[i], lo[i], hi[i]
+        has_lo, has_hi = lo_i > -math.inf, hi_i < math.inf
         steep, steep_margin = _line_at(xi, max_line)
         shallow, shallow_margin = _line_at(xi, min_line)
         # Turned round so that a line too steep for floats, which is NaN here, is left to the exact turn.
-        above = has_max and not lo_i <= steep - steep_margin and turn(ax, ay, bx, by, xi, lo_i) > 0.0
-        below = has_min and not above and not hi_i >= shallow + shallow_margin
+        above = has_lo and has_max and not lo_i <= steep - steep_margin and _turn(steepest, xi, lo_i) > 0.0
+        below = has_hi and has_min and not above and not hi_i >= shallow + shallow_margin
         if below:
-            below = turn(cx, cy, dx, dy, xi, hi_i) < 0.0
+            below = _turn(shallowest, xi, hi_i) < 0.0
         if above or below:
-            line = max_line if above else min_line
+            line, support = (max_line, steepest) if above else (min_line, shallowest)
             lines[0, links], lines[1, links], lines[2, links] = line
-            pivots[0, links], pivots[1, links] = (bx, by) if above else (dx, dy)
-            ends[0, links], ends[1, links] = bx if above else dx, xi
+            pivots[0, links], pivots[1, links] = support[2], support[3]
+            ends[0, links], ends[1, links] = support[2], xi
             kinds[links] = STEEPEST if above else SHALLOWEST
-            links += 1
-            if above:
-                high_size = _keep_from(highs, high_size, bx, by)
-                low_size = 0
-            else:
-                low_size = _keep_from(lows, low_size, dx, dy)
-                high_size = 0
+            steepest = shallowest = _NO_LINE
             low_head = high_head = 0
-            has_max = has_min = False
-        if low_size > low_head and (not has_max or not hi_i >= steep + steep_margin):
-            if not has_max or turn(ax, ay, bx, by, xi, hi_i) < 0.0:
+            if above:
+                low_size, high_size = 0, _keep_from(highs, high_size, support[2], support[3])
+            else:
+                low_size, high_size = _keep_from(lows, low_size, support[2], support[3]), 0
+            if along_lines:
+                edge = (last[0], last[1], xi, lo_i) if above else (last[2], last[3], xi, hi_i)
+                x_e, y_e = _way_out(line, support[2], edge, 1.0 if above else -1.0)
+                ends[1, links] = x_e
+                if x_e < xi and above:
+                    lows[0, 0], lows[1, 0], low_size = x_e, y_e, 1
+                    high_head, shallowest, steepest = _lines_through(highs, high_size, x_e, y_e, 1.0)
+                elif x_e < xi:
+                    highs[0, 0], highs[1, 0], high_size = x_e, y_e, 1
+                    low_head, steepest, shallowest = _lines_through(lows, low_size, x_e, y_e, -1.0)
+                max_line, min_line = _line_of(steepest), _line_of(shallowest)
+                steep, steep_margin = _line_at(xi, max_line)
+                shallow, shallow_margin = _line_at(xi, min_line)
+            has_max, has_min = not math.isnan(steepest[0]), not math.isnan(shallowest[0])
+            links += 1
+        if has_hi and low_size > low_head and (not has_max or not hi_i >= steep + steep_margin):
+            if not has_max or _turn(steepest, xi, hi_i) < 0.0:
                 while low_head + 1 < low_size:
                     j, k = low_head, low_head + 1
                     if turn(lows[0, j], lows[1, j], lows[0, k], lows[1, k], xi, hi_i) > 0.0:
                         break
                     low_head += 1
-                ax, ay, bx, by = lows[0, low_head], lows[1, low_head], xi, hi_i
-                max_line = _line(ax, ay, bx, by)
-                has_max = True
-        if high_size > high_head and (not has_min or not lo_i <= shallow - shallow_margin):
-            if not has_min or turn(cx, cy, dx, dy, xi, lo_i) > 0.0:
+                steepest, has_max = (lows[0, low_head], lows[1, low_head], xi, hi_i), True
+                max_line = _line_of(steepest)
+        if has_lo and high_size > high_head and (not has_min or not lo_i <= shallow - shallow_margin):
+            if not has_min or _turn(shallowest, xi, lo_i) > 0.0:
                 while high_head + 1 < high_size:
                     j, k = high_head, high_head + 1
                     if turn(highs[0, j], highs[1, j], highs[0, k], highs[1, k], xi, lo_i) < 0.0:
                         break
                     high_head += 1
-                cx, cy, dx, dy = highs[0, high_head], highs[1, high_head], xi, lo_i
-                min_line = _line(cx, cy, dx, dy)
-                has_min = True
-        while low_size - low_head >= 2:
-            j, k = low_size - 2, low_size - 1
-            if turn(lows[0, j], lows[1, j], lows[0, k], lows[1, k], xi, lo_i) < 0.0:
-                break
-            low_size -= 1
-        lows[0, low_size], lows[1, low_size] = xi, lo_i
-        low_size += 1
-        while high_size - high_head >= 2:
-            j, k = high_size - 2, high_size - 1
-            if turn(highs[0, j], highs[1, j], highs[0, k], highs[1, k], xi, hi_i) > 0.0:
-                break
-            high_size -= 1
-        highs[0, high_size], highs[1, high_size] = xi, hi_i
-        high_size += 1
+                shallowest, has_min = (highs[0, high_head], highs[1, high_head], xi, lo_i), True
+                min_line = _line_of(shallowest)
+        if has_lo:
+            while low_size - low_head >= 2:
+                j, k = low_size - 2, low_size - 1
+                if turn(lows[0, j], lows[1, j], lows[0, k], lows[1, k], xi, lo_i) < 0.0:
+                    break
+                low_size -= 1
+            lows[0, low_size], lows[1, low_size] = xi, lo_i
+            low_size += 1
+            last = (xi, lo_i, last[2], last[3])
+        if has_hi:
+            while high_size - high_head >= 2:
+                j, k = high_size - 2, high_size - 1
+                if turn(highs[0, j], highs[1, j], highs[0, k], highs[1, k], xi, hi_i) > 0.0:
+                    break
+                high_size -= 1
+            highs[0, high_size], highs[1, high_size] = xi, hi_i
+            high_size += 1
+            last = (last[0], last[1], xi, hi_i)
     counters[0], counters[1], counters[2], counters[3] = low_head, low_size, high_head, high_size
     counters[4], counters[5] = has_max, has_min
-    supports[0, 0], supports[0, 1], supports[0, 2], supports[0, 3] = ax, ay, bx, by
-    supports[1, 0], supports[1, 1], supports[1, 2], supports[1, 3] = cx, cy, dx, dy
+    supports[0, 0], supports[0, 1], supports[0, 2], supports[0, 3] = steepest
+    supports[1, 0], supports[1, 1], supports[1, 2], supports[1, 3] = shallowest
+    supports[2, 0], supports[2, 1], supports[2, 2], supports[2, 3] = last
     return lines[:, :links].copy(), pivots[:, :links].copy(), ends[:, :links].copy(), kinds[:links].copy()
+
+
+@njit(cache=True, inline="always")
+def _support(supports, k):
+    return supports[k, 0], supports[k, 1], supports[k, 2], supports[k, 3]
+
+
+@njit(cache=True, inline="always")
+def _line_of(support):
+    return _line(support[0], support[1], support[2], support[3])
+
+
+@njit(cache=True, inline="always")
+def _turn(support, x, y):
+    """How the line through two points turns towards a third one right of them."""
+    return turn(support[0], support[1], support[2], support[3], x, y)
+
+
+@njit(cache=True)
+def _way_out(line, pivot, edge, side):
+    """Where a line leaves the band through an edge, and a bound for all lines that have crossed it by then.
+
+    The edge is that of the lower bounds for side 1, of the upper ones for −1. Both are rounded to the safe side: x_e is
+    not left of the crossing and y_e not beyond the line at x_e, so that every function in the band keeps the bound.
+    """
+    left, y_left, right, y_right = edge
+    at_left, margin_left = _line_at(left, line)
+    at_right, margin_right = _line_at(right, line)
+    before = max(side * (at_left - y_left) + margin_left, 0.0)
+    after = side * (y_right - at_right) - margin_right
+    if not after > 0.0:  # NaN too: there is no edge before the first bound, or the line is too steep for floats
+        return right, y_right
+    share = before / (before + after) * (1.0 + 2.0**-50)
+    x_e = left + share * (right - left)
+    x_e = max(x_e + 2.0**-52 * abs(x_e), pivot)
+    if not x_e < right:
+        return right, y_right
+    at_e, margin = _line_at(x_e, line)
+    return x_e, at_e - side * margin
+
+
+@njit(cache=True)
+def _lines_through(hull, size, x, y, side):
+    """Extremal lines through a point beside a hull: where their left support is on it, from the left, to the right.
+
+    The hull is that of the upper bounds for side 1, of the lower ones for −1.
+    """
+    head = 0
+    while head + 1 < size and hull[0, head + 1] < x:
+        if side * turn(hull[0, head], hull[1, head], hull[0, head + 1], hull[1, head + 1], x, y) < 0.0:
+            break
+        head += 1
+    from_left = (hull[0, head], hull[1, head], x, y) if hull[0, head] < x else _NO_LINE
+    right = head
+    while right < size and hull[0, right] <= x:
+        right += 1
+    if right == size:
+        return head, from_left, _NO_LINE
+    while right + 1 < size:
+        if side * turn(x, y, hull[0, right], hull[1, right], hull[0, right + 1], hull[1, right + 1]) > 0.0:
+            break
+        right += 1
+    return head, from_left, (x, y, hull[0, right], hull[1, right])
 
 
 @njit(cache=True)
@@ -154,3 +239,21 @@ def knots_between(lines, pivots, ends, kinds):
         knot = pivots[0, j] + gap / (lines[2, j + 1] - lines[2, j])
         knots[j] = min(max(knot, ends[0, j]), ends[1, j])
     return knots
+
+
+def last_line(supports, kinds, middle, low, high):
+    """(X, Y, M) of the line that is left when the rows end, `low` the highest lower bound and `high` the lowest upper.
+
+    After a failure upwards the shallowest line turns least, and conversely. The only line of a band is the mean of both
+    at `middle`, or the one that there is; where their slopes are beyond float64, or vanish in it, or there is none, a
+    constant takes their place if one fits.
+    """
+    if len(kinds):
+        return np.array(_line(*supports[STEEPEST_LINE if kinds[-1] == SHALLOWEST else SHALLOWEST_LINE]))
+    lines = np.array([_line(*support) for support in supports[:LAST_BOUNDS] if not math.isnan(support[0])])
+    steepest = np.max(np.abs(lines[:, 2])) if len(lines) else 0.0
+    if low <= high and not 0.0 < steepest < math.inf:
+        ends = [end for end in (low, high) if math.isfinite(end)]
+        return np.array([middle, sum(end / len(ends) for end in ends), 0.0])
+    values = lines[:, 1] + lines[:, 2] * (middle - lines[:, 0])
+    return np.array([middle, np.sum(values / len(lines)), np.sum(lines[:, 2] / len(lines))])

@@ -37,17 +37,49 @@ def band(x, y, tolerance, slack, rtol, x_max, y_max):
     n = len(x)
     lo, hi, room = np.empty(n), np.empty(n), np.empty(n)
     for i in range(n):
-        left, right = max(i - 1, 0), min(i + 1, n - 1)
-        dx = x[right] - x[left]
-        s = (y[right] - y[left]) / dx if dx > 0.0 else 0.0
-        half, room[i] = tolerance[i] * (1.0 + slack), tolerance[i] * slack
-        if rtol > 0.0:
-            tau = rounding_tolerance(s, rtol, x_max, y_max)
-            rounded = max(tolerance[i] + min(tau, ROUNDING * y_max), tau)
-            if rounded >= half:
-                half, room[i] = rounded, ROUNDING * y_max
+        tau = _rounding_at(x, y, i, rtol, x_max, y_max)
+        half, room[i] = _widened(tolerance[i], slack, tau, y_max)
         lo[i], hi[i] = y[i] - half, y[i] + half
     return lo, hi, room
+
+
+@njit(cache=True)
+def widened(x, lo, hi, centre, slack, rtol, x_max, y_max):
+    """Bounds as far out as `band` takes y_i ± half their distance, and the room beyond them.
+
+    A bound without another one moves by min(τ_i, 2^-50 max|y|). The centre of a row is their mean, or the finite one.
+    """
+    n = len(x)
+    wider_lo, wider_hi, room = np.empty(n), np.empty(n), np.empty(n)
+    for i in range(n):
+        tau = _rounding_at(x, centre, i, rtol, x_max, y_max)
+        half = 0.5 * hi[i] - 0.5 * lo[i]
+        if half < math.inf:
+            wide, room[i] = _widened(half, slack, tau, y_max)
+            extra = wide - half
+        else:
+            extra, room[i] = min(tau, ROUNDING * y_max), ROUNDING * y_max if rtol > 0.0 else 0.0
+        wider_lo[i], wider_hi[i] = lo[i] - extra, hi[i] + extra
+    return wider_lo, wider_hi, room
+
+
+@njit(cache=True, inline="always")
+def _rounding_at(x, y, i, rtol, x_max, y_max):
+    """τ_i for the slope from the row before to the row after; 0 without rounding of the data."""
+    if rtol == 0.0:
+        return 0.0
+    left, right = max(i - 1, 0), min(i + 1, len(x) - 1)
+    dx = x[right] - x[left]
+    return rounding_tolerance((y[right] - y[left]) / dx if dx > 0.0 else 0.0, rtol, x_max, y_max)
+
+
+@njit(cache=True, inline="always")
+def _widened(half, slack, tau, y_max):
+    """Half the width of a band with slack or the rounding of the data, whichever is more, and the room beyond it."""
+    rounded = max(half + min(tau, ROUNDING * y_max), tau)
+    if tau > 0.0 and rounded >= half * (1.0 + slack):
+        return rounded, ROUNDING * y_max
+    return half * (1.0 + slack), half * slack
 
 
 @njit(cache=True)
@@ -233,3 +265,77 @@ def largest_excess(x, lo, hi, room, knots, anchors, slopes):
         if not excess <= worst:  # a NaN is the worst
             worst = excess
     return worst
+
+
+@njit(cache=True)
+def excess_at_knots(x, bound, side, room, knots, anchors, slopes, left):
+    """By how much the function leaves the polyline through bounds at its knots, as `largest_excess` does at rows.
+
+    The bounds are finite, lower ones for side 1, upper ones for −1. Both links count at a knot, where they meet up to
+    rounding only. Returns the excess as it is reckoned, what it is at most, and what is left of it beyond `left` times
+    what rounding of the knot and of values there amounts to.
+    """
+    worst = at_most = beyond = -math.inf
+    after = 0
+    for k in range(len(knots)):
+        t = knots[k]
+        if after < len(x) and x[after] <= t:
+            after = _first_after(x, t, after)
+        before = after - 1
+        if before < 0 or after == len(x) or x[before] == t:
+            continue
+        edge = _line(x[before], bound[before], x[after], bound[after])
+        at, margin = _line_at(t, edge)
+        bend = max(abs(slopes[k] - edge[2]), abs(slopes[k + 1] - edge[2]))
+        for link in (k, k + 1):
+            y, own_margin = _line_at(t, (anchors[0, link], anchors[1, link], slopes[link]))
+            rounded = margin + own_margin + 2.0**-52 * abs(t) * bend
+            excess = side * (at - y) - min(room[before], room[after])
+            if not excess <= worst:
+                worst = excess
+            if not excess + rounded <= at_most:
+                at_most = excess + rounded
+            if not excess - left * rounded <= beyond:
+                beyond = excess - left * rounded
+    return worst, at_most, beyond
+
+
+@njit(cache=True, inline="always")
+def _first_after(x, t, low):
+    """The index of the first x above t, from `low` on, where x is not; found in steps that grow and then halve."""
+    step = 1
+    while low + step < len(x) and x[low + step] <= t:
+        low += step
+        step *= 2
+    high = min(low + step, len(x))
+    while high - low > 1:
+        middle = (low + high) // 2
+        if x[middle] <= t:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+@njit(cache=True)
+def first_crossing(x, lo, hi):
+    """The first point whose only bound is beyond the other polyline, and the ends of the edge there; −1 for none."""
+    last_lo = last_hi = -1
+    next_lo = next_hi = 0
+    n = len(x)
+    for i in range(n):
+        while next_lo < n and (next_lo <= i or math.isinf(lo[next_lo])):
+            next_lo += 1
+        while next_hi < n and (next_hi <= i or math.isinf(hi[next_hi])):
+            next_hi += 1
+        if math.isinf(hi[i]) and not math.isinf(lo[i]) and last_hi >= 0 and next_hi < n:
+            if turn(x[last_hi], hi[last_hi], x[i], lo[i], x[next_hi], hi[next_hi]) < 0.0:
+                return i, last_hi, next_hi
+        if math.isinf(lo[i]) and not math.isinf(hi[i]) and last_lo >= 0 and next_lo < n:
+            if turn(x[last_lo], lo[last_lo], x[i], hi[i], x[next_lo], lo[next_lo]) > 0.0:
+                return i, last_lo, next_lo
+        if not math.isinf(lo[i]):
+            last_lo = i
+        if not math.isinf(hi[i]):
+            last_hi = i
+    return -1, -1, -1

@@ -23,10 +23,11 @@ from reluctant.model._double_double import two_sum
 from reluctant.model.piecewise_linear import PiecewiseLinear
 from reluctant.solution import Certificate, LineSolution, counted
 from reluctant.univariate import _critical, _sweep
+from reluctant.univariate.band import Band
 from reluctant.univariate.distance import errors_of
+from reluctant.univariate.fewest import fewest_links, windows
 from reluctant.univariate.interpolation import interpolate_line
-from reluctant.univariate.points import Band, check_slopes, check_span, is_increasing
-from reluctant.univariate.tolerance import fewest_links, windows
+from reluctant.univariate.points import check_slopes, check_span, is_increasing
 
 Bits = NDArray[np.int64]
 

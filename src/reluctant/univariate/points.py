@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
 from reluctant.arrays import Array
 from reluctant.errors import InfeasibleError, TooSteepError
-from reluctant.univariate import _kernels, _sweep
+from reluctant.univariate import _kernels
 
 _STEEPEST = 2.0**600
 """Largest slope, in units of the ranges of x and y, with which the exact predicates and the neurons can reckon."""
@@ -49,54 +48,6 @@ def sorted_points(x: Array, y: Array) -> tuple[Array, Array]:
     return x, y
 
 
-class Band(NamedTuple):
-    """The bounds lo_i ≤ f(x_i) ≤ hi_i, sorted by x, every x once."""
-
-    x: Array
-    lo: Array
-    hi: Array
-    room: Array  # by how much rounding in the solution may take it beyond them
-    y_max: float  # the largest |y| that its own tolerance does not leave open
-
-
-def sorted_band(x: Array, y: Array, tolerance: Array, slack: float, rtol: float) -> Band:
-    """Return the band of `_sweep.band`; bounds at one x are intersected.
-
-    Raises
-    ------
-    InfeasibleError
-        If the bounds at one x have no value in common.
-    TooSteepError
-        If slopes that every function in the band has are beyond float64.
-    """
-    x, y, tolerance = (np.require(a, requirements=["C", "W"]) for a in (x, y, tolerance))
-    increasing = is_increasing(x)
-    order = np.arange(0) if increasing else np.argsort(x, kind="stable")
-    if not increasing:
-        x, y, tolerance = x[order], y[order], tolerance[order]
-    x_max = max(abs(x[0]), abs(x[-1]))
-    y_max = _sweep.largest_known(y, tolerance)
-    lo, hi, room = _sweep.band(x, y, tolerance, slack, rtol, x_max, y_max)
-    check_span(x, "x")
-    check_span(np.array([lo.min(), hi.max()]), "y with its tolerance")
-    if increasing:
-        check_slopes(x, lo, hi)
-        return Band(x, lo, hi, room, y_max)
-    starts = np.flatnonzero(np.concatenate([[True], x[1:] > x[:-1]]))
-    low, high = np.maximum.reduceat(lo, starts), np.minimum.reduceat(hi, starts)
-    if (low > high).any():
-        i = int(np.argmax(low > high))
-        stop = starts[i + 1] if i + 1 < len(starts) else len(x)
-        a = int(starts[i] + np.argmax(lo[starts[i] : stop]))
-        b = int(starts[i] + np.argmin(hi[starts[i] : stop]))
-        raise InfeasibleError(
-            f"x = {x[a]!s} appears with y = {y[b]!s} and y = {y[a]!s} (rows {order[b]} and {order[a]}), further apart "
-            f"than the tolerances allow; a tolerance of {abs(y[a] - y[b]) / 2:g} at both would do"
-        )
-    check_slopes(x[starts], low, high)
-    return Band(x[starts], low, high, np.minimum.reduceat(room, starts), y_max)
-
-
 def check_span(a: Array, name: str) -> None:
     """Raise a ValueError if the range of `a` is beyond float64."""
     low, high = float(a.min()), float(a.max())
@@ -105,10 +56,14 @@ def check_span(a: Array, name: str) -> None:
 
 
 def check_slopes(x: Array, lo: Array, hi: Array) -> None:
-    """Raise a TooSteepError if every function with lo_i ≤ f(x_i) ≤ hi_i, x increasing, has slopes beyond float64."""
+    """Raise a TooSteepError if every function with lo_i ≤ f(x_i) ≤ hi_i, x increasing, has slopes beyond float64.
+
+    Infinite bounds ask for no slope.
+    """
     steepest, i = _kernels.steepest(x, lo, hi)
+    low, high = reach(lo, hi)
     with np.errstate(over="ignore"):
-        mean = (hi.max() - lo.min()) / (x[-1] - x[0]) if len(x) > 1 else 1.0
+        mean = (high - low) / (x[-1] - x[0]) if len(x) > 1 else 1.0
     if not steepest < math.inf or steepest / _STEEPEST > mean:
         raise TooSteepError(
             f"the slope from x = {x[i]!s} to x = {x[i + 1]!s}, {steepest:.3g}, is beyond float64 or more than 2^600 "
@@ -119,6 +74,17 @@ def check_slopes(x: Array, lo: Array, hi: Array) -> None:
             f"over x from {x[0]:.3g} to {x[-1]:.3g} y changes by so little that its slopes vanish in float64; "
             "rescale x or y"
         )
+
+
+def reach(lo: Array, hi: Array) -> tuple[float, float]:
+    """From the lowest to the highest bound, infinite ones not counted where some are finite."""
+    low, high = lo.min(), hi.max()
+    if np.isinf(low) or np.isinf(high):
+        bounds = np.concatenate([lo, hi])
+        finite = bounds[np.isfinite(bounds)]
+        if len(finite):
+            low, high = finite.min(), finite.max()
+    return float(low), float(high)
 
 
 def is_increasing(x: Array) -> bool:

@@ -12,7 +12,6 @@ from reluctant.arrays import Array
 from reluctant.errors import TooSteepError
 from reluctant.model.links import Links
 from reluctant.univariate import _stream
-from reluctant.univariate._sweep import SHALLOWEST
 from reluctant.validation import as_evaluation_points, check_number
 
 _CHUNK = 1 << 14
@@ -90,7 +89,7 @@ class LinkStream:
         self._finished = False
         self._highest_lo, self._lowest_hi = -math.inf, math.inf
         self._counters = np.zeros(_stream.N_COUNTERS, np.int64)
-        self._supports = np.zeros((2, 4))
+        self._supports = np.full((3, 4), math.nan)
         self._lows, self._highs = np.empty((2, _LEAST)), np.empty((2, _LEAST))
         self._since_forgetting = 0
         self._last_knot = -math.inf
@@ -145,14 +144,20 @@ class LinkStream:
         if self.n_rows == 0:
             raise ValueError("the stream has no rows; push at least one before finish")
         self._finished = True
-        lines = np.column_stack([self._open.lines, self._last_line()])
+        middle = 0.5 * self._first + 0.5 * self._last
+        lines = np.column_stack(
+            [
+                self._open.lines,
+                _stream.last_line(self._supports, self._open.kinds, middle, self._highest_lo, self._lowest_hi),
+            ]
+        )
         return self._handed_over(lines, _stream.knots_between(lines, *self._open[1:]))
 
     def _advance(self, x: Array, y: Array) -> Links:
         lo, hi = y - self.tolerance, y + self.tolerance
         self._make_room(len(x))
         state = self._counters, self._supports, self._lows, self._highs
-        ended = self._open.then(_Ended(*_stream.advance(x, lo, hi, *state)))
+        ended = self._open.then(_Ended(*_stream.advance(x, lo, hi, False, *state)))
         if self.n_rows == 0:
             self._first = float(x[0])
         self.n_rows += len(x)
@@ -171,20 +176,6 @@ class LinkStream:
             self._last_knot = knots[-1]
         self.n_links += lines.shape[1]
         return Links(knots, lines[:2], lines[2])
-
-    def _last_line(self) -> Array:
-        kinds = self._open.kinds
-        if len(kinds):  # after a failure upwards the shallowest feasible line turns least, and conversely
-            return np.array(_stream._line(*self._supports[0 if kinds[-1] == SHALLOWEST else 1]))
-        constant = np.array([self._last, 0.5 * self._highest_lo + 0.5 * self._lowest_hi, 0.0])
-        if self.n_rows == 1:
-            return constant
-        lines = np.array([_stream._line(*support) for support in self._supports])
-        if self._highest_lo <= self._lowest_hi and not 0.0 < np.max(np.abs(lines[:, 2])) < math.inf:
-            return constant
-        middle = 0.5 * self._first + 0.5 * self._last
-        values = lines[:, 1] + lines[:, 2] * (middle - lines[:, 0])
-        return np.array([middle, *(0.5 * values[0] + 0.5 * values[1], 0.5 * lines[0, 2] + 0.5 * lines[1, 2])])
 
     def _make_room(self, n_rows: int) -> None:
         """Room in both hulls for the rows to come, after points have been forgotten if it is time."""
