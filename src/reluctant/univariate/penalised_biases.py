@@ -1,0 +1,174 @@
+"""The interpolant with minimal Σ|c_k| φ(t_k), where φ(t) is the norm of (1, t): biases count as weights do.
+
+A neuron c (x − t)_+ has the weights c (1, −t), so φ(t) = 1 + |t| for the sum of their sizes (l1, the path norm of
+d ≥ 2) and √(1 + t²) for their Euclidean norm (l2) [BF]. The dual asks for a polyline q over the data points, zero at
+both ends, with |q| ≤ φ everywhere and the largest Σ g_i q_i, where g_i are the slope jumps of the data; knots are where
+q = ±φ. Slopes of φ are at most one and φ(s) + φ(t) > |s − t|, so a gap holds knots only between points whose jumps have
+one sign, or between such a point and an end of the data, and runs of one sign are problems of their own (ours).
+
+References
+----------
+[BF] Boursier and Flammarion, Penalising the biases in norm regularisation enforces sparsity, NeurIPS 2023.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from reluctant.arrays import Array, Mask
+from reluctant.errors import TooSteepError
+from reluctant.model.links import Links
+from reluctant.objective import Bias, size_of_knots
+from reluctant.solution import Certificate, LineSolution
+from reluctant.univariate import _kernels, _penalised_biases
+from reluctant.univariate.interpolation import RTOL, Corners, corners_of, relative_errors, through, through_one_point
+from reluctant.univariate.points import sorted_points
+
+_ROUNDING = 2.0**-51
+"""Error of a dual value, relative to its formula."""
+
+_PRODUCTS = 2.0**-52
+"""Relative error of a product."""
+
+_ANGLES = 2.0**-47
+"""By how much angles are widened: they err by less than 2^-48 of themselves."""
+
+_SMALLEST_JUMP = 2.0**-960
+
+
+class Points(NamedTuple):
+    """Points, their slope jumps, and which gaps hold points that are drawn straight, so that no knot may be there."""
+
+    x: Array
+    jumps: Array
+    solid: Mask
+
+    def is_free(self, gap: int) -> bool:
+        """Whether knots may be in a gap."""
+        return not len(self.solid) or not self.solid[gap]
+
+
+class Plan(NamedTuple):
+    """Where the jumps of points bend, and a dual function that says why they do not elsewhere."""
+
+    dual: Array  # q_i, with the sign of the jump
+    slack: Array  # by how much rounding may have raised it
+    left: Array  # share of each jump in the gap on its left
+    right: Array  # and on its right; a jump without shares is a knot at its point
+    end_knots: tuple[float, float] = (math.nan, math.nan)  # in the first and in the last gap, where there are any
+
+    def bound(self, jumps: Array, errors: Array) -> float:
+        """Σ |g| q, less what rounding can amount to, for jumps with these relative errors."""
+        sizes = np.abs(jumps)
+        lost = np.isinf(errors)  # of jumps below 2^-960, which err by less than that
+        with np.errstate(invalid="ignore"):
+            err = np.where(lost, _SMALLEST_JUMP, sizes * errors) + _PRODUCTS * sizes
+        return math.fsum(sizes * self.dual) - math.fsum(err * np.abs(self.dual) + sizes * self.slack) * (
+            1.0 + _PRODUCTS
+        )
+
+
+def interpolate_line(x: Array, y: Array, bias: Bias, rtol: float = RTOL) -> LineSolution:
+    """Minimise Σ|c| φ(t) over the interpolants of checked data (N,), (N,); see `reluctant.interpolate`."""
+    x, y = sorted_points(x, y)
+    if len(x) == 1:
+        return through_one_point(x, y, 1.0, Certificate("value", 0.0, "proved", "a constant has no knots"))
+    corners = corners_of(x, y, rtol)
+    plan = _PLANS[bias](Points(corners.x, corners.jumps, corners.solid))
+    arrays = _penalised_biases.links_of_shares(
+        corners.x, corners.y, corners.jumps, plan.left, plan.right, plan.end_knots
+    )
+    knots, anchors, slopes, changes, close, farthest = arrays
+    function, max_error = through(x, y, corners, Links(knots, anchors, slopes, changes if close else None))
+    with np.errstate(over="ignore"):
+        value = float(np.sum(np.abs(changes) * size_of_knots(knots, bias)))
+    if not value < math.inf:
+        raise TooSteepError("the penalised slope changes sum to more than float64 holds; rescale x or y")
+    return LineSolution(
+        p=1.0,
+        value=value,
+        max_error=max_error,
+        certificate=_certificate(x, y, corners, plan, bias, value),
+        function=function,
+        max_error_between=max(max_error, farthest),
+    )
+
+
+def _certificate(x: Array, y: Array, corners: Corners, plan: Plan, bias: Bias, value: float) -> Certificate:
+    """What the dual function proves of all functions through the points as they are.
+
+    Links drawn straight hold no knot, which the plan takes for granted. One point inside each shows that it is so.
+    """
+    if len(corners.solid):
+        at = np.searchsorted(x, corners.x)
+        inside = (at[:-1] + at[1:])[corners.solid] // 2
+        kept = np.sort(np.concatenate([at, inside]))
+        corners = Corners.exact(x[kept], y[kept], corners.words)
+        plan = _PLANS[bias](Points(corners.x, corners.jumps, corners.solid))
+    errors = relative_errors(corners.x, corners.y, corners.jumps)
+    bound = min(max(plan.bound(corners.jumps, errors), 0.0), value)
+    norm = {"l1": "1 + |t|", "l2": "√(1 + t²)"}[bias]
+    reason = f"dual polyline within {norm}, {corners.words}, less what rounding can amount to"
+    return Certificate("value", bound, "proved", reason)
+
+
+def _plan_l1(points: Points) -> Plan:
+    """The fewest knots among the minimisers of Σ|c|(1 + |t|).
+
+    φ is linear but for t = 0. So pairs of jumps may share a knot on either side of it, as for p = 1, and those beside
+    it must: that saves 2 min(|g_i x_i|, |g_{i+1} x_{i+1}|).
+    """
+    x, jumps, solid = points
+    n = len(x)
+    alone, dual = jumps.copy(), size_of_knots(x, "l1")
+    left, right, end_knots = np.zeros(n), np.zeros(n), (math.nan, math.nan)
+    gap = int(np.searchsorted(x, 0.0)) - 1
+    if 0 <= gap < n - 1 and x[gap + 1] > 0.0 and points.is_free(gap):
+        i, j = gap, gap + 1
+        if gap == 0 and x[i] < -1.0 and jumps[j] != 0.0:
+            left[j], dual[j], end_knots = 1.0, 1.0 - x[j] / x[i], (0.0, math.nan)
+        elif gap == n - 2 and x[j] > 1.0 and jumps[i] != 0.0:
+            right[i], dual[i], end_knots = 1.0, 1.0 - x[i] / x[j], (math.nan, 0.0)
+        elif np.sign(jumps[i]) * np.sign(jumps[j]) > 0.0:
+            right[i] = left[j] = 1.0
+            lighter = i if abs(jumps[i] * x[i]) <= abs(jumps[j] * x[j]) else j
+            dual[lighter] = 1.0 - abs(x[lighter])
+        alone[(left > 0.0) | (right > 0.0)] = 0.0
+    pairs = np.flatnonzero(_kernels.match_runs(alone, solid, 0.0))
+    right[pairs] = left[pairs + 1] = 1.0
+    return Plan(dual, _ROUNDING * np.abs(dual), left, right, end_knots)
+
+
+def _plan_l2(points: Points) -> Plan:
+    """The minimiser of Σ|c|√(1 + t²), which is unique.
+
+    q_i = φ_i cos d_i and q_{i+1} = φ_{i+1} cos d_{i+1} are the ends of a line below φ if d_i + d_{i+1} ≥ γ_i, the angle
+    between (1, x_i) and (1, x_{i+1}).
+    """
+    x, jumps, solid = points
+    phi, gamma = size_of_knots(x, "l2"), _penalised_biases.angles_between(x)
+    d, left, right = _penalised_biases.split_runs(x, jumps, solid, _near_one(jumps) * _near_one(phi), gamma)
+    first = -1.0 / x[0] if left[1] > 0.0 else math.nan
+    last = -1.0 / x[-1] if right[-2] > 0.0 else math.nan
+    wide = gamma * (1.0 + _ANGLES)
+    shared = np.sign(jumps[:-1]) * np.sign(jumps[1:]) > 0.0
+    d *= 1.0 + _ANGLES
+    lack = np.where(shared, np.maximum(wide - d[:-1] - d[1:], 0.0), 0.0)
+    d[:-1] += lack
+    d[1:] += lack
+    for node, gap in ((1, 0), (-2, -1)):
+        d[node] = max(d[node], wide[gap] - 0.5 * math.pi)
+    return Plan(phi * np.cos(d), _ROUNDING * phi, left, right, (first, last))
+
+
+def _near_one(values: Array) -> Array:
+    """Sizes in the power of two of the largest."""
+    sizes = np.abs(values)
+    return np.ldexp(sizes, -int(np.frexp(sizes.max())[1]))
+
+
+_PLANS: dict[Bias, Callable[[Points], Plan]] = {"l1": _plan_l1, "l2": _plan_l2}
