@@ -23,7 +23,6 @@ from reluctant.arrays import Array
 from reluctant.univariate._kernels import CLOSE, run_end
 
 _RIGHT_ANGLE = 0.5 * math.pi
-_HALVINGS = 200
 
 
 class Pieces(NamedTuple):
@@ -49,14 +48,17 @@ class Message(NamedTuple):
 def angles_between(x):
     """Angles γ_i between the directions (1, x_i) and (1, x_{i+1}), to a few units roundoff of themselves."""
     angles = np.empty(len(x) - 1)
-    left = math.hypot(1.0, x[0])
     for i in range(len(x) - 1):
-        right = math.hypot(1.0, x[i + 1])
-        sine = (x[i + 1] - x[i]) / left / right
-        cosine = (1.0 / left) * (1.0 / right) + (x[i] / left) * (x[i + 1] / right)
-        angles[i] = math.atan2(sine, cosine)
-        left = right
+        angles[i] = _turn(x[i], x[i + 1])[1]
     return angles
+
+
+@njit(cache=True)
+def _turn(left, right):
+    """Sine and angle from the direction (1, left) to (1, right)."""
+    a, b = math.hypot(1.0, left), math.hypot(1.0, right)
+    sine = (right - left) / a / b
+    return sine, math.atan2(sine, (1.0 / a) * (1.0 / b) + (left / a) * (right / b))
 
 
 @njit(cache=True)
@@ -81,8 +83,9 @@ def split_runs(x, jumps, solid, weights, gamma):
         if middle > i and middle < stop:
             ahead = _messages(i, 1, middle - i, gamma, weights, roots, before)
             back = _messages(stop - 1, -1, stop - middle, gamma, weights, roots, after)
-            pair = _meet(ahead, before, roots[middle - 1], back, after, roots[middle], gamma[middle - 1])
-            d[middle - 1], d[middle] = pair
+            d[middle - 1], d[middle] = roots[middle - 1], roots[middle]
+            if roots[middle - 1] + roots[middle] < gamma[middle - 1]:
+                d[middle - 1], d[middle] = _meet(x, weights, middle - 1, ahead, before, back, after)
         elif middle == stop:
             _messages(i, 1, stop - i, gamma, weights, roots, before)
             d[stop - 1] = max(roots[stop - 1], _least_at_end(gamma, solid, stop == n - 1, n - 2))
@@ -178,20 +181,25 @@ def _derivative(message, pieces, d):
 
 
 @njit(cache=True)
-def _meet(ahead, before, least, back, after, least_after, gamma):
-    """(d, d') of the two nodes beside x = 0, where M' from the left and M' from the right are equal."""
-    low, high = least, gamma - least_after
-    if low >= high:
-        return least, least_after
-    for _ in range(_HALVINGS):
-        d = 0.5 * (low + high)
-        if d <= low or d >= high:
-            break
-        if _derivative(ahead, before, d) < _derivative(back, after, gamma - d):
-            low = d
+def _meet(x, weights, i, ahead, before, back, after):
+    """(d, d') of the nodes i and i + 1 beside x = 0, where M' from the left and M' from the right are equal.
+
+    Halving is by the knot t, as angles that are nearly π have lost the digits that matter.
+    """
+    low, high = x[i], x[i + 1]
+    while True:
+        t = 0.5 * low + 0.5 * high
+        sine, d = _turn(x[i], t)
+        sine_after, d_after = _turn(t, x[i + 1])
+        if t <= low or t >= high:
+            return d, d_after
+        # beyond a right angle nothing pulls from behind, since all other angles are smaller
+        left = _derivative(ahead, before, d) if d < _RIGHT_ANGLE else weights[i] * sine
+        right = _derivative(back, after, d_after) if d_after < _RIGHT_ANGLE else weights[i + 1] * sine_after
+        if left < right:
+            low = t
         else:
-            high = d
-    return high, max(gamma - high, least_after)
+            high = t
 
 
 @njit(cache=True)

@@ -152,17 +152,41 @@ def _plan_l2(points: Points) -> Plan:
     x, jumps, solid = points
     phi, gamma = size_of_knots(x, "l2"), _penalised_biases.angles_between(x)
     d, left, right = _penalised_biases.split_runs(x, jumps, solid, _near_one(jumps) * _near_one(phi), gamma)
-    first = -1.0 / x[0] if left[1] > 0.0 else math.nan
-    last = -1.0 / x[-1] if right[-2] > 0.0 else math.nan
-    wide = gamma * (1.0 + _ANGLES)
-    shared = np.sign(jumps[:-1]) * np.sign(jumps[1:]) > 0.0
+    tangents, end_knots = _tangents(points, left, right)
     d *= 1.0 + _ANGLES
-    lack = np.where(shared, np.maximum(wide - d[:-1] - d[1:], 0.0), 0.0)
-    d[:-1] += lack
-    d[1:] += lack
-    for node, gap in ((1, 0), (-2, -1)):
-        d[node] = max(d[node], wide[gap] - 0.5 * math.pi)
-    return Plan(phi * np.cos(d), _ROUNDING * phi, left, right, (first, last))
+    fixed = np.zeros(len(x), dtype=np.bool_)
+    for node, t in tangents:
+        turned = _penalised_biases.angles_between(np.sort([x[node], t]))[0]
+        d[node], fixed[node] = max(turned * (1.0 - _ANGLES) - _ROUNDING, 0.0), True
+    shared = np.sign(jumps[:-1]) * np.sign(jumps[1:]) > 0.0
+    lack = np.where(shared, np.maximum(gamma * (1.0 + _ANGLES) - d[:-1] - d[1:], 0.0), 0.0)
+    d[:-1] += np.where(fixed[:-1], 0.0, lack)
+    d[1:] += np.where(fixed[1:], 0.0, lack)
+    dual, slack = phi * np.cos(d), _ROUNDING * phi
+    for node, t in tangents:
+        size = math.hypot(1.0, t)
+        parts = 1.0 / size, t / size * x[node]
+        dual[node], slack[node] = sum(parts), _ROUNDING * (abs(parts[0]) + abs(parts[1]))
+    return Plan(dual, slack, left, right, end_knots)
+
+
+def _tangents(points: Points, left: Array, right: Array) -> tuple[list[tuple[int, float]], tuple[float, float]]:
+    """Points beside a knot t in the gap about x = 0, where q touches φ, and the knots in the first and last gap.
+
+    Their dual values (1 + t x) / φ(t) keep digits that angles near π / 2 have lost.
+    """
+    x, jumps, _ = points
+    if left[1] > 0.0:
+        return [(1, -1.0 / x[0])], (-1.0 / x[0], math.nan)
+    if right[-2] > 0.0:
+        return [(len(x) - 2, -1.0 / x[-1])], (math.nan, -1.0 / x[-1])
+    i = int(np.searchsorted(x, 0.0, side="right")) - 1
+    if 0 < i < len(x) - 2:
+        a, b = abs(jumps[i]) * right[i], abs(jumps[i + 1]) * left[i + 1]
+        if a + b > 0.0:
+            t = x[i] + (x[i + 1] - x[i]) * (b / (a + b))
+            return [(i, t), (i + 1, t)], (math.nan, math.nan)
+    return [], (math.nan, math.nan)
 
 
 def _near_one(values: Array) -> Array:
