@@ -65,9 +65,10 @@ def _turn(left, right):
 def split_runs(x, jumps, solid, weights, gamma):
     """The angles d (N,) of all runs, and the shares (N,) of each jump that bend in the gap on its left and right.
 
-    A jump without shares is a knot at its point. No knot is in a solid gap. Weights are G, up to a common factor.
+    A jump without shares is a knot at its point. No knot is in a solid gap. Weights are G, up to a common factor. Also
+    the knot, NaN for none, in the gap about x = 0 if that is between two points of a run.
     """
-    n = len(x)
+    n, knot = len(x), math.nan
     d, left, right, roots = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
     before = Pieces(np.empty(2 * n + 3), np.empty(2 * n + 3), np.empty(2 * n + 3))
     after = Pieces(np.empty(2 * n + 3), np.empty(2 * n + 3), np.empty(2 * n + 3))
@@ -85,7 +86,7 @@ def split_runs(x, jumps, solid, weights, gamma):
             back = _messages(stop - 1, -1, stop - middle, gamma, weights, roots, after)
             d[middle - 1], d[middle] = roots[middle - 1], roots[middle]
             if roots[middle - 1] + roots[middle] < gamma[middle - 1]:
-                d[middle - 1], d[middle] = _meet(x, weights, middle - 1, ahead, before, back, after)
+                knot, d[middle - 1], d[middle] = _meet(x, weights, middle - 1, ahead, before, back, after)
         elif middle == stop:
             _messages(i, 1, stop - i, gamma, weights, roots, before)
             d[stop - 1] = max(roots[stop - 1], _least_at_end(gamma, solid, stop == n - 1, n - 2))
@@ -95,7 +96,7 @@ def split_runs(x, jumps, solid, weights, gamma):
         _share(i, 1, middle - i, d, roots, gamma, weights, left, right)
         _share(stop - 1, -1, stop - middle, d, roots, gamma, weights, right, left)
         i = stop
-    return d, left, right
+    return d, left, right, knot
 
 
 @njit(cache=True, inline="always")
@@ -182,9 +183,9 @@ def _derivative(message, pieces, d):
 
 @njit(cache=True)
 def _meet(x, weights, i, ahead, before, back, after):
-    """(d, d') of the nodes i and i + 1 beside x = 0, where M' from the left and M' from the right are equal.
+    """The knot t and (d, d') of nodes i and i + 1 beside x = 0, where M' from the left and from the right are equal.
 
-    Halving is by the knot t, as angles that are nearly π have lost the digits that matter.
+    Halving is by t, as angles that are nearly π have lost the digits that matter.
     """
     low, high = x[i], x[i + 1]
     while True:
@@ -192,7 +193,7 @@ def _meet(x, weights, i, ahead, before, back, after):
         sine, d = _turn(x[i], t)
         sine_after, d_after = _turn(t, x[i + 1])
         if t <= low or t >= high:
-            return d, d_after
+            return t, d, d_after
         # beyond a right angle nothing pulls from behind, since all other angles are smaller
         left = _derivative(ahead, before, d) if d < _RIGHT_ANGLE else weights[i] * sine
         right = _derivative(back, after, d_after) if d_after < _RIGHT_ANGLE else weights[i + 1] * sine_after

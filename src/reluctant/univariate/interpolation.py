@@ -40,6 +40,9 @@ ROUNDING = 2.0**-30
 _SMALLEST_JUMP = 2.0**-960
 """Smaller jumps may have lost digits to underflow, and do not count in bounds."""
 
+_SUBTRACTED = 2.0**21 * (1.0 + 2.0**-10)
+"""Slopes that are more times as large as their difference are not simply subtracted by `slope_jump`."""
+
 _EVERY_POINT = "with every point as it is, to the last bit"
 
 
@@ -200,10 +203,10 @@ def relative_errors(x: Array, y: Array, jumps: Array, smallest: float = _SMALLES
         with np.errstate(all="ignore"):
             size = np.abs(np.diff(y) / np.diff(x))
             cancelled = (size[1:] + size[:-1]) / np.abs(jumps[1:-1])
-        # `slope_jump` is right to a few roundings where it does not subtract two rounded slopes
-        subtracted = np.where(cancelled < 2.0**22, cancelled, 1.0)
+        # `slope_jump` is right to a few roundings unless it subtracts two rounded slopes, each right to three
+        subtracted = np.where(cancelled < _SUBTRACTED, 3.01 * cancelled + 1.0, 0.0)
         tiny = np.abs(jumps[1:-1]) < smallest
-        errors[1:-1] = np.where(tiny, np.inf, 2.0**-50 * np.maximum(1.0, subtracted))
+        errors[1:-1] = np.where(tiny, np.inf, 2.0**-53 * np.maximum(8.0, subtracted))
     errors[jumps == 0] = 0.0
     return errors
 

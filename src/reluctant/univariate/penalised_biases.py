@@ -78,6 +78,15 @@ def interpolate_line(x: Array, y: Array, bias: Bias, rtol: float = RTOL) -> Line
     if len(x) == 1:
         return through_one_point(x, y, 1.0, Certificate("value", 0.0, "proved", "a constant has no knots"))
     corners = corners_of(x, y, rtol)
+    solution = _minimal(x, y, corners, bias)
+    if not len(corners.solid) or solution.is_optimal:
+        return solution
+    exact = _minimal(x, y, Corners.exact(x, y), bias)  # points so close that drawing them straight turns lines
+    return exact if exact.value < solution.value else solution
+
+
+def _minimal(x: Array, y: Array, corners: Corners, bias: Bias) -> LineSolution:
+    """The interpolant with minimal Σ|c| φ(t) among those that follow the links drawn straight."""
     plan = _PLANS[bias](Points(corners.x, corners.jumps, corners.solid))
     arrays = _penalised_biases.links_of_shares(
         corners.x, corners.y, corners.jumps, plan.left, plan.right, plan.end_knots
@@ -105,7 +114,9 @@ def _certificate(x: Array, y: Array, corners: Corners, plan: Plan, bias: Bias, v
     """
     if len(corners.solid):
         at = np.searchsorted(x, corners.x)
-        inside = (at[:-1] + at[1:])[corners.solid] // 2
+        first, last = at[:-1][corners.solid], at[1:][corners.solid]
+        middle = np.searchsorted(x, 0.5 * x[first] + 0.5 * x[last])  # where rounding of y turns lines least
+        inside = np.clip(middle, first + 1, last - 1)
         kept = np.sort(np.concatenate([at, inside]))
         corners = Corners.exact(x[kept], y[kept], corners.words)
         plan = _PLANS[bias](Points(corners.x, corners.jumps, corners.solid))
@@ -151,8 +162,8 @@ def _plan_l2(points: Points) -> Plan:
     """
     x, jumps, solid = points
     phi, gamma = size_of_knots(x, "l2"), _penalised_biases.angles_between(x)
-    d, left, right = _penalised_biases.split_runs(x, jumps, solid, _near_one(jumps) * _near_one(phi), gamma)
-    tangents, end_knots = _tangents(points, left, right)
+    d, left, right, knot = _penalised_biases.split_runs(x, jumps, solid, _near_one(jumps) * _near_one(phi), gamma)
+    tangents, end_knots = _tangents(x, left, right, knot)
     d *= 1.0 + _ANGLES
     fixed = np.zeros(len(x), dtype=np.bool_)
     for node, t in tangents:
@@ -170,23 +181,17 @@ def _plan_l2(points: Points) -> Plan:
     return Plan(dual, slack, left, right, end_knots)
 
 
-def _tangents(points: Points, left: Array, right: Array) -> tuple[list[tuple[int, float]], tuple[float, float]]:
+def _tangents(x: Array, left: Array, right: Array, knot: float) -> tuple[list[tuple[int, float]], tuple[float, float]]:
     """Points beside a knot t in the gap about x = 0, where q touches φ, and the knots in the first and last gap.
 
     Their dual values (1 + t x) / φ(t) keep digits that angles near π / 2 have lost.
     """
-    x, jumps, _ = points
     if left[1] > 0.0:
         return [(1, -1.0 / x[0])], (-1.0 / x[0], math.nan)
     if right[-2] > 0.0:
         return [(len(x) - 2, -1.0 / x[-1])], (math.nan, -1.0 / x[-1])
     i = int(np.searchsorted(x, 0.0, side="right")) - 1
-    if 0 < i < len(x) - 2:
-        a, b = abs(jumps[i]) * right[i], abs(jumps[i + 1]) * left[i + 1]
-        if a + b > 0.0:
-            t = x[i] + (x[i + 1] - x[i]) * (b / (a + b))
-            return [(i, t), (i + 1, t)], (math.nan, math.nan)
-    return [], (math.nan, math.nan)
+    return [] if math.isnan(knot) else [(i, knot), (i + 1, knot)], (math.nan, math.nan)
 
 
 def _near_one(values: Array) -> Array:
