@@ -200,6 +200,15 @@ def test_l1_has_the_fewest_knots_among_minimisers(kind):
         assert fewest_knots_of_l1(x, y, solution.value, solution.n_neurons) == solution.n_neurons
 
 
+@pytest.mark.parametrize("kind", GENERATORS)
+def test_where_zero_is_outside_l1_returns_what_p_1_does(kind):
+    x, y = placed(np.random.default_rng(30), kind, 40)
+    for moved in (x - x[0], x - x[-1], x - 2 * x[-1] + x[0]):
+        plain, penalised = interpolate(moved, y, 1).function, interpolate(moved, y, 1, bias="l1").function
+        np.testing.assert_array_equal(penalised.knots, plain.knots)
+        np.testing.assert_array_equal(penalised.slopes, plain.slopes)
+
+
 def test_l1_may_take_one_knot_more_than_the_sparsest():
     x, y = np.array([-3.0, -2, -1, 1, 2, 3]), np.array([9.0, 4, 1, 1, 4, 9])
     assert interpolate(x, y, 1).n_neurons == 2

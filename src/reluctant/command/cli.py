@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +22,7 @@ except ModuleNotFoundError:
 
 from reluctant.errors import SolverError
 from reluctant.model.network import ReLUNetwork
+from reluctant.objective import check_bias
 from reluctant.text import shown
 from reluctant.version import __version__
 
@@ -126,6 +128,12 @@ def _check_p(value: float | None) -> float | None:
     return value
 
 
+def _check_bias(value: str | None) -> str | None:
+    if value not in (None, "l1", "l2"):
+        raise typer.BadParameter(f"{value!r} is not l1 or l2.")
+    return value
+
+
 def _check_separator(value: str | None) -> str | None:
     value = "\t" if value == "tab" else value
     if value is not None and (len(value) != 1 or not value.isascii() or value in '\r\n"'):
@@ -180,6 +188,15 @@ def fit(
             help="Fit exactly with minimal lp path norm, 0 to 1. Default: 0, the fewest neurons.",
         ),
     ] = None,
+    bias: Annotated[
+        str | None,
+        typer.Option(
+            "--bias",
+            metavar="l1|l2",
+            callback=_check_bias,
+            help="With --p 1: penalise biases too, by |c|(1 + |t|) or |c| sqrt(1 + t^2) for a knot at t.",
+        ),
+    ] = None,
     max_neurons: Annotated[
         int | None,
         typer.Option("--max-neurons", metavar="K", min=0, help="The smallest largest error with at most K neurons."),
@@ -208,6 +225,8 @@ def fit(
     column = _one_input(x, y)
     if tolerance is not None and p is not None:
         raise typer.BadParameter("it goes with an exact fit; give either --tolerance or --p.", param_hint="'--p'")
+    if bias is not None and p != 1.0:
+        raise typer.BadParameter("it goes with --p 1.", param_hint="'--bias'")
     if max_neurons is not None and (tolerance is not None or p is not None):
         other = "--p" if tolerance is None else "--tolerance"
         raise typer.BadParameter(f"give either --max-neurons or {other}.", param_hint="'--max-neurons'")
@@ -216,7 +235,22 @@ def fit(
         from reluctant.command.job import Job, run
 
         outcome = run(
-            Job(table, column, y, tolerance, p, max_neurons, out, name, dtype, plot, decimal_comma, separator), say
+            Job(
+                table,
+                column,
+                y,
+                tolerance,
+                p,
+                max_neurons,
+                out,
+                name,
+                dtype,
+                plot,
+                decimal_comma,
+                separator,
+                check_bias(bias),
+            ),
+            say,
         )
     if as_json:
         _print_json(outcome.as_json())

@@ -14,6 +14,7 @@ from reluctant.command.tables import read_columns
 from reluctant.export.c import CExport, DType, render_c
 from reluctant.export.identifiers import identifier
 from reluctant.files import made_directory, write_together
+from reluctant.objective import Bias
 from reluctant.solution import Solution
 from reluctant.solve import approximate, interpolate
 
@@ -41,6 +42,7 @@ class Job:
     plot: bool = True
     decimal_comma: bool = False
     separator: str | None = None
+    bias: Bias | None = None
 
     @property
     def identifier(self) -> str:
@@ -93,6 +95,7 @@ class Outcome:
             "tolerance": self.job.tolerance,
             "max_neurons": self.job.max_neurons,
             "p": solution.p,
+            "bias": self.job.bias,
             "neurons": solution.n_neurons,
             "parameters": solution.network.size,
             "table_entries": self.table_entries,
@@ -148,7 +151,7 @@ def _solve(job: Job, x: Array, y: Array) -> Solution:
     if job.max_neurons is not None:
         return approximate(x, y, max_neurons=job.max_neurons)
     if job.tolerance is None:
-        return interpolate(x, y, 0.0 if job.p is None else job.p)
+        return interpolate(x, y, 0.0 if job.p is None else job.p, bias=job.bias)
     return approximate(x, y, tolerance=job.tolerance)
 
 
