@@ -234,24 +234,8 @@ def fit(
     with _errors_in_one_line(table), _status(quiet) as say:
         from reluctant.command.job import Job, run
 
-        outcome = run(
-            Job(
-                table,
-                column,
-                y,
-                tolerance,
-                p,
-                max_neurons,
-                out,
-                name,
-                dtype,
-                plot,
-                decimal_comma,
-                separator,
-                check_bias(bias),
-            ),
-            say,
-        )
+        job = Job(table, column, y, tolerance, p, max_neurons, out, name, dtype, plot, decimal_comma, separator)
+        outcome = run(replace(job, bias=check_bias(bias)), say)
     if as_json:
         _print_json(outcome.as_json())
     elif not quiet:
