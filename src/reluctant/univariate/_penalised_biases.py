@@ -122,12 +122,13 @@ def _messages(first, step, n, gamma, weights, roots, pieces):
             node += step
             a += weights[node] * math.sin(turn)
             b += weights[node] * math.cos(turn)
+        first, last = low, high
         low, high = _cut(Message(low, high, a, b, side, turn), pieces)
         home = low if side > 0.0 else high
         z = -math.atan2(pieces.a[home] + a, pieces.b[home] + b)
-        if home > low:
+        if home > first:
             z = max(z, pieces.start[home])
-        if home < high:
+        if home < last:
             z = min(z, pieces.start[home + 1])
         roots[node] = max(0.0, side * (z + turn))
         if k == n - 1:

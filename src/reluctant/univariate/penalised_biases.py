@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -82,7 +83,10 @@ def interpolate_line(x: Array, y: Array, bias: Bias, rtol: float = RTOL) -> Line
     if not len(corners.solid) or solution.is_optimal:
         return solution
     exact = _minimal(x, y, Corners.exact(x, y), bias)  # points so close that drawing them straight turns lines
-    return exact if exact.value < solution.value else solution
+    if exact.value < solution.value:
+        return exact
+    bound = max(solution.certificate.lower_bound, min(exact.certificate.lower_bound, solution.value))
+    return solution.replace(certificate=replace(solution.certificate, lower_bound=bound))
 
 
 def _minimal(x: Array, y: Array, corners: Corners, bias: Bias) -> LineSolution:
