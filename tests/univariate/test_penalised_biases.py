@@ -282,6 +282,18 @@ def test_jumps_that_are_rounding_take_no_part(bias):
 
 
 @pytest.mark.parametrize("bias", BIASES)
+@pytest.mark.parametrize("far", [1e6, 1e150, 1e300])
+def test_points_far_on_both_sides_of_zero_keep_their_digits(far, bias):
+    x = np.array([-2 * far, -far, far, 2 * far])
+    even = interpolate(x, far * np.array([1.0, 0, 0, 1]), 1, bias=bias)
+    assert (even.value, even.function.knots[0], even.is_optimal) == (2.0, 0.0, True)
+    uneven = interpolate(x, far * np.array([1.0, 0, 0, 3]), 1, bias=bias)
+    assert uneven.is_optimal
+    assert uneven.function.knots[0] == far / 2
+    assert uneven.value == pytest.approx(4 * (far / 2 + (bias == "l1")), rel=1e-11)
+
+
+@pytest.mark.parametrize("bias", BIASES)
 def test_long_runs_keep_their_digits(bias):
     even = np.linspace(-30, 50, 20_001)
     uneven = np.sinh(even / 5)

@@ -29,8 +29,8 @@ from reluctant.univariate import _kernels, _penalised_biases
 from reluctant.univariate.interpolation import RTOL, Corners, corners_of, relative_errors, through, through_one_point
 from reluctant.univariate.points import sorted_points
 
-_ROUNDING = 2.0**-51
-"""Error of a dual value, relative to its formula."""
+_ROUNDING = 2.0**-50
+"""More than the error of a dual value, relative to its formula."""
 
 _PRODUCTS = 2.0**-52
 """Relative error of a product."""
@@ -38,7 +38,8 @@ _PRODUCTS = 2.0**-52
 _ANGLES = 2.0**-47
 """By how much angles are widened: they err by less than 2^-48 of themselves."""
 
-_SMALLEST_JUMP = 2.0**-960
+_EVEN = 2.0**-48
+"""Moments about 0 that differ by a smaller share are one within rounding, for which a dual is at hand."""
 
 
 class Points(NamedTuple):
@@ -63,14 +64,21 @@ class Plan(NamedTuple):
     end_knots: tuple[float, float] = (math.nan, math.nan)  # in the first and in the last gap, where there are any
 
     def bound(self, jumps: Array, errors: Array) -> float:
-        """Σ |g| q, less what rounding can amount to, for jumps with these relative errors."""
-        sizes = np.abs(jumps)
-        lost = np.isinf(errors)  # of jumps below 2^-960, which err by less than that
-        with np.errstate(invalid="ignore"):
-            err = np.where(lost, _SMALLEST_JUMP, sizes * errors) + _PRODUCTS * sizes
-        return math.fsum(sizes * self.dual) - math.fsum(err * np.abs(self.dual) + sizes * self.slack) * (
-            1.0 + _PRODUCTS
-        )
+        """Σ |g| q for jumps with these relative errors, less what rounding can amount to."""
+        lost = np.isinf(errors)  # jumps below 2^-960, which err by less than that
+        doubt = (np.where(lost, 0.0, errors) + 2.0 * _PRODUCTS) * np.abs(self.dual) + self.slack
+        (found, unit), (doubted, doubt_unit) = _dot(np.abs(jumps), self.dual), _dot(np.abs(jumps), doubt)
+        with np.errstate(over="ignore"):
+            known = np.ldexp(found - np.ldexp(doubted * (1.0 + _ROUNDING), doubt_unit - unit), unit)
+        return float(known) - math.fsum(np.ldexp(np.abs(self.dual[lost]), -960))
+
+
+def _dot(a: Array, b: Array) -> tuple[float, int]:
+    """Σ a b, its products rounded, as a number and a power of two: nothing overflows."""
+    (a, a_exponents), (b, b_exponents) = np.frexp(a), np.frexp(b)
+    products, exponents = a * b, a_exponents + b_exponents
+    unit = int(np.max(exponents, where=products != 0.0, initial=-4096))
+    return math.fsum(np.ldexp(products, np.maximum(exponents - unit, -4096))), unit
 
 
 def interpolate_line(x: Array, y: Array, bias: Bias, rtol: float = RTOL) -> LineSolution:
@@ -150,8 +158,13 @@ def _plan_l1(points: Points) -> Plan:
             right[i], dual[i], end_knots = 1.0, 1.0 - x[i] / x[j], (math.nan, 0.0)
         elif np.sign(jumps[i]) * np.sign(jumps[j]) > 0.0:
             right[i] = left[j] = 1.0
-            lighter = i if abs(jumps[i] * x[i]) <= abs(jumps[j] * x[j]) else j
-            dual[lighter] = 1.0 - abs(x[lighter])
+            with np.errstate(all="ignore"):
+                ratio = abs(jumps[i] / jumps[j]) * abs(x[i] / x[j])
+            if abs(ratio - 1.0) <= _EVEN:
+                dual[i] = dual[j] = 1.0
+            else:
+                lighter = i if ratio < 1.0 else j
+                dual[lighter] = 1.0 - abs(x[lighter])
         alone[(left > 0.0) | (right > 0.0)] = 0.0
     pairs = np.flatnonzero(_kernels.match_runs(alone, solid, 0.0))
     right[pairs] = left[pairs + 1] = 1.0
@@ -166,42 +179,64 @@ def _plan_l2(points: Points) -> Plan:
     """
     x, jumps, solid = points
     phi, gamma = size_of_knots(x, "l2"), _penalised_biases.angles_between(x)
-    d, left, right, knot = _penalised_biases.split_runs(x, jumps, solid, _near_one(jumps) * _near_one(phi), gamma)
-    tangents, end_knots = _tangents(x, left, right, knot)
-    d *= 1.0 + _ANGLES
+    weights = np.ldexp(np.abs(jumps), -_exponent(jumps)) * np.ldexp(phi, -_exponent(phi))
+    d, left, right, knot = _penalised_biases.split_runs(x, jumps, solid, weights, gamma)
+    end_knots = (-1.0 / x[0] if left[1] > 0.0 else math.nan, -1.0 / x[-1] if right[-2] > 0.0 else math.nan)
+    plans = [
+        Plan(*_dual_of_angles(points, d, gamma, tangents), left, right, end_knots)
+        for tangents in _tangents(points, left, right, end_knots, knot)
+    ]
+    return plans[0] if len(plans) == 1 else max(plans, key=lambda plan: plan.bound(jumps, np.zeros(len(x))))
+
+
+def _dual_of_angles(points: Points, d: Array, gamma: Array, tangents: list[tuple[int, float]]) -> tuple[Array, Array]:
+    """The dual function q = φ cos d and its slack, with angles widened until no constraint of a run is broken.
+
+    At a point with a tangent it is the height (1 + t x) / φ(t) of the line that touches φ at t.
+    """
+    x, jumps, _ = points
+    phi, d, wide = size_of_knots(x, "l2"), d * (1.0 + _ANGLES), gamma * (1.0 + _ANGLES)
     fixed = np.zeros(len(x), dtype=np.bool_)
     for node, t in tangents:
         turned = _penalised_biases.angles_between(np.sort([x[node], t]))[0]
         d[node], fixed[node] = max(turned * (1.0 - _ANGLES) - _ROUNDING, 0.0), True
     shared = np.sign(jumps[:-1]) * np.sign(jumps[1:]) > 0.0
-    lack = np.where(shared, np.maximum(gamma * (1.0 + _ANGLES) - d[:-1] - d[1:], 0.0), 0.0)
+    lack = np.where(shared, np.maximum(wide - d[:-1] - d[1:], 0.0), 0.0)
     d[:-1] += np.where(fixed[:-1], 0.0, lack)
     d[1:] += np.where(fixed[1:], 0.0, lack)
+    for node, gap in ((1, 0), (-2, -1)):  # zero at the ends is as far below φ as a right angle
+        if not fixed[node]:
+            d[node] = max(d[node], wide[gap] - 0.5 * math.pi)
     dual, slack = phi * np.cos(d), _ROUNDING * phi
     for node, t in tangents:
         size = math.hypot(1.0, t)
         parts = 1.0 / size, t / size * x[node]
         dual[node], slack[node] = sum(parts), _ROUNDING * (abs(parts[0]) + abs(parts[1]))
-    return Plan(dual, slack, left, right, end_knots)
+    return dual, slack
 
 
-def _tangents(x: Array, left: Array, right: Array, knot: float) -> tuple[list[tuple[int, float]], tuple[float, float]]:
-    """Points beside a knot t in the gap about x = 0, where q touches φ, and the knots in the first and last gap.
+def _tangents(
+    points: Points, left: Array, right: Array, end_knots: tuple[float, float], knot: float
+) -> list[list[tuple[int, float]]]:
+    """Points and knots t beside them that are in the gap about x = 0, where angles near π / 2 have lost digits of q.
 
-    Their dual values (1 + t x) / φ(t) keep digits that angles near π / 2 have lost.
+    For a knot between two points there are two answers: where the forces are equal, and the centre of its shares. Each
+    may be the better one, the first if a share is next to nothing, the second if points are far from 0.
     """
-    if left[1] > 0.0:
-        return [(1, -1.0 / x[0])], (-1.0 / x[0], math.nan)
-    if right[-2] > 0.0:
-        return [(len(x) - 2, -1.0 / x[-1])], (math.nan, -1.0 / x[-1])
+    x, jumps, _ = points
+    n = len(x)
+    at_ends = [(node, t) for node, t in zip((1, n - 2), end_knots) if not math.isnan(t)]
+    if at_ends or math.isnan(knot):
+        return [at_ends]
     i = int(np.searchsorted(x, 0.0, side="right")) - 1
-    return [] if math.isnan(knot) else [(i, knot), (i + 1, knot)], (math.nan, math.nan)
+    a, b = abs(jumps[i]) * right[i], abs(jumps[i + 1]) * left[i + 1]
+    centre = x[i] + (x[i + 1] - x[i]) * (b / (a + b)) if a + b > 0.0 else knot
+    return [[(i, t), (i + 1, t)] for t in (knot, centre)]
 
 
-def _near_one(values: Array) -> Array:
-    """Sizes in the power of two of the largest."""
-    sizes = np.abs(values)
-    return np.ldexp(sizes, -int(np.frexp(sizes.max())[1]))
+def _exponent(values: Array) -> int:
+    """The power of two of the largest size."""
+    return int(np.frexp(np.abs(values).max())[1])
 
 
 _PLANS: dict[Bias, Callable[[Points], Plan]] = {"l1": _plan_l1, "l2": _plan_l2}
