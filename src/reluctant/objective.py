@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from reluctant.arrays import Array
 from reluctant.validation import as_number
+
+Bias = Literal["l1", "l2"]
+"""How the bias of a neuron counts beside its weight: by the sum of their sizes, or by their Euclidean norm."""
 
 
 def check_p(p: float, *, zero: bool = True) -> float:
@@ -24,6 +27,35 @@ def check_p(p: float, *, zero: bool = True) -> float:
     if not 0.0 <= value <= 1.0 or (value == 0.0 and not zero):
         raise ValueError(f"p must be a number in {interval}, got {p!r}")
     return value
+
+
+def check_bias(bias: Any) -> Bias | None:
+    """Return `bias` if it is None, "l1" or "l2".
+
+    Raises
+    ------
+    ValueError
+        If it is something else.
+    """
+    known: tuple[Bias, ...] = get_args(Bias)
+    for name in known:
+        if isinstance(bias, str) and bias == name:
+            return name
+    if bias is not None:
+        raise ValueError(f"bias must be None, 'l1' or 'l2', got {bias!r}")
+    return None
+
+
+def size_of_knots(knots: ArrayLike, bias: Bias) -> Array:
+    """φ(t), the l1 or l2 norm of (1, t): what a unit slope change at t costs where its bias counts.
+
+    Examples
+    --------
+    >>> size_of_knots([0.0, -1.0], "l1"), size_of_knots([0.0, 0.75], "l2")
+    (array([1., 2.]), array([1.  , 1.25]))
+    """
+    t = np.asarray(knots, dtype=np.float64)
+    return 1.0 + np.abs(t) if bias == "l1" else np.hypot(1.0, t)
 
 
 def lp_power(u: ArrayLike, p: float, axis: int | None = None) -> Any:

@@ -121,7 +121,8 @@ class Solution:
         Exponent of the objective; None where the request had none (`approximate`).
     value : float
         ℓp path norm Σ_k ‖v_k w_k‖_p^p of the solution. For p = 0 the number of neurons on the line, of parameters in
-        R^d, and with several outputs of paths Σ_k ‖v_k‖_0 ‖w_k‖_0.
+        R^d, and with several outputs of paths Σ_k ‖v_k‖_0 ‖w_k‖_0. With penalised biases on the line the sum that
+        `interpolate` names there.
     max_error : float
         max_i |f(x_i) − y_i| as `predict` computes it, in the units of y, over the rows that count.
     certificate : Certificate

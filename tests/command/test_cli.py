@@ -92,6 +92,13 @@ def test_p_is_handed_on(reluctant, table):
     assert "ℓp value 3.41421, proved minimal, for p = 0.5" in out
 
 
+def test_bias_is_handed_on(reluctant, table):
+    request = ("fit", table, "--x", "x", "--y", "y", "--p", 1, "--bias", "l1", "--no-plot")
+    result = json.loads(reluctant(*request, "--json")[1])
+    assert (result["bias"], result["value"]) == ("l1", 8.0)
+    assert "ℓp value 8, proved minimal, for p = 1 with biases penalised, l1" in reluctant(*request)[1]
+
+
 def test_quiet_prints_nothing(reluctant, table):
     assert reluctant("fit", table, "--x", "x", "--y", "y", "--no-plot", "--quiet") == (0, "", "")
 
@@ -137,6 +144,8 @@ def test_version(reluctant):
         (["fit", "t.csv", "--x", "x", "--y", "y", "--max-neurons", "1.5"], "--max-neurons"),
         (["fit", "t.csv", "--x", "x", "--y", "y", "--max-neurons", "1", "--p", "0"], "either --max-neurons or --p"),
         (["fit", "t.csv", "--x", "x", "--y", "y", "--max-neurons", "1", "--tolerance", "1"], "or --tolerance"),
+        (["fit", "t.csv", "--x", "x", "--y", "y", "--bias", "l1"], "it goes with --p 1"),
+        (["fit", "t.csv", "--x", "x", "--y", "y", "--p", "1", "--bias", "l3"], "'l3' is not l1 or l2"),
         (["path", "t.csv", "--x", "x", "--y", "y", "--max-neurons", "1"], "it goes with --errors"),
         (["fit", "t.csv", "--x", "x", "--y", "y", "--shape", "convex"], "it goes with --tolerance"),
         (["fit", "t.csv", "--x", "x", "--y", "y", "--shape", "flat"], "'flat' is not one of increasing, decreasing"),
@@ -255,7 +264,7 @@ finally:
 
 
 def test_an_unforeseen_fault_is_one_line_and_exit_code_3(reluctant, table, monkeypatch):
-    def fail(*arguments):
+    def fail(*arguments, **options):
         raise ZeroDivisionError("a\nb")
 
     monkeypatch.setattr(job, "interpolate", fail)

@@ -21,6 +21,7 @@ except ModuleNotFoundError:
 
 from reluctant.errors import SolverError
 from reluctant.model.network import ReLUNetwork
+from reluctant.objective import check_bias
 from reluctant.text import shown
 from reluctant.version import __version__
 
@@ -151,6 +152,12 @@ def _check_p(value: float | None) -> float | None:
     return value
 
 
+def _check_bias(value: str | None) -> str | None:
+    if value not in (None, "l1", "l2"):
+        raise typer.BadParameter(f"{value!r} is not l1 or l2.")
+    return value
+
+
 def _check_separator(value: str | None) -> str | None:
     value = "\t" if value == "tab" else value
     if value is not None and (len(value) != 1 or not value.isascii() or value in '\r\n"'):
@@ -244,6 +251,15 @@ def fit(
             help="Fit exactly with minimal lp path norm, 0 to 1. Default: 0, the fewest neurons.",
         ),
     ] = None,
+    bias: Annotated[
+        str | None,
+        typer.Option(
+            "--bias",
+            metavar="l1|l2",
+            callback=_check_bias,
+            help="With --p 1: penalise biases too, by |c|(1 + |t|) or |c| sqrt(1 + t^2) for a knot at t.",
+        ),
+    ] = None,
     max_neurons: Annotated[
         int | None,
         typer.Option("--max-neurons", metavar="K", min=0, help="The smallest largest error with at most K neurons."),
@@ -280,6 +296,8 @@ def fit(
         raise typer.BadParameter("it names the same column as --x or --y.", param_hint="'--tolerance-column'")
     is_share = tolerance is not None and tolerance.is_share
     value = None if tolerance is None else tolerance.value
+    if bias is not None and p != 1.0:
+        raise typer.BadParameter("it goes with --p 1.", param_hint="'--bias'")
     dtype: DType = "float" if single else "double"
     with _errors_in_one_line(table), _status(quiet) as say:
         from reluctant.command.job import Job, run
@@ -292,6 +310,7 @@ def fit(
             side="below" if below else "above" if above else "both",
             between=between,
             shape=tuple(shape or ()),
+            bias=check_bias(bias),
         )
         outcome = run(job, say)
     if as_json:

@@ -18,6 +18,7 @@ from reluctant.export.c import CExport, DType, render_c
 from reluctant.export.identifiers import identifier
 from reluctant.export.link_table import link_table
 from reluctant.files import made_directory, write_together
+from reluctant.objective import Bias
 from reluctant.solution import Solution
 from reluctant.solve import approximate, interpolate
 from reluctant.solve.approximate import Between
@@ -52,6 +53,7 @@ class Job:
     side: Side = "both"
     between: Between = "rows"
     shape: tuple[str, ...] = ()
+    bias: Bias | None = None
 
     @property
     def has_tolerance(self) -> bool:
@@ -111,6 +113,7 @@ class Outcome:
             "shape": list(self.job.shape),
             "max_neurons": self.job.max_neurons,
             "p": solution.p,
+            "bias": self.job.bias,
             "neurons": solution.n_neurons,
             "parameters": solution.network.size,
             "table_entries": self.table_entries,
@@ -171,7 +174,7 @@ def run(job: Job, say: Say = lambda message: None) -> Outcome:
 def _solve(job: Job, x: Array, y: Array) -> Solution:
     if job.max_neurons is not None:
         return approximate(x, y, max_neurons=job.max_neurons)
-    return interpolate(x, y, 0.0 if job.p is None else job.p)
+    return interpolate(x, y, 0.0 if job.p is None else job.p, bias=job.bias)
 
 
 def _tolerances(job: Job, y: Array, column: Array | None = None) -> Array:

@@ -14,7 +14,7 @@ def summary(outcome: Outcome) -> Rows:
     job, solution, c = outcome.job, outcome.solution, outcome.c
     return [
         ("table", f"{job.table}, {outcome.n_rows:,} row{'s' * (outcome.n_rows != 1)}; {job.y} from {job.x}"),
-        *_found(solution),
+        *_found(outcome),
         ("", solution.certificate.reason),
         ("largest error", _errors(solution)),
         ("parameters", _ratio(solution.network.size, outcome.table_entries, "numbers in the table", "fewer")),
@@ -25,10 +25,12 @@ def summary(outcome: Outcome) -> Rows:
     ]
 
 
-def _found(solution: Solution) -> Rows:
+def _found(outcome: Outcome) -> Rows:
+    solution, bias = outcome.solution, outcome.job.bias
     if solution.certificate.quantity in ("neurons", "error"):
         return [("found", solution.verdict)]
-    return [("neurons", f"{solution.n_neurons:,}"), ("found", f"{solution.verdict}, for p = {solution.p:g}")]
+    request = f"for p = {solution.p:g}" + ("" if bias is None else f" with biases penalised, {bias}")
+    return [("neurons", f"{solution.n_neurons:,}"), ("found", f"{solution.verdict}, {request}")]
 
 
 def _errors(solution: Solution) -> str:

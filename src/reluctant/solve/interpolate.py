@@ -10,9 +10,16 @@ from numpy.typing import ArrayLike
 from reluctant.effort import Effort
 from reluctant.model.network import ReLUNetwork
 from reluctant.multivariate.aim import Aim, Count
-from reluctant.objective import check_p
+from reluctant.objective import Bias, check_p
 from reluctant.solution import Solution
-from reluctant.solve.requests import check_rtol, check_start, has_affine_part, is_line, share_exactly
+from reluctant.solve.requests import (
+    check_penalised_bias,
+    check_rtol,
+    check_start,
+    has_affine_part,
+    is_line,
+    share_exactly,
+)
 from reluctant.validation import check_bool, check_table, rounding_of
 
 
@@ -22,6 +29,7 @@ def interpolate(
     p: float = 0.0,
     *,
     affine: bool | None = None,
+    bias: Bias | None = None,
     halve_p: bool = False,
     minimize: Count = "parameters",
     target: int | None = None,
@@ -55,6 +63,10 @@ def interpolate(
         Whether the network has a free affine part. By default, as in the paper, it does for one input and does not for
         more. Without one the function on the line is realised by orienting its neurons, with up to two more where
         that is not enough.
+    bias : {"l1", "l2"}, optional
+        On the line with p = 1: count the biases too. A neuron c (x − t)_+ then costs |c| (1 + |t|), the path norm with
+        the bias as a weight, which is the convention of R^d, or |c| √(1 + t²), the Euclidean norm of (c, −c t) [BF].
+        `value` is that sum. The affine part stays free.
     halve_p : bool
         Solve for p, p / 2, p / 4, … until nothing gets sparser, the practical rule of [NN], and return the sparsest
         of them; its `p` says which it was. In R^d `time_limit` is for each.
@@ -97,7 +109,8 @@ def interpolate(
     ----------
     Nakhleh and Nowak, Global Minimizers of ℓp-Regularized Objectives Yield the Sparsest ReLU Neural Networks,
     NeurIPS 2025, Theorems 3.1 and 3.2; Debarre et al., Sparsest piecewise-linear regression of one-dimensional
-    data, 2022, Theorem 4. The matching on the line and Newton-prune are this library's own.
+    data, 2022, Theorem 4; [BF] Boursier and Flammarion, Penalising the biases in norm regularisation enforces
+    sparsity, NeurIPS 2023. The matching on the line and Newton-prune are this library's own.
 
     Examples
     --------
@@ -109,6 +122,11 @@ def interpolate(
     array([-1. ,  0.5,  2. ])
     >>> solution.network([0.5, 10.0])
     array([1.5, 0. ])
+
+    Where biases count, knots move towards x = 0, beyond data points if that pays:
+
+    >>> [float(interpolate([-4, 2, 3], [0, 0, 1], 1, bias=bias).function.knots[0]) for bias in (None, "l1", "l2")]
+    [2.0, 0.0, 0.25]
 
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)
@@ -124,15 +142,18 @@ def interpolate(
     X, y = check_table(X, y)
     aim, effort = Aim.checked(minimize, target), Effort.checked(time_limit, random_state, n_jobs, verbose)
     check_start(start, X, y)
+    bias = check_penalised_bias(bias, p, X, y, affine, halve_p)
     if halve_p and p == 0:
         raise ValueError("halve_p needs a p greater than 0 to begin with, got p = 0")
     if is_line(X, y):
-        from reluctant.univariate import interpolation
+        from reluctant.univariate import interpolation, penalised_biases
 
         x = X[:, 0]
         line_rtol = rounding_of(*given) if rtol is None else rtol
 
         def solve(p: float) -> Solution:
+            if bias is not None:
+                return penalised_biases.interpolate_line(x, y, bias, line_rtol)
             solution = interpolation.interpolate_line(x, y, p, line_rtol)
             return interpolation.without_affine_part(solution, x) if affine is False else solution
     elif p == 0 and share_exactly(X, y):

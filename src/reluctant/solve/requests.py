@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from reluctant.arrays import Array
 from reluctant.model.network import ReLUNetwork
+from reluctant.objective import Bias, check_bias
 from reluctant.validation import as_evaluation_points, check_nonnegative, check_number
 
 
@@ -45,6 +46,23 @@ def check_curve(X: Array, y: Array, what: str) -> None:
     if not is_line(X, y):
         columns = f"x has {X.shape[1]} columns" if X.shape[1] > 1 else f"y has {y.shape[1]} columns"
         raise ValueError(f"{what} is known for one input and one output, but {columns}; give one")
+
+
+def check_penalised_bias(bias: Any, p: float, X: Array, y: Array, affine: bool | None, halve_p: bool) -> Bias | None:
+    """Return `bias` if it is None, or goes with the rest of the request."""
+    bias = check_bias(bias)
+    if bias is None:
+        return None
+    if X.shape[1] > 1:
+        raise ValueError(f"bias is for one input, but X has {X.shape[1]}, where biases always count; leave bias out")
+    if y.ndim > 1:
+        raise ValueError(f"bias is known for one output, but y has {y.shape[1]} columns; solve for each by itself")
+    if p != 1 or halve_p:
+        got = f"p = {p:g}" if p != 1 else "halve_p=True"
+        raise ValueError(f"bias = {bias!r} is known for p = 1 alone, got {got}; give p=1, or leave bias out")
+    if affine is False:
+        raise ValueError("bias is known with an affine part, but affine is False; leave one of them out")
+    return bias
 
 
 def check_start(start: Any, X: Array, y: Array) -> None:

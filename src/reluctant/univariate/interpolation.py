@@ -18,6 +18,7 @@ import numpy as np
 from reluctant.arrays import Array, Mask
 from reluctant.errors import TooSteepError
 from reluctant.model.assembly import network_without_affine_part
+from reluctant.model.links import Links
 from reluctant.model.network import ReLUNetwork
 from reluctant.model.piecewise_linear import PiecewiseLinear
 from reluctant.solution import Certificate, LineSolution
@@ -38,6 +39,9 @@ ROUNDING = 2.0**-30
 
 _SMALLEST_JUMP = 2.0**-960
 """Smaller jumps may have lost digits to underflow, and do not count in bounds."""
+
+_SUBTRACTED = 2.0**21 * (1.0 + 2.0**-10)
+"""Slopes that are more times as large as their difference are not simply subtracted by `slope_jump`."""
 
 _EVERY_POINT = "with every point as it is, to the last bit"
 
@@ -192,6 +196,48 @@ def _with_outer_kink(function: PiecewiseLinear, network: ReLUNetwork, low: float
     return PiecewiseLinear(knots, anchors, slopes, changes)
 
 
+def relative_errors(x: Array, y: Array, jumps: Array, smallest: float = _SMALLEST_JUMP) -> Array:
+    """Bounds on the relative errors of the slope jumps of points; infinite for those below the smallest."""
+    errors = np.zeros(len(x))
+    if len(x) > 2:
+        with np.errstate(all="ignore"):
+            size = np.abs(np.diff(y) / np.diff(x))
+            cancelled = (size[1:] + size[:-1]) / np.abs(jumps[1:-1])
+        # `slope_jump` is right to a few roundings unless it subtracts two rounded slopes, each right to three
+        subtracted = np.where(cancelled < _SUBTRACTED, 3.01 * cancelled + 1.0, 0.0)
+        tiny = np.abs(jumps[1:-1]) < smallest
+        errors[1:-1] = np.where(tiny, np.inf, 2.0**-53 * np.maximum(8.0, subtracted))
+    errors[jumps == 0] = 0.0
+    return errors
+
+
+def through_one_point(x: Array, y: Array, p: float, certificate: Certificate) -> LineSolution:
+    """The constant function through one point."""
+    function = PiecewiseLinear(np.empty(0), np.array([[x[0]], [y[0]]]), np.zeros(1))
+    return LineSolution(
+        p=p, value=0.0, max_error=0.0, certificate=certificate, function=function, max_error_between=0.0
+    )
+
+
+def through(x: Array, y: Array, corners: Corners, links: Links) -> tuple[PiecewiseLinear, float]:
+    """The function of these links through the corners of the points, and its largest error at the points.
+
+    Raises
+    ------
+    TooSteepError
+        If its slopes are beyond float64.
+    """
+    function = PiecewiseLinear(*links)
+    max_error = _kernels.largest_residual(x, y, function.knots, function.anchors, function.slopes)
+    if not max_error <= corners.allowed * np.max(np.abs(y)):
+        steepest = np.max(np.abs(function.slopes))
+        raise TooSteepError(
+            f"the slopes of the data (up to {steepest:.3g}) are beyond float64: the interpolant would miss y by "
+            f"{max_error:.3g}; rescale x or y"
+        )
+    return function, max_error
+
+
 def solution_of_matching(x: Array, y: Array, corners: Corners, merged: Mask, p: float) -> LineSolution:
     """The solution in which jumps j and j + 1 share a knot where merged[j].
 
@@ -201,21 +247,10 @@ def solution_of_matching(x: Array, y: Array, corners: Corners, merged: Mask, p: 
         If its slopes are beyond float64.
     """
     if len(x) == 1:
-        function = PiecewiseLinear(np.empty(0), np.array([[x[0]], [y[0]]]), np.zeros(1))
-        certificate = _certificate(corners, p, 0.0)
-        return LineSolution(
-            p=p, value=0.0, max_error=0.0, certificate=certificate, function=function, max_error_between=0.0
-        )
+        return through_one_point(x, y, p, _certificate(corners, p, 0.0))
     arrays = _kernels.links_of_matching(corners.x, corners.y, corners.jumps, merged)
     knots, anchors, slopes, changes, smallest_jump, close, farthest = arrays
-    function = PiecewiseLinear(knots, anchors, slopes, changes if close else None)
-    max_error = _kernels.largest_residual(x, y, function.knots, function.anchors, function.slopes)
-    if not max_error <= corners.allowed * np.max(np.abs(y)):
-        steepest = np.max(np.abs(slopes))
-        raise TooSteepError(
-            f"the slopes of the data (up to {steepest:.3g}) are beyond float64: the interpolant would miss y by "
-            f"{max_error:.3g}; rescale x or y"
-        )
+    function, max_error = through(x, y, corners, Links(knots, anchors, slopes, changes if close else None))
     value = _kernels.objective_value(changes, p)
     if not value < math.inf:
         raise TooSteepError(

@@ -22,7 +22,7 @@ from reluctant.model.network import ReLUNetwork
 from reluctant.solution import Certificate, Solution
 from reluctant.univariate import _shared_knots
 from reluctant.univariate._shared_knots import UNDECIDED, YES
-from reluctant.univariate.interpolation import INTERPOLATES, RTOL, Corners, corners_of
+from reluctant.univariate.interpolation import INTERPOLATES, RTOL, Corners, corners_of, relative_errors
 from reluctant.univariate.points import sorted_points
 
 MOST_OUTPUTS = 3
@@ -106,15 +106,7 @@ class Jumps(NamedTuple):
             at = np.searchsorted(x, own.x)
             values[at, c] = own.jumps
             kept.append((at, own.y))
-            if len(own.x) > 2:
-                with np.errstate(all="ignore"):
-                    size = np.abs(np.diff(own.y) / np.diff(own.x))
-                    cancelled = (size[1:] + size[:-1]) / np.abs(own.jumps[1:-1])
-                # `slope_jump` is right to a few roundings where it does not subtract two rounded slopes
-                subtracted = np.where(cancelled < 2.0**22, cancelled, 1.0)
-                tiny = np.abs(own.jumps[1:-1]) < _SMALLEST_JUMP
-                error[at[1:-1], c] = np.where(tiny, np.inf, 2.0**-50 * np.maximum(1.0, subtracted))
-        error[values == 0] = 0.0
+            error[at, c] = relative_errors(own.x, own.y, own.jumps, _SMALLEST_JUMP)
         return cls(x, values, error, kept)
 
     @property
