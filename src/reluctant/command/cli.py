@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 try:
     import typer
@@ -19,6 +18,23 @@ except ModuleNotFoundError:
         'error: the command needs more packages; install them with: pip install "reluctant[cli]"'
     ) from None
 
+from reluctant.command.options import (
+    AsJson,
+    DecimalComma,
+    Input,
+    Output,
+    Quiet,
+    Separator,
+    Table,
+    Tolerance,
+    check_at_most_one,
+    check_band,
+    check_bias_name,
+    check_p,
+    check_shape,
+    one_input,
+    parsed_tolerance,
+)
 from reluctant.errors import SolverError
 from reluctant.model.network import ReLUNetwork
 from reluctant.objective import check_bias
@@ -115,105 +131,17 @@ def _options(
     """Find the sparsest one-hidden-layer ReLU network that fits a table, and hand it over as C."""
 
 
-class _Tolerance(NamedTuple):
-    """A tolerance in the units of y, or a share of each |y|."""
-
-    value: float
-    is_share: bool
-
-
-def _parsed_tolerance(text: str) -> _Tolerance:
-    is_share = text.rstrip().endswith("%")
-    try:
-        value = float(text.rstrip().removesuffix("%"))
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is neither a number nor one with a per cent sign.") from None
-    if not (math.isfinite(value) and value >= 0):
-        raise typer.BadParameter(f"{text} is not a finite number that is at least 0.")
-    return _Tolerance(value / 100 if is_share else value, is_share)
-
-
-def _check_shape(names: list[str] | None) -> list[str]:
-    """Names of shapes, of slopes and of bends at most one."""
-    names = names or []
-    kinds = ("increasing", "decreasing"), ("convex", "concave")
-    for name in names:
-        if name not in kinds[0] + kinds[1]:
-            raise typer.BadParameter(f"{name!r} is not one of {', '.join(kinds[0] + kinds[1])}.")
-    for kind in kinds:
-        if sum(name in kind for name in names) > 1:
-            raise typer.BadParameter(f"give one of {' and '.join(kind)}, once.")
-    return names
-
-
-def _check_p(value: float | None) -> float | None:
-    if value is not None and not 0 <= value <= 1:
-        raise typer.BadParameter(f"{value:g} is not between 0 and 1.")
-    return value
-
-
-def _check_bias(value: str | None) -> str | None:
-    if value not in (None, "l1", "l2"):
-        raise typer.BadParameter(f"{value!r} is not l1 or l2.")
-    return value
-
-
-def _check_separator(value: str | None) -> str | None:
-    value = "\t" if value == "tab" else value
-    if value is not None and (len(value) != 1 or not value.isascii() or value in '\r\n"'):
-        raise typer.BadParameter(f"{value!r} is not one ASCII character.")
-    return value
-
-
-Table = Annotated[Path, typer.Argument(metavar="TABLE", help="CSV (comma, semicolon, tab) or Parquet file.")]
-Input = Annotated[list[str], typer.Option("--x", metavar="COLUMN", help="Input column; any text.")]
-Output = Annotated[str, typer.Option("--y", metavar="COLUMN", help="Output column; any text.")]
-DecimalComma = Annotated[bool, typer.Option("--decimal-comma", help="Read 1,5 as one and a half.")]
-Separator = Annotated[
-    str | None,
-    typer.Option(
-        metavar="CHARACTER",
-        callback=_check_separator,
-        help="What separates the columns of a text; found by the names of the columns if left out. 'tab' is a tab.",
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
-
-
-def _one_input(x: list[str], y: str) -> str:
-    if len(x) > 1:
-        raise typer.BadParameter("this release fits one input; give it once.", param_hint="'--x'")
-    if x[0].strip() == y.strip():
-        raise typer.BadParameter("it names the same column as --x.", param_hint="'--y'")
-    return x[0]
-
-
-def _check_at_most_one(given: list[str]) -> None:
-    if len(given) > 1:
-        raise typer.BadParameter(f"give either {given[-1]} or {given[0]}.", param_hint=f"'{given[-1]}'")
-
-
-def _check_band(banded: bool, asked: dict[str, bool]) -> None:
-    """Refuse what says how a tolerance holds where there is none, and two sides at once."""
-    for name, wanted in asked.items():
-        if wanted and not banded:
-            raise typer.BadParameter("it goes with --tolerance or --tolerance-column.", param_hint=f"'{name}'")
-    if asked["--below"] and asked["--above"]:
-        raise typer.BadParameter("give either --below or --above.", param_hint="'--below'")
-
-
 @app.command(epilog=_EXIT_CODES)
 def fit(
     table: Table,
     x: Input,
     y: Output,
     tolerance: Annotated[
-        _Tolerance | None,
+        Tolerance | None,
         typer.Option(
             "--tolerance",
             metavar="E",
-            parser=_parsed_tolerance,
+            parser=parsed_tolerance,
             help="Largest error allowed, in units of y, or as a share of each |y|: 1%. Default: fit exactly.",
         ),
     ] = None,
@@ -238,7 +166,7 @@ def fit(
         typer.Option(
             "--shape",
             metavar="SHAPE",
-            callback=_check_shape,
+            callback=check_shape,
             help="What the fit is to be, everywhere: increasing or decreasing, convex or concave; given twice, both.",
         ),
     ] = None,
@@ -247,7 +175,7 @@ def fit(
         typer.Option(
             "--p",
             metavar="P",
-            callback=_check_p,
+            callback=check_p,
             help="Fit exactly with minimal lp path norm, 0 to 1. Default: 0, the fewest neurons.",
         ),
     ] = None,
@@ -256,7 +184,7 @@ def fit(
         typer.Option(
             "--bias",
             metavar="l1|l2",
-            callback=_check_bias,
+            callback=check_bias_name,
             help="With --p 1: penalise biases too, by |c|(1 + |t|) or |c| sqrt(1 + t^2) for a knot at t.",
         ),
     ] = None,
@@ -285,11 +213,11 @@ def fit(
 
         reluctant fit type_k.csv --x emf_mv --y temperature_c --tolerance 0.5
     """
-    column = _one_input(x, y)
+    column = one_input(x, y)
     given = {"--tolerance": tolerance, "--tolerance-column": tolerance_column, "--p": p, "--max-neurons": max_neurons}
-    _check_at_most_one([name for name, value in given.items() if value is not None])
+    check_at_most_one([name for name, value in given.items() if value is not None])
     banded = tolerance is not None or tolerance_column is not None
-    _check_band(banded, {"--between": between == "lines", "--below": below, "--above": above, "--shape": bool(shape)})
+    check_band(banded, {"--between": between == "lines", "--below": below, "--above": above, "--shape": bool(shape)})
     if shape and between == "lines":
         raise typer.BadParameter("it is for a tolerance at the rows; leave out --between.", param_hint="'--shape'")
     if tolerance_column is not None and tolerance_column.strip() in (column.strip(), y.strip()):
@@ -359,7 +287,7 @@ def path(
 
         reluctant path type_k.csv --x emf_mv --y temperature_c --errors --figure errors.png
     """
-    column = _one_input(x, y)
+    column = one_input(x, y)
     if max_neurons is not None and not errors:
         raise typer.BadParameter("it goes with --errors.", param_hint="'--max-neurons'")
     with _errors_in_one_line(table), _status(quiet=False) as say:
