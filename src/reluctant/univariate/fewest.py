@@ -81,9 +81,10 @@ def _within_rounding(band: Band, first: PiecewiseLinear) -> PiecewiseLinear:
     sizes = [np.where(np.isfinite(bound), np.abs(bound), 0.0) for bound in (band.lo, band.hi)]
     rounding = _sweep.ROUNDING * np.maximum(np.maximum(*sizes), band.y_max)
     narrow = band.hi - band.lo <= 8 * rounding
-    middle = 0.5 * band.lo + 0.5 * band.hi
     margin = np.where(narrow, 0.0, rounding)
-    function = fewest_links(band, np.minimum(band.lo + margin, middle), np.maximum(band.hi - margin, middle))
+    with np.errstate(invalid="ignore"):
+        middle = 0.5 * band.lo + 0.5 * band.hi  # NaN where both are infinite
+    function = fewest_links(band, np.fmin(band.lo + margin, middle), np.fmax(band.hi - margin, middle))
     room = band.room + 4 * np.where(narrow, _sweep.ROUNDING * band.y_max, rounding)
     for candidate in sorted([function, first], key=lambda f: f.n_knots) if band.along_lines else [function]:
         excess = excess_of(candidate, band, room).beyond
