@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from reluctant.arrays import Array
 from reluctant.solution import Solution
 from reluctant.solve import approximate
-from reluctant.solve.approximate import Between
+from reluctant.solve.requests import Between
 
 Side = Literal["both", "below", "above"]
 
