@@ -21,7 +21,7 @@ from reluctant.files import made_directory, write_together
 from reluctant.objective import Bias
 from reluctant.solution import Solution
 from reluctant.solve import approximate, interpolate
-from reluctant.solve.approximate import Between
+from reluctant.solve.requests import Between
 from reluctant.validation import check_nonnegative
 
 Say = Callable[[str], None]
