@@ -32,20 +32,18 @@ _NO_LINE = (math.nan, math.nan, math.nan, math.nan)
 
 @njit(cache=True)
 def advance(x, lo, hi, along_lines, counters, supports, lows, highs):
-    """Enter rows; returns (anchors and slopes (3, n), pivots (2, n), ends (2, n), kinds) of the links that they end.
+    """Enter rows; returns (anchors and slopes (3, n), pivots (2, n), ends (n,), kinds) of the links that they end.
 
     `lows` and `highs` (2, capacity) are the points of the hulls, with room for all rows. Link k turns up or down at its
-    pivot, a bound that the next link passes through or not at all, and somewhere in ends[:, k] the next one takes over.
+    pivot, a bound that the next link passes through or not at all, and between there and ends[k] that one takes over.
     """
     n = len(x)
-    lines, pivots, ends = np.empty((3, n)), np.empty((2, n)), np.empty((2, n))
-    kinds = np.empty(n, np.int8)
-    links = 0
+    lines, pivots, ends = np.empty((3, n)), np.empty((2, n)), np.empty(n)
+    kinds, links = np.empty(n, np.int8), 0
     low_head, low_size, high_head, high_size = counters[0], counters[1], counters[2], counters[3]
     has_max, has_min = counters[4] == 1, counters[5] == 1
     steepest, shallowest, last = _support(supports, 0), _support(supports, 1), _support(supports, 2)
-    max_line = _line_of(steepest) if has_max else (0.0, 0.0, 0.0)
-    min_line = _line_of(shallowest) if has_min else (0.0, 0.0, 0.0)
+    max_line, min_line = _line_of(steepest), _line_of(shallowest)
     for i in range(n):
         xi, lo_i, hi_i = x[i], lo[i], hi[i]
         has_lo, has_hi = lo_i > -math.inf, hi_i < math.inf
@@ -53,14 +51,11 @@ def advance(x, lo, hi, along_lines, counters, supports, lows, highs):
         shallow, shallow_margin = _line_at(xi, min_line)
         # Turned round so that a line too steep for floats, which is NaN here, is left to the exact turn.
         above = has_lo and has_max and not lo_i <= steep - steep_margin and _turn(steepest, xi, lo_i) > 0.0
-        below = has_hi and has_min and not above and not hi_i >= shallow + shallow_margin
-        if below:
-            below = _turn(shallowest, xi, hi_i) < 0.0
+        below = has_hi and has_min and not hi_i >= shallow + shallow_margin and _turn(shallowest, xi, hi_i) < 0.0
         if above or below:
             line, support = (max_line, steepest) if above else (min_line, shallowest)
             lines[0, links], lines[1, links], lines[2, links] = line
-            pivots[0, links], pivots[1, links] = support[2], support[3]
-            ends[0, links], ends[1, links] = support[2], xi
+            pivots[0, links], pivots[1, links], ends[links] = support[2], support[3], xi
             kinds[links] = STEEPEST if above else SHALLOWEST
             steepest = shallowest = _NO_LINE
             low_head = high_head = 0
@@ -71,7 +66,7 @@ def advance(x, lo, hi, along_lines, counters, supports, lows, highs):
             if along_lines:
                 edge = (last[0], last[1], xi, lo_i) if above else (last[2], last[3], xi, hi_i)
                 x_e, y_e = _way_out(line, support[2], edge, 1.0 if above else -1.0)
-                ends[1, links] = x_e
+                ends[links] = x_e
                 if x_e < xi and above:
                     lows[0, 0], lows[1, 0], low_size = x_e, y_e, 1
                     high_head, shallowest, steepest = _lines_through(highs, high_size, x_e, y_e, 1.0)
@@ -119,12 +114,16 @@ def advance(x, lo, hi, along_lines, counters, supports, lows, highs):
             highs[0, high_size], highs[1, high_size] = xi, hi_i
             high_size += 1
             last = (last[0], last[1], xi, hi_i)
-    counters[0], counters[1], counters[2], counters[3] = low_head, low_size, high_head, high_size
-    counters[4], counters[5] = has_max, has_min
-    supports[0, 0], supports[0, 1], supports[0, 2], supports[0, 3] = steepest
-    supports[1, 0], supports[1, 1], supports[1, 2], supports[1, 3] = shallowest
-    supports[2, 0], supports[2, 1], supports[2, 2], supports[2, 3] = last
-    return lines[:, :links].copy(), pivots[:, :links].copy(), ends[:, :links].copy(), kinds[:links].copy()
+    _keep(counters, (low_head, low_size, high_head, high_size, int(has_max), int(has_min)))
+    for k, support in enumerate((steepest, shallowest, last)):
+        _keep(supports[k], support)
+    return lines[:, :links].copy(), pivots[:, :links].copy(), ends[:links].copy(), kinds[:links].copy()
+
+
+@njit(cache=True)
+def _keep(state, values):
+    for k, value in enumerate(values):
+        state[k] = value
 
 
 @njit(cache=True, inline="always")
@@ -237,7 +236,7 @@ def knots_between(lines, pivots, ends, kinds):
             lines[2, j + 1] = np.nextafter(lines[2, j], math.inf if kinds[j] == STEEPEST else -math.inf)
         gap = pivots[1, j] - (lines[1, j + 1] + lines[2, j + 1] * (pivots[0, j] - lines[0, j + 1]))
         knot = pivots[0, j] + gap / (lines[2, j + 1] - lines[2, j])
-        knots[j] = min(max(knot, ends[0, j]), ends[1, j])
+        knots[j] = min(max(knot, pivots[0, j]), ends[j])
     return knots
 
 

@@ -24,7 +24,7 @@ class _Ended(NamedTuple):
 
     lines: Array  # (3, n)
     pivots: Array  # (2, n)
-    ends: Array  # (2, n)
+    ends: Array  # (n,)
     kinds: NDArray[np.int8]  # (n,)
 
     def then(self, other: _Ended) -> _Ended:
@@ -34,8 +34,9 @@ class _Ended(NamedTuple):
 
     def last(self) -> _Ended:
         """The last one, if there is one."""
-        lines, pivots, ends = (part[:, -1:].copy() for part in self[:3])
-        return _Ended(lines, pivots, ends, self.kinds[-1:].copy())
+        return _Ended(
+            self.lines[:, -1:].copy(), self.pivots[:, -1:].copy(), self.ends[-1:].copy(), self.kinds[-1:].copy()
+        )
 
 
 class LinkStream:
@@ -94,7 +95,7 @@ class LinkStream:
         self._since_forgetting = 0
         self._last_knot = -math.inf
         # The line that was ended last, whose knot is not known before the next one is.
-        self._open = _Ended(np.empty((3, 0)), np.empty((2, 0)), np.empty((2, 0)), np.empty(0, np.int8))
+        self._open = _Ended(np.empty((3, 0)), np.empty((2, 0)), np.empty(0), np.empty(0, np.int8))
 
     @property
     def n_kept(self) -> int:
