@@ -53,8 +53,8 @@ def interpolate(
         of the sparsest minimisers of the total variation of f'. In R^d the bias counts as a weight [NN].
     affine : bool, optional
         Whether the network has a free affine part. By default, as in the paper, it does for one input and does not for
-        more. Without one the function on the line is realised by orienting its neurons, with up to two more where
-        that is not enough.
+        more. Without one, on the line, p = 1 stays exact, p = 0 takes at most one neuron more, beside a constant one
+        that the norm does not count, and 0 < p < 1 is a search between two proved bounds.
     halve_p : bool
         Solve for p, p / 2, p / 4, … until nothing gets sparser, the practical rule of [NN], and return the sparsest
         of them; its `p` says which it was. In R^d `time_limit` is for each.
@@ -127,14 +127,14 @@ def interpolate(
     if halve_p and p == 0:
         raise ValueError("halve_p needs a p greater than 0 to begin with, got p = 0")
     if is_line(X, y):
-        from reluctant.univariate import interpolation
+        from reluctant.univariate.interpolation import interpolate_line
+        from reluctant.univariate.without_affine import interpolate_without_affine_part
 
-        x = X[:, 0]
         line_rtol = rounding_of(*given) if rtol is None else rtol
+        solve_line = interpolate_without_affine_part if affine is False else interpolate_line
 
         def solve(p: float) -> Solution:
-            solution = interpolation.interpolate_line(x, y, p, line_rtol)
-            return interpolation.without_affine_part(solution, x) if affine is False else solution
+            return solve_line(X[:, 0], y, p, line_rtol)
     elif p == 0 and share_exactly(X, y):
         from reluctant.univariate.shared_knots import interpolate_shared
 
