@@ -11,6 +11,9 @@ from reluctant.arrays import Array
 from reluctant.model.network import ReLUNetwork
 from reluctant.validation import check_nonnegative, check_number
 
+MOST_WORK = 10**9
+"""Rows times the cube of the outputs, up to which shared knots are found exactly."""
+
 
 def is_line(X: Array, y: Array) -> bool:
     """Whether a table has one input and one output, for which there are exact solvers."""
@@ -18,8 +21,8 @@ def is_line(X: Array, y: Array) -> bool:
 
 
 def share_exactly(X: Array, y: Array) -> bool:
-    """Whether a table has one input, and two or three outputs whose fewest shared knots are found exactly."""
-    return X.shape[1] == 1 and y.ndim == 2 and y.shape[1] <= 3
+    """Whether a table has one input, and several outputs whose fewest shared knots are found exactly in seconds."""
+    return X.shape[1] == 1 and y.ndim == 2 and (y.shape[1] <= 3 or len(X) * y.shape[1] ** 3 <= MOST_WORK)
 
 
 def has_affine_part(affine: bool | None, X: Array) -> bool:
