@@ -1,6 +1,7 @@
 """Several outputs over one input: how many knots they share, how sure that is, and how long it takes.
 
     python benchmarks/shared.py --rows 10000 --outputs 3 5 10
+    python benchmarks/shared.py --rows 3000 --outputs 3 --tolerance 3    within that, noise and sines within a twentieth
 
 Times are CPU seconds of one thread, without compilation; one line a table.
 """
@@ -12,7 +13,7 @@ import time
 
 import numpy as np
 
-from reluctant import interpolate
+from reluctant import Solution, approximate, interpolate
 
 
 def tables_of(n: int, m: int) -> dict[str, np.ndarray]:
@@ -28,16 +29,22 @@ def tables_of(n: int, m: int) -> dict[str, np.ndarray]:
     }
 
 
+def solve(Y: np.ndarray, tolerance: float) -> Solution:
+    x = np.arange(float(len(Y)))
+    return approximate(x, Y, tolerance=tolerance, time_limit=1) if tolerance else interpolate(x, Y)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--outputs", type=int, nargs="+", default=[3, 5])
+    parser.add_argument("--tolerance", type=float, default=0.0)
     arguments = parser.parse_args()
     for m in arguments.outputs:
-        interpolate(np.arange(30.0), tables_of(30, m)["noise"])
+        solve(tables_of(1500, m)["walks"], arguments.tolerance)
         for name, Y in tables_of(arguments.rows, m).items():
             start = time.process_time()
-            solution = interpolate(np.arange(float(len(Y))), Y)
+            solution = solve(Y, arguments.tolerance / (20 if name in ("noise", "sines") else 1))
             print(f"{m} outputs, {name}: {solution.verdict}; {time.process_time() - start:.2f} s", flush=True)
 
 

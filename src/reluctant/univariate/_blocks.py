@@ -57,16 +57,15 @@ def decide(a, err):
                 trace += u * u
                 for q in range(p + 1):
                     hessian[p, q] += u * (c[i] * a[i, q])
-        for p in range(m):
-            for q in range(p):
-                hessian[q, p] = hessian[p, q]
         if not 0.0 < trace < math.inf:
             break
         regular = hessian.copy()
         for p in range(m):
             regular[p, p] += 1e-13 * trace
-        step = np.linalg.solve(regular, gradient)
-        decrement = math.sqrt(max(np.dot(gradient, step), 0.0))
+        if not _factorise(regular):
+            break
+        step = _solved(regular, gradient)
+        decrement = math.sqrt(max(np.sum(gradient * step), 0.0))
         if decrement < 1e-6 and _combines(a, err, c, gradient, hessian, trace):
             return YES, z
         if not decrement > 1e-14:
@@ -120,15 +119,37 @@ def _combines(a, err, c, residual, gram, trace):
     factor = gram.copy()
     for p in range(m):
         factor[p, p] -= tau
-    for p in range(m):
+    return _factorise(factor)
+
+
+@njit(cache=True)
+def _factorise(matrix):
+    """Put the Cholesky factor of a symmetric matrix into its lower half; whether all pivots are positive."""
+    for p in range(len(matrix)):
         for q in range(p + 1):
-            value = factor[p, q]
+            value = matrix[p, q]
             for k in range(q):
-                value -= factor[p, k] * factor[q, k]
+                value -= matrix[p, k] * matrix[q, k]
             if p > q:
-                factor[p, q] = value / factor[q, q]
+                matrix[p, q] = value / matrix[q, q]
             elif value > 0.0:
-                factor[p, p] = math.sqrt(value)
+                matrix[p, p] = math.sqrt(value)
             else:
                 return False
     return True
+
+
+@njit(cache=True)
+def _solved(factor, right):
+    """The solution for a right-hand side, from a Cholesky factor."""
+    m = len(right)
+    solution = right.copy()
+    for p in range(m):
+        for k in range(p):
+            solution[p] -= factor[p, k] * solution[k]
+        solution[p] /= factor[p, p]
+    for p in range(m - 1, -1, -1):
+        for k in range(p + 1, m):
+            solution[p] -= factor[k, p] * solution[k]
+        solution[p] /= factor[p, p]
+    return solution

@@ -70,6 +70,12 @@ def interpolate_shared(x: Array, Y: Array, rtol: float = RTOL, affine: bool = Tr
     return Solution(network=network, p=0.0, value=network.path_norm(0.0), max_error=error, certificate=certificate)
 
 
+def network_through(x: Array, Y: Array, affine: bool) -> ReLUNetwork:
+    """The network whose outputs are the polylines through points (N,), (N, m), with its knots at points."""
+    jumps = Jumps.of(x, [Corners.exact(x, np.ascontiguousarray(y)) for y in Y.T])
+    return _network(x, Y, jumps, Plan(jumps.nonzero, np.empty(0, np.int64), np.empty(0, np.int64)), affine)
+
+
 def _reason(drawn: Jumps, plan: Plan, other: Plan | None, affine: bool) -> str:
     words = "most disjoint blocks of slope jumps that share knots, every sign exact"
     if other is not None:
