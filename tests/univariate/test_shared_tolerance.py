@@ -149,6 +149,14 @@ def test_without_an_affine_part_at_most_one_neuron_more_is_used():
     assert np.abs(without.network(x) - Y).max() <= 1.0 + 1e-9
 
 
+def test_knots_in_every_interval_carry_no_value_far_off():
+    """Free values between rows that are met exactly would grow from knot to knot, beyond float64 at last."""
+    x, Y = np.arange(600.0), np.random.default_rng(8).normal(size=(600, 5))
+    solution, _ = shared_within(x, Y, np.full(Y.shape, 0.05), 1e-9, RTOL, True)
+    assert solution.n_neurons < 600
+    assert np.abs(solution.network(np.linspace(0, 599, 4001))).max() < 20 * np.abs(Y).max()
+
+
 def test_a_beam_keeps_to_the_tolerance_and_to_twice_the_links(monkeypatch):
     monkeypatch.setattr(shared_tolerance, "MOST_ROWS", 10)
     monkeypatch.setattr(shared_tolerance, "MOST_WORK", 10_000)

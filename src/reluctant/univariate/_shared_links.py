@@ -13,6 +13,8 @@ import numpy as np
 from numba import njit
 
 MOST_VERTICES = 512
+_FARTHEST = 2.0
+"""How far from the bounds of both its neighbours a value at a knot may be, in units of what they span together."""
 
 
 @njit(cache=True)
@@ -79,14 +81,23 @@ def advance(x, lo, hi, s, box, i, polygons, sizes):
 
 
 @njit(cache=True)
-def reach(polygons, sizes, h, box):
-    """The values that the lines can have at s + h, for each output."""
+def reach(lo, hi, row, polygons, sizes, h, box):
+    """The values that the lines can have at s + h, for each output, between the rows `row` − 1 and `row`; if some.
+
+    They stay near the bounds there: knots in every interval could else carry values ever farther off.
+    """
     for c in range(len(box)):
         low, high = math.inf, -math.inf
         for k in range(sizes[c]):
             value = polygons[c, 0, k] + polygons[c, 1, k] * h
             low, high = min(low, value), max(high, value)
-        box[c, 0], box[c, 1] = low, high
+        last = min(row, lo.shape[1] - 1)
+        bottom, top = min(lo[c, row - 1], lo[c, last]), max(hi[c, row - 1], hi[c, last])
+        room = _FARTHEST * (top - bottom)
+        box[c, 0], box[c, 1] = max(low, bottom - room), min(high, top + room)
+        if not box[c, 0] <= box[c, 1]:
+            return False
+    return True
 
 
 @njit(cache=True)
@@ -140,9 +151,9 @@ def fewest_on_grid(x, lo, hi, grid, place, beam):
                 while g < n_grid and place[g] <= i:
                     g += 1
                 while g < n_grid and place[g] == i + 1:
-                    reach(polygons, sizes, grid[g] - s, box)
-                    _offer(counts[g], rooms[g], boxes[g], parents[g], count + 1, box, own, slot, _room(box, unit))
-                    farthest[count + 1] = max(farthest[count + 1], place[g])
+                    if reach(lo, hi, place[g], polygons, sizes, grid[g] - s, box):
+                        _offer(counts[g], rooms[g], boxes[g], parents[g], count + 1, box, own, slot, _room(box, unit))
+                        farthest[count + 1] = max(farthest[count + 1], place[g])
                     g += 1
     return _way_back(grid, parents, best if best <= n else 0, best_own, best_slot), best <= n
 
@@ -201,7 +212,9 @@ def values_at_knots(x, lo, hi, knots, place):
     for k in range(K + 1):
         if not _through(x, lo, hi, ends, place, boxes, k, polygons, sizes):
             return values, False
-        reach(polygons, sizes, ends[k + 1] - ends[k], boxes[k + 1])
+        row = n if k == K else place[k]
+        if not reach(lo, hi, row, polygons, sizes, ends[k + 1] - ends[k], boxes[k + 1]):
+            return values, False
     for k in range(K, -1, -1):
         _through(x, lo, hi, ends, place, boxes, k, polygons, sizes)
         h = ends[k + 1] - ends[k]
