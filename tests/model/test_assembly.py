@@ -78,7 +78,7 @@ def test_network_without_affine_part_needs_the_extra_neurons_of_its_case(case, o
         assert found == extra
 
 
-def test_without_affine_part_the_bound_is_that_of_networks_with_one():
+def test_without_affine_part_the_bound_is_no_less_than_that_of_networks_with_one():
     assert interpolate([0, 1, 2], [5, 5, 5], affine=False).is_optimal  # a constant neuron does not count
     peak = interpolate([-2, -1, 0, 1, 2, 3], [0, 0, 1, 1, 0, 0], affine=False)
     assert (peak.certificate.kind, peak.n_neurons, peak.network.n_affine) == ("proved", 3, 0)
@@ -91,7 +91,7 @@ def test_without_affine_part_the_bound_is_that_of_networks_with_one():
             (interpolate(x, y, 0.5, affine=False), interpolate(x, y, 0.5)),
         ):
             assert solution.certificate.kind == "proved"
-            assert solution.certificate.lower_bound == free.certificate.lower_bound <= solution.found
+            assert free.certificate.lower_bound <= solution.certificate.lower_bound <= solution.found * (1 + 1e-12)
             assert solution.certificate.quantity == "value" or solution.gap in (0, 1)
 
 
@@ -102,7 +102,7 @@ def assert_one_function(solution, x) -> None:
     scale = np.abs(solution.predict(points)).max() + np.abs(solution.function.slopes).max() * 60 * width
     np.testing.assert_allclose(solution.network(points), solution.predict(points), rtol=0, atol=1e-9 * scale)
     assert solution.network.n_affine == 0
-    assert solution.n_neurons == solution.function.n_knots
+    assert solution.n_neurons - solution.function.n_knots in (0, 1)  # a kink may be split
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -126,9 +126,9 @@ def test_small_integers_have_a_network_without_affine_part():
 
 
 def test_reason_counts_the_neurons_beside_those_of_the_function():
-    assert "a constant neuron, which the norm does not count, beside the 0 " in reason_of([0, 1, 2], [5, 5, 5])
-    assert "one neuron more beside the 0 " in reason_of([0, 1, 2], [1, 2, 3])
-    assert "one neuron more and a constant neuron" in reason_of([-1, 1, 2], [-1, 1, 2])
+    assert "as many are enough beside a constant" in reason_of([0, 1, 2], [1, 2, 4])
+    assert "one neuron more is needed [DK]" in reason_of([0, 1, 2], [0, 1, 2])
+    assert "one neuron more is needed beside a constant [DK]" in reason_of([-1, 1, 2], [-1, 1, 2])
 
 
 def reason_of(x, y) -> str:

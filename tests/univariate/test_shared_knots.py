@@ -8,7 +8,8 @@ from numpy.testing import assert_array_equal
 from scipy.optimize import linprog
 
 from reluctant import InfeasibleError, interpolate
-from reluctant.univariate import _shared_knots, shared_knots
+from reluctant.univariate import _blocks, _shared_knots, shared_knots
+from reluctant.univariate.blocks import excluded_rows
 from reluctant.univariate.shared_knots import is_positively_dependent
 
 KINDS = ["normal", "signs", "integers", "rank one", "zero jumps"]
@@ -77,9 +78,9 @@ def points_of(slopes):
     return np.arange(n + 1.0), np.column_stack([np.zeros(len(slopes)), np.cumsum(slopes, axis=1)]).T
 
 
-def check_fewest(seed):
+def check_fewest(seed, least=2, most=3):
     rng = np.random.default_rng(seed)
-    kind, m, n = KINDS[seed % len(KINDS)], int(rng.integers(2, 4)), int(rng.integers(3, 7))
+    kind, m, n = KINDS[seed % len(KINDS)], int(rng.integers(least, most + 1)), int(rng.integers(3, 7))
     slopes = slopes_of(kind, rng, m, n)
     x, Y = points_of(slopes)
     solution = interpolate(x, Y)
@@ -94,10 +95,61 @@ def test_shared_knots_are_as_few_as_any_pattern_has(seed):
     check_fewest(seed)
 
 
+@pytest.mark.parametrize("seed", range(100, 140))
+def test_many_outputs_share_as_few_knots_as_any_pattern_has(seed):
+    check_fewest(seed, 4, 6)
+
+
 @pytest.mark.slow
 def test_shared_knots_are_as_few_as_any_pattern_has_in_thousands_of_tables():
     for seed in range(1000, 4000):
         check_fewest(seed)
+        check_fewest(seed, 4, 6)
+
+
+def test_floats_claim_of_many_outputs_only_what_rationals_do():
+    """And the rows that are excluded are in no vanishing combination."""
+    rng = np.random.default_rng(0)
+    n_decided = 0
+    for case in range(200):
+        m = int(rng.integers(1, 7))
+        n = int(rng.integers(1, 3 * m + 2))
+        rows = rng.integers(-2, 3, (n, m)) if case % 2 else np.round(rng.normal(size=(n, m)), 2)
+        rows = rows[rows.any(axis=1)].astype(float)
+        if not len(rows):
+            continue
+        excluded = excluded_rows(np.round(rows * 100).astype(int).tolist())
+        assert (not excluded) == vanishes(list(rows))
+        for at in excluded[:2]:
+            A = np.vstack([rows.T, np.arange(len(rows)) == at])
+            assert linprog(np.zeros(len(rows)), A_eq=A, b_eq=np.append(np.zeros(m), 1.0)).status == 2
+        answer, z = _blocks.decide(rows, np.full(len(rows), 2.0**-50))
+        if answer == _shared_knots.NO:
+            assert excluded
+            assert (rows @ z > 0).all()
+        elif answer == _shared_knots.YES:
+            assert not excluded
+        n_decided += answer != _shared_knots.UNDECIDED
+    assert n_decided > 130
+
+
+def test_blocks_of_many_outputs_are_those_of_exhaustive_tests():
+    """Floats, skipped starts and exact arithmetic against a linear program for every start and end."""
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        m, n = int(rng.integers(4, 6)), 60
+        x, Y = points_of(np.cumsum(rng.integers(-1, 2, (m, n)) * (rng.random(n) > 0.05), axis=1).astype(float))
+        jumps = np.diff(np.diff(Y, axis=0), axis=0)
+        saved, start = 0, 0
+        for end in range(len(jumps)):
+            if not jumps[end].any():
+                start = end + 1
+            elif any(
+                vanishes(list(jumps[first : end + 1] * (-1.0) ** np.arange(end + 1 - first)[:, None]))
+                for first in range(start, end)
+            ):
+                saved, start = saved + 1, end + 1
+        assert interpolate(x, Y).n_neurons == np.count_nonzero(jumps.any(axis=1)) - saved
 
 
 def test_testing_the_longest_block_alone_would_miss_shared_knots():

@@ -23,7 +23,8 @@ from reluctant.multivariate.proofs.column_generation import minimise_l1
 from reluctant.multivariate.proofs.extreme_points import enumerate_vertices, minimise_lp
 from reluctant.objective import lp_power
 from reluctant.solution import Certificate, Solution
-from reluctant.univariate.interpolation import interpolate_line, without_affine_part
+from reluctant.univariate.interpolation import interpolate_line
+from reluctant.univariate.without_affine import interpolate_without_affine_part
 
 VERTEX_ROWS, VERTEX_INPUTS = 4, 2
 CONVEX_ROWS = 30
@@ -105,8 +106,7 @@ def _of_one_output(
     For one input, the output of several, that is the exact solution of the line, whose norm leaves out the biases.
     """
     if rows.shape[1] == 1:
-        line = interpolate_line(rows[:, 0], labels, p)
-        return line if affine else without_affine_part(line, rows[:, 0])
+        return (interpolate_line if affine else interpolate_without_affine_part)(rows[:, 0], labels, p)
     exact = _exact_path_norm(rows, labels, p, affine, effort, clock)
     history: tuple = ()
     if exact is not None:

@@ -121,7 +121,9 @@ def within_band(
     except TooSteepError:  # the middle of the band need not be met
         middle = None
     best = None if middle is None or not band.holds(middle.network) else middle.network
-    in_bands = labels / (half_width.max(axis=0) + np.max(band.allowed - band.aimed, axis=0))  # widest of each output
+    counted = np.isfinite(band.allowed)
+    room = np.subtract(band.allowed, band.aimed, out=np.zeros_like(band.allowed), where=counted)
+    in_bands = labels / (half_width.max(axis=0) + room.max(axis=0))  # widest of each output
     if best is None or not (clock.interrupted or _is_settled(best, rows, in_bands, affine, aim)):
         apart = None if clock.expired() else _one_by_one(band, affine, aim, effort, clock)
         found = sparsest_within(

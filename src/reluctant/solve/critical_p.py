@@ -11,8 +11,9 @@ from reluctant.validation import check_number, check_table, rounding_of
 def critical_p(X: ArrayLike, y: ArrayLike, *, width: float = 1e-10) -> float:
     """Return p*, the largest q such that every p < q gives a sparsest interpolant; 1.0 if that never ends.
 
-    On the line p* is certified to `width`. In R^d it is known for tiny problems, up to four points in the plane, where
-    all extreme points of the finite program [NN, Lemma 4.1] are compared; the lower end of its bracket is returned.
+    On the line, with a free affine part, p* is certified to `width`. In R^d it is known for tiny problems, up to four
+    points in the plane, where all extreme points of the finite program [NN, Lemma 4.1] are compared; the lower end of
+    its bracket is returned.
 
     Parameters
     ----------

@@ -44,7 +44,7 @@ def interpolate(
 
     One input and one output go to the exact solver of the line. More go to Newton-prune, a search that reaches the
     generic lower bound on most data of up to a few hundred points and proves nothing by itself; `certificate` says
-    what is known. Two or three outputs over one input share as few knots as can be, exactly, for p = 0, whatever
+    what is known. Several outputs over one input share as few knots as can be, exactly, for p = 0, whatever
     `minimize` counts: there, as for one output, it is the knots. Up to eight points in three dimensions are settled by
     enumeration, if the time allows. For p > 0 the path norm of several outputs is the sum of theirs, and each is solved
     by itself, over one input exactly.
@@ -61,8 +61,8 @@ def interpolate(
         of the sparsest minimisers of the total variation of f'. In R^d the bias counts as a weight [NN].
     affine : bool, optional
         Whether the network has a free affine part. By default, as in the paper, it does for one input and does not for
-        more. Without one the function on the line is realised by orienting its neurons, with up to two more where
-        that is not enough.
+        more. Without one, on the line, p = 1 stays exact, p = 0 takes at most one neuron more, beside a constant one
+        that the norm does not count, and 0 < p < 1 is a search between two proved bounds.
     bias : {"l1", "l2"}, optional
         On the line with p = 1: count the biases too. A neuron c (x − t)_+ then costs |c| (1 + |t|), the path norm with
         the bias as a weight, which is the convention of R^d, or |c| √(1 + t²), the Euclidean norm of (c, −c t) [BF].
@@ -146,16 +146,17 @@ def interpolate(
     if halve_p and p == 0:
         raise ValueError("halve_p needs a p greater than 0 to begin with, got p = 0")
     if is_line(X, y):
-        from reluctant.univariate import interpolation, penalised_biases
+        from reluctant.univariate import penalised_biases
+        from reluctant.univariate.interpolation import interpolate_line
+        from reluctant.univariate.without_affine import interpolate_without_affine_part
 
-        x = X[:, 0]
         line_rtol = rounding_of(*given) if rtol is None else rtol
+        solve_line = interpolate_without_affine_part if affine is False else interpolate_line
 
         def solve(p: float) -> Solution:
             if bias is not None:
-                return penalised_biases.interpolate_line(x, y, bias, line_rtol)
-            solution = interpolation.interpolate_line(x, y, p, line_rtol)
-            return interpolation.without_affine_part(solution, x) if affine is False else solution
+                return penalised_biases.interpolate_line(X[:, 0], y, bias, line_rtol)
+            return solve_line(X[:, 0], y, p, line_rtol)
     elif p == 0 and share_exactly(X, y):
         from reluctant.univariate.shared_knots import interpolate_shared
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def p_path(
     x: ArrayLike, y: ArrayLike, *, width: float = 1e-10, rtol: float | None = None, tie_rtol: float = 1e-10
 ) -> PPath:
-    """Find the minimal-ℓp-path-norm interpolant for every p in (0, 1) at once.
+    """Find the minimal-ℓp-path-norm interpolant, with a free affine part, for every p in (0, 1) at once.
 
     Parameters
     ----------

@@ -15,6 +15,9 @@ from reluctant.validation import as_evaluation_points, check_nonnegative, check_
 Between = Literal["rows", "lines"]
 """Where a band holds: at the rows, or along the straight lines between them too."""
 
+MOST_WORK = 10**9
+"""Rows times the cube of the outputs, up to which shared knots are found exactly."""
+
 
 def is_line(X: Array, y: Array) -> bool:
     """Whether a table has one input and one output, for which there are exact solvers."""
@@ -22,8 +25,8 @@ def is_line(X: Array, y: Array) -> bool:
 
 
 def share_exactly(X: Array, y: Array) -> bool:
-    """Whether a table has one input, and two or three outputs whose fewest shared knots are found exactly."""
-    return X.shape[1] == 1 and y.ndim == 2 and y.shape[1] <= 3
+    """Whether a table has one input, and several outputs whose fewest shared knots are found exactly in seconds."""
+    return X.shape[1] == 1 and y.ndim == 2 and (y.shape[1] <= 3 or len(X) * y.shape[1] ** 3 <= MOST_WORK)
 
 
 def has_affine_part(affine: bool | None, X: Array) -> bool:

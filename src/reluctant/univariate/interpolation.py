@@ -94,20 +94,34 @@ def corners_of(x: Array, y: Array, rtol: float = RTOL) -> Corners:
     return Corners(x[kept], y[kept], jumps, solid, words, fewest, max(INTERPOLATES, 2.0 * rtol))
 
 
+class Interpolant(NamedTuple):
+    """A solution, the sorted points, every x once, and the corners that it follows."""
+
+    x: Array
+    y: Array
+    corners: Corners
+    solution: LineSolution
+
+
 def interpolate_line(x: Array, y: Array, p: float = 0.0, rtol: float = RTOL) -> LineSolution:
     """Minimise V_p over the interpolants of checked data (N,), (N,); see `reluctant.interpolate`."""
+    return interpolant(x, y, p, rtol).solution
+
+
+def interpolant(x: Array, y: Array, p: float = 0.0, rtol: float = RTOL) -> Interpolant:
+    """The same with what it comes from."""
     x, y = sorted_points(x, y)
     corners = corners_of(x, y, rtol)
     solution = minimal(x, y, corners, p)
     if not len(corners.solid) or solution.n_neurons == 0 or (p in (0.0, 1.0) and corners.fewest):
-        return solution
+        return Interpolant(x, y, corners, solution)
     # Links drawn straight may have made corners where the data have none.
     exact = Corners.exact(x, y)
     least = Least.of(exact, p)
     if not least.is_below(solution):
-        return beside(solution, exact, least)
+        return Interpolant(x, y, corners, beside(solution, exact, least))
     other = solution_of_matching(x, y, exact, least.merged, p)
-    return beside(other, corners, Least.of(corners, p))
+    return Interpolant(x, y, exact, beside(other, corners, Least.of(corners, p)))
 
 
 def minimal(x: Array, y: Array, corners: Corners, p: float) -> LineSolution:

@@ -10,6 +10,7 @@ the pairs of jumps of one sign.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
@@ -22,11 +23,12 @@ from reluctant.model.network import ReLUNetwork
 from reluctant.solution import Certificate, Solution
 from reluctant.univariate import _shared_knots
 from reluctant.univariate._shared_knots import UNDECIDED, YES
+from reluctant.univariate.blocks import most_blocks
 from reluctant.univariate.interpolation import INTERPOLATES, RTOL, Corners, corners_of, relative_errors
 from reluctant.univariate.points import sorted_points
 
-MOST_OUTPUTS = 3
-"""Blocks are judged by determinants of three rows."""
+FEW_OUTPUTS = 3
+"""Outputs up to which blocks are judged by determinants of three rows."""
 
 _EXACT_INTEGERS = 2**15
 """Determinants of three rows of integers up to this are exact in float64."""
@@ -36,7 +38,7 @@ _SMALLEST_JUMP = 2.0**-900
 
 
 def interpolate_shared(x: Array, Y: Array, rtol: float = RTOL, affine: bool = True) -> Solution:
-    """The interpolant of Y (N, m), m ≤ 3, with the fewest knots, which all outputs share; see `reluctant.interpolate`.
+    """The interpolant of Y (N, m) with the fewest knots, which all outputs share; see `reluctant.interpolate`.
 
     Raises
     ------
@@ -66,6 +68,12 @@ def interpolate_shared(x: Array, Y: Array, rtol: float = RTOL, affine: bool = Tr
     error = float(np.max(np.abs(network(given[0]) - given[1])))
     certificate = Certificate("neurons", fewest, "proved", _reason(drawn, plan, other, affine))
     return Solution(network=network, p=0.0, value=network.path_norm(0.0), max_error=error, certificate=certificate)
+
+
+def network_through(x: Array, Y: Array, affine: bool) -> ReLUNetwork:
+    """The network whose outputs are the polylines through points (N,), (N, m), with its knots at points."""
+    jumps = Jumps.of(x, [Corners.exact(x, np.ascontiguousarray(y)) for y in Y.T])
+    return _network(x, Y, jumps, Plan(jumps.nonzero, np.empty(0, np.int64), np.empty(0, np.int64)), affine)
 
 
 def _reason(drawn: Jumps, plan: Plan, other: Plan | None, affine: bool) -> str:
@@ -132,11 +140,30 @@ class Jumps(NamedTuple):
             jump.append((y2 - y1) / (x2 - x1) - (y1 - y0) / (x1 - x0))
         return jump
 
+    def whole(self, j: int) -> list[int]:
+        """Integers in the ratio of the entries of the jump at point j."""
+        points = []
+        for c, (at, y) in enumerate(self.corners):
+            if self.values[j, c] != 0:
+                k = int(np.searchsorted(at, j))
+                points.append((c, at[k - 1 : k + 2], y[k - 1 : k + 2]))
+        if any((at != points[0][1]).any() for _, at, _ in points):  # not all outputs keep the same points
+            exact = self.exact(j)
+            unit = math.lcm(*(g.denominator for g in exact))
+            return [g.numerator * (unit // g.denominator) for g in exact]
+        x0, x1, x2 = _in_one_unit(self.x[points[0][1]])
+        values = _in_one_unit(np.concatenate([y for _, _, y in points]))
+        jump = [0] * len(self.corners)
+        for i, (c, _, _) in enumerate(points):
+            y0, y1, y2 = values[3 * i : 3 * i + 3]
+            jump[c] = (y2 - y1) * (x1 - x0) - (y1 - y0) * (x2 - x1)
+        return jump
+
     def rows(self) -> tuple[Array, Array, float]:
-        """±g (N, 3), each in units of its own, the error of its entries, and the rounding to allow for in products."""
+        """±g (N, m), m ≥ 3, each in units of its own, the error of its entries, and the rounding of products."""
         signs = np.where(np.arange(len(self.x)) % 2, -1.0, 1.0)[:, None]
         small = self._as_integers()
-        g = np.zeros((len(self.x), MOST_OUTPUTS))
+        g = np.zeros((len(self.x), max(FEW_OUTPUTS, self.values.shape[1])))
         if small is not None:
             g[:, : small.shape[1]] = signs * small
             return g, np.zeros(len(g)), 0.0
@@ -166,6 +193,13 @@ class Jumps(NamedTuple):
         return g if (np.abs(g) <= _EXACT_INTEGERS).all() and ((g != 0) == (self.values != 0)).all() else None
 
 
+def _in_one_unit(values: Array) -> list[int]:
+    """Integers in the ratio of the floats."""
+    ratios = [v.as_integer_ratio() for v in values.tolist()]
+    unit = max(d for _, d in ratios)  # all are powers of two
+    return [n * (unit // d) for n, d in ratios]
+
+
 class Plan(NamedTuple):
     """Which points bend, and the blocks that save a knot each."""
 
@@ -189,6 +223,9 @@ def _plan(jumps: Jumps) -> Plan:
     """The most disjoint blocks, by earliest end."""
     nonzero = jumps.nonzero
     rows, errors, rounding = jumps.rows()
+    if rows.shape[1] > FEW_OUTPUTS:
+        blocks = np.array(most_blocks(rows, errors, nonzero, jumps.whole), np.int64).reshape(-1, 2)
+        return Plan(nonzero, np.ascontiguousarray(blocks[:, 0]), np.ascontiguousarray(blocks[:, 1]))
     firsts: list[int] = []
     ends: list[int] = []
     start, end, skip = 0, 0, 1
