@@ -16,7 +16,8 @@ from reluctant.multivariate.basin_hopping.band import sparsest_within
 from reluctant.multivariate.interpolation import sparsest, warm_up
 from reluctant.multivariate.outputs import combined
 from reluctant.multivariate.points import INTERPOLATES, check_range, distinct_bands, label_size, max_error_of
-from reluctant.multivariate.proofs.bounds import elementary_bound, what_is_known
+from reluctant.multivariate.proofs.bounds import NOTHING, elementary_bound, what_is_known
+from reluctant.multivariate.proofs.lines import bound_on_lines
 from reluctant.solution import Certificate, Solution
 
 FIRST_SHARE = 0.3
@@ -87,6 +88,12 @@ class Band:
         """Whether the network stays within what is allowed."""
         return bool((np.abs(network(self.X) - self.y) <= self.allowed).all())
 
+    def limits(self) -> tuple[Array, Array, Array]:
+        """Distinct rows, and bounds on what a network may be there, rounded outward."""
+        rows, middle, half_width = distinct_bands(self.X, self.y, self.allowed)
+        beyond = half_width + 2.0 * np.spacing(np.abs(middle) + half_width)
+        return rows, middle - beyond, middle + beyond
+
     def in_words(self) -> str:
         """The tolerance that was used."""
         low, high = self.tolerance.min(), self.tolerance.max()
@@ -101,10 +108,11 @@ def within_band(
     """The sparsest network within the band that the searches find; None where they find none in time.
 
     1. Without a tolerance, or for labels that are zero, an interpolant.
-    2. The middle of the band is interpolated; if the count is at a bound, or at the target, that is the answer.
-    3. Several outputs are solved one by one.
-    4. From what is known by then, and the caller's start, the search within the band.
-    5. The certificate.
+    2. Rows on one line give a bound, at which every search may stop.
+    3. The middle of the band is interpolated; if the count is at a bound, or at the target, that is the answer.
+    4. Several outputs are solved one by one.
+    5. From what is known by then, and the caller's start, the search within the band.
+    6. The certificate.
     """
     X, y = band.X, band.y
     clock.doing("searching within the tolerance")
@@ -116,20 +124,22 @@ def within_band(
             "the tolerance bands of equal rows of X have a single value in common, which float64 may miss; "
             "widen a tolerance a little or leave rtol at its default"
         )
+    bound = NOTHING if X.shape[1] == 1 else bound_on_lines(aim.minimize, *band.limits())
+    aim_within = aim.at(max(aim.target or 0, bound.least))
     try:
         middle = sparsest(rows, labels, affine, aim, start, effort, clock.share(FIRST_SHARE), prove=False)
     except TooSteepError:  # the middle of the band need not be met
         middle = None
     best = None if middle is None or not band.holds(middle.network) else middle.network
     in_bands = labels / (half_width.max(axis=0) + np.max(band.allowed - band.aimed, axis=0))  # widest of each output
-    if best is None or not (clock.interrupted or _is_settled(best, rows, in_bands, affine, aim)):
+    if best is None or not (clock.interrupted or _is_settled(best, rows, in_bands, affine, aim_within)):
         apart = None if clock.expired() else _one_by_one(band, affine, aim, effort, clock)
         found = sparsest_within(
             rows,
             labels,
             half_width,
             affine=affine,
-            aim=aim.at(aim.target or 0),
+            aim=aim_within,
             starts=[network for network in (start, apart, best) if network is not None],
             clock=clock,
             random_state=effort.random_state,
@@ -138,7 +148,7 @@ def within_band(
             best = found.network if best is None else aim.better(best, found.network)
     if best is None:
         return None
-    certificate = what_is_known(best, rows, in_bands, affine, aim, tolerance=1.0)
+    certificate = what_is_known(best, rows, in_bands, affine, aim, tolerance=1.0, proved=bound)
     certificate = replace(certificate, reason=f"{certificate.reason}{clock.in_words()}")
     return _solution(best, band, certificate, () if middle is None else middle.history)
 
