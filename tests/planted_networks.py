@@ -7,18 +7,31 @@ from fractions import Fraction
 
 import numpy as np
 
+from reluctant import ReLUNetwork
+
 KINDS = ("grid", "integers", "close rows", "uneven columns", "uniform", "zeros")
 
 
 @dataclass(frozen=True)
 class Planted:
-    """Distinct rows X (N, d), labels within `band` of the values of the network with hinges U (K, d + 1)."""
+    """Distinct rows X (N, d), labels within `band` of Σ ±(u · x̄)_+ + slope · x̄, whose hinges are U (K, d + 1)."""
 
     X: np.ndarray
     y: np.ndarray
     band: float
     U: np.ndarray
+    signs: np.ndarray
+    slope: np.ndarray
     affine: bool
+
+    @property
+    def tolerance(self) -> float:
+        """What counts as met: the band, or what an interpolant may miss."""
+        return max(self.band, 1e-9 * float(np.abs(self.y).max()))
+
+    @property
+    def network(self) -> ReLUNetwork:
+        return ReLUNetwork.from_hinges(self.U, self.signs[:, None], self.slope[:, None])
 
     @property
     def n_parameters(self) -> int:
@@ -41,17 +54,18 @@ def planted(seed: int, *, n_rows: tuple[int, int] = (4, 30), most_neurons: int =
     rng.shuffle(X)
     affine = bool(rng.uniform() < 0.3)
     U = np.array([_hinge(rng, X) for _ in range(rng.integers(1, most_neurons + 1))])
-    slope = rng.integers(-2, 3, d + 1) * affine
-    signs = rng.choice([-1, 1], len(U))
+    slope = rng.integers(-2, 3, d + 1) * float(affine)
+    signs = rng.choice([-1.0, 1.0], len(U))
     rows = [[*map(Fraction, row), Fraction(1)] for row in X.tolist()]
     exact = [
-        sum(int(s) * max(_dot(u, row), Fraction(0)) for s, u in zip(signs, U.tolist())) + _dot(slope.tolist(), row)
+        sum(Fraction(s) * max(_dot(u, row), Fraction(0)) for s, u in zip(signs.tolist(), U.tolist()))
+        + _dot(slope.tolist(), row)
         for row in rows
     ]
     size = max(map(abs, exact))
     band = float(size) * rng.choice([0.0, 0.001, 0.03, 0.2])
     moved = [f + Fraction(band * t) for f, t in zip(exact, rng.choice([-1.0, -0.5, 0.0, 1.0], len(X)))]
-    return Planted(X, np.array([float(f) for f in moved]), band * (1 + 1e-12), U, affine)
+    return Planted(X, np.array([float(f) for f in moved]), band * (1 + 1e-12), U, signs, slope, affine)
 
 
 def _rows(rng: np.random.Generator, kind: str, N: int, d: int) -> np.ndarray:

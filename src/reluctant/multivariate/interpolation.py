@@ -31,6 +31,7 @@ from reluctant.multivariate.proofs.bounds import NOTHING, Bound, generic_bound, 
 from reluctant.multivariate.proofs.enumeration import enumeration_size, fewest_neurons, fewest_parameters
 from reluctant.multivariate.proofs.lines import bound_on_lines
 from reluctant.multivariate.proofs.problem import MOST_ROWS
+from reluctant.multivariate.proofs.subsample import Rows, bound_from_few_rows
 from reluctant.solution import Solution
 from reluctant.univariate.interpolation import interpolate_line, without_affine_part
 
@@ -38,6 +39,10 @@ ENUMERATED_CELLS, ENUMERATED_SETS = 20_000, 4_000_000
 """Up to so many cells and sets of cells, a matter of seconds, the optimum is proved by enumeration."""
 PROVING_SECONDS = 30.0
 """Longest time for that, where many sets ask for linear programs; on most data their number ends it before."""
+FEW_ROWS_SHARE, FEW_ROWS_SECONDS = 0.5, 15.0
+"""Share of the time left, and longest time, for a bound from some of the rows beside a planted network."""
+SETS_A_SECOND = 3_000_000
+"""What such an enumeration looks at, roughly; one that would not end in time is not begun."""
 PLANTED_RESTARTS, PLANTED_RESTARTS_FEW_ROWS, FEW_ROWS = 4, 2, 30
 PLANTED_ROUNDS = 4
 """A planted network is looked for so often."""
@@ -85,7 +90,8 @@ def sparsest(
     5. At its first local minimum, and at its end: a planted network, one with fewer parameters than equations, is
        looked for, for about as long as the search has taken. Small problems need no such search:
     6. they are settled by enumeration, where a proof is wanted.
-    7. The certificate.
+    7. A planted network is proved sparsest by an enumeration on some of the rows, if its size allows.
+    8. The certificate.
     """
     rows, labels = distinct_rows(X, y)
     if y.ndim > 1:
@@ -114,8 +120,11 @@ def sparsest(
     elif not task.settled(best):
         best = aim.better(best, _planted(task, best, clock))
     assert best is not None  # the search has an interpolant in the end, or raises
-    if prove and not task.settled(best) and task.is_small(best):
-        best, bound = _enumerated(task, best, bound, clock)
+    if prove and not task.settled(best):
+        if task.is_small(best):
+            best, bound = _enumerated(task, best, bound, clock)
+        elif task.n_outputs == 1 and aim.count(best) < task.generic:
+            best, bound = _from_few_rows(task, best, bound, clock)
     certificate = what_is_known(best, rows, labels, affine, aim, proved=bound)
     return Solution(
         network=best,
@@ -214,6 +223,19 @@ def _enumerated(task: _Task, network: ReLUNetwork, known_bound: Bound, clock: Cl
     within = clock.share(at_most=PROVING_SECONDS)
     proof = fewest(task.rows, task.labels, affine=task.affine, known=known, clock=within)
     return aim.better(network, proof.network), max(known_bound, proof.bound, key=lambda bound: bound.least)
+
+
+def _from_few_rows(task: _Task, network: ReLUNetwork, known_bound: Bound, clock: Clock) -> tuple[ReLUNetwork, Bound]:
+    """The network, or a sparser one, and the better of what is known and what some of the rows prove."""
+    if clock.expired():
+        return network, known_bound
+    clock.doing("excluding sparser networks on some of the rows")
+    within = clock.share(FEW_ROWS_SHARE, at_most=FEW_ROWS_SECONDS)
+    rows = Rows(task.rows, task.labels, task.affine, float(INTERPOLATES * label_size(task.labels)))
+    most_sets = int(SETS_A_SECOND * within.left())
+    found, bound = bound_from_few_rows(task.aim.minimize, rows, network, within, most_sets)
+    better = task.aim.better(network, found) if interpolates(found, task.rows, task.labels) else network
+    return better, max(known_bound, bound, key=lambda bound: bound.least)
 
 
 def _one_by_one(task: _Task, effort: Effort, clock: Clock) -> ReLUNetwork | None:

@@ -47,8 +47,7 @@ def bound_in_rationals(quantity, X, lo, hi):
 
 
 def limits(table):
-    reach = max(table.band, 1e-9 * np.abs(table.y).max())
-    return np.nextafter(table.y - reach, -np.inf), np.nextafter(table.y + reach, np.inf)
+    return np.nextafter(table.y - table.tolerance, -np.inf), np.nextafter(table.y + table.tolerance, np.inf)
 
 
 def never_beaten(seeds):
