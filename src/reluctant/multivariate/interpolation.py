@@ -123,7 +123,7 @@ def sparsest(
     if prove and not task.settled(best):
         if task.is_small(best):
             best, bound = _enumerated(task, best, bound, clock)
-        elif task.n_outputs == 1 and aim.count(best) < task.generic:
+        elif task.n_outputs == 1 and rows.shape[1] > 1 and aim.count(best) < task.generic:
             best, bound = _from_few_rows(task, best, bound, clock)
     certificate = what_is_known(best, rows, labels, affine, aim, proved=bound)
     return Solution(

@@ -3,6 +3,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from scipy.linalg import qr
 
 from exact_networks import exact_outputs, rank
 from planted_networks import planted
@@ -271,3 +272,14 @@ def test_the_planted_networks_meet_their_labels_in_rationals():
         table = planted(seed)
         errors = [abs(row[0] - Fraction(t)) for row, t in zip(exact_outputs(table.network, table.X), table.y.tolist())]
         assert max(errors) <= Fraction(table.tolerance), seed
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_first_rows_are_pivots_of_a_triangular_factorisation(seed):
+    J = np.random.default_rng(seed).normal(size=(40, 6))
+    assert subsample._pivots(J, 6).tolist() == qr(J.T, mode="r", pivoting=True)[1][:6].tolist()
+
+
+def test_first_rows_are_different_whatever_depends_on_what():
+    for J in (np.zeros((9, 0)), np.zeros((9, 2)), np.outer(np.arange(9.0), [1.0, 2.0])):
+        assert len(set(subsample._pivots(J, 9).tolist())) == 9

@@ -15,7 +15,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import qr
 
 from reluctant.arrays import Array, Index
 from reluctant.effort import Clock
@@ -29,6 +28,8 @@ MOST_CELLS, MOST_SETS = 6_000, 120_000_000
 """No enumeration is begun that may look at more, some thirty seconds' work; smaller counts are proved in its place."""
 MOST_ROUNDS = 40
 """So many rows join at most."""
+_DEPENDENT = 1e-9
+"""What is left of a row, relative to the longest, that counts as dependent on those chosen."""
 
 
 @dataclass(frozen=True)
@@ -129,18 +130,34 @@ def _affordable(quantity: Count, rows: Rows, n_rows: int, k: int, most_sets: int
 
 def _first_rows(quantity: Count, rows: Rows, network: ReLUNetwork, target: int) -> Index:
     """Rows that the network sees best: pivots among the derivatives of its values in the weights of its hinges."""
-    U, _, _ = network.hinges
     Xbar = homogeneous(rows.X)
-    Xbar = Xbar / np.maximum(np.abs(Xbar).max(axis=0), np.finfo(np.float64).tiny)
-    size = np.maximum(np.abs(homogeneous(rows.X)).max(axis=0), np.finfo(np.float64).tiny)
-    blocks = [Xbar] if rows.affine else []
-    for u in U:
-        active = homogeneous(rows.X) @ u > 0.0
-        support = u * size != 0.0 if quantity == "parameters" else np.ones(len(u), bool)
-        blocks.append(np.where(active[:, None], Xbar[:, support], 0.0))
+    size = np.maximum(np.abs(Xbar).max(axis=0), np.finfo(np.float64).tiny)
+    blocks = [Xbar / size] if rows.affine else []
+    for u in network.hinges[0]:
+        support = u != 0.0 if quantity == "parameters" else np.ones(len(u), bool)
+        blocks.append(np.where((Xbar @ u > 0.0)[:, None], (Xbar / size)[:, support], 0.0))
     J = np.hstack([np.zeros((len(Xbar), 0)), *blocks])
-    order = qr(J.T, mode="r", pivoting=True)[1] if J.size else np.arange(len(Xbar))
-    return np.asarray(order[: _rows_for(quantity, target, rows)])
+    return _pivots(J, _rows_for(quantity, target, rows))
+
+
+def _pivots(J: Array, count: int) -> Index:
+    """The first rows that Gram–Schmidt with pivots takes; it begins again where what is left depends on them."""
+    chosen: list[int] = []
+    rest = J.copy()
+    smallest = _DEPENDENT * float(np.linalg.norm(J, axis=1).max(initial=0.0))
+    for _ in range(count):
+        lengths = np.linalg.norm(rest, axis=1)
+        if lengths.max() <= smallest:
+            rest = J.copy()
+            lengths = np.linalg.norm(rest, axis=1)
+        lengths[chosen] = -1.0
+        i = int(np.argmax(lengths))
+        chosen.append(i)
+        if lengths[i] > smallest:
+            direction = rest[i] / lengths[i]
+            rest -= np.outer(rest @ direction, direction)
+        rest[i] = 0.0
+    return np.array(chosen)
 
 
 def _reason(proof: Proof, n_chosen: int, n_rows: int) -> str:
