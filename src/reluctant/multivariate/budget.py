@@ -16,6 +16,7 @@ from reluctant.effort import DEFAULT_SECONDS, Clock, Effort
 from reluctant.errors import InfeasibleError
 from reluctant.model.network import ReLUNetwork
 from reluctant.multivariate.aim import Aim
+from reluctant.multivariate.chebyshev import smallest_largest
 from reluctant.multivariate.interpolation import warm_up
 from reluctant.multivariate.points import INTERPOLATES, check_range, homogeneous, interpolates, max_error_of
 from reluctant.multivariate.tolerance import Band, within_band
@@ -93,7 +94,7 @@ class Problem:
         if features.shape[1] == 0:
             return network
         targets, scales = (a.reshape(len(rows), -1) for a in (self.y, self.scale))
-        weights = [_smallest_largest(features, targets[:, c], scales[:, c]) for c in range(self._n_outputs)]
+        weights = [smallest_largest(features, targets[:, c], scales[:, c]) for c in range(self._n_outputs)]
         table = np.column_stack(weights)
         V, A = table[: len(U)], table[len(U) :]
         return min(network, ReLUNetwork.from_hinges(U, V, A if self.affine else None), key=self.error)
@@ -130,7 +131,7 @@ def _search(
         band = Band.of(problem.X, problem.y, eps * problem.scale, slack)
         share = clock.share(SHARE, at_most=DEFAULT_SECONDS)
         try:
-            found = within_band(band, problem.affine, aim, start or best, effort, share)
+            found = within_band(band, problem.affine, aim, start or best, effort, share, prove=False)
         except InfeasibleError:  # equal rows whose labels differ by more than this tolerance allows
             found = None
         if found is None or found.n_neurons > problem.most:
@@ -143,24 +144,3 @@ def _search(
         best, start, high = refitted, None, problem.error(refitted)
         low = low if low < high else 0.0
     return best
-
-
-def _smallest_largest(features: Array, y: Array, scale: Array) -> Array:
-    """The weights w with the smallest max |features w − y| / scale, (q,); least squares if the program gives up."""
-    from scipy.optimize import linprog
-
-    counts = np.isfinite(scale)
-    features, y, scale = features[counts], y[counts], scale[counts]
-    if not len(y):
-        return np.zeros(features.shape[1])
-    size = np.maximum(np.abs(features).max(axis=0), np.finfo(np.float64).tiny)
-    unit = max(float(np.abs(y).max()), np.finfo(np.float64).tiny)
-    A = np.column_stack([features / size, -scale / scale.max()])
-    below = A * np.append(-np.ones(features.shape[1]), 1.0)
-    objective = np.append(np.zeros(features.shape[1]), 1.0)
-    limits = np.concatenate([y, -y]) / unit
-    free = [(None, None)] * features.shape[1] + [(0.0, None)]
-    result = linprog(objective, A_ub=np.concatenate([A, below]), b_ub=limits, bounds=free, method="highs")
-    if result.status == 0:
-        return result.x[:-1] * unit / size
-    return np.linalg.lstsq(features / size / scale[:, None], y / scale, rcond=None)[0] / size

@@ -27,9 +27,11 @@ from reluctant.multivariate.points import (
     label_size,
     max_error_of,
 )
-from reluctant.multivariate.proofs.bounds import Bound, generic_bound, what_is_known
+from reluctant.multivariate.proofs.bounds import NOTHING, Bound, generic_bound, what_is_known
 from reluctant.multivariate.proofs.enumeration import enumeration_size, fewest_neurons, fewest_parameters
+from reluctant.multivariate.proofs.lines import bound_on_lines
 from reluctant.multivariate.proofs.problem import MOST_ROWS
+from reluctant.multivariate.proofs.subsample import Rows, bound_from_few_rows
 from reluctant.solution import Solution
 from reluctant.univariate.interpolation import interpolate_line, without_affine_part
 
@@ -37,6 +39,10 @@ ENUMERATED_CELLS, ENUMERATED_SETS = 20_000, 4_000_000
 """Up to so many cells and sets of cells, a matter of seconds, the optimum is proved by enumeration."""
 PROVING_SECONDS = 30.0
 """Longest time for that, where many sets ask for linear programs; on most data their number ends it before."""
+FEW_ROWS_SHARE, FEW_ROWS_SECONDS = 0.5, 15.0
+"""Share of the time left, and longest time, for a bound from some of the rows beside a planted network."""
+SETS_A_SECOND = 3_000_000
+"""What such an enumeration looks at, roughly; one that would not end in time is not begun."""
 PLANTED_RESTARTS, PLANTED_RESTARTS_FEW_ROWS, FEW_ROWS = 4, 2, 30
 PLANTED_ROUNDS = 4
 """A planted network is looked for so often."""
@@ -78,27 +84,29 @@ def sparsest(
     """The sparsest interpolant that the searches find, and what is proved about it.
 
     1. Outputs that are zero or multiples of others are set aside.
-    2. Several outputs are solved one by one; those that agree on a hinge share it.
-    3. Newton-prune, from the easy answers and from many starts, to the generic bound or the caller's target.
-    4. At its first local minimum, and at its end: a planted network, one with fewer parameters than equations, is
+    2. Rows on one line give a bound, at which every search may stop.
+    3. Several outputs are solved one by one; those that agree on a hinge share it.
+    4. Newton-prune, from the easy answers and from many starts, to the generic bound or the caller's target.
+    5. At its first local minimum, and at its end: a planted network, one with fewer parameters than equations, is
        looked for, for about as long as the search has taken. Small problems need no such search:
-    5. they are settled by enumeration, where a proof is wanted.
-    6. The certificate.
+    6. they are settled by enumeration, where a proof is wanted.
+    7. A planted network is proved sparsest by an enumeration on some of the rows, if its size allows.
+    8. The certificate.
     """
     rows, labels = distinct_rows(X, y)
     if y.ndim > 1:
         mixed = _of_mixed_outputs(X, y, affine, aim, start, effort, clock, prove)
         if mixed is not None:
             return mixed
-    task = _Task(rows, labels, affine, aim, effort.rng())
+    bound = _on_lines(rows, labels, aim)
+    task = _Task(rows, labels, affine, aim, bound.least, effort.rng())
     effort = replace(effort, random_state=task.rng)
     best = _one_by_one(task, effort, clock)
-    bound: Bound | None = None
     history: tuple = ()
     if best is None or aim.count(best) >= task.generic:
         clock.doing("pruning interpolants")
         began, looking = clock.elapsed(), 0.0
-        for found in newton_prune(X, y, affine, aim, effort, clock, start):
+        for found in newton_prune(X, y, affine, task.aim_of_pruning, effort, clock, start):
             best = found.network if best is None else aim.better(best, found.network)
             history = found.history
             if not task.settled(best) and not (prove and task.is_small(best)):
@@ -112,8 +120,11 @@ def sparsest(
     elif not task.settled(best):
         best = aim.better(best, _planted(task, best, clock))
     assert best is not None  # the search has an interpolant in the end, or raises
-    if prove and not task.settled(best) and task.is_small(best):
-        best, bound = _enumerated(task, best, clock)
+    if prove and not task.settled(best):
+        if task.is_small(best):
+            best, bound = _enumerated(task, best, bound, clock)
+        elif task.n_outputs == 1 and rows.shape[1] > 1 and aim.count(best) < task.generic:
+            best, bound = _from_few_rows(task, best, bound, clock)
     certificate = what_is_known(best, rows, labels, affine, aim, proved=bound)
     return Solution(
         network=best,
@@ -133,6 +144,7 @@ class _Task:
     labels: Array
     affine: bool
     aim: Aim
+    least: int  # proved beforehand
     rng: np.random.Generator
 
     @property
@@ -152,9 +164,14 @@ class _Task:
         n_cells, n_sets = enumeration_size(self.aim.minimize, self.rows, self.aim.count(network))
         return n_cells <= ENUMERATED_CELLS and n_sets <= ENUMERATED_SETS
 
+    @property
+    def aim_of_pruning(self) -> Aim:
+        """Without the caller's target it is the generic bound, or what is proved, if that is as much."""
+        return self.aim.at(max(self.aim.target or 0, self.least)) if self.least >= self.generic else self.aim
+
     def settled(self, network: ReLUNetwork) -> bool:
-        """Whether the caller's target, by default nothing at all, is reached."""
-        return self.aim.at(self.aim.target or 0).reached(network)
+        """Whether the caller's target, by default nothing at all, is reached, or what is proved is met."""
+        return self.aim.at(max(self.aim.target or 0, self.least)).reached(network)
 
 
 def _of_mixed_outputs(
@@ -186,16 +203,39 @@ def _of_mixed_outputs(
     )
 
 
-def _enumerated(task: _Task, network: ReLUNetwork, clock: Clock) -> tuple[ReLUNetwork, Bound | None]:
-    """The network, or a sparser one, and what is proved."""
+def _on_lines(rows: Array, labels: Array, aim: Aim) -> Bound:
+    """What rows on one line prove; over one input every row is on it, and there are exact solvers."""
+    if rows.shape[1] == 1:
+        return NOTHING
+    reach = INTERPOLATES * label_size(labels)
+    return bound_on_lines(
+        aim.minimize, rows, np.nextafter(labels - reach, -np.inf), np.nextafter(labels + reach, np.inf)
+    )
+
+
+def _enumerated(task: _Task, network: ReLUNetwork, known_bound: Bound, clock: Clock) -> tuple[ReLUNetwork, Bound]:
+    """The network, or a sparser one, and the better of what is known and what is proved."""
     if clock.expired():
-        return network, None
+        return network, known_bound
     aim, known = task.aim, task.aim.count(network)
     clock.doing("excluding sparser networks")
     fewest = fewest_parameters if aim.minimize == "parameters" else fewest_neurons
     within = clock.share(at_most=PROVING_SECONDS)
     proof = fewest(task.rows, task.labels, affine=task.affine, known=known, clock=within)
-    return aim.better(network, proof.network), proof.bound
+    return aim.better(network, proof.network), max(known_bound, proof.bound, key=lambda bound: bound.least)
+
+
+def _from_few_rows(task: _Task, network: ReLUNetwork, known_bound: Bound, clock: Clock) -> tuple[ReLUNetwork, Bound]:
+    """The network, or a sparser one, and the better of what is known and what some of the rows prove."""
+    if clock.expired():
+        return network, known_bound
+    clock.doing("excluding sparser networks on some of the rows")
+    within = clock.share(FEW_ROWS_SHARE, at_most=FEW_ROWS_SECONDS)
+    rows = Rows(task.rows, task.labels, task.affine, float(INTERPOLATES * label_size(task.labels)))
+    most_sets = int(SETS_A_SECOND * within.left())
+    found, bound = bound_from_few_rows(task.aim.minimize, rows, network, within, most_sets)
+    better = task.aim.better(network, found) if interpolates(found, task.rows, task.labels) else network
+    return better, max(known_bound, bound, key=lambda bound: bound.least)
 
 
 def _one_by_one(task: _Task, effort: Effort, clock: Clock) -> ReLUNetwork | None:

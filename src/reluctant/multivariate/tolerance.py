@@ -13,14 +13,28 @@ from reluctant.errors import InfeasibleError, TooSteepError
 from reluctant.model.network import ReLUNetwork
 from reluctant.multivariate.aim import Aim
 from reluctant.multivariate.basin_hopping.band import sparsest_within
+from reluctant.multivariate.chebyshev import smallest_largest
 from reluctant.multivariate.interpolation import sparsest, warm_up
 from reluctant.multivariate.outputs import combined
-from reluctant.multivariate.points import INTERPOLATES, check_range, distinct_bands, label_size, max_error_of
-from reluctant.multivariate.proofs.bounds import elementary_bound, what_is_known
+from reluctant.multivariate.points import (
+    INTERPOLATES,
+    check_range,
+    distinct_bands,
+    homogeneous,
+    label_size,
+    max_error_of,
+)
+from reluctant.multivariate.proofs.bounds import NOTHING, Bound, elementary_bound, what_is_known
+from reluctant.multivariate.proofs.lines import bound_on_lines
+from reluctant.multivariate.proofs.subsample import Rows, bound_from_few_rows
 from reluctant.solution import Certificate, Solution
 
 FIRST_SHARE = 0.3
 """Share of the time for the middle of the band, and for the outputs one by one."""
+PROOF_SHARE, PROOF_SECONDS = 0.15, 5.0
+"""Share of the time left, and longest time, for a bound from some of the rows, before the search in the band."""
+SETS_A_SECOND = 20_000
+"""What such an enumeration looks at, roughly: within a band many sets ask for a linear program."""
 
 
 def approximate_space(
@@ -44,6 +58,10 @@ def approximate_space(
         return _solution(
             zero, band, Certificate(aim.minimize, 0, "proved", "the zero function meets the tolerance"), ()
         )
+    plane = _plane(band, affine) if y.ndim == 1 else None
+    if plane is not None and (affine or aim.minimize == "neurons"):
+        reason = "an affine function meets the tolerance" if affine else "the zero function does not meet the tolerance"
+        return _solution(plane, band, Certificate(aim.minimize, plane.n_neurons, "proved", reason), ())
     warm_up()
     with effort.clock(DEFAULT_SECONDS).listening() as clock:
         solution = within_band(band, affine, aim, start, effort, clock)
@@ -55,6 +73,19 @@ def approximate_space(
     raise ValueError(
         f"no network within the tolerance was found in {seconds:g} seconds; raise time_limit or widen the tolerance"
     )
+
+
+def _plane(band: Band, affine: bool) -> ReLUNetwork | None:
+    """The affine function, or its positive or its negative part where there is none, if it stays within the band."""
+    rows = homogeneous(band.X)
+    weights = smallest_largest(rows, band.y, band.allowed)
+    none = np.zeros((0, rows.shape[1])), np.zeros((0, 1))
+    networks = (
+        [ReLUNetwork.from_hinges(*none, weights[:, None])]
+        if affine
+        else [ReLUNetwork.from_hinges(sign * weights[None, :], np.array([[sign]])) for sign in (1.0, -1.0)]
+    )
+    return next((network for network in networks if band.holds(network)), None)
 
 
 @dataclass(frozen=True)
@@ -87,6 +118,12 @@ class Band:
         """Whether the network stays within what is allowed."""
         return bool((np.abs(network(self.X) - self.y) <= self.allowed).all())
 
+    def limits(self) -> tuple[Array, Array, Array]:
+        """Distinct rows, and bounds on what a network may be there, rounded outward."""
+        rows, middle, half_width = distinct_bands(self.X, self.y, self.allowed)
+        beyond = half_width + 2.0 * np.spacing(np.abs(middle) + half_width)
+        return rows, middle - beyond, middle + beyond
+
     def in_words(self) -> str:
         """The tolerance that was used."""
         low, high = self.tolerance.min(), self.tolerance.max()
@@ -96,15 +133,24 @@ class Band:
 
 
 def within_band(
-    band: Band, affine: bool, aim: Aim, start: ReLUNetwork | None, effort: Effort, clock: Clock
+    band: Band,
+    affine: bool,
+    aim: Aim,
+    start: ReLUNetwork | None,
+    effort: Effort,
+    clock: Clock,
+    *,
+    prove: bool = True,
 ) -> Solution | None:
     """The sparsest network within the band that the searches find; None where they find none in time.
 
     1. Without a tolerance, or for labels that are zero, an interpolant.
-    2. The middle of the band is interpolated; if the count is at a bound, or at the target, that is the answer.
-    3. Several outputs are solved one by one.
-    4. From what is known by then, and the caller's start, the search within the band.
-    5. The certificate.
+    2. Rows on one line give a bound, at which every search may stop.
+    3. The middle of the band is interpolated; if the count is at a bound, or at the target, that is the answer.
+    4. With one output, and where a proof is wanted, networks that are much sparser are excluded on some of the rows.
+    5. Several outputs are solved one by one.
+    6. From what is known by then, and the caller's start, the search within the band.
+    7. The certificate.
     """
     X, y = band.X, band.y
     clock.doing("searching within the tolerance")
@@ -116,6 +162,7 @@ def within_band(
             "the tolerance bands of equal rows of X have a single value in common, which float64 may miss; "
             "widen a tolerance a little or leave rtol at its default"
         )
+    bound = NOTHING if X.shape[1] == 1 else bound_on_lines(aim.minimize, *band.limits())
     try:
         middle = sparsest(rows, labels, affine, aim, start, effort, clock.share(FIRST_SHARE), prove=False)
     except TooSteepError:  # the middle of the band need not be met
@@ -124,14 +171,18 @@ def within_band(
     counted = np.isfinite(band.allowed)
     room = np.subtract(band.allowed, band.aimed, out=np.zeros_like(band.allowed), where=counted)
     in_bands = labels / (half_width.max(axis=0) + room.max(axis=0))  # widest of each output
-    if best is None or not (clock.interrupted or _is_settled(best, rows, in_bands, affine, aim)):
+    aim_within = aim.at(max(aim.target or 0, bound.least))
+    if prove and best is not None and y.ndim == 1 and not _is_settled(best, rows, in_bands, affine, aim_within):
+        best, bound = _from_few_rows(band, best, bound, affine, aim, clock)
+        aim_within = aim.at(max(aim.target or 0, bound.least))
+    if best is None or not (clock.interrupted or _is_settled(best, rows, in_bands, affine, aim_within)):
         apart = None if clock.expired() else _one_by_one(band, affine, aim, effort, clock)
         found = sparsest_within(
             rows,
             labels,
             half_width,
             affine=affine,
-            aim=aim.at(aim.target or 0),
+            aim=aim_within,
             starts=[network for network in (start, apart, best) if network is not None],
             clock=clock,
             random_state=effort.random_state,
@@ -140,9 +191,28 @@ def within_band(
             best = found.network if best is None else aim.better(best, found.network)
     if best is None:
         return None
-    certificate = what_is_known(best, rows, in_bands, affine, aim, tolerance=1.0)
+    certificate = what_is_known(best, rows, in_bands, affine, aim, tolerance=1.0, proved=bound)
     certificate = replace(certificate, reason=f"{certificate.reason}{clock.in_words()}")
     return _solution(best, band, certificate, () if middle is None else middle.history)
+
+
+def _from_few_rows(
+    band: Band, network: ReLUNetwork, known: Bound, affine: bool, aim: Aim, clock: Clock
+) -> tuple[ReLUNetwork, Bound]:
+    """The network, or a sparser one, and the better of what is known and what some of the rows prove.
+
+    There the widest of their bands counts for all of them.
+    """
+    if clock.expired():
+        return network, known
+    X, lo, hi = band.limits()
+    clock.doing("excluding much sparser networks on some of the rows")
+    within = clock.share(PROOF_SHARE, at_most=PROOF_SECONDS)
+    widest = float(np.nextafter(0.5 * np.max(hi - lo), np.inf))
+    rows = Rows(X, 0.5 * lo + 0.5 * hi, affine, widest + float(np.spacing(np.abs(lo).max() + np.abs(hi).max())))
+    found, bound = bound_from_few_rows(aim.minimize, rows, network, within, int(SETS_A_SECOND * within.left()))
+    better = aim.better(network, found) if band.holds(found) else network
+    return better, max(known, bound, key=lambda bound: bound.least)
 
 
 def _solution(network: ReLUNetwork, band: Band, certificate: Certificate, history: Sequence) -> Solution:
@@ -165,7 +235,9 @@ def _one_by_one(band: Band, affine: bool, aim: Aim, effort: Effort, clock: Clock
     seconds = FIRST_SHARE * clock.left() / m
     networks = []
     for c in range(m):
-        solution = within_band(band.output(c), affine, aim.at(None), None, effort, clock.share(at_most=seconds))
+        solution = within_band(
+            band.output(c), affine, aim.at(None), None, effort, clock.share(at_most=seconds), prove=False
+        )
         if solution is None or clock.interrupted:
             return None
         networks.append(solution.network)

@@ -1,4 +1,9 @@
-"""Compiled search through sets of cells for those whose span comes near the labels."""
+"""Compiled search through sets of cells for those whose span comes near the labels.
+
+Columns of all cells that may follow are kept with what the chosen cells span already taken off, by the modified
+Gram–Schmidt process; so the last cell of a set, of which there are some hundred for every choice of the others, is
+settled by a few short inner products.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +13,24 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-WELL_CONDITIONED = 1e-7
-"""Product of the parts of unit columns orthogonal to the columns before, above which a set of them is well conditioned.
-
-With singular values s_1 ≥ … ≥ s_n of n unit columns the product is Π s_i and Σ s_i² = n, so that the others have a
-product of at most (n / (n − 1))^((n − 1) / 2) < √e, and s_n is at least 0.6 times the product.
-"""
-_CANCELS = 0.7  # a column that loses more than this leaves is orthogonalised a second time, which is enough (Kahan)
+_DEPENDENT = 1e-12
+"""Product of the parts of unit columns orthogonal to the columns before, below which floats do not tell their rank."""
+_MOST_SPLIT = 6
+"""Sets of no more cells have their rank bounded by every part of them."""
 
 
-def distance_error(y: NDArray) -> float:
-    """Bound on the error of the distance of y to the span of a well-conditioned set of unit columns, as computed here.
+def distance_blur(y: NDArray) -> float:
+    """Bound on the error of the computed distance of y from the span of unit columns, times their volume.
 
-    What is computed belongs to columns with a backward error E, ‖E‖ ≤ 4 N² ε: every entry takes part in two passes
-    over fewer than N directions, each an inner product of length N and a subtraction. Projections on two spans of one
-    dimension differ by at most ‖E‖ / s_n [Wedin 1973].
+    The volume is the product of the parts orthogonal to the columns before. The parts that modified Gram–Schmidt finds
+    are those of columns, and of labels, with a backward error E [Björck 1967; Higham 2002, Theorem 19.13]; ‖E‖ ≤
+    16 N² ε, as every entry takes part in fewer than N steps, each an inner product of length N and a subtraction.
+    Projections on two spans of one dimension differ by at most ‖E‖ / s_n [Wedin 1973]. With singular values s_1 ≥ … ≥
+    s_n the volume is Π s_i and Σ s_i² = n, so that the others have a product of at most
+    (n / (n − 1))^((n − 1) / 2) < √e, and s_n is at least 0.6 times the volume.
     """
     N = len(y)
-    return float(4 * N**2 * np.finfo(float).eps / (0.6 * WELL_CONDITIONED) * np.linalg.norm(y))
+    return float(16 * N**2 * np.finfo(float).eps / 0.6 * np.linalg.norm(y))
 
 
 class CellTable(NamedTuple):
@@ -40,6 +45,7 @@ class CellTable(NamedTuple):
     start: NDArray
     cost: NDArray
     covers: NDArray  # bit set of the points the cell is active on
+    supports: NDArray  # bit set of its support
     first_of_cost: NDArray
     base: NDArray
     primes: NDArray
@@ -50,137 +56,255 @@ class CellTable(NamedTuple):
 class Search(NamedTuple):
     """A depth-first search through the sets of cells of one total cost, stopped anywhere; indexed by chosen cells.
 
-    With k cells chosen, `rest[k]` is what their span leaves of y, the first rank[k] rows of `Q` are an orthonormal
-    basis of it, `volume[k]` the product of the parts that made its directions (0 where the rank is not what the
-    floats say), `covered[k]` the points they are active on and `left[k]` the cost that is left to choose.
+    With k cells chosen, `columns[k]` and `rest[k]` are what their span leaves of the columns that may follow and of y,
+    rank[k] is its dimension, `volume[k]` the product of the parts that made its directions (0 where the rank is not
+    what the floats say), `covered[k]` the points they are active on and `left[k]` the cost that is left to choose.
     """
 
-    Q: NDArray
-    independent: NDArray  # the column that gave each row of Q
+    columns: NDArray
     rest: NDArray
+    independent: NDArray  # the column that gave each direction
     rank: NDArray
     volume: NDArray
     covered: NDArray
     left: NDArray
     chosen: NDArray
     depth: NDArray  # one number; -1 when all sets have been looked at
+    blur: float  # of `distance_blur`
 
 
 def start_search(cells: CellTable, y: NDArray, cost: int) -> Search:
     """A search through all nonempty sets of total cost `cost`."""
     N, n_base = len(y), len(cells.base)
-    return Search(
-        Q=np.vstack([cells.base, np.zeros((N - n_base, N))]),
+    search = Search(
+        columns=np.empty((1 + _deepest(cells, cost), *cells.columns.shape)),
+        rest=np.zeros((cost + 1, N)),
         independent=np.zeros(N, np.int64),
-        rest=np.vstack([y - cells.base.T @ (cells.base @ y), np.zeros((cost, N))]),
         rank=np.full(cost + 1, n_base),
         volume=np.ones(cost + 1),
         covered=np.zeros(cost + 1, np.uint64),
         left=np.full(cost + 1, cost),
-        chosen=np.zeros(cost, np.int64),
+        chosen=np.zeros(max(cost, 1), np.int64),
         depth=np.zeros(1, np.int64),
+        blur=distance_blur(y),
     )
+    search.rest[0] = y - cells.base.T @ (cells.base @ y)
+    if cost:
+        search.columns[0] = cells.columns - (cells.columns @ cells.base.T) @ cells.base
+    return search
+
+
+def _deepest(cells: CellTable, cost: int) -> int:
+    """Most cells that no more than this cost has room for: those that cost least."""
+    return int(np.searchsorted(np.cumsum(cells.cost), cost, side="right"))
 
 
 @njit(cache=True)
-def spans_near(cells, search, must_cover, near, found, quota):
+def spans_near(cells, search, must_cover, within, found, quota):
     """Go on with a search until `quota` sets have been looked at, `found` is full or the search is done.
 
-    A set is dismissed when it is inactive on a point of `must_cover`, or when it is well conditioned and the computed
-    distance of y from its span exceeds `near`, see `distance_error`. Ranks that floats leave open
-    are decided exactly. The sets that stay go to the rows of `found`, padded
-    with -1.
+    A set is dismissed when it is inactive on a point of `must_cover`, or when the computed distance of y from its span
+    exceeds `within` by more than its error, see `distance_blur`. Ranks that floats leave open are decided exactly. The
+    sets that stay go to the rows of `found`, padded with -1.
 
     Returns
     -------
     (n_found, n_sets) : how many stay, how many were looked at.
     """
-    Q, independent, rest, rank, volume, covered, left, chosen, where = search
-    depth, n_found, n_sets = where[0], 0, 0
+    rank, volume, covered, left, chosen = search.rank, search.volume, search.covered, search.left, search.chosen
+    columns, rest, independent, blur = search.columns, search.rest, search.independent, search.blur
+    cost, covers, start, first_of_cost = cells.cost, cells.covers, cells.start, cells.first_of_cost
+    scratch = np.empty((columns.shape[2] + 1, columns.shape[2]))
+    depth, n_found, n_sets = search.depth[0], 0, 0
     while depth >= 0 and n_found < len(found) and n_sets < quota:
         c = chosen[depth]
-        if c >= len(cells.cost) or cells.cost[c] > left[depth]:
+        if c >= len(cost) or cost[c] > left[depth]:
             depth -= 1
             if depth >= 0:
                 chosen[depth] += 1
             continue
-        remaining = left[depth] - cells.cost[c]
-        if 0 < remaining < cells.cost[c]:  # only one more cell fits, and it must use up what is left
-            chosen[depth] = max(c + 1, cells.first_of_cost[left[depth]])
+        remaining = left[depth] - cost[c]
+        if 0 < remaining < cost[c]:  # only one more cell fits, and it must use up what is left
+            chosen[depth] = max(c + 1, first_of_cost[left[depth]])
             continue
-        cover = covered[depth] | cells.covers[c]
-        complete = remaining == 0
-        n_sets += complete
-        if complete and must_cover & ~cover:
-            chosen[depth] += 1
-            continue
-        grown, shrunk = _add_cell(cells, c, Q, rank[depth], volume[depth], rest[depth], rest[depth + 1], independent)
-        if not complete:
+        cover = covered[depth] | covers[c]
+        if remaining > 0:
+            # What follows either costs all that remains, or leaves room for another cell that costs no less than this.
+            room = remaining - cost[c]
+            few_end = start[max(first_of_cost[room + 1], c + 1)] if room >= cost[c] else start[c + 1]
+            last = max(start[first_of_cost[remaining]], few_end), max(start[first_of_cost[remaining + 1]], few_end)
+            span = start[c], start[c + 1]
+            grown, shrunk, dependent = _choose(
+                columns, rest, depth, span, few_end, last, rank[depth], volume[depth], independent
+            )
+            if dependent and not _has_rank(cells, chosen[: depth + 1], independent, grown):
+                shrunk = 0.0
             depth += 1
             rank[depth], volume[depth], covered[depth], left[depth] = grown, shrunk, cover, remaining
             chosen[depth] = c + 1
             continue
-        if shrunk < WELL_CONDITIONED or _norm(rest[depth + 1]) <= near:
-            found[n_found, : depth + 1] = chosen[: depth + 1]
-            found[n_found, depth + 1 :] = -1
-            n_found += 1
+        n_sets += 1
+        if not must_cover & ~cover:
+            near = volume[depth] == 0.0
+            if not near:
+                grown, shrunk, dependent, distance = _completed(
+                    columns, rest, depth, start[c], start[c + 1], rank[depth], volume[depth], independent, scratch
+                )
+                near = distance <= within + blur / shrunk
+                if not near and dependent:
+                    near = not _has_rank(cells, chosen[: depth + 1], independent, grown)
+            if near:
+                found[n_found, : depth + 1] = chosen[: depth + 1]
+                found[n_found, depth + 1 :] = -1
+                n_found += 1
         chosen[depth] += 1
-    where[0] = depth
+    search.depth[0] = depth
     return n_found, n_sets
 
 
 @njit(cache=True)
-def _add_cell(cells, c, Q, rank, volume, rest, rest_after, independent):
-    """Extend the basis Q[:rank] by the columns of cell c; return the new rank and volume."""
-    rest_after[:] = rest
+def _choose(columns, rest, depth, span, few_end, last, rank, volume, independent):
+    """Take off what the columns span[0]:span[1] add, of those up to `few_end` and of last[0]:last[1].
+
+    Returns rank and volume of what is chosen then, and whether a column seems to depend on those before.
+    """
+    N = columns.shape[2]
     dependent = False
-    for k in range(cells.start[c], cells.start[c + 1]):
-        if rank == len(Q):
-            return rank, volume
-        Q[rank] = cells.columns[k]
-        size = _orthonormalise(Q, rank)
-        if volume * size < WELL_CONDITIONED:
+    columns[depth + 1, span[0] : few_end] = columns[depth, span[0] : few_end]
+    columns[depth + 1, last[0] : last[1]] = columns[depth, last[0] : last[1]]
+    rest[depth + 1] = rest[depth]
+    after = columns[depth + 1]
+    for k in range(span[0], span[1]):
+        if rank == N:
+            break
+        size = _norm(after, k)
+        if volume * size < _DEPENDENT:
             dependent = True
             continue
         volume *= size
-        _remove(rest_after, Q[rank])
+        for i in range(N):
+            after[k, i] /= size
+        for other in range(k + 1, few_end):
+            _remove(after, other, after, k)
+        for other in range(last[0], last[1]):
+            _remove(after, other, after, k)
+        _remove(rest, depth + 1, after, k)
         independent[rank] = k
         rank += 1
-    if dependent and not _adds_nothing(cells, independent[len(cells.base) : rank], c):
-        volume = 0.0
-    return rank, volume
+    return rank, volume, dependent
 
 
 @njit(cache=True)
-def _orthonormalise(Q, q):
-    """Orthogonalise the unit vector Q[q] against Q[:q], normalise it, return what was left of it."""
-    for j in range(q):
-        _remove(Q[q], Q[j])
-    size = _norm(Q[q])
-    if size < _CANCELS:
-        for j in range(q):
-            _remove(Q[q], Q[j])
-        size = _norm(Q[q])
-    if size > 0:
-        Q[q] /= size
-    return size
+def _completed(columns, rest, depth, begin, end, rank, volume, independent, scratch):
+    """Rank and volume with the columns begin:end, whether one seems to depend on others, and the distance of y."""
+    N, n = columns.shape[2], end - begin
+    dependent = False
+    for k in range(n):
+        for i in range(N):
+            scratch[k, i] = columns[depth, begin + k, i]
+    for i in range(N):
+        scratch[n, i] = rest[depth, i]
+    for k in range(n):
+        if rank == N:
+            return rank, volume, dependent, 0.0
+        size = _norm(scratch, k)
+        if volume * size < _DEPENDENT:
+            dependent = True
+            continue
+        volume *= size
+        for i in range(N):
+            scratch[k, i] /= size
+        for other in range(k + 1, n + 1):
+            _remove(scratch, other, scratch, k)
+        independent[rank] = begin + k
+        rank += 1
+    return rank, volume, dependent, _norm(scratch, n)
 
 
-@njit(cache=True)
-def _remove(vector, direction):
+@njit(cache=True, inline="always")
+def _remove(A, k, directions, q):
     product = 0.0
-    for i in range(len(vector)):
-        product += vector[i] * direction[i]
-    for i in range(len(vector)):
-        vector[i] -= product * direction[i]
+    for i in range(A.shape[1]):
+        product += A[k, i] * directions[q, i]
+    for i in range(A.shape[1]):
+        A[k, i] -= product * directions[q, i]
+
+
+@njit(cache=True, inline="always")
+def _norm(A, k):
+    total = 0.0
+    for i in range(A.shape[1]):
+        total += A[k, i] * A[k, i]
+    return np.sqrt(total)
 
 
 @njit(cache=True)
-def _norm(vector):
-    total = 0.0
-    for i in range(len(vector)):
-        total += vector[i] * vector[i]
-    return np.sqrt(total)
+def _has_rank(cells, chosen, independent, rank):
+    """Whether the chosen cells have exactly this rank, which the floats show at least."""
+    if len(chosen) + (len(cells.base) > 0) <= _MOST_SPLIT and _rank_by_regions(cells, chosen, rank) <= rank:
+        return True
+    return _adds_nothing(cells, independent[len(cells.base) : rank], chosen[-1])
+
+
+@njit(cache=True)
+def _rank_by_regions(cells, chosen, enough):
+    """A bound on the rank of a set of cells, for any data; no more than `enough` is asked for.
+
+    At points where the same cells are active the rows of their columns are one linear image of the x̄_i, restricted to
+    the union of the supports: they have no more rank than points, or than entries. The sum of this over the regions,
+    and the columns of cells that are counted by themselves, which is tried for every part of the set.
+    """
+    n, N = len(chosen), cells.columns.shape[1]
+    has_base = len(cells.base) > 0
+    active = np.zeros(N, np.uint64)
+    for k in range(n):
+        for i in range(N):
+            if (cells.covers[chosen[k]] >> np.uint64(i)) & np.uint64(1):
+                active[i] |= np.uint64(1) << np.uint64(k)
+    if has_base:
+        active |= np.uint64(1) << np.uint64(n)
+    n_sets = n + has_base
+    smallest = N
+    for apart in range(1 << n_sets):
+        rank = 0
+        for k in range(n):
+            if (apart >> k) & 1:
+                rank += cells.start[chosen[k] + 1] - cells.start[chosen[k]]
+        if has_base and (apart >> n) & 1:
+            rank += len(cells.base)
+        seen = np.uint64(0)
+        for i in range(N):
+            if rank >= smallest:
+                break
+            if (seen >> np.uint64(i)) & np.uint64(1):
+                continue
+            region = active[i] & ~np.uint64(apart)
+            size = 0
+            for j in range(i, N):
+                if active[j] & ~np.uint64(apart) == region:
+                    seen |= np.uint64(1) << np.uint64(j)
+                    size += 1
+            rank += min(size, _size_of_supports(cells, chosen, region, n))
+        smallest = min(smallest, rank)
+        if smallest <= enough:
+            break
+    return smallest
+
+
+@njit(cache=True)
+def _size_of_supports(cells, chosen, region, n):
+    """Entries of x̄ that the cells of a region see."""
+    if (region >> np.uint64(n)) & np.uint64(1):
+        return len(cells.base)
+    union = np.uint64(0)
+    for k in range(n):
+        if (region >> np.uint64(k)) & np.uint64(1):
+            union |= cells.supports[chosen[k]]
+    size = 0
+    while union:
+        union &= union - np.uint64(1)
+        size += 1
+    return size
 
 
 @njit(cache=True)

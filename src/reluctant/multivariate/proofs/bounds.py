@@ -26,6 +26,9 @@ class Bound(NamedTuple):
     reason: str
 
 
+NOTHING = Bound(0, "nothing smaller exists")
+
+
 @dataclass(frozen=True)
 class Request:
     """What a bound is asked about: labels Y (N, m) to be met within `band` at rows X (N, d)."""
@@ -51,7 +54,7 @@ class Request:
 
 def nothing(request: Request) -> Bound:
     """The bound 0."""
-    return Bound(0, "nothing smaller exists")
+    return NOTHING
 
 
 def of_outputs(request: Request) -> Bound:
@@ -175,7 +178,7 @@ def certificate_for(
     """
     elementary = elementary_bound(quantity, X, y, affine=affine, tolerance=tolerance)
     bounds = [bound for bound in (proved, elementary) if bound is not None and (found is None or bound.least <= found)]
-    sure, why = max(bounds, key=lambda bound: bound.least, default=Bound(0, "nothing smaller exists"))
+    sure, why = max(bounds, key=lambda bound: bound.least, default=NOTHING)
     generic = generic_bound(quantity, X, y, affine=affine) if tolerance == 0 else 0
     if generic > sure and (found is None or found >= generic):
         return Certificate(quantity, generic, "generic", _generic_reason(quantity, sure, why))

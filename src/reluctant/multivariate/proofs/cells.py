@@ -20,7 +20,7 @@ Cell = tuple[tuple[bool, ...], tuple[int, ...]]  # pattern on the data, support
 _CLEAR_RANK = 1e-8  # singular values of unit columns above this are not rounding
 
 
-def support_cells(X: ArrayLike, largest: int | None = None) -> list[Cell]:
+def support_cells(X: ArrayLike, largest: int | None = None, smallest: int = 1) -> list[Cell]:
     """Pairs (pattern, support) of all hinges u ≠ 0 that are active on a point, smallest supports first.
 
     Points on a hinge add nothing, so the closures of the open cells of every support hold all hinges.
@@ -30,6 +30,8 @@ def support_cells(X: ArrayLike, largest: int | None = None) -> list[Cell]:
     X : array_like, shape (N, d)
     largest : int, optional
         Largest size of a support; d + 1 by default.
+    smallest : int
+        Smallest size of a support.
 
     Returns
     -------
@@ -44,7 +46,7 @@ def support_cells(X: ArrayLike, largest: int | None = None) -> list[Cell]:
     Xbar = homogeneous(X)
     n = Xbar.shape[1]
     cells: list[Cell] = []
-    for size in range(1, min(n, n if largest is None else largest) + 1):
+    for size in range(smallest, min(n, n if largest is None else largest) + 1):
         for support in combinations(range(n), size):
             patterns = {tuple(s > 0 for s in signs) for signs, _ in arrangement_cells(integer_rows(Xbar[:, support]))}
             cells += [(pattern, support) for pattern in sorted(patterns) if any(pattern)]
@@ -74,6 +76,7 @@ def cell_table(Xbar: Array, cells: list[Cell], costs: NDArray, affine: bool) -> 
         start=np.array(start),
         cost=np.asarray(costs, np.int64),
         covers=np.array([bit[list(pattern)].sum() for pattern, _ in cells], np.uint64),
+        supports=np.array([sum(1 << j for j in support) for _, support in cells], np.uint64),
         first_of_cost=np.searchsorted(costs, np.arange(2 * (N + n))),
         base=exact_basis(Xbar) if affine else np.zeros((0, N)),
         primes=primes,

@@ -22,7 +22,7 @@ from reluctant.effort import Clock
 from reluctant.model.network import ReLUNetwork
 from reluctant.multivariate.aim import Count
 from reluctant.multivariate.points import INTERPOLATES
-from reluctant.multivariate.proofs._exclusion import CellTable, distance_error, spans_near, start_search
+from reluctant.multivariate.proofs._exclusion import CellTable, distance_blur, spans_near, start_search
 from reluctant.multivariate.proofs.bounds import Bound
 from reluctant.multivariate.proofs.cells import Cell, cell_table, support_cells
 from reluctant.multivariate.proofs.problem import Problem
@@ -52,6 +52,7 @@ def fewest_parameters(
     y: ArrayLike,
     *,
     affine: bool = False,
+    tolerance: float | None = None,
     known: int | None = None,
     clock: Clock | None = None,
 ) -> Proof:
@@ -64,6 +65,8 @@ def fewest_parameters(
     y : array_like, shape (N,)
     affine : bool
         Whether a free affine part, which is not counted, is added.
+    tolerance : float, optional
+        Largest error of a network that counts; 1e-9 max|y|, that of an interpolant, by default.
     known : int, optional
         Parameters of a network that is at hand: the enumeration stops when nothing smaller is left.
     clock : Clock, optional
@@ -72,7 +75,7 @@ def fewest_parameters(
     Returns
     -------
     Proof
-        No network with fewer than `lower_bound` parameters, however large, comes within 1e-9 max|y| of all
+        No network with fewer than `lower_bound` parameters, however large, comes within the tolerance of all
         labels in exact arithmetic. `network` has exactly `lower_bound` of them; None where the enumeration stopped
         earlier, because of `known`, the clock, or weights that float64 does not hold.
 
@@ -91,7 +94,7 @@ def fewest_parameters(
     >>> proof.lower_bound, proof.network.input_weights.round(6).tolist()
     (1, [[1000.0, 0.0]])
     """
-    problem = Problem.of(X, y, affine)
+    problem = Problem.of(X, y, affine, tolerance)
     cells = support_cells(problem.Xbar[:, :-1], None if known is None else known - 1)
     costs = np.array([len(support) for _, support in cells])
     return _enumerate(problem, cells, costs, "parameters", known, clock)
@@ -102,6 +105,7 @@ def fewest_neurons(
     y: ArrayLike,
     *,
     affine: bool = False,
+    tolerance: float | None = None,
     known: int | None = None,
     clock: Clock | None = None,
 ) -> Proof:
@@ -116,9 +120,8 @@ def fewest_neurons(
     >>> fewest_neurons([[0.0], [1.0], [2.0], [3.0]], [0.0, 1.0, 1.0, 0.0]).lower_bound
     2
     """
-    problem = Problem.of(X, y, affine)
-    everything = tuple(range(problem.Xbar.shape[1]))
-    cells = [cell for cell in support_cells(problem.Xbar[:, :-1]) if cell[1] == everything]
+    problem = Problem.of(X, y, affine, tolerance)
+    cells = support_cells(problem.Xbar[:, :-1], smallest=problem.Xbar.shape[1])
     return _enumerate(problem, cells, np.ones(len(cells), np.int64), "neurons", known, clock)
 
 
@@ -189,7 +192,7 @@ def _enumerate(
     n_sets = 0
 
     def proof(bound: int, network: ReLUNetwork | None, why: str = "") -> Proof:
-        return Proof(bound, network, _reason(quantity, bound, n_sets, examiner.n_excluded) + why, n_sets)
+        return Proof(bound, network, _reason(quantity, problem, bound, n_sets, examiner.n_excluded) + why, n_sets)
 
     for level in range(most_needed(quantity, problem.Xbar[:, :-1]) + 1):
         if known is not None and level >= known:
@@ -218,14 +221,16 @@ def _enumerate(
     raise AssertionError("distinct rows always have an interpolant")
 
 
-def _reason(quantity: Count, bound: int, n_sets: int, n_excluded: int) -> str:
+def _reason(quantity: Count, problem: Problem, bound: int, n_sets: int, n_excluded: int) -> str:
     """The argument in one clause."""
     if bound == 0:
         return "nothing smaller exists"
     inequalities = f", {n_excluded} choices of output signs by linear inequalities" if n_excluded else ""
+    interpolant = problem.allowed <= INTERPOLATES * np.abs(problem.y).max() * problem.y_unit
+    within = f"{INTERPOLATES:g} max|y|" if interpolant else f"{problem.allowed:.6g}"
     return (
         f"{n_sets} sets of activation patterns and supports were looked at, and every network with fewer than {bound} "
-        f"{quantity}, however large its weights, misses a label by more than {INTERPOLATES:g} max|y|; decided in "
+        f"{quantity}, however large its weights, misses a label by more than {within}; decided in "
         f"rational arithmetic or with a bound on rounding{inequalities}"
     )
 
@@ -242,14 +247,14 @@ def _doubled(kept: list[list[int]], costs: NDArray, level: int) -> Iterator[tupl
 def _candidates(table: CellTable, problem: Problem, level: int) -> Iterator[tuple[list[list[int]], int]]:
     """Batches of the sets of cost `level` whose span comes near y, with the number of sets looked at."""
     y, N = problem.y, len(problem.y)
-    near = np.sqrt(N) * problem.tolerance + distance_error(y)
+    within = np.sqrt(N) * problem.tolerance
     search = start_search(table, y, level)
     if level == 0:
-        yield ([[]] if np.linalg.norm(search.rest[0]) <= near else []), 1
+        yield ([[]] if np.linalg.norm(search.rest[0]) <= within + distance_blur(y) else []), 1
         return
     nonzero = (np.abs(y) > problem.tolerance) & (not problem.affine)
     needed = (1 << np.arange(N, dtype=np.uint64))[nonzero].sum(dtype=np.uint64)
     found = np.zeros((_BATCH, level), np.int64)
     while search.depth[0] >= 0:
-        n_found, n_sets = spans_near(table, search, needed, near, found, _QUOTA)
+        n_found, n_sets = spans_near(table, search, needed, within, found, _QUOTA)
         yield [[int(c) for c in row if c >= 0] for row in found[:n_found]], n_sets

@@ -22,7 +22,7 @@ _BOTH = (1.0, -1.0)
 _WELL_CONDITIONED = 1e-7
 """Smallest singular value, for unit columns, from which signs are read off a least-squares solution."""
 _CLEARLY = 1e-6
-"""A smallest violation above this, in scaled data, is no network that evaluates to the labels."""
+"""A smallest violation this far above the tolerance, in scaled data, is no network that evaluates to the labels."""
 _ROUNDINGS = 100.0
 """Backward error of a least-squares problem by singular values, in units of N ε ‖A‖; LAPACK's is a few."""
 
@@ -133,7 +133,7 @@ class Examiner:
         except (InfeasibleError, SolverError):  # neither can be: HiGHS gave up on these numbers
             program = None
         if program is not None:
-            if program.value <= _CLEARLY:
+            if program.value <= self.problem.tolerance + _CLEARLY:
                 network = self._accepted(program.hinges, program.signs, program.affine_part)
                 if network is not None:
                     return network
