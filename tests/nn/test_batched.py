@@ -187,6 +187,17 @@ def test_a_run_that_diverges_keeps_its_last_finite_state_and_the_others_go_on():
     assert runs.best(mse=1.0) == 1
 
 
+def test_joining_neurons_does_not_hide_that_a_run_has_diverged():
+    theta = torch.stack([initial_weights(2, 5, torch.Generator().manual_seed(s)) for s in (1, 2)])
+    stack = Stack(theta, torch.rand(7, 2), torch.rand(7), np.array([0.5, 0.5]), np.array([0.1, 0.1]), 0.01, True)
+    before = stack.record(1).mse
+    stack.theta.data[0] = torch.nan
+    stack.consolidate(7)
+    after = stack.record(1).mse
+    assert np.isnan(after[0])
+    assert after[1] == pytest.approx(before[1], rel=1e-5)
+
+
 def test_weight_decay_is_that_of_adamw():
     X, y = torch.rand(8, 2, dtype=torch.float64), torch.rand(8, dtype=torch.float64)
     runs = train_restarts(

@@ -93,6 +93,12 @@ def test_a_sum_inherits_what_its_parts_may_not_meet():
     assert np.count_nonzero(joined(hinges, np.ones((3, 1)), data, p=0.5, n_counted=1, rtol=0.0).keep) == 2
 
 
+def test_neurons_with_tiny_output_weights_are_added_to_large_ones():
+    module = module_of([[0.0], [0.0]], [1e-30, 2.0], [[1e-300], [3.0]])
+    consolidate(module, [0.0, 1.0])
+    assert [float(q.detach().item()) for q in (module[0].bias, module[2].weight)] == [2.0, 3.0]
+
+
 def test_batches_change_nothing_and_modes_stay():
     rng = np.random.default_rng(1)
     X = rng.normal(size=(500, 2))
@@ -166,4 +172,7 @@ def test_what_does_not_fit_is_refused_before_anything_changes():
     with pytest.raises(ValueError, match=r"p must be a number in \[0, 1\]"):
         consolidate(module, np.zeros((4, 2)), p=2)
     assert len(module[0].weight) == 3
+    broken = module_of(np.full((2, 2), np.nan), np.zeros(2), np.ones((2, 1)))
+    with pytest.raises(ValueError, match="a weight of 0 -> 2 is NaN or infinite"):
+        consolidate(broken, np.zeros((4, 2)))
     assert to_network(module).isclose(ReLUNetwork([[1.0, 1.0]], [0.0], [3.0]), rtol=1e-12)

@@ -124,7 +124,7 @@ def joined(hinges: Array, outgoing: Array, data: Crossings, *, p: float, n_count
     table = np.array([falls(i) for i in range(len(u))]).reshape(len(u), len(u))
     while table.size and table.max() > _NEVER:
         i, j = divmod(int(table.argmax()), len(u))
-        if norms[j] > norms[i]:
+        if np.abs(u[j]).max() > np.abs(u[i]).max():  # u_j in the units of a tiny v_i would overflow
             i, j = j, i
         u[i] += u[j]
         crossed[i] |= crossed[j]
@@ -173,7 +173,7 @@ def consolidate(
     Raises
     ------
     ValueError
-        If X has a row that is not finite, or does not fit the module.
+        If X has a row that is not finite or does not fit the module, or a weight is not finite.
 
     Examples
     --------
@@ -203,6 +203,9 @@ def consolidate_pairs(
 ) -> int:
     """The same for pairs that are known, their state in an optimiser cut as `keep_neurons` does."""
     module = unwrapped(module)
+    for pair in pairs:
+        if not all(bool(torch.isfinite(weight).all()) for weight in (pair.hinges, pair.outgoing)):
+            raise ValueError(f"a weight of {pair.name} is NaN or infinite; go back to the last state that is finite")
     batch_size = check_integer(batch_size, "batch_size", low=1)
     batches = _batches(module, X, batch_size)
     found = {pair.hidden: Crossings.none(pair.n_neurons) for pair in pairs}

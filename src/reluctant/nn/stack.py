@@ -236,6 +236,8 @@ class Stack:
         c, rtol = self.inputs.shape[1], 4 * torch.finfo(self.theta.dtype).eps
         for r in range(len(self.theta)):
             theta = self.theta.data[r]
+            if not bool(torch.isfinite(theta).all()):
+                continue  # `retire` is told by its error
             data = Crossings.of(theta[:, :c], None, inputs)
             u, v = (part.double().cpu().numpy() for part in (theta[:, :c], theta[:, c:]))
             result = joined(u, v, data, p=self.p[r], n_counted=self.n_counted, rtol=rtol)
