@@ -34,7 +34,7 @@ def networks_and_rows(draw):
     return X, w, b, v
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(networks_and_rows())
 def test_outputs_at_the_data_stay_and_no_path_norm_rises(given_):
     X, w, b, v = given_
@@ -49,7 +49,7 @@ def test_outputs_at_the_data_stay_and_no_path_norm_rises(given_):
     assert consolidate(module, X) == 0  # nothing is left to join: it goes on until then
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(networks_and_rows())
 def test_what_is_joined_and_left_agrees_with_a_look_at_every_pair(given_):
     """Whatever stays is active somewhere, and no two that stay may be joined, decided from the network itself."""
