@@ -1,10 +1,14 @@
 """Training: our steps beside the published loop, one thread, everything in one run.
 
-    python benchmarks/training.py [--epochs 20000]
+    python benchmarks/training.py [--part speed | sparsest] [--epochs 20000] [--seeds 100]
 
-First the cost of an epoch with all neurons still there, then of a whole run in which dead neurons are removed, at
-equal epochs, taken in turns (medians of CPU times), then the time to the paper's final sparsity (11 parameters). The
-problem is the paper's high-dimensional one: N = 10, d = 50, K = 100, p = 0.4, λ = 0.005, Adam γ = 0.01.
+Speed, of the paper's step (``metric="plain"``, constant schedule) and of the published loop: first the cost of an epoch
+with all neurons still there, then of a whole run in which dead neurons are removed, at equal epochs, taken in turns
+(medians of CPU times), then the time to the paper's final sparsity (11 parameters). The problem is the paper's
+high-dimensional one: N = 10, d = 50, K = 100, p = 0.4, λ = 0.005, Adam γ = 0.01.
+
+Sparsest, of what training ends at: peak and plateau in 20,000 epochs on seeds 20, 21, …, and interpolants of random
+tables, trained and polished, table 20 + i from weights of seed i. p = 1/2; CPU seconds.
 """
 
 from __future__ import annotations
@@ -12,23 +16,27 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from reluctant.experiments.peak_plateau import X as PEAK_X
+from reluctant.experiments.peak_plateau import Y as PEAK_Y
 from reluctant.experiments.published_loop import Published
-from reluctant.nn import ReweightedL1, polish, train_restarts
-from reluctant.nn.batched import Stack, initial_weights
+from reluctant.nn import Restarts, ReweightedL1, Schedule, Shrinkage, TensorOptions, polish, train_restarts
+from reluctant.nn.stack import Stack, initial_weights
 
 N, D, K = 10, 50, 100
 SETTINGS = {"p": 0.4, "alpha": 0.005}
+PAPER = Shrinkage(metric="plain")
 
 
-def problem(seed: int = 20) -> tuple[torch.Tensor, torch.Tensor]:
+def problem(seed: int = 20, N: int = N, d: int = D) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    return tuple(torch.empty(N, k).uniform_(-1, 1, generator=generator) for k in (D, 1))  # type: ignore[return-value]
+    return tuple(torch.empty(N, k).uniform_(-1, 1, generator=generator) for k in (d, 1))  # type: ignore[return-value]
 
 
 class Loop:
@@ -37,7 +45,7 @@ class Loop:
     def __init__(self, fused: bool) -> None:
         self.module = nn.Sequential(nn.Linear(D, K), nn.ReLU(), nn.Linear(K, 1, bias=False))
         adam = torch.optim.Adam(self.module.parameters(), lr=0.01, fused=fused)
-        self.optimizer = ReweightedL1(adam, self.module, **SETTINGS)
+        self.optimizer = ReweightedL1(adam, self.module, metric="plain", **SETTINGS)
 
     def step(self, X: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """One epoch; returns the loss before it."""
@@ -111,9 +119,13 @@ def cost_of_runs(epochs: int, block: int = 500) -> None:
 
 def batched(epochs: int, restarts: int) -> str:
     X, y = problem()
-    runs = train_restarts(X.numpy(), y.numpy(), n_neurons=K, restarts=restarts, epochs=epochs, **SETTINGS)
+    runs = plain_runs(X.numpy(), y.numpy(), n_neurons=K, restarts=restarts, epochs=epochs, **SETTINGS)
     last = runs.history[-1]
     return f"{np.min(last.n_parameters)}-{np.max(last.n_parameters)} parameters, MSE up to {last.mse.max():.0e}"
+
+
+def plain_runs(X: np.ndarray, y: np.ndarray, **settings: Any) -> Restarts:
+    return train_restarts(X, y, shrinkage=PAPER, schedule=Schedule.constant(), **settings)
 
 
 def time_to(target: int, step: Callable[[], None], size: Callable[[], int], most: int = 100_000) -> str:
@@ -141,7 +153,7 @@ def times_to_sparsity(target: int = 11, seeds: int = 3) -> None:
     many = stack_of(range(32))
     print("first of 32 stacked runs: ", time_to(target, many.step, lambda: smallest(many)))
     began = time.process_time()
-    trained = train_restarts(X, y[:, 0], n_neurons=K, restarts=1, epochs=1000, **SETTINGS).networks[0]
+    trained = plain_runs(X.numpy(), y[:, 0].numpy(), n_neurons=K, restarts=1, epochs=1000, **SETTINGS).networks[0]
     solution = polish(trained, X, y)
     print(
         f"1,000 epochs, then polish:  {time.process_time() - began:6.1f} s, {solution.n_parameters} parameters, exact"
@@ -157,7 +169,7 @@ def stack_of(seeds: Iterable[int]) -> Stack:
     X, y = problem()
     theta = torch.stack([initial_weights(D, K, torch.Generator().manual_seed(seed)) for seed in seeds])
     ones = np.ones(len(theta))
-    return Stack(theta, X, y[:, 0], SETTINGS["p"] * ones, SETTINGS["alpha"] * ones, 0.01, True)
+    return Stack(theta, X, y[:, 0], SETTINGS["p"] * ones, SETTINGS["alpha"] * ones, 0.01, True, shrinkage=PAPER)
 
 
 def smallest(stack: Stack) -> int:
@@ -165,11 +177,96 @@ def smallest(stack: Stack) -> int:
     return int(stack.counts()[1].min())
 
 
+def peak_and_plateau(seeds: int, epochs: int = 20_000) -> None:
+    """How many of so many seeds end at 3 neurons with a mean squared error of at most 1e-6."""
+    print(f"\npeak and plateau, {epochs} epochs, 80 neurons, seeds 20 to {19 + seeds}")
+    print(f"{'':50}{'3 neurons':>11}{'neurons':>9}{'worst MSE':>11}{'CPU s a run':>13}")
+    free, no_joins = Shrinkage(freeze_output=False), Schedule(consolidate=None)
+    methods: dict[str, dict[str, Any]] = {
+        "the paper's step, α constant": {"shrinkage": PAPER, "schedule": Schedule.constant()},
+        "the paper's step, our schedule": {"shrinkage": PAPER},
+        "the optimiser's metric, v free": {"shrinkage": free},
+        "v free, nothing joined": {"shrinkage": free, "schedule": no_joins},
+        "the optimiser's metric, v = ±1, the default": {},
+        "v = ±1, nothing joined": {"schedule": no_joins},
+        "the default in float64": {"tensors": TensorOptions(torch.float64)},
+        "the default, α = 1e-2": {"alpha": 1e-2},
+        "the default, α = 1e-3": {"alpha": 1e-3},
+        "the default, p = 2/3": {"p": 2 / 3},
+    }
+    for name, settings in methods.items():
+        chosen = {"alpha": 3e-3, "p": 0.5, **settings}
+        began = time.process_time()
+        runs = train_restarts(PEAK_X, PEAK_Y, n_neurons=80, restarts=seeds, epochs=epochs, random_state=20, **chosen)
+        last = runs.history[-1]
+        print_ends(name, last.n_neurons, last.mse, time.process_time() - began)
+    few = max(seeds // 10, 1)
+    inputs, targets = (torch.as_tensor(a).float()[:, None] for a in (PEAK_X, PEAK_Y))
+    sizes, errors, began = [], [], time.process_time()
+    for seed in range(20, 20 + few):
+        torch.manual_seed(seed)
+        loop = Published(1, 80, lr=0.01, counts_bias=False, p=0.4, alpha=3e-3)
+        for _ in range(epochs):
+            loss = loop.step(inputs, targets)
+        sizes.append(loop.counts()[0])
+        errors.append(loss.item())
+    print_ends(f"the published loop, p = 0.4, {few} seeds", sizes, errors, time.process_time() - began)
+
+
+def print_ends(
+    name: str, sizes: Sequence[int] | np.ndarray, errors: Sequence[float] | np.ndarray, spent: float
+) -> None:
+    sizes, errors = np.asarray(sizes), np.asarray(errors)
+    good = f"{np.sum((sizes == 3) & (errors <= 1e-6))} of {len(sizes)}"
+    print(
+        f"{name:50}{good:>11}{f'{sizes.min()}-{sizes.max()}':>9}{errors.max():>11.0e}{spent / len(sizes):>13.3f}",
+        flush=True,
+    )
+
+
+def random_tables(N: int, d: int, n_neurons: int, runs: int, epochs: int = 3_000, alpha: float = 3e-4) -> None:
+    """Train, then polish to an interpolant: how many parameters are left, in how many CPU seconds."""
+    print(f"\n{N} points in {d} dimensions, {n_neurons} neurons, {epochs} epochs, λ = {alpha:g}, {runs} tables")
+    for name, settings in (
+        ("default", {"alpha": alpha}),
+        (
+            "the paper's step, p = 0.4, λ = 0.005",
+            {"alpha": 0.005, "p": 0.4, "shrinkage": PAPER, "schedule": Schedule.constant()},
+        ),
+    ):
+        trained, left, seconds = [], [], []
+        for i in range(runs):
+            X, y = (a.double().numpy() for a in problem(20 + i, N, d))
+            began = time.process_time()
+            run = train_restarts(X, y, n_neurons=n_neurons, restarts=1, epochs=epochs, random_state=i, **settings)
+            solution = polish(run.networks[0], X, y, time_limit=60.0)
+            seconds.append(time.process_time() - began)
+            trained.append(int(run.history[-1].n_parameters[0]))
+            left.append(solution.n_parameters)
+        print(
+            f"{name:40} trained {min(trained)}-{max(trained)} parameters; polished {N} on {left.count(N)} of {runs} "
+            f"(most {max(left)}); {statistics.median(seconds):.1f} s, at most {max(seconds):.1f} s",
+            flush=True,
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--epochs", type=int, default=20_000)
-    epochs = parser.parse_args().epochs
+    parser.add_argument("--part", choices=("speed", "sparsest", "both"), default="both")
+    parser.add_argument("--seeds", type=int, default=100)
+    asked = parser.parse_args()
     torch.set_num_threads(1)
+    if asked.part != "sparsest":
+        speed(asked.epochs)
+    if asked.part != "speed":
+        train_restarts(PEAK_X, PEAK_Y, n_neurons=8, restarts=1, epochs=10, alpha=1e-3)  # compilation
+        peak_and_plateau(asked.seeds)
+        random_tables(10, 50, 100, runs=20)
+        random_tables(50, 5, 500, runs=20)
+
+
+def speed(epochs: int) -> None:
     X, y = problem()
     for loop in loops().values():  # compilation and first uses
         for _ in range(20):

@@ -6,15 +6,19 @@ import torch
 from torch import nn
 
 from reluctant import ReLUNetwork
-from reluctant.nn import Recording, ReweightedL1, Shrinkage, TensorOptions, train_restarts
-from reluctant.nn.batched import Stack, initial_weights
+from reluctant.nn import Recording, ReweightedL1, Schedule, Shrinkage, TensorOptions, train_restarts
+from reluctant.nn.stack import Stack, initial_weights
+
+FREE = Shrinkage(freeze_output=False)
 
 
-def one_by_one(X, y, seed, p, alpha, K, epochs, bias, batches):
+def one_by_one(X, y, seed, p, alpha, K, epochs, bias, batches, **kind):
     torch.manual_seed(seed)
     y = y.reshape(len(y), -1)
     module = nn.Sequential(nn.Linear(X.shape[1], K), nn.ReLU(), nn.Linear(K, y.shape[1], bias=False)).double()
-    optimizer = ReweightedL1(torch.optim.Adam(module.parameters(), lr=0.01), module, p=p, alpha=alpha, bias=bias)
+    optimizer = ReweightedL1(
+        torch.optim.Adam(module.parameters(), lr=0.01), module, p=p, alpha=alpha, bias=bias, **kind
+    )
     inputs, targets = torch.from_numpy(X), torch.from_numpy(y)
     for epoch in range(1, epochs + 1):
         for rows in batches(epoch):
@@ -28,19 +32,22 @@ def one_by_one(X, y, seed, p, alpha, K, epochs, bias, batches):
     ("d", "m", "bias", "batch_size"),
     [(4, 1, None, None), (4, 1, False, None), (1, 1, None, None), (4, 3, None, None), (1, 2, None, 3), (4, 1, None, 3)],
 )
-def test_a_batch_equals_its_runs_one_by_one(d, m, bias, batch_size):
+@pytest.mark.parametrize("metric", ["plain", "optimizer"])
+def test_a_batch_equals_its_runs_one_by_one(d, m, bias, batch_size, metric):
     rng = np.random.default_rng(3)
     X, y = rng.uniform(-1, 1, (8, d)), rng.uniform(-1, 1, (8, m))
     settings = {"n_neurons": 12, "restarts": 2, "epochs": 150, "batch_size": batch_size}
-    settings |= {"shrinkage": Shrinkage(bias=bias), "tensors": TensorOptions(torch.float64)}
-    runs = train_restarts(X, y, p=[0.4, 0.5], alpha=[0.01, 0.2], **settings)
+    settings |= {"shrinkage": Shrinkage(bias=bias, metric=metric), "tensors": TensorOptions(torch.float64)}
+    alphas = [0.01, 0.2] if metric == "plain" else [0.01, 0.03]
+    runs = train_restarts(X, y, p=[0.4, 0.5], alpha=alphas, schedule=Schedule.constant(), **settings)
+    kind = {"metric": metric, "freeze_output": metric == "optimizer" and m == 1}
 
     def batches(epoch):
         order = np.random.default_rng([0, epoch]).permutation(8)
         return [slice(None)] if batch_size is None else [order[i : i + batch_size] for i in range(0, 8, batch_size)]
 
     for r, network in enumerate(runs.networks):
-        module = one_by_one(X, y, int(runs.seed[r]), runs.p[r], runs.alpha[r], 12, 150, bias, batches)
+        module = one_by_one(X, y, int(runs.seed[r]), runs.p[r], runs.alpha[r], 12, 150, bias, batches, **kind)
         expected = module(torch.from_numpy(X)).detach().numpy()
         np.testing.assert_allclose(network(X).reshape(8, m), expected, rtol=1e-8, atol=1e-10)
         w, b, v = (q.detach().numpy() for q in (module[0].weight, module[0].bias, module[2].weight))
@@ -64,6 +71,7 @@ def test_compaction_changes_nothing():
             restarts=3,
             epochs=400,
             compact_every=every,
+            schedule=Schedule.constant(),
             tensors=TensorOptions(torch.float64),
         )
         for every in (0, 10)
@@ -87,7 +95,7 @@ def test_counts_are_those_of_the_networks():
 def test_written_out_gradient_equals_autograd(m):
     X, y = torch.rand(7, 2, dtype=torch.float64), torch.rand(7, m, dtype=torch.float64)
     theta = torch.stack([initial_weights(2, 5, torch.Generator().manual_seed(s), torch.float64, m) for s in (1, 2)])
-    stack = Stack(theta, X, y, np.array([0.5, 0.5]), np.array([0.1, 0.1]), 0.01, True)
+    stack = Stack(theta, X, y, np.array([0.5, 0.5]), np.array([0.1, 0.1]), 0.01, True, shrinkage=FREE)
     stack._gradient()
     for r in range(2):
         t = theta[r].clone().requires_grad_()
@@ -129,8 +137,14 @@ def test_best_is_the_sparsest_run_that_is_accurate_enough():
 
 
 def test_bad_input_is_refused_in_words():
+    with pytest.raises(ValueError, match=r"p must .* in \[0, 1\]"):
+        train_restarts([0, 1], [0, 1], n_neurons=3, p=[0.5, 1.5], alpha=1.0)
     with pytest.raises(ValueError, match=r"p must .* in \(0, 1\]"):
-        train_restarts([0, 1], [0, 1], n_neurons=3, p=[0.5, 0.0], alpha=1.0)
+        train_restarts([0, 1], [0, 1], n_neurons=3, p=[0.5, 0.0], alpha=1.0, shrinkage=Shrinkage(metric="plain"))
+    with pytest.raises(ValueError, match="schedule must be a Schedule, got 5"):
+        train_restarts([0, 1], [0, 1], n_neurons=3, alpha=1.0, schedule=5)
+    with pytest.raises(ValueError, match="freeze_output is for one output, whose weight has a sign; there are 2"):
+        train_restarts([0, 1], [[0, 1], [1, 0]], n_neurons=3, alpha=1.0, shrinkage=Shrinkage(freeze_output=True))
     start = [ReLUNetwork([[1.0]], [0.0], [1.0])]
     with pytest.raises(ValueError, match="must map 1 to 2, without affine part, with at most 3 neurons; got 1 to 1"):
         train_restarts([0, 1], [[0, 1], [1, 2]], n_neurons=3, alpha=1.0, restarts=1, start=start)
@@ -145,7 +159,15 @@ def test_zeros_of_a_start_stay_zero():
     X, y = rng.uniform(-1, 1, (20, 3)), rng.uniform(-1, 1, 20)
     start = ReLUNetwork([[1, 0, 0], [0, 2, 1]], [0.5, 0], [1, -1])
     runs = train_restarts(
-        X, y, n_neurons=5, alpha=1e-12, restarts=1, epochs=200, start=[start], shrinkage=Shrinkage(warmup_steps=0)
+        X,
+        y,
+        n_neurons=5,
+        alpha=1e-12,
+        restarts=1,
+        epochs=200,
+        start=[start],
+        shrinkage=Shrinkage(warmup_steps=0, metric="plain"),
+        schedule=Schedule.constant(),
     )
     assert np.all((runs.networks[0].input_weights == 0) == (start.input_weights == 0))
     assert runs.networks[0].biases[1] == 0
@@ -160,9 +182,20 @@ def test_a_run_that_diverges_keeps_its_last_finite_state_and_the_others_go_on():
     with pytest.warns(UserWarning, match=r"loss of runs \[0\] was not finite in epoch 1"):
         runs = train_restarts(X, y, restarts=2, start=[wild, tame], **settings)
     alone = train_restarts(X, y, restarts=1, start=[tame], **settings)
-    np.testing.assert_allclose(runs.networks[0].input_weights, wild.balanced().input_weights, rtol=1e-6)
+    np.testing.assert_allclose(runs.networks[0].balanced().input_weights, wild.balanced().input_weights, rtol=1e-6)
     np.testing.assert_allclose(runs.networks[1](X), alone.networks[0](X), rtol=1e-4, atol=1e-6)
     assert runs.best(mse=1.0) == 1
+
+
+def test_joining_neurons_does_not_hide_that_a_run_has_diverged():
+    theta = torch.stack([initial_weights(2, 5, torch.Generator().manual_seed(s)) for s in (1, 2)])
+    stack = Stack(theta, torch.rand(7, 2), torch.rand(7), np.array([0.5, 0.5]), np.array([0.1, 0.1]), 0.01, True)
+    before = stack.record(1).mse
+    stack.theta.data[0] = torch.nan
+    stack.consolidate(7)
+    after = stack.record(1).mse
+    assert np.isnan(after[0])
+    assert after[1] == pytest.approx(before[1], rel=1e-5)
 
 
 def test_weight_decay_is_that_of_adamw():
@@ -173,6 +206,7 @@ def test_weight_decay_is_that_of_adamw():
         n_neurons=6,
         alpha=0.0,
         weight_decay=0.1,
+        schedule=Schedule.constant(),
         restarts=1,
         epochs=40,
         tensors=TensorOptions(torch.float64),

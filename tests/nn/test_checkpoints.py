@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from reluctant import FileFormatError
-from reluctant.nn import Checkpoint, Validation, checkpoints, fit_network, training
+from reluctant.nn import Checkpoint, Schedule, Validation, checkpoints, fit_network, training
 
 RNG = np.random.default_rng(0)
 X = RNG.uniform(-1, 1, (60, 3)).astype("f4")
@@ -23,6 +23,7 @@ def fitted(path, epochs, resume=False):
         alpha=0.01,
         n_neurons=6,
         epochs=epochs,
+        schedule=Schedule.constant(),
         validation=Validation(X[:20], Y[:20]),
         checkpoint=Checkpoint(path, resume=resume),
     )

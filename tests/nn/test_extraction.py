@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from reluctant import ReLUNetwork
-from reluctant.nn import OneHiddenLayer, fit_network, to_network
+from reluctant.nn import OneHiddenLayer, Schedule, Shrinkage, fit_network, to_network
 
 
 @pytest.mark.parametrize("affine", [False, True])
@@ -72,7 +72,15 @@ def test_training_ends_in_a_network_without_copies_that_is_the_module():
     rng = np.random.default_rng(0)
     X = rng.uniform(-1, 1, (200, 3))
     y = np.maximum(X[:, 0] - 0.2, 0)
-    run = fit_network(X, y, alpha=2e-3, epochs=300, batch_size=None)
+    run = fit_network(
+        X,
+        y,
+        alpha=2e-3,
+        epochs=300,
+        batch_size=None,
+        shrinkage=Shrinkage(metric="plain"),
+        schedule=Schedule.constant(),
+    )
     assert run.network.n_neurons < run.history[-1].n_neurons
     outputs = run.module(torch.as_tensor(X, dtype=torch.float32)).detach().numpy()[:, 0]
     np.testing.assert_allclose(run.network(X), outputs, atol=1e-5)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from reluctant.nn.prox import prox_power
+from reluctant.nn.prox import prox_power, prox_power_
 
 
 @pytest.mark.parametrize("p", [0.1, 0.3, 0.5, 2 / 3, 0.8, 0.99, 1.0])
@@ -18,6 +18,31 @@ def test_prox_equals_minimisation_over_a_grid(p):
         assert value <= cost.min() + 1e-14
         assert value >= cost.min() - 1e-9
         assert x == 0 or np.sign(x) == np.sign(u)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("p", [0.0, 0.1, 0.5, 2 / 3, 0.9, 1.0])
+def test_the_compiled_map_equals_minimisation_over_a_grid_and_the_one_on_tensors(p, dtype):
+    rng = np.random.default_rng(1)
+    u = torch.from_numpy(np.append(rng.uniform(-3, 3, 59), [0.0])).to(dtype).reshape(6, 10)
+    tau = torch.from_numpy(np.append(rng.uniform(0.01, 1.5, 58), [0.0, 0.0])).to(dtype).reshape(6, 10)
+    x = u.clone()
+    prox_power_(x.T, tau.T, p)  # any layout
+    eps = torch.finfo(dtype).eps
+    torch.testing.assert_close(x, prox_power(u, tau, p), rtol=20 * eps, atol=0)
+    for size, t, found in zip(*(a.abs().double().numpy().ravel() for a in (u, tau, x))):
+        grid = np.linspace(0, size, 100_001)
+        cost = 0.5 * (grid - size) ** 2 + t * np.where(grid > 0, grid**p, 0.0)
+        assert 0.5 * (found - size) ** 2 + t * (found**p if found else 0.0) <= cost.min() + 10 * eps
+    assert (x == 0).any()
+    assert (x != 0).any()
+    assert bool(torch.isnan(_of_nan(p)).all())
+
+
+def _of_nan(p):
+    u = torch.full((1, 2), torch.nan)
+    prox_power_(u, torch.ones(1, 2), p)
+    return u
 
 
 @pytest.mark.parametrize("p", [0.5, 2 / 3])

@@ -12,6 +12,9 @@ from torch import nn
 from reluctant.nn import ReweightedL1, layer_pairs
 from reluctant.nn.pair_step import ProximalStep
 
+Plain = partial(ReweightedL1, metric="plain")
+"""Algorithm 1; for the step in the optimiser's metric see test_metric.py."""
+
 
 def one_hidden_layer(d=3, K=12, m=1, dtype=torch.float64, output_bias=False, seed=0):
     torch.manual_seed(seed)
@@ -90,7 +93,7 @@ def test_fifty_steps_equal_a_numpy_transcription_of_algorithm_one(d, bias, p):
     module = one_hidden_layer(d)
     X, y = data(d)
     plain = NumpyAlgorithm1(module, lr=0.01, alpha=0.05, p=p, bias=bias, warmup=5)
-    ours = ReweightedL1(torch.optim.Adam(module.parameters(), lr=0.01), module, p=p, alpha=0.05, bias=bias)
+    ours = Plain(torch.optim.Adam(module.parameters(), lr=0.01), module, p=p, alpha=0.05, bias=bias)
     train(module, ours, X, y, 50)
     for _ in range(50):
         plain.step(X.numpy(), y.numpy())
@@ -107,7 +110,7 @@ def test_without_shrinkage_rebalancing_keeps_the_function_and_balances(m, bias, 
     module = one_hidden_layer(m=m)
     X, _ = data()
     before = module(X).detach()
-    optimizer = ReweightedL1(
+    optimizer = Plain(
         torch.optim.SGD(module.parameters(), lr=1e-300), module, p=0.5, alpha=1e-3, bias=bias, warmup_steps=0, step=step
     )
     module(X).sum().backward()
@@ -122,7 +125,7 @@ def test_a_zero_stays_zero():
     with torch.no_grad():
         module[0].weight[2, 1] = 0.0
     X, y = data()
-    optimizer = ReweightedL1(torch.optim.Adam(module.parameters()), module, p=0.5, alpha=1e-6, warmup_steps=0)
+    optimizer = Plain(torch.optim.Adam(module.parameters()), module, p=0.5, alpha=1e-6, warmup_steps=0)
     train(module, optimizer, X, y, 5)
     assert module[0].weight[2, 1] == 0.0
     assert torch.count_nonzero(module[0].weight) == module[0].weight.numel() - 1
@@ -131,7 +134,7 @@ def test_a_zero_stays_zero():
 def test_several_outputs_get_sparse_directions_and_stay_finite():
     module = one_hidden_layer(m=3)
     X, y = data(m=3)
-    optimizer = ReweightedL1(torch.optim.Adam(module.parameters(), lr=0.01), module, p=0.5, alpha=0.01)
+    optimizer = Plain(torch.optim.Adam(module.parameters(), lr=0.01), module, p=0.5, alpha=0.01)
     train(module, optimizer, X, y, 1500)
     v = module[2].weight
     alive = (v != 0).any(dim=0)
@@ -146,9 +149,7 @@ def test_a_neuron_in_one_output_alone_moves_as_with_one_output():
         three[2].weight.zero_()
         three[2].weight[1] = one[2].weight[0]
     for module in (one, three):
-        optimizer = ReweightedL1(
-            torch.optim.SGD(module.parameters(), lr=1e-2), module, p=0.4, alpha=0.5, warmup_steps=0
-        )
+        optimizer = Plain(torch.optim.SGD(module.parameters(), lr=1e-2), module, p=0.4, alpha=0.5, warmup_steps=0)
         (0 * module(data()[0]).sum()).backward()
         optimizer.step()
     torch.testing.assert_close(three[0].weight, one[0].weight, rtol=1e-13, atol=0)
@@ -160,9 +161,7 @@ def test_a_saved_run_continues_bit_for_bit():
 
     def fresh():
         module = one_hidden_layer()
-        optimizer = ReweightedL1(
-            torch.optim.Adam(module.parameters(), lr=0.01), module, p=0.5, alpha=0.02, ramp_steps=20
-        )
+        optimizer = Plain(torch.optim.Adam(module.parameters(), lr=0.01), module, p=0.5, alpha=0.02, ramp_steps=20)
         return module, optimizer, torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.99)
 
     def go(module, optimizer, scheduler, steps):
@@ -186,7 +185,7 @@ def test_a_saved_run_continues_bit_for_bit():
 
 def test_the_learning_rate_of_the_scheduler_scales_the_threshold():
     module = one_hidden_layer()
-    optimizer = ReweightedL1(torch.optim.SGD(module.parameters(), lr=0.1), module, p=1.0, alpha=1e-3, warmup_steps=0)
+    optimizer = Plain(torch.optim.SGD(module.parameters(), lr=0.1), module, p=1.0, alpha=1e-3, warmup_steps=0)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: 0.5**epoch)
     shrinkage = []
     for _ in range(3):
@@ -212,7 +211,7 @@ def test_the_learning_rate_of_the_scheduler_scales_the_threshold():
 def test_training_goes_on_unchanged_when_dead_neurons_are_removed(make):
     X, y = data()
     kept, cut = one_hidden_layer(K=40), one_hidden_layer(K=40)
-    optimizers = [ReweightedL1(make(q.parameters(), lr=0.01), q, p=0.4, alpha=0.1) for q in (kept, cut)]
+    optimizers = [Plain(make(q.parameters(), lr=0.01), q, p=0.4, alpha=0.1) for q in (kept, cut)]
     removed, losses = 0, []
     for _ in range(30):
         for module, optimizer in zip((kept, cut), optimizers):
@@ -233,7 +232,7 @@ def test_a_constant_left_by_a_dying_neuron_stays(output_bias, m):
         module[0].bias.fill_(2.0)
     X, _ = data(d=1)
     before = module(X).detach()
-    optimizer = ReweightedL1(torch.optim.SGD(module.parameters(), lr=1e-9), module, p=0.5, alpha=1.0, warmup_steps=0)
+    optimizer = Plain(torch.optim.SGD(module.parameters(), lr=1e-9), module, p=0.5, alpha=1.0, warmup_steps=0)
     (0 * module(X).sum()).backward()
     optimizer.step()
     assert optimizer.remove_dead() == int(output_bias)
@@ -244,7 +243,7 @@ def test_a_constant_left_by_a_dying_neuron_stays(output_bias, m):
 @pytest.mark.usefixtures("way")
 def test_weights_that_are_not_numbers_are_not_taken_for_zeros():
     module = one_hidden_layer(output_bias=True)
-    optimizer = ReweightedL1(torch.optim.SGD(module.parameters(), lr=0.1), module, p=0.5, alpha=0.1, warmup_steps=0)
+    optimizer = Plain(torch.optim.SGD(module.parameters(), lr=0.1), module, p=0.5, alpha=0.1, warmup_steps=0)
     (module(data()[0]).sum() * 0).backward()
     with torch.no_grad():
         for parameter in module.parameters():
@@ -258,7 +257,7 @@ def test_weights_that_are_not_numbers_are_not_taken_for_zeros():
 @pytest.mark.parametrize("with_closure", [False, True])
 def test_a_gradient_that_is_not_finite_stops_before_anything_changes(bad, with_closure):
     module = one_hidden_layer(output_bias=True)
-    optimizer = ReweightedL1(torch.optim.Adam(module.parameters()), module, alpha=0.1, warmup_steps=0)
+    optimizer = Plain(torch.optim.Adam(module.parameters()), module, alpha=0.1, warmup_steps=0)
     train(module, optimizer, *data(), 2)
     before = copy.deepcopy((module.state_dict(), optimizer.state_dict()))
 
@@ -276,7 +275,7 @@ def test_a_gradient_that_is_not_finite_stops_before_anything_changes(bad, with_c
 
 def test_gradients_whose_sum_overflows_are_no_fault():
     module = one_hidden_layer(dtype=torch.float32)
-    optimizer = ReweightedL1(torch.optim.SGD(module.parameters(), lr=1e-38), module, alpha=0.1)
+    optimizer = Plain(torch.optim.SGD(module.parameters(), lr=1e-38), module, alpha=0.1)
     for parameter in module.parameters():
         parameter.grad = torch.full_like(parameter, 3e38)
     optimizer.step()
@@ -285,7 +284,7 @@ def test_gradients_whose_sum_overflows_are_no_fault():
 
 def test_a_closure_is_evaluated_once_and_its_value_returned():
     module, calls = one_hidden_layer(), []
-    optimizer = ReweightedL1(torch.optim.Adam(module.parameters()), module, alpha=0.1)
+    optimizer = Plain(torch.optim.Adam(module.parameters()), module, alpha=0.1)
 
     def closure():
         calls.append(1)
@@ -301,20 +300,20 @@ def test_a_closure_is_evaluated_once_and_its_value_returned():
 
 def test_the_wrapper_shows_p_alpha_and_its_pairs():
     module = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 1))
-    optimizer = ReweightedL1(torch.optim.AdamW(module.parameters()), module, p=0.4, alpha=0.005)
-    assert repr(optimizer) == "ReweightedL1(AdamW, p=0.4, alpha=0.005, pairs=[0 -> 2, 2 -> 4])"
+    optimizer = Plain(torch.optim.AdamW(module.parameters()), module, p=0.4, alpha=0.005)
+    assert repr(optimizer) == "ReweightedL1(AdamW, p=0.4, alpha=0.005, metric='plain', pairs=[0 -> 2, 2 -> 4])"
 
 
 def test_swapped_arguments_and_no_module_are_refused():
     module = one_hidden_layer()
     adam = torch.optim.Adam(module.parameters())
     with pytest.raises(ValueError, match=r"swapped; call ReweightedL1\(optimizer, module"):
-        ReweightedL1(module, adam, alpha=1.0)
+        Plain(module, adam, alpha=1.0)
     for given in (None, "m", 5):
         with pytest.raises(ValueError, match=r"module must be a torch.nn.Module, got"):
-            ReweightedL1(adam, given, alpha=1.0)
+            Plain(adam, given, alpha=1.0)
     with pytest.raises(ValueError, match=r"optimizer must be a torch.optim.Optimizer, got int"):
-        ReweightedL1(5, module, alpha=1.0)
+        Plain(5, module, alpha=1.0)
 
 
 def test_pairs_named_by_hand_are_stepped_as_those_that_are_found():
@@ -326,7 +325,7 @@ def test_pairs_named_by_hand_are_stepped_as_those_that_are_found():
     for module, pairs in zip(modules, named):
         module.double()
         adam = torch.optim.Adam(module.parameters(), lr=0.01)
-        train(module, ReweightedL1(adam, module, alpha=0.05, pairs=pairs), X, y, 60)
+        train(module, Plain(adam, module, alpha=0.05, pairs=pairs), X, y, 60)
     for a, b in zip(modules[0].parameters(), modules[1].parameters()):
         assert torch.equal(a, b)
     assert (modules[0][0].weight == 0).any()
@@ -336,7 +335,7 @@ def test_pairs_named_by_hand_are_stepped_as_those_that_are_found():
 @pytest.mark.usefixtures("way")
 def test_weights_that_move_in_memory_are_still_shrunk():
     module = one_hidden_layer()
-    optimizer = ReweightedL1(torch.optim.SGD(module.parameters(), lr=1e-9), module, p=1.0, alpha=1e8, warmup_steps=0)
+    optimizer = Plain(torch.optim.SGD(module.parameters(), lr=1e-9), module, p=1.0, alpha=1e8, warmup_steps=0)
     (0 * module(data()[0]).sum()).backward()
     optimizer.step()
     before = (module[2].weight.T * module[0].weight).abs().detach()
@@ -352,7 +351,7 @@ def test_gradient_scaling_and_autocast_leave_exact_zeros_and_a_small_loss():
     module = one_hidden_layer(K=20, dtype=torch.float32)
     X = torch.rand(30, 3, generator=torch.Generator().manual_seed(0)) * 2 - 1
     y = X[:, :1].abs()
-    optimizer = ReweightedL1(torch.optim.Adam(module.parameters(), lr=0.01), module, p=0.5, alpha=0.02)
+    optimizer = Plain(torch.optim.Adam(module.parameters(), lr=0.01), module, p=0.5, alpha=0.02)
     scaler = torch.amp.GradScaler("cpu")
     for step in range(300):
         optimizer.zero_grad()
@@ -369,7 +368,7 @@ def test_gradient_scaling_and_autocast_leave_exact_zeros_and_a_small_loss():
 def test_bfloat16_weights_get_exact_zeros_and_stay_finite():
     module = one_hidden_layer(K=20, dtype=torch.bfloat16)
     X, y = (a.bfloat16() for a in data(N=30))
-    optimizer = ReweightedL1(torch.optim.Adam(module.parameters(), lr=0.01), module, p=0.5, alpha=0.05)
+    optimizer = Plain(torch.optim.Adam(module.parameters(), lr=0.01), module, p=0.5, alpha=0.05)
     train(module, optimizer, X, y, 200)
     assert optimizer.remove_dead() > 0
     assert all(q.isfinite().all() for q in module.parameters())
@@ -377,7 +376,7 @@ def test_bfloat16_weights_get_exact_zeros_and_stay_finite():
 
 def test_hooks_run_before_and_after_the_whole_step():
     module, seen = one_hidden_layer(), []
-    optimizer = ReweightedL1(torch.optim.SGD(module.parameters(), lr=0.1), module, p=1.0, alpha=1e3, warmup_steps=0)
+    optimizer = Plain(torch.optim.SGD(module.parameters(), lr=0.1), module, p=1.0, alpha=1e3, warmup_steps=0)
     optimizer.register_step_pre_hook(lambda *_: seen.append(int(module[0].weight.count_nonzero())))
     optimizer.register_step_post_hook(lambda *_: seen.append(int(module[0].weight.count_nonzero())))
     module(data()[0]).sum().backward()
@@ -389,27 +388,27 @@ def test_bad_input_is_refused_in_words():
     module = one_hidden_layer()
     adam = torch.optim.Adam(module.parameters())
     with pytest.raises(ValueError, match=r"p must .* in \(0, 1\]"):
-        ReweightedL1(adam, module, p=0, alpha=1.0)
+        Plain(adam, module, p=0, alpha=1.0)
     with pytest.raises(ValueError, match="alpha must be at least 0"):
-        ReweightedL1(adam, module, p=0.5, alpha=-1.0)
+        Plain(adam, module, p=0.5, alpha=-1.0)
     with pytest.raises(ValueError, match=r"p must .* in \(0, 1\]"):
-        ReweightedL1(adam, module, p=0.5, alpha=1.0).p = 0.0
+        Plain(adam, module, p=0.5, alpha=1.0).p = 0.0
     with pytest.raises(ValueError, match="LBFGS"):
-        ReweightedL1(torch.optim.LBFGS(module.parameters()), module, p=0.5, alpha=1.0)
+        Plain(torch.optim.LBFGS(module.parameters()), module, p=0.5, alpha=1.0)
     with pytest.raises(ValueError, match="no Linear -> ReLU -> Linear"):
-        ReweightedL1(adam, nn.Linear(2, 3), p=0.5, alpha=1.0)
+        Plain(adam, nn.Linear(2, 3), p=0.5, alpha=1.0)
     with pytest.raises(ValueError, match=r"does not own 2\.weight"):
-        ReweightedL1(torch.optim.Adam(module[0].parameters()), module, p=0.5, alpha=1.0)
+        Plain(torch.optim.Adam(module[0].parameters()), module, p=0.5, alpha=1.0)
     frozen = copy.deepcopy(module)
     frozen[0].bias.requires_grad_(False)
     with pytest.raises(ValueError, match=r"0\.bias is frozen"):
-        ReweightedL1(torch.optim.Adam(frozen.parameters()), frozen, p=0.5, alpha=1.0)
+        Plain(torch.optim.Adam(frozen.parameters()), frozen, p=0.5, alpha=1.0)
     tied = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4))
     tied[2].weight = tied[0].weight
     with pytest.raises(ValueError, match="one shared parameter"):
         layer_pairs(tied)
     with pytest.raises(ValueError, match="not saved by ReweightedL1"):
-        ReweightedL1(adam, module, p=0.5, alpha=1.0).load_state_dict(adam.state_dict())
+        Plain(adam, module, p=0.5, alpha=1.0).load_state_dict(adam.state_dict())
 
 
 def test_runs_whose_bias_does_not_count_stay_stable():
@@ -417,7 +416,7 @@ def test_runs_whose_bias_does_not_count_stay_stable():
     torch.manual_seed(1)
     module = nn.Sequential(nn.Linear(1, 80), nn.ReLU(), nn.Linear(80, 1, bias=False))
     x, y = torch.arange(-2.0, 4.0)[:, None], torch.tensor([[0.0], [0], [1], [1], [0], [0]])
-    optimizer = ReweightedL1(torch.optim.Adam(module.parameters(), lr=0.01), module, p=0.7, alpha=0.003)
+    optimizer = Plain(torch.optim.Adam(module.parameters(), lr=0.01), module, p=0.7, alpha=0.003)
     for _ in range(100):
         train(module, optimizer, x, y, 100)
         optimizer.remove_dead()
@@ -428,6 +427,6 @@ def test_zero_alpha_is_the_plain_optimizer():
     X, y = data()
     plain, wrapped = one_hidden_layer(), one_hidden_layer()
     train(plain, torch.optim.Adam(plain.parameters()), X, y, 20)
-    train(wrapped, ReweightedL1(torch.optim.Adam(wrapped.parameters()), wrapped, p=0.5, alpha=0.0), X, y, 20)
+    train(wrapped, Plain(torch.optim.Adam(wrapped.parameters()), wrapped, p=0.5, alpha=0.0), X, y, 20)
     for a, b in zip(plain.parameters(), wrapped.parameters()):
         assert torch.equal(a, b)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from reluctant.nn import Checkpoint, TensorOptions, Validation, fit_network
+from reluctant import InfeasibleError
+from reluctant.nn import Checkpoint, Schedule, TensorOptions, Validation, fit_network
 from reluctant.nn.losses import LOSSES
 
 
@@ -22,6 +23,18 @@ def same(a, b):
     return all(np.array_equal(u, v) for u, v in zip(parameters(a), parameters(b))) and a.history == b.history
 
 
+class Interrupted(Exception):
+    pass
+
+
+def interrupt_after(epoch):
+    def report(record):
+        if record.epoch > epoch:
+            raise Interrupted
+
+    return report
+
+
 @pytest.mark.parametrize("with_validation", [False, True])
 def test_a_resumed_run_continues_bit_for_bit(tmp_path, with_validation):
     X, y = table()
@@ -29,16 +42,61 @@ def test_a_resumed_run_continues_bit_for_bit(tmp_path, with_validation):
     if with_validation:
         common["validation"] = table(50, seed=1)
     whole = fit_network(X, y, epochs=20, **common)
-    fit_network(X, y, epochs=11, checkpoint=tmp_path / "run.pt", **common)
-    resumed = fit_network(X, y, epochs=20, checkpoint=Checkpoint(tmp_path / "run.pt", resume=True), **common)
+    resume = Checkpoint(tmp_path / "run.pt", resume=True)
+    for epoch in (5, 11, 14):  # while α grows, after neurons were joined, after zeros were fixed
+        with pytest.raises(Interrupted):
+            fit_network(X, y, epochs=20, checkpoint=resume, report=interrupt_after(epoch), **common)
+    resumed = fit_network(X, y, epochs=20, checkpoint=resume, **common)
     assert same(whole, resumed)
     assert whole.history[-1].n_neurons < 40  # neurons were removed on the way
-    with pytest.raises(ValueError, match="another run: its alpha"):
-        fit_network(
-            X, y, epochs=20, checkpoint=Checkpoint(tmp_path / "run.pt", resume=True), **{**common, "alpha": 1.0}
-        )
+    for changed in ({"alpha": 1.0}, {"epochs": 30}, {"schedule": Schedule(grown=0.2)}):
+        (name,) = changed
+        with pytest.raises(ValueError, match=f"another run: its {'grown' if name == 'schedule' else name}"):
+            fit_network(X, y, checkpoint=resume, **{"epochs": 20, **common, **changed})
     with pytest.raises(ValueError, match="another run: its data"):
-        fit_network(X + 1, y, epochs=20, checkpoint=Checkpoint(tmp_path / "run.pt", resume=True), **common)
+        fit_network(X + 1, y, epochs=20, checkpoint=resume, **common)
+
+
+def test_a_run_with_a_constant_schedule_may_be_made_longer(tmp_path):
+    X, y = table()
+    common = {"alpha": 2e-3, "batch_size": 32, "n_neurons": 40, "schedule": Schedule.constant()}
+    whole = fit_network(X, y, epochs=12, **common)
+    fit_network(X, y, epochs=7, checkpoint=tmp_path / "run.pt", **common)
+    assert same(whole, fit_network(X, y, epochs=12, checkpoint=Checkpoint(tmp_path / "run.pt", resume=True), **common))
+
+
+def test_zeros_are_fixed_for_the_last_two_fifths_of_a_run_and_only_these_epochs_are_chosen_from():
+    X, y = table()
+    run = fit_network(X, y, alpha=3e-3, epochs=50, batch_size=25, validation=table(60, seed=1))
+    sizes = [record.n_parameters for record in run.history]
+    assert len(set(sizes[30:])) == 1 < sizes[0] / sizes[-1]
+    losses = [record.validation_loss for record in run.history]
+    best = 30 + int(np.argmin(losses[30:]))
+    mse = 0.5 * np.mean((run.network(table(60, seed=1)[0]) - table(60, seed=1)[1]) ** 2)
+    assert mse == pytest.approx(losses[best], rel=1e-5)
+    assert run.history[-1].training_loss < run.history[29].training_loss
+
+
+def test_a_run_ends_with_what_the_verbs_find():
+    rng = np.random.default_rng(0)
+    X, y = rng.uniform(-1, 1, (8, 5)), rng.uniform(-1, 1, 8)
+    common = {"alpha": 1e-3, "epochs": 200, "batch_size": None, "n_neurons": 30}
+    trained, exact, within = (
+        fit_network(X, y, finish=finish, **common) for finish in (None, "interpolate", "tolerance")
+    )
+    assert trained.solution is None
+    assert exact.network is exact.solution.network
+    assert exact.network.n_parameters == 8 == exact.solution.certificate.lower_bound
+    assert np.abs(exact.network(X) - y).max() <= 1e-9
+    left = np.abs(trained.network(X) - y).max()
+    assert 0 < np.abs(within.network(X) - y).max() <= left * (1 + 1e-9)
+    assert within.network.n_parameters <= trained.network.n_parameters
+    with pytest.raises(InfeasibleError, match=r"rows 0 and 8 of X are equal"):
+        fit_network(np.vstack([X, X[:1]]), np.append(y, 5.0), finish="interpolate", **common)
+    with pytest.raises(ValueError, match=r"finish must be 'interpolate', 'tolerance' or None, got 'both'"):
+        fit_network(X, y, finish="both", **common)
+    with pytest.raises(ValueError, match="finish='tolerance' is for the squared and the absolute loss"):
+        fit_network(X, (y > 0).astype(float), loss="logistic", finish="tolerance", **common)
 
 
 def test_a_truncated_checkpoint_is_named(tmp_path):
@@ -58,7 +116,15 @@ def test_progress_changes_nothing(capsys):
 def test_early_stopping_returns_the_epoch_with_the_smallest_validation_loss():
     X, y = table()
     validation = table(100, seed=1)
-    run = fit_network(X, y, alpha=1e-3, epochs=400, batch_size=16, validation=Validation(*validation, patience=5))
+    run = fit_network(
+        X,
+        y,
+        alpha=1e-3,
+        epochs=400,
+        batch_size=16,
+        validation=Validation(*validation, patience=5),
+        schedule=Schedule.constant(),
+    )
     losses = [record.validation_loss for record in run.history]
     best = int(np.argmin(losses))
     assert len(losses) == best + 6 < 400
@@ -126,6 +192,10 @@ def test_bad_input_is_refused_in_words():
         fit_network(X, y, alpha=1, validation=5)
     with pytest.raises(ValueError, match="shrinkage must be a Shrinkage, got 5"):
         fit_network(X, y, alpha=1, shrinkage=5)
+    with pytest.raises(ValueError, match=r"schedule must be a Schedule, got 0\.5"):
+        fit_network(X, y, alpha=1, schedule=0.5)
+    with pytest.raises(ValueError, match=r"p must be a number in \[0, 1\]"):
+        fit_network(X, y, alpha=1, p=1.5)
     with pytest.raises(ValueError, match="report must be callable, got 5"):
         fit_network(X, y, alpha=1, report=5)
     y[17] = np.nan

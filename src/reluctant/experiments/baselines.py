@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from reluctant.experiments.published_loop import THRESHOLD
 from reluctant.nn.batched import Restarts, train_restarts
-from reluctant.nn.settings import Recording, Shrinkage
+from reluctant.nn.settings import Recording, Schedule, Shrinkage
 
 _REWEIGHTED = (0.4, 0.7, 1.0)
 
@@ -41,7 +41,7 @@ def five_series(
     X: NDArray, y: NDArray, *, alpha: float, bias: bool | None = None, say: Callable[[str], None], **settings: Any
 ) -> list[Series]:
     """Train by Adam, AdamW and reweighted ℓ1 with p = 0.4, 0.7 and 1, from the same initial weights."""
-    settings["shrinkage"] = Shrinkage(bias=bias)
+    settings["shrinkage"], settings["schedule"] = Shrinkage(bias=bias, metric="plain"), Schedule.constant()
     say("Adam")
     series = [Series("no regularizer", _plain(X, y, 0.0, settings))]
     say("AdamW")

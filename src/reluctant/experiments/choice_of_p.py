@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from reluctant.experiments.high_dimensional import data
 from reluctant.experiments.page import Page, new_figure, spread
 from reluctant.nn.batched import train_restarts
+from reluctant.nn.settings import Schedule, Shrinkage
 
 PS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 ALPHAS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
@@ -25,7 +26,17 @@ def run(out: Path, *, quick: bool = False, say: Callable[[str], None] = print) -
     parameters, mse = (np.empty((len(ps), len(alphas), seeds)) for _ in range(2))
     for i, p in enumerate(ps):
         say(f"p = {p:g}")
-        runs = train_restarts(X, y, n_neurons=100, p=p, alpha=alphas, restarts=seeds, epochs=epochs)
+        runs = train_restarts(
+            X,
+            y,
+            n_neurons=100,
+            p=p,
+            alpha=alphas,
+            restarts=seeds,
+            epochs=epochs,
+            shrinkage=Shrinkage(metric="plain"),
+            schedule=Schedule.constant(),
+        )
         last = runs.history[-1]
         parameters[i] = last.n_parameters.reshape(len(alphas), seeds)
         mse[i] = last.mse.reshape(len(alphas), seeds)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from reluctant.experiments.page import MARKERS, WIDTH, Page, legend_below, new_figure, plain_ticks
 from reluctant.model.network import ReLUNetwork
 from reluctant.nn.batched import train_restarts
-from reluctant.nn.settings import Shrinkage
+from reluctant.nn.settings import Schedule, Shrinkage
 from reluctant.report.style import COLOURS
 
 N_NEURONS = 50
@@ -66,7 +66,7 @@ def candidates(data: Split, seed: int, epochs: int) -> dict[str, list[ReLUNetwor
     """All the networks each method may choose from."""
     X, y = data.X[0], data.y[0]
     settings: dict[str, Any] = {"n_neurons": N_NEURONS, "restarts": 1, "random_state": seed}
-    settings["shrinkage"] = Shrinkage(bias=True)
+    settings["shrinkage"], settings["schedule"] = Shrinkage(bias=True, metric="plain"), Schedule.constant()
     dense = [
         train_restarts(X, y, alpha=0.0, weight_decay=d, epochs=epochs // 4, **settings).networks[0] for d in DECAYS
     ]
@@ -88,7 +88,8 @@ def tune(networks: Sequence[ReLUNetwork], X: NDArray, y: NDArray, epochs: int) -
         n_neurons=N_NEURONS,
         alpha=FROZEN,
         learning_rate=0.003,
-        shrinkage=Shrinkage(warmup_steps=0),
+        shrinkage=Shrinkage(warmup_steps=0, metric="plain"),
+        schedule=Schedule.constant(),
         epochs=epochs,
     ).networks
 

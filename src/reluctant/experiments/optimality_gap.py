@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from reluctant.experiments.high_dimensional import data as high_dimensional_data
 from reluctant.experiments.page import Page, spread
 from reluctant.model.network import ReLUNetwork
-from reluctant.nn.batched import initial_weights, train_restarts
+from reluctant.nn.batched import train_restarts
 from reluctant.nn.polish import polish
+from reluctant.nn.settings import Schedule, Shrinkage
+from reluctant.nn.stack import initial_weights
 from reluctant.objective import smoothed_power
 from reluctant.solve import interpolate
 
@@ -72,6 +74,7 @@ def run(out: Path, *, quick: bool = False, say: Callable[[str], None] = print) -
     for name, (inputs, targets, K) in problems.items():
         say(name)
         settings: dict[str, Any] = {"n_neurons": K, "epochs": epochs}
+        as_published: dict[str, Any] = {"shrinkage": Shrinkage(metric="plain"), "schedule": Schedule.constant()}
         rows = []
         for alpha in ALPHAS:
             for smoothing in SMOOTHINGS:
@@ -79,7 +82,9 @@ def run(out: Path, *, quick: bool = False, say: Callable[[str], None] = print) -
                 label = f"smoothed, λ = {alpha:g}, ε = {smoothing:g}"
                 rows.append(_row(label, runs, inputs, targets, 1e-3))
         for alpha in (1e-3, 3e-3):
-            runs = train_restarts(inputs, targets, p=P, alpha=alpha, restarts=seeds, **settings).networks
+            runs = train_restarts(
+                inputs, targets, p=P, alpha=alpha, restarts=seeds, **settings, **as_published
+            ).networks
             rows.append(_row(f"Algorithm 1, λ = {alpha:g}", runs, inputs, targets, 0.0))
         if inputs.shape[1] == 1:
             exact = interpolate(inputs, targets, p=P, affine=False)

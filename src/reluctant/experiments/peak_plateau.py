@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from reluctant.experiments.baselines import Series, five_series
 from reluctant.experiments.page import WIDTH, Page, bands, legend_below, new_figure, plain_ticks, spread
 from reluctant.experiments.published_loop import SEED, published_runs
+from reluctant.nn.batched import train_restarts
 from reluctant.nn.polish import polish
 from reluctant.report.style import COLOURS, GREY
 from reluctant.solution import Solution
@@ -28,6 +29,11 @@ def run(out: Path, *, quick: bool = False, say: Callable[[str], None] = print) -
     epochs, seeds = (5_000, 3) if quick else (100_000, 10)
     settings: dict[str, Any] = {"n_neurons": 80, "alpha": 0.003, "bias": False, "epochs": epochs}
     series = five_series(X, Y, **settings, restarts=seeds, random_state=SEED, say=say)
+    n_seeds = 20 if quick else 100
+    say(f"the optimiser's metric, {n_seeds} seeds")
+    sparse = train_restarts(
+        X, Y, n_neurons=80, alpha=0.003, p=0.5, restarts=n_seeds, epochs=20_000, random_state=SEED
+    ).history[-1]
     say("the notebook's loop")
     loop = published_runs(X, Y, torch.Generator().manual_seed(SEED), **settings, aliased=False)
     exact = interpolate(X, Y)
@@ -51,6 +57,16 @@ def run(out: Path, *, quick: bool = False, say: Callable[[str], None] = print) -
         ]
         for s, again, published in zip(series, (*loop, None), PUBLISHED)
     ]
+    rows.append(
+        [
+            f"p = 0.5 in the optimiser's metric, 20,000 epochs, {n_seeds} seeds",
+            spread(sparse.n_neurons),
+            sparse.n_neurons[0],
+            "",
+            "",
+            spread(sparse.mse, ".0e"),
+        ]
+    )
     counts, errors = (np.array(values) for values in zip(*map(_size_and_error, polished)))
     rows.append(["p = 0.4, then polished", spread(counts), counts[0], "", "", spread(errors, ".0e")])
     n, error = _size_and_error(exact)
@@ -67,6 +83,13 @@ def run(out: Path, *, quick: bool = False, say: Callable[[str], None] = print) -
         "proves its count."
     )
     page.table("final", header, rows)
+    good = np.count_nonzero((sparse.n_neurons == n) & (sparse.mse <= 1e-6))
+    page.text(
+        "The reweighted runs take the paper's step, whose thresholds are not scaled as Adam scales its own. In the "
+        "optimiser's metric, the default of `train_restarts`, where α grows, neurons that the data do not tell apart "
+        f"are joined and zeros are fixed at the end, {good} of {n_seeds} seeds end at {n} neurons with a mean squared "
+        "error of at most 1e-6."
+    )
     page.text(
         "Where our figures differ from the public notebook, and why. (1) Its series labelled p = 1 records the "
         "p = 0.7 model; ours is p = 1. (2) Without penalty and with AdamW nothing becomes exactly zero; |v w| > 1e-6 "

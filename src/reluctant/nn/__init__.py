@@ -10,16 +10,18 @@ except ModuleNotFoundError:
     ) from None
 
 from reluctant.nn.batched import Restarts, train_restarts
+from reluctant.nn.consolidation import consolidate
 from reluctant.nn.extraction import to_network
 from reluctant.nn.factorized import factorize, harden
 from reluctant.nn.layers import LayerPair, OneHiddenLayer, layer_pairs
 from reluctant.nn.modules import to_module
+from reluctant.nn.one_input import to_piecewise_linear
 from reluctant.nn.penalty import PathNorm, path_norm
 from reluctant.nn.polish import polish
 from reluctant.nn.prox import prox_power
 from reluctant.nn.proximal import ReweightedL1
 from reluctant.nn.schedules import PContinuation, halve_p
-from reluctant.nn.settings import Checkpoint, Recording, Shrinkage, TensorOptions, Validation
+from reluctant.nn.settings import Checkpoint, Recording, Schedule, Shrinkage, TensorOptions, Validation
 from reluctant.nn.training import Epoch, Training, fit_network
 
 __all__ = [
@@ -32,10 +34,12 @@ __all__ = [
     "Recording",
     "Restarts",
     "ReweightedL1",
+    "Schedule",
     "Shrinkage",
     "TensorOptions",
     "Training",
     "Validation",
+    "consolidate",
     "factorize",
     "fit_network",
     "halve_p",
@@ -46,6 +50,7 @@ __all__ = [
     "prox_power",
     "to_module",
     "to_network",
+    "to_piecewise_linear",
     "train_restarts",
 ]
 

@@ -1,4 +1,4 @@
-"""Many restarts of Algorithm 1 as one computation: stacked weights, gradients written out, dead neurons compacted."""
+"""Many restarts of training as one computation."""
 
 from __future__ import annotations
 
@@ -14,21 +14,9 @@ from torch import Tensor
 
 from reluctant.arrays import Array
 from reluctant.model.network import ReLUNetwork
-from reluctant.nn.layers import nonzero_neurons
-from reluctant.nn.pair_step import ProximalStep
-from reluctant.nn.settings import Recording, Shrinkage, Step, TensorOptions, checked_as
-from reluctant.objective import check_p
+from reluctant.nn.settings import Recording, Schedule, Shrinkage, TensorOptions, checked_as
+from reluctant.nn.stack import Record, Stack, initial_weights
 from reluctant.validation import check_integer, check_number, check_table
-
-
-@dataclass(frozen=True)
-class Record:
-    """The state of every run after `epoch` epochs; arrays (R,). The mean squared error is over rows and outputs."""
-
-    epoch: int
-    mse: Array
-    n_neurons: NDArray[np.int64]
-    n_parameters: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -80,17 +68,20 @@ def train_restarts(
     learning_rate: float = 0.01,
     weight_decay: float = 0.0,
     shrinkage: Shrinkage = Shrinkage(),  # noqa: B008  # frozen
+    schedule: Schedule = Schedule(),  # noqa: B008
     compact_every: int = 50,
     recording: Recording = Recording(),  # noqa: B008
     tensors: TensorOptions = TensorOptions(),  # noqa: B008
     start: Sequence[ReLUNetwork] | None = None,
     random_state: int | Sequence[torch.Generator] = 0,
 ) -> Restarts:
-    """Train every combination of seed, p and α by Adam and Algorithm 1 at the same time [NN, Algorithm 1].
+    """Train every combination of seed, p and α by Adam and the proximal step at the same time [NN, Algorithm 1].
 
     The runs are slices of stacked tensors and do not influence one another: each is what `ReweightedL1` around
     ``torch.optim.Adam`` does to ``Linear → ReLU → Linear(bias=False)`` with PyTorch's initialisation and mean squared
-    error, up to rounding. Dead neurons are compacted away as training goes on.
+    error, up to rounding. With one output and the optimiser's metric the output weights stay at ±1. Dead neurons are
+    compacted away as training goes on. By default the runs end sparse, see `Schedule`; the paper's loop is
+    ``Shrinkage(metric="plain")`` with ``Schedule.constant()``.
 
     Parameters
     ----------
@@ -99,9 +90,9 @@ def train_restarts(
     n_neurons : int
         Hidden neurons K of every run at the start.
     alpha : float or sequence
-        Weights of the path norm; 0, on its own, trains by the optimiser alone.
+        Weights of the path norm; 0, on its own, trains by the optimiser alone, on the schedule of its learning rate.
     p : float or sequence
-        Exponents in (0, 1].
+        Exponents in [0, 1], in (0, 1] for the plain metric.
     restarts : int
         Number of seeds; run r starts from seed ``random_state + r``.
     epochs : int
@@ -112,16 +103,18 @@ def train_restarts(
         Decoupled, as in AdamW.
     shrinkage : Shrinkage
         How the proximal step acts: what bias counts, which map, when it sets in.
+    schedule : Schedule
+        When α grows, when neurons are consolidated, when zeros are fixed, and how the learning rate falls.
     compact_every : int
-        Epochs between two removals of dead neurons; 0 for never. With p = 1 the momentum left in a dead neuron may
-        revive it, which removal prevents; for p < 1 zeros stay zero anyway.
+        Epochs between two removals of dead neurons; 0 for never. With the plain metric and p = 1 the momentum left in a
+        dead neuron may revive it, which removal prevents; else dead neurons stay dead anyway.
     recording : Recording
         When the runs are recorded, and what is counted.
     tensors : TensorOptions
         Type and device of the numbers.
     start : sequence of ReLUNetwork, optional
         One network a seed to start from, instead of random weights; without affine part, of at most K neurons.
-        With p < 1 and ``Shrinkage(warmup_steps=0)`` its zeros stay zero.
+        With p < 1 and ``Shrinkage(warmup_steps=0, metric="plain")`` its zeros stay zero.
     random_state : int or sequence of torch.Generator
         A generator a run instead of a seed: the initial weights are what `torch.nn.Linear` would draw from it next.
         The generators stay as they are.
@@ -152,10 +145,12 @@ def train_restarts(
     epochs = check_integer(epochs, "epochs", low=1)
     compact_every = check_integer(compact_every, "compact_every", low=0)
     shrinkage = checked_as(Shrinkage, shrinkage, "shrinkage")
+    schedule = checked_as(Schedule, schedule, "schedule")
     recording = checked_as(Recording, recording, "recording")
     tensors = checked_as(TensorOptions, tensors, "tensors")
     generators = _generators(random_state, check_integer(restarts, "restarts", low=1))
-    grid = _Grid.checked(p, alpha, [generator.initial_seed() for generator in generators])
+    grid = _Grid.checked(p, alpha, shrinkage, [generator.initial_seed() for generator in generators])
+    penalised = bool(grid.alpha.any())
     first = _first_weights(start, generators, X.shape[1], y.shape[1], n_neurons)
     stack = Stack(
         torch.stack(first).to(tensors.dtype).repeat(len(grid.p) // len(first), 1, 1).to(tensors.device),
@@ -166,15 +161,26 @@ def train_restarts(
         check_number(learning_rate, "learning_rate", strict=True),
         X.shape[1] > 1 if shrinkage.bias is None else shrinkage.bias,
         check_number(weight_decay, "weight_decay"),
-        shrinkage.step,
+        shrinkage if penalised else Shrinkage(freeze_output=False),
     )
     rows = len(X) if batch_size is None else min(len(X), check_integer(batch_size, "batch_size", low=1))
-    penalised = bool(grid.alpha.any())
     history: list[Record] = []
-    for epoch in range(1, epochs + 1):
-        for batch in _batches(len(X), rows, [int(grid.seed[0]), epoch]):
-            stack.step(batch, shrinkage.share(stack.steps) if penalised else 0.0)
-        if compact_every and epoch % compact_every == 0:
+    pace = _Pace(stack.learning_rate, epochs * -(-len(X) // rows), schedule, shrinkage, penalised)
+    joins = schedule.joining_epoch(epochs) if penalised else None
+    due = [e for e in range(1, epochs + 1) if recording.is_due(e, epochs) or e == joins]
+    compacts = range(compact_every, epochs + 1, compact_every) if compact_every else []
+    ends = sorted({*due, *compacts})
+    for begin, epoch in zip([0, *ends], ends):
+        for e in range(begin + 1, epoch + 1) if rows < len(X) else ():
+            for batch in _batches(len(X), rows, [int(grid.seed[0]), e]):
+                stack.learning_rate, share = pace.of(stack.steps)
+                stack.frozen = share < 0
+                stack.step(batch, share)
+        if rows == len(X):
+            stack.advance(*pace.between(stack.steps, stack.steps + epoch - begin))
+        if epoch == joins:
+            stack.consolidate(rows)
+        if epoch in compacts or epoch == joins:
             stack.compact()
         if recording.is_due(epoch, epochs):
             history.append(stack.record(epoch, recording.count_above, rows))
@@ -191,12 +197,39 @@ class _Grid:
     seed: NDArray[np.int64]
 
     @classmethod
-    def checked(cls, p: float | Sequence[float], alpha: float | Sequence[float], seeds: list[int]) -> _Grid:
-        ps = [check_p(value, zero=False) for value in _listed(p, "p")]
+    def checked(
+        cls, p: float | Sequence[float], alpha: float | Sequence[float], shrinkage: Shrinkage, seeds: list[int]
+    ) -> _Grid:
+        ps = [shrinkage.check_p(value) for value in _listed(p, "p")]
         alphas = [check_number(value, "alpha") for value in _listed(alpha, "alpha")]
         if 0.0 in alphas and any(alphas):
             raise ValueError("alpha = 0 must be trained on its own, without other values")
         return cls(*map(np.array, zip(*itertools.product(ps, alphas, seeds))))
+
+
+@dataclass(frozen=True)
+class _Pace:
+    """Learning rate and share of α of every step."""
+
+    rate: float
+    n_steps: int
+    schedule: Schedule
+    shrinkage: Shrinkage
+    penalised: bool
+
+    def of(self, done: int) -> tuple[float, float]:
+        """Of the step after so many; the share is negative where zeros are fixed."""
+        time = done / self.n_steps
+        if self.penalised and self.schedule.fits(time):
+            share = -1.0
+        else:
+            share = self.shrinkage.share(done) * self.schedule.alpha(time) if self.penalised else 0.0
+        return self.rate * self.schedule.rate(time), share
+
+    def between(self, first: int, last: int) -> tuple[Array, Array]:
+        """Rates and shares of the steps first, …, last − 1."""
+        rates, shares = zip(*map(self.of, range(first, last)))
+        return np.array(rates), np.array(shares)
 
 
 def _warn_of(lost: list[int], epoch: int) -> None:
@@ -238,22 +271,9 @@ def _listed(value: float | Sequence[float], name: str) -> list[float]:
     return values
 
 
-def _batches(N: int, size: int, seed: list[int]) -> Iterator[Tensor | None]:
-    """Numbers of the rows of each batch in random order, or None for all of them."""
-    if size == N:
-        return iter([None])
+def _batches(N: int, size: int, seed: list[int]) -> Iterator[Tensor]:
+    """Numbers of the rows of each batch in random order."""
     return iter(torch.from_numpy(np.random.default_rng(seed).permutation(N)).split(size))
-
-
-def initial_weights(
-    d: int, n_neurons: int, generator: torch.Generator, dtype: torch.dtype = torch.float32, n_outputs: int = 1
-) -> Tensor:
-    """Rows (w_k, b_k, v_k), shape (K, d + 1 + m), with the distribution and random stream of `torch.nn.Linear`."""
-    into, out = d**-0.5, n_neurons**-0.5
-    w = torch.empty(n_neurons, d).uniform_(-into, into, generator=generator)
-    b = torch.empty(n_neurons).uniform_(-into, into, generator=generator)
-    v = torch.empty(n_outputs, n_neurons).uniform_(-out, out, generator=generator)
-    return torch.column_stack([w, b, v.T]).to(dtype)
 
 
 def _weights_of(network: ReLUNetwork, d: int, n_neurons: int, n_outputs: int) -> Tensor:
@@ -268,151 +288,3 @@ def _weights_of(network: ReLUNetwork, d: int, n_neurons: int, n_outputs: int) ->
     rows = np.hstack(f.hinges[:2])
     theta[: len(rows)] = torch.as_tensor(rows)
     return theta
-
-
-class Stack:
-    """R networks as one tensor θ (R, K, d + 1 + m) whose rows are (w_k, b_k, v_k)."""
-
-    def __init__(
-        self,
-        theta: Tensor,
-        X: Tensor,
-        y: Tensor,
-        p: Array,
-        alpha: Array,
-        learning_rate: float,
-        counts_bias: bool,
-        weight_decay: float = 0.0,
-        step: Step = "reweighted",
-    ) -> None:
-        self.kind: Step = step
-        self.inputs = torch.column_stack([X, X.new_ones(len(X))])  # X̄, shape (N, d + 1)
-        self.targets = y.reshape(len(X), -1).T.contiguous()  # (m, N)
-        self.p, self.alpha, self.steps = p, alpha, 0
-        self._good = theta.clone()  # the last recorded state
-        self._retired: dict[int, ReLUNetwork] = {}
-        self.n_counted = X.shape[1] + int(counts_bias)
-        self.theta = torch.nn.Parameter(theta.clone(), requires_grad=False)
-        fused = theta.device.type in ("cpu", "cuda")
-        self.optimizer = torch.optim.AdamW([self.theta], lr=learning_rate, weight_decay=weight_decay, fused=fused)
-        settings = np.column_stack([alpha * learning_rate, p])
-        self._groups = [(slice(*g), ProximalStep(self.n_counted), *settings[g[0]]) for g in _runs_of_equal(settings)]
-        self._bind()
-
-    def _bind(self) -> None:
-        """Give every group of runs with equal settings its part of θ, which is new."""
-        d = self.inputs.shape[1] - 1
-        for runs, step, _, _ in self._groups:
-            theta = self.theta.data[runs].view(-1, self.theta.shape[2])
-            step.bind(theta[:, :d], theta[:, d], theta[:, d + 1 :], None)
-
-    @property
-    def incoming(self) -> Tensor:
-        """(w_k, b_k), shape (R, K, d + 1): a view."""
-        return self.theta[:, :, : self.inputs.shape[1]]
-
-    @property
-    def outgoing(self) -> Tensor:
-        """v_k, shape (R, K, m): a view."""
-        return self.theta[:, :, self.inputs.shape[1] :]
-
-    @torch.no_grad()
-    def step(self, batch: Tensor | None = None, share: float = 1.0) -> None:
-        """One step of Adam on the mean squared error of a batch, and one proximal step with this share of α."""
-        self._gradient(batch)
-        groups = self._groups if share else []
-        for _, step, tau, p in groups:
-            step.remember(share * tau, p, self.kind)
-        self.optimizer.step()
-        for _, step, tau, p in groups:
-            step.apply(share * tau, p, self.kind)
-        self.steps += 1
-
-    def _hidden_of(self, inputs: Tensor) -> Tensor:
-        """(w_k · x + b_k)_+ of every neuron, shape (R, K, N)."""
-        R, K, _ = self.theta.shape
-        hidden = torch.mm(self.incoming.reshape(R * K, -1), inputs.T)
-        return hidden.clamp_(min=0).view(R, K, -1)
-
-    def _gradient(self, batch: Tensor | None = None) -> None:
-        inputs, targets = (self.inputs, self.targets) if batch is None else (self.inputs[batch], self.targets[:, batch])
-        hidden = self._hidden_of(inputs)
-        residual = torch.bmm(self.outgoing.mT, hidden).sub_(targets).mul_(2 / targets.numel())
-        into_v = torch.bmm(hidden, residual.mT)
-        active = hidden > 0
-        into_hidden = torch.matmul(self.outgoing, residual, out=hidden).mul_(active)
-        into_w = torch.mm(into_hidden.view(-1, len(inputs)), inputs).view_as(self.incoming)
-        self.theta.grad = torch.cat([into_w, into_v], dim=2)
-
-    def alive(self) -> Tensor:
-        """Mask (R, K) of the neurons with v_k (w_k, b_k) ≠ 0."""
-        return nonzero_neurons(self.incoming, self.outgoing)
-
-    def counts(self, above: float = 0.0) -> tuple[Tensor, Tensor]:
-        """Active neurons and their parameters, shapes (R,), as `ReLUNetwork` counts them if `above` is 0."""
-        w, v = self.incoming.abs(), self.outgoing.abs()
-        large_w = w * v.amax(dim=2, keepdim=True) > above
-        large_v = v * w.amax(dim=2, keepdim=True) > above
-        active = large_w.any(dim=2) if w.shape[2] > 2 else large_w[:, :, 0]
-        parameters = large_w.sum(dim=2) + large_v.sum(dim=2) - 1
-        return active.sum(dim=1), (parameters * active).sum(dim=1)
-
-    def compact(self) -> None:
-        """Drop as many dead neurons as every network has, where that saves a tenth of the work."""
-        alive = self.alive()
-        kept = max(1, int(alive.sum(dim=1).max()))
-        if kept > 0.9 * alive.shape[1]:
-            return
-        order = torch.argsort(alive.logical_not().byte(), dim=1, stable=True)[:, :kept, None]
-        order = order.expand(-1, -1, self.theta.shape[2])
-        state = self.optimizer.state[self.theta]
-        for name in ("exp_avg", "exp_avg_sq"):
-            state[name] = state[name].gather(1, order)
-        self.theta.data = self.theta.data.gather(1, order)
-        self.theta.grad = None
-        self._bind()
-
-    @torch.no_grad()
-    def record(self, epoch: int, count_above: float = 0.0, rows: int | None = None) -> Record:
-        """Errors, computed on so many rows at a time, and counts of every network."""
-        parts = zip(*(a.split(rows or len(self.inputs), dim) for a, dim in ((self.inputs, 0), (self.targets, 1))))
-        squares = [(torch.bmm(self.outgoing.mT, self._hidden_of(x)) - y).square().sum(dim=(1, 2)) for x, y in parts]
-        mse = torch.stack(squares).sum(dim=0) / self.targets.numel()
-        neurons, parameters = self.counts(count_above)
-        return Record(epoch, mse.double().cpu().numpy(), neurons.cpu().numpy(), parameters.cpu().numpy())
-
-    @torch.no_grad()
-    def retire(self, history: list[Record]) -> list[int]:
-        """Stop the runs whose error is not finite with their state of the record before; returns their numbers.
-
-        Their weights become zero, which no gradient moves, and the last record of `history` repeats the one before.
-        """
-        last = history[-1]
-        lost = [r for r in np.flatnonzero(~np.isfinite(last.mse)).tolist() if r not in self._retired]
-        for r in lost:
-            self._retired[r] = self._network(self._good[r])
-            for tensor in (self.theta.data, *self._moments()):
-                tensor[r] = 0.0
-        for r in self._retired:
-            for field_name in ("mse", "n_neurons", "n_parameters") if len(history) > 1 else ():
-                getattr(last, field_name)[r] = getattr(history[-2], field_name)[r]
-        self._good = self.theta.data.clone()
-        return lost
-
-    def _moments(self) -> list[Tensor]:
-        state = self.optimizer.state[self.theta]
-        return [state["exp_avg"], state["exp_avg_sq"]]
-
-    def networks(self) -> list[ReLUNetwork]:
-        """Every network, its dead neurons left out."""
-        return [self._retired.get(r) or self._network(theta) for r, theta in enumerate(self.theta.data)]
-
-    def _network(self, theta: Tensor) -> ReLUNetwork:
-        d = self.inputs.shape[1] - 1
-        rows = theta[nonzero_neurons(theta[:, : d + 1], theta[:, d + 1 :])].double().cpu().numpy()
-        return ReLUNetwork(rows[:, :d], rows[:, d], rows[:, d + 1 :])
-
-
-def _runs_of_equal(rows: Array) -> list[tuple[int, int]]:
-    ends = [*(1 + np.flatnonzero((np.diff(rows, axis=0) != 0).any(axis=1))), len(rows)]
-    return [(int(a), int(b)) for a, b in zip([0, *ends[:-1]], ends)]

@@ -7,15 +7,16 @@ v_k of `outgoing` (K, m).
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, partial
-from typing import Any
+from functools import partial
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 from reluctant.nn.layers import LayerPair
-from reluctant.nn.prox import prox_power, reweighted_threshold_
+from reluctant.nn.prox import kernels, prox_power, reweighted_threshold_
 from reluctant.nn.settings import Step
 
 Map = Callable[[Tensor], Tensor]
@@ -96,6 +97,10 @@ class ProximalStep:
         self._thresholds = np.empty((0, 0))
         self._maps: list[Map] = []
 
+    def fresh(self) -> ProximalStep:
+        """The same, bound to nothing."""
+        return ProximalStep(self.n_counted)
+
     def bind(self, w: Tensor, b: Tensor | None, v: Tensor, intercept: Tensor | None) -> None:
         """Work on these tensors of shapes (K, d), (K,), (K, m), (m,) from now on; thresholds of equal shape stay."""
         self._tensors = w, b, v, intercept
@@ -115,7 +120,7 @@ class ProximalStep:
             return
         if self._arrays is not None:
             w, b, v, _ = self._arrays
-            _kernels().reweighted_thresholds(w, b, v, tau * p, p - 1, self._thresholds)
+            kernels().reweighted_thresholds(w, b, v, tau * p, p - 1, self._thresholds)
             return
         with torch.no_grad():
             _, _, v, _ = self._tensors
@@ -124,7 +129,7 @@ class ProximalStep:
     def apply(self, tau: float, p: float, kind: Step) -> None:
         """Shrink the effective weights that the optimiser left, and balance the neurons."""
         if self._arrays is not None and kind == "reweighted":
-            _kernels().shrink_and_balance(*self._arrays, self._thresholds)
+            kernels().shrink_and_balance(*self._arrays, self._thresholds)
             return
         with torch.no_grad():
             (w, b, v, intercept), incoming = self._tensors, self._incoming()
@@ -144,9 +149,46 @@ class ProximalStep:
 class PairStep:
     """The proximal step of a layer pair, whose parameters may move in memory or be replaced."""
 
-    def __init__(self, pair: LayerPair, counts_bias: bool) -> None:
-        self.pair = pair
-        self._step = ProximalStep(pair.hidden.in_features + int(counts_bias))
+    holds = False
+    """Whether the output weights stay at ±1."""
+
+    def __init__(self, pair: LayerPair, counts_bias: bool, kind: Step, optimizer: Optimizer) -> None:
+        self.pair, self.kind, self.optimizer = pair, kind, optimizer
+        self._group = group_of(pair.hidden.weight, optimizer)
+        self._binding = Binding(pair, ProximalStep(pair.hidden.in_features + int(counts_bias)))
+
+    def refresh(self) -> None:
+        """Look up the parameters, which have been replaced."""
+        self._binding.refresh()
+
+    def remember(self, alpha: float, p: float) -> None:
+        """Compute the thresholds from the iterate before the optimiser moves it."""
+        self._tau = alpha * float(self.optimizer.param_groups[self._group]["lr"])
+        self._binding.step().remember(self._tau, p, self.kind)
+
+    def apply(self, alpha: float, p: float) -> None:  # as `remember` was told
+        """Shrink the effective weights that the optimiser left, and balance the neurons."""
+        self._binding.step().apply(self._tau, p, self.kind)
+
+
+class Bindable(Protocol):
+    """A step on tensors."""
+
+    def bind(self, w: Tensor, b: Tensor | None, v: Tensor, intercept: Tensor | None) -> None:
+        """Work on these tensors from now on."""
+
+    def fresh(self) -> Self:
+        """The same, bound to nothing."""
+
+
+S = TypeVar("S", bound=Bindable)
+
+
+class Binding(Generic[S]):
+    """A step on the tensors of a layer pair, wherever they lie."""
+
+    def __init__(self, pair: LayerPair, step: S) -> None:
+        self.pair, self._step = pair, step
         self.refresh()
 
     def refresh(self) -> None:
@@ -157,17 +199,9 @@ class PairStep:
         self._addresses: list[int] = []
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_step": ProximalStep(self._step.n_counted), "_addresses": []}
+        return {**self.__dict__, "_step": self._step.fresh(), "_addresses": []}
 
-    def remember(self, tau: float, p: float, kind: Step) -> None:
-        """Compute the thresholds from the iterate before the optimiser moves it."""
-        self._bound().remember(tau, p, kind)
-
-    def apply(self, tau: float, p: float, kind: Step) -> None:
-        """Shrink the effective weights that the optimiser left, and balance the neurons."""
-        self._bound().apply(tau, p, kind)
-
-    def _bound(self) -> ProximalStep:
+    def step(self) -> S:
         """The step, bound anew if an address has changed; what is bound is not freed, so no address comes twice."""
         addresses = [weight.data_ptr() for weight in self._weights]
         if addresses != self._addresses:
@@ -177,9 +211,7 @@ class PairStep:
         return self._step
 
 
-@cache
-def _kernels() -> Any:
-    """The compiled loops, imported with numba on first use."""
-    from reluctant.nn import _kernels
-
-    return _kernels
+def group_of(parameter: Tensor, optimizer: Optimizer) -> int:
+    """Index of the parameter group that holds a parameter."""
+    groups = enumerate(optimizer.param_groups)
+    return next(i for i, group in groups if any(member is parameter for member in group["params"]))

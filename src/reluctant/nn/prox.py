@@ -1,12 +1,15 @@
 """Scalar proximal maps on tensors, each formula once.
 
 A map shrinks a magnitude and keeps its sign, so each is written for what it does to |u|. The ones of τ|u|^p are
-written as u · t(κ) in the one dimensionless quantity that decides them, κ = τ |u|^{p−2}.
+written as u · t(κ) in the one dimensionless quantity that decides them, κ = τ |u|^{p−2}. On the CPU `prox_power_` runs
+them in one pass, compiled, as roots of a cubic or a quartic without powers where p = 1/2 or 2/3.
 """
 
 from __future__ import annotations
 
 import math
+from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -35,10 +38,11 @@ def soft_threshold(u: Tensor, threshold: float | Tensor) -> Tensor:
 
 
 def prox_power(u: Tensor, tau: float | Tensor, p: float) -> Tensor:
-    """Global minimiser of ½(x − u)² + τ|x|^p for every entry, 0 < p ≤ 1; zero where the two minima tie.
+    """Global minimiser of ½(x − u)² + τ|x|^p for every entry, 0 ≤ p ≤ 1; zero where the two minima tie.
 
-    Closed form for p = 1/2 (a cubic in √x), p = 2/3 (a quartic in x^{1/3}) and p = 1; else Newton's method, started
-    at the right end of an interval on which the derivative is convex and increasing, so that it descends to the root.
+    Closed form for p = 0 (the hard threshold √(2τ)), p = 1/2 (a cubic in √x), p = 2/3 (a quartic in x^{1/3}) and p = 1;
+    else Newton's method, started at the right end of an interval on which the derivative is convex and increasing, so
+    that it descends to the root.
 
     Parameters
     ----------
@@ -47,7 +51,7 @@ def prox_power(u: Tensor, tau: float | Tensor, p: float) -> Tensor:
     tau : float or Tensor
         Weight τ ≥ 0, broadcast against u.
     p : float
-        In (0, 1].
+        In [0, 1]; |x|^0 is 1 where x ≠ 0.
 
     Returns
     -------
@@ -61,6 +65,8 @@ def prox_power(u: Tensor, tau: float | Tensor, p: float) -> Tensor:
     """
     if p == 1:
         return soft_threshold(u, tau)
+    if p == 0:
+        return u * (u.square() > 2 * torch.as_tensor(tau, dtype=u.dtype, device=u.device))
     kappa = u.abs().pow_(p - 2).mul_(tau)
     kappa[u == 0] = math.inf  # 0 · ∞ where τ = 0
     limit = (2 * (1 - p) / (2 - p)) ** (2 - p) / (2 * (1 - p))
@@ -93,3 +99,20 @@ def _root_two_thirds(kappa: Tensor) -> Tensor:
     z = root + third / root
     a = torch.sqrt(z)
     return ((a + torch.sqrt(2 / a - z)) / 2).pow_(3)
+
+
+@torch.no_grad()
+def prox_power_(u: Tensor, tau: Tensor, p: float) -> None:
+    """Overwrite the matrix u by `prox_power`, τ of the same shape and type; on the CPU in one compiled pass."""
+    if u.device.type == "cpu" and u.dtype in (torch.float32, torch.float64):
+        kernels().shrink_by_powers(u.detach().numpy(), tau.detach().numpy(), p)
+    else:
+        u.copy_(prox_power(u, tau, p))
+
+
+@cache
+def kernels() -> Any:
+    """The compiled loops, imported with numba on first use."""
+    from reluctant.nn import _kernels
+
+    return _kernels

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -11,30 +12,35 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
+from reluctant.nn.consolidation import consolidate_pairs
 from reluctant.nn.layers import LayerPair, Pairs, layer_pairs, unwrapped
+from reluctant.nn.metric import check_metric
+from reluctant.nn.metric_step import MetricPairStep
 from reluctant.nn.pair_step import PairStep
 from reluctant.nn.removal import keep_neurons
-from reluctant.nn.settings import Shrinkage, Step
-from reluctant.objective import check_p
+from reluctant.nn.settings import Metric, Shrinkage, Step
 from reluctant.validation import check_number
 
 
 class ReweightedL1(Optimizer):
-    """Wrap an optimiser so that every step is one of Algorithm 1, for the objective loss + α Σ_k ‖v_k w_k‖_p^p [NN].
+    """Wrap an optimiser so that every step is followed by a proximal step of loss + α Σ_k ‖v_k‖_p^p ‖w_k‖_p^p [NN].
 
-    A step takes the optimiser's step on the loss, then shrinks each effective weight u = v_k w_ki by
-    C = α γ p |u_before|^{p−1}, γ the learning rate of its parameter group, sets it to exactly zero where |u| ≤ C, and
-    balances ‖v_k‖ = ‖(w_k, b_k)‖ without changing the function. Zeros stay zero for p < 1. Neurons that have become
-    zero are dead; `remove_dead` takes them out of the module and of the optimiser.
+    With the optimiser's metric, the default, each weight takes the exact proximal map of its share in the penalty, with
+    the step length that the optimiser has for this very weight: γ / (√v̂ + ε) for Adam, γ for SGD. Weights become
+    exactly zero. With ``metric="plain"`` it is the paper's step, Algorithm 1: each effective weight u = v_k w_ki is
+    shrunk by C = α γ p |u_before|^{p−1}, γ the learning rate, and set to zero where |u| ≤ C; zeros stay zero for p < 1.
+    Either way ‖v_k‖ = ‖(w_k, b_k)‖ afterwards, which does not change the function. Neurons that have become zero are
+    dead and stay so; `remove_dead` takes them out of the module and of the optimiser.
 
     Parameters
     ----------
     optimizer : torch.optim.Optimizer
-        Adam, AdamW, SGD with momentum, ...; it must own the parameters of the hidden layers.
+        Adam, AdamW, RMSprop, Adagrad or SGD; with the plain metric any but LBFGS. It must own the parameters of the
+        hidden layers.
     module : torch.nn.Module
         Its layer pairs are penalised, see `layer_pairs`; may be wrapped in ``DistributedDataParallel``.
     p : float
-        In (0, 1].
+        In [0, 1], in (0, 1] for the plain metric.
     alpha : float
         Weight of the path norm, the paper's λ.
     bias : bool, optional
@@ -43,10 +49,15 @@ class ReweightedL1(Optimizer):
         Plain steps before the first shrinkage; the paper takes 5.
     ramp_steps : int
         Steps after those over which α grows linearly to its value.
-    step : {"reweighted", "prox"}
-        ``prox`` replaces the soft threshold by the exact proximal map of αγ|u|^p.
+    step : {"reweighted", "prox"}, optional
+        For the plain metric: ``prox`` replaces the soft threshold, the default, by the exact proximal map of αγ|u|^p.
     pairs : sequence of (hidden, output), optional
         As in `layer_pairs`: names of submodules, or the modules, instead of a search.
+    metric : {"optimizer", "plain"}
+        What thresholds are scaled by.
+    freeze_output : bool, optional
+        For one output and the optimiser's metric: rescale every neuron to v_k = ±1, which keeps the function, and train
+        w_k alone, which then is the effective weight. On request only.
 
     Attributes
     ----------
@@ -59,24 +70,38 @@ class ReweightedL1(Optimizer):
     ------
     ValueError
         If p or alpha is out of range, the module has no layer pair, or one of its parameters is frozen, shared,
-        parametrised or not owned by the optimiser; or for LBFGS.
+        parametrised or not owned by the optimiser; for LBFGS; if the metric of the optimiser is not known.
     FloatingPointError
         In `step`, if a gradient is NaN or infinite; nothing has changed then, and the message names the parameter.
 
+    Warns
+    -----
+    UserWarning
+        If the module has several layer pairs and the metric is the optimiser's.
+
     Notes
     -----
-    Several outputs: the incoming weights are shrunk as above with ‖v_k‖_2 for |v_k| and C times ‖v̂_k‖_p^p, where
-    v̂_k = v_k / ‖v_k‖_2; the outgoing ones likewise with the roles exchanged, then scaled back to their norm, so that
-    only the direction v̂_k gets sparser, down to its largest entry. With one output this is Algorithm 1.
-    In deeper networks each layer pair takes this step on its own; no theorem on sparsest networks is known there.
+    A point where optimiser and proximal step come to rest is, with the optimiser's metric, stationary for
+    loss + α Σ_k ‖v_k‖_p^p ‖w_k‖_p^p in the weights that are not zero, whatever the optimiser (without decoupled weight
+    decay): the scales of both halves cancel. Around SGD without momentum that sum does not rise in a step in which no
+    row crosses the kink of a neuron and no constant neuron is dropped, if the learning rate is at most 1 / L, L the
+    Lipschitz constant of the gradient. For several outputs both blocks are shrunk, w_k with weight ‖v_k‖_p^p and v_k
+    with ‖w_k‖_p^p, so v_k becomes sparse too.
 
-    As in the paper, the threshold is not scaled as the optimiser scales its step on u (Adam by past gradients, any one
-    by about v_k² + ‖w_k‖²). So a point where the steps come to rest need not be stationary for the objective: around
-    Adam small gradients hold against the shrinkage, and the error left is far below what α would ask for.
+    With the plain metric a point of rest is stationary for another weight α D of every coordinate, D what the optimiser
+    divides by: around Adam small gradients hold against the shrinkage, and the error left is far below what α asks for.
+    Its several outputs: incoming weights are shrunk as above with ‖v_k‖_2 for |v_k| and C times ‖v̂_k‖_p^p,
+    v̂_k = v_k / ‖v_k‖_2; outgoing ones with the roles exchanged, then scaled back to their norm, so that only the
+    direction v̂_k gets sparser, down to its largest entry.
 
-    Where the bias does not count, a neuron that reaches w_k = 0 leaves the constant v_k (b_k)_+. It goes to the bias of
-    the output layer if there is one; else the neuron stays as a constant, which is no active neuron. The balance takes
-    the bias in even then: with ‖v_k‖ = ‖w_k‖ alone, v_k would vanish and b_k grow without bound as w_k → 0.
+    In deeper networks each layer pair takes this step on its own; no theorem on sparsest networks is known there, and
+    with the optimiser's metric whole layers may die (a matrix in two pairs is shrunk twice).
+
+    Where the bias does not count, a neuron that reaches w_k = 0 leaves the constant v_k (b_k)_+. It goes to the bias
+    of the output layer if there is one. Else the plain step keeps the neuron as a constant, which is no active
+    neuron, and the step in the optimiser's metric drops it and lets training make up for it: constants that the norm
+    does not see would pile up. The balance takes the bias in even then: with ‖v_k‖ = ‖w_k‖ alone, v_k would vanish
+    and b_k grow without bound as w_k → 0.
 
     Several processes (``torchrun``, ``DistributedDataParallel``): give it the wrapped module. Every rank takes the same
     step from the same averaged gradients, so the parameters stay identical, on CPU (gloo) and GPU (NCCL) alike, and
@@ -111,20 +136,33 @@ class ReweightedL1(Optimizer):
         bias: bool | None = None,
         warmup_steps: int = 5,
         ramp_steps: int = 0,
-        step: Step = "reweighted",
+        step: Step | None = None,
         pairs: Pairs | None = None,
+        metric: Metric = "optimizer",
+        freeze_output: bool | None = None,
     ) -> None:
         if isinstance(optimizer, nn.Module) and isinstance(module, Optimizer):
             raise ValueError("optimizer and module are swapped; call ReweightedL1(optimizer, module, ...)")
+        self.shrinkage = Shrinkage(bias, step, warmup_steps, ramp_steps, metric, freeze_output)
         self.p, self.alpha = p, alpha
-        self.shrinkage = Shrinkage(bias, step, warmup_steps, ramp_steps)
         self.module = module
         self.steps = 0
+        self.frozen = False
         found = layer_pairs(module, pairs)
         check_ownership(optimizer, module, found)
+        if metric == "optimizer":
+            check_metric(optimizer)
+            _warn_of_depth(found)
         self.optimizer = optimizer
-        self._blocks = [(PairStep(pair, pair.counts_bias(bias)), _group_of(pair, optimizer)) for pair in found]
+        self._blocks = [self._block(pair) for pair in found]
         super().__setstate__({})  # the hooks of Optimizer, but not its own groups and state
+
+    def _block(self, pair: LayerPair) -> PairStep | MetricPairStep:
+        shrinkage, counts_bias = self.shrinkage, pair.counts_bias(self.shrinkage.bias)
+        if shrinkage.metric == "plain":
+            return PairStep(pair, counts_bias, shrinkage.kind, self.optimizer)
+        holds = shrinkage.holds_output(pair.output.out_features, default=False)
+        return MetricPairStep(pair, counts_bias, holds, self.optimizer)
 
     @property
     def p(self) -> float:
@@ -133,7 +171,7 @@ class ReweightedL1(Optimizer):
 
     @p.setter
     def p(self, value: float) -> None:
-        self._p = check_p(value, zero=False)
+        self._p = self.shrinkage.check_p(value)
 
     @property
     def alpha(self) -> float:
@@ -162,8 +200,11 @@ class ReweightedL1(Optimizer):
         return self.optimizer.defaults
 
     def __repr__(self) -> str:
-        pairs = ", ".join(block.pair.name for block, _ in self._blocks)
-        return f"ReweightedL1({type(self.optimizer).__name__}, p={self.p:g}, alpha={self.alpha:g}, pairs=[{pairs}])"
+        pairs = ", ".join(block.pair.name for block in self._blocks)
+        return (
+            f"ReweightedL1({type(self.optimizer).__name__}, p={self.p:g}, alpha={self.alpha:g}, "
+            f"metric={self.shrinkage.metric!r}, pairs=[{pairs}])"
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__.copy()
@@ -182,17 +223,35 @@ class ReweightedL1(Optimizer):
             self._check_gradients()
         else:
             closure = self._checked(closure)
-        alpha, kind = self.alpha * self.shrinkage.share(self.steps), self.shrinkage.step
-        blocks = [(block, alpha * float(self.param_groups[group]["lr"])) for block, group in self._blocks if alpha]
-        for block, tau in blocks:
-            block.remember(tau, self.p, kind)
+        alpha = 0.0 if self.frozen else self.alpha * self.shrinkage.share(self.steps)
+        blocks = [block for block in self._blocks if alpha or block.holds]
+        zeros = self._zeros() if self.frozen else []
+        for block in blocks:
+            block.remember(alpha, self.p)
         result = self.optimizer.step(closure)
-        for block, tau in blocks:
-            block.apply(tau, self.p, kind)
+        for block in blocks:
+            block.apply(alpha, self.p)
+        for weight, zero in zeros:
+            weight.masked_fill_(zero, 0.0)
         self.steps += 1
         for hook in self._optimizer_step_post_hooks.values():
             hook(self, (closure,), {})
         return result
+
+    def freeze(self) -> None:
+        """Fit what is left: from now on nothing is shrunk, and weights of the pairs that are zero stay zero."""
+        self.frozen = True
+
+    def _zeros(self) -> list[tuple[Tensor, Tensor]]:
+        """Weights of the pairs, and where they are zero."""
+        layers = [(block.pair.hidden, block.pair.output) for block in self._blocks]
+        weights = [
+            w.detach()
+            for hidden, output in layers
+            for w in (hidden.weight, hidden.bias, output.weight)
+            if w is not None
+        ]
+        return [(weight, weight == 0) for weight in weights]
 
     def _checked(self, closure: Callable[[], Any]) -> Callable[[], Any]:
         """Check the gradients that the closure leaves, before the optimiser uses them."""
@@ -206,9 +265,14 @@ class ReweightedL1(Optimizer):
 
     def _check_gradients(self) -> None:
         """Raise a FloatingPointError naming the first parameter with a gradient that is not finite."""
+        names = {parameter: name for name, parameter in self.module.named_parameters()}
+        for block in self._blocks:
+            for layer in (block.pair.hidden, block.pair.output):
+                for parameter in layer.parameters():
+                    if parameter.grad is not None and parameter.grad.layout != torch.strided:
+                        raise ValueError(f"the gradient of {names[parameter]} is sparse; give a dense one")
         if _sums_are_finite(self.optimizer.param_groups):
             return
-        names = {parameter: name for name, parameter in self.module.named_parameters()}
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None and not bool(torch.isfinite(parameter.grad).all()):
@@ -227,7 +291,7 @@ class ReweightedL1(Optimizer):
 
     def state_dict(self) -> dict[str, Any]:
         """State of the wrapped optimiser and of this one."""
-        own = {"steps": self.steps, "p": self.p, "alpha": self.alpha}
+        own = {"steps": self.steps, "p": self.p, "alpha": self.alpha, "frozen": self.frozen}
         return {**self.optimizer.state_dict(), "reweighted_l1": own}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -238,6 +302,7 @@ class ReweightedL1(Optimizer):
         own = rest.pop("reweighted_l1")
         self.optimizer.load_state_dict(rest)
         self.steps, self.p, self.alpha = own["steps"], own["p"], own["alpha"]
+        self.frozen = own.get("frozen", False)  # release 0.1 had no such state
 
     @torch.no_grad()
     def remove_dead(self, wrap: Callable[[nn.Module], nn.Module] | None = None) -> int:
@@ -262,29 +327,78 @@ class ReweightedL1(Optimizer):
         ValueError
             Under ``DistributedDataParallel`` without `wrap`.
         """
+        inner = self._unbound(wrap, "remove_dead")
+        removed = 0
+        for block in self._blocks:
+            alive = block.pair.alive()
+            n_dead = int(alive.numel() - torch.count_nonzero(alive))
+            if n_dead:
+                keep_neurons(block.pair, alive, self.optimizer)
+                removed += n_dead
+        return self._rebound(removed, inner, wrap)
+
+    @torch.no_grad()
+    def consolidate(
+        self,
+        X: Tensor | Iterator[Tensor],
+        wrap: Callable[[nn.Module], nn.Module] | None = None,
+        *,
+        batch_size: int = 65_536,
+    ) -> int:
+        """Join neurons that these inputs do not tell apart, see `reluctant.nn.consolidate`; the optimiser goes along.
+
+        A sum keeps the optimiser's state of the larger of its two neurons: at the data both are active together, so
+        their gradients have been nearly the same up to the size of v_k. `fit_network` does it at 55 % of a run.
+
+        Parameters
+        ----------
+        X : Tensor, shape (N, ...), or an iterator over tensors
+            Inputs of the module, all of the training data; the same on every rank.
+        wrap : callable, optional
+            As for `remove_dead`.
+        batch_size : int
+            Rows looked at together.
+
+        Returns
+        -------
+        int
+            How many neurons there are fewer.
+
+        Raises
+        ------
+        ValueError
+            If X is not finite or does not fit, or as `remove_dead`.
+        """
+        inner = self._unbound(wrap, "consolidate")
+        pairs, bias = [block.pair for block in self._blocks], self.shrinkage.bias
+        optimizer = self.optimizer
+        removed = consolidate_pairs(inner, pairs, X, p=self.p, bias=bias, batch_size=batch_size, optimizer=optimizer)
+        return self._rebound(removed, inner, wrap)
+
+    def _unbound(self, wrap: Callable[[nn.Module], nn.Module] | None, method: str) -> nn.Module:
+        """The user's module, if nothing else holds its weights."""
         inner = unwrapped(self.module)
         bound = inner if wrap else self.module
         if any(isinstance(part, DistributedDataParallel) for part in bound.modules()):
             raise ValueError(
                 "DistributedDataParallel holds the old weights; wrap the whole module and give what wraps it again, "
-                "remove_dead(wrap=DistributedDataParallel), then go on with optimizer.module"
+                f"{method}(wrap=DistributedDataParallel), then go on with optimizer.module"
             )
-        removed = 0
-        for block, _ in self._blocks:
-            alive = block.pair.alive()
-            n_dead = int(alive.numel() - torch.count_nonzero(alive))
-            if n_dead:
-                keep_neurons(block.pair, alive, self.optimizer)
+        return inner
+
+    def _rebound(self, removed: int, inner: nn.Module, wrap: Callable[[nn.Module], nn.Module] | None) -> int:
+        """Look up the new parameters if neurons have gone, and wrap them again."""
+        if removed:
+            for block in self._blocks:
                 block.refresh()
-                removed += n_dead
-        if removed and wrap is not None:
-            self.module = wrap(inner)
+            if wrap is not None:
+                self.module = wrap(inner)
         return removed
 
     @torch.no_grad()
     def counts(self) -> tuple[int, int]:
         """Active neurons and nonzero hinge parameters, as `ReLUNetwork` counts them."""
-        neurons, parameters = zip(*(block.pair.counts() for block, _ in self._blocks))
+        neurons, parameters = zip(*(block.pair.counts() for block in self._blocks))
         return sum(neurons), sum(parameters)
 
 
@@ -305,10 +419,14 @@ def _sums_are_finite(groups: Sequence[dict[str, Any]]) -> bool:
     return not elsewhere or bool(torch.isfinite(torch.stack([total.to(elsewhere[0]) for total in elsewhere])).all())
 
 
-def _group_of(pair: LayerPair, optimizer: Optimizer) -> int:
-    """Index of the parameter group whose learning rate the pair's step takes."""
-    groups = enumerate(optimizer.param_groups)
-    return next(i for i, group in groups if any(member is pair.hidden.weight for member in group["params"]))
+def _warn_of_depth(pairs: Sequence[LayerPair]) -> None:
+    if len(pairs) > 1:
+        warnings.warn(
+            f"{len(pairs)} layer pairs shrunk in the optimiser's metric may lose whole layers, above all where they "
+            'share a layer; compare with metric="plain"',
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def check_ownership(optimizer: Optimizer, module: nn.Module, pairs: Sequence[LayerPair]) -> None:

@@ -75,6 +75,16 @@ class Rows:
         sums = [zlib.crc32(np.ascontiguousarray(a[sample]).tobytes()) for a in (self.X, self.y)]
         return [len(self), self.n_inputs, self.y.shape[1], *sums]
 
+    def table(self) -> tuple[NDArray, NDArray]:
+        """X (N, d) and y, (N,) for one output, in float64."""
+        y = np.asarray(self.y, dtype=np.float64)
+        return np.asarray(self.X, dtype=np.float64), y[:, 0] if y.shape[1] == 1 else y
+
+    def inputs(self, dtype: torch.dtype, device: torch.device) -> Iterator[Tensor]:
+        """All inputs, block by block."""
+        for start in range(0, len(self), _BLOCK):
+            yield self._tensors(slice(start, start + _BLOCK), dtype, device)[0]
+
     def batches(
         self, order: NDArray, batch_size: int, dtype: torch.dtype, device: torch.device
     ) -> Iterator[tuple[Tensor, Tensor]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any, Literal
 import torch
 from numpy.typing import ArrayLike
 
+from reluctant.objective import check_p
 from reluctant.validation import check_bool, check_integer, check_number
 
 Step = Literal["reweighted", "prox"]
+Metric = Literal["optimizer", "plain"]
 
 
 @dataclass(frozen=True)
@@ -23,17 +26,23 @@ class Shrinkage:
     ----------
     bias : bool, optional
         Whether b_k counts as a coordinate of w_k. By default as in the paper: only for d ≥ 2.
-    step : {"reweighted", "prox"}
-        ``prox`` replaces the soft threshold of Algorithm 1 by the exact proximal map of αγ|u|^p.
+    step : {"reweighted", "prox"}, optional
+        For the plain metric: the soft threshold of Algorithm 1, its default, or the exact proximal map of αγ|u|^p,
+        which the optimiser's metric always takes.
     warmup_steps : int
         Plain steps before the first shrinkage; the paper takes 5.
     ramp_steps : int
         Steps after those over which α grows linearly to its value.
+    metric : {"optimizer", "plain"}
+        What thresholds are scaled by: what the optimiser scales its step with, or nothing, as in the paper.
+    freeze_output : bool, optional
+        Whether the output weights stay at ±1, for one output and the optimiser's metric. By default they do in
+        `fit_network` and `train_restarts`, and not in a loop of one's own.
 
     Raises
     ------
     ValueError
-        If an argument is out of range.
+        If an argument is out of range, or two do not go together.
 
     Examples
     --------
@@ -43,17 +52,43 @@ class Shrinkage:
     """
 
     bias: bool | None = None
-    step: Step = "reweighted"
+    step: Step | None = None
     warmup_steps: int = 5
     ramp_steps: int = 0
+    metric: Metric = "optimizer"
+    freeze_output: bool | None = None
 
     def __post_init__(self) -> None:
         if self.bias is not None:
             check_bool(self.bias, "bias")
-        if self.step not in ("reweighted", "prox"):
+        if self.step not in (None, "reweighted", "prox"):
             raise ValueError(f"step must be 'reweighted' or 'prox', got {self.step!r}")
+        if self.metric not in ("optimizer", "plain"):
+            raise ValueError(f"metric must be 'optimizer' or 'plain', got {self.metric!r}")
+        if self.freeze_output is not None:
+            check_bool(self.freeze_output, "freeze_output")
+        if self.metric == "optimizer" and self.step == "reweighted":
+            raise ValueError("step='reweighted' goes with metric='plain'; the optimiser's metric takes the exact map")
+        if self.metric == "plain" and self.freeze_output:
+            raise ValueError("freeze_output goes with metric='optimizer'; the plain step balances v and w")
         check_integer(self.warmup_steps, "warmup_steps", low=0)
         check_integer(self.ramp_steps, "ramp_steps", low=0)
+
+    @property
+    def kind(self) -> Step:
+        """The map of the plain metric."""
+        return "reweighted" if self.step is None else self.step
+
+    def check_p(self, p: float) -> float:
+        """Return p if this step can take it: 0 for the optimiser's metric only."""
+        return check_p(p, zero=self.metric == "optimizer")
+
+    def holds_output(self, n_outputs: int, default: bool) -> bool:
+        """Whether the output weights stay at ±1."""
+        if n_outputs > 1 and self.freeze_output:
+            raise ValueError(f"freeze_output is for one output, whose weight has a sign; there are {n_outputs}")
+        wanted = default if self.freeze_output is None else self.freeze_output
+        return wanted and n_outputs == 1 and self.metric == "optimizer"
 
     def share(self, done: int) -> float:
         """Share of α in the step that follows `done` steps."""
@@ -61,6 +96,68 @@ class Shrinkage:
         if shrunk < 0:
             return 0.0
         return 1.0 if shrunk >= self.ramp_steps else (shrunk + 1) / (self.ramp_steps + 1)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How a run goes from fitting by way of shrinking to fitting what is left; times are shares of its length.
+
+    Parameters
+    ----------
+    grown : float
+        α grows linearly until then,
+    frozen : float
+        and shrinks until then; afterwards zeros are fixed and the loss alone is fitted. 1 for never.
+    consolidate : float, optional
+        When neurons that the data do not tell apart are joined, see `consolidate`; None for never.
+    last_rate : float
+        The learning rate at the end, as a share of that at the beginning; it falls along a cosine.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+
+    Examples
+    --------
+    >>> schedule = Schedule()
+    >>> [round(schedule.alpha(done), 2) for done in (0.0, 0.15, 0.3, 0.5)], schedule.fits(0.6)
+    ([0.0, 0.5, 1.0, 1.0], True)
+    >>> round(schedule.rate(0.5), 3), Schedule.constant().rate(0.5)
+    (0.505, 1.0)
+    """
+
+    grown: float = 0.3
+    frozen: float = 0.6
+    consolidate: float | None = 0.55
+    last_rate: float = 0.01
+
+    def __post_init__(self) -> None:
+        for name in ("grown", "frozen", "consolidate", "last_rate"):
+            value = getattr(self, name)
+            if value is not None and check_number(value, name, strict=name == "last_rate") > 1:
+                raise ValueError(f"{name} must be at most 1, got {value!r}")
+
+    @classmethod
+    def constant(cls) -> Schedule:
+        """Neither α nor the learning rate changes, and nothing is joined: the paper's loop."""
+        return cls(grown=0.0, frozen=1.0, consolidate=None, last_rate=1.0)
+
+    def alpha(self, done: float) -> float:
+        """Share of α after this share of the run."""
+        return 1.0 if done >= self.grown else done / self.grown
+
+    def rate(self, done: float) -> float:
+        """Share of the learning rate."""
+        return self.last_rate + (1 - self.last_rate) * 0.5 * (1 + math.cos(math.pi * done))
+
+    def fits(self, done: float) -> bool:
+        """Whether zeros are fixed by then."""
+        return done >= self.frozen
+
+    def joining_epoch(self, epochs: int) -> int | None:
+        """The epoch after which neurons are joined."""
+        return None if self.consolidate is None else max(1, round(self.consolidate * epochs))
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -16,16 +16,19 @@ from numpy.typing import ArrayLike
 
 from reluctant.errors import FileFormatError
 from reluctant.model.network import ReLUNetwork
+from reluctant.multivariate.points import distinct_rows
 from reluctant.nn import checkpoints
 from reluctant.nn.extraction import to_network
 from reluctant.nn.layers import OneHiddenLayer
 from reluctant.nn.losses import LOSSES, Loss, check_loss
+from reluctant.nn.polish import polish
 from reluctant.nn.proximal import ReweightedL1
 from reluctant.nn.rows import Rows
-from reluctant.nn.settings import Checkpoint, Shrinkage, TensorOptions, Validation, checked_as
-from reluctant.objective import check_p
+from reluctant.nn.settings import Checkpoint, Schedule, Shrinkage, TensorOptions, Validation, checked_as
+from reluctant.solution import Solution
 from reluctant.validation import check_bool, check_integer, check_number
 
+Finish = Literal["interpolate", "tolerance"]
 Listener = Callable[["Epoch"], None]
 
 
@@ -56,6 +59,8 @@ class Training:
         Why training ended, in words.
     path_norm : float
         ℓp path norm of the network.
+    solution : Solution or None
+        What the verb that finished the run returned, whose network this is; None without `finish`.
     """
 
     network: ReLUNetwork
@@ -63,6 +68,7 @@ class Training:
     history: tuple[Epoch, ...]
     stopped: str
     path_norm: float
+    solution: Solution | None = None
 
 
 def fit_network(
@@ -78,6 +84,8 @@ def fit_network(
     batch_size: int | None = 256,
     learning_rate: float = 0.01,
     shrinkage: Shrinkage = Shrinkage(),  # noqa: B008  # frozen
+    schedule: Schedule = Schedule(),  # noqa: B008
+    finish: Finish | None = None,
     validation: Validation | tuple[ArrayLike, ArrayLike] | None = None,
     checkpoint: Checkpoint | str | PathLike[str] | None = None,
     tensors: TensorOptions = TensorOptions(),  # noqa: B008
@@ -85,9 +93,12 @@ def fit_network(
     verbose: bool = False,
     random_state: int = 0,
 ) -> Training:
-    """Train a one-hidden-layer network by Adam and Algorithm 1 on mean loss + α · ℓp path norm [NN, Algorithm 1].
+    """Train a one-hidden-layer network by Adam and a proximal step on mean loss + α · ℓp path norm [NN, Algorithm 1].
 
-    Dead neurons are removed after every epoch. Rows are read batch by batch, so memory-mapped arrays stay on disk.
+    With one output v_k stays at ±1, so that w_k is the effective weight. By default α grows, zeros are fixed for the
+    last two fifths of the run, in which the loss alone is fitted, and the learning rate falls, see `Schedule`; a
+    little before that, neurons that the data do not tell apart are joined. Dead neurons are removed after every
+    epoch. Rows are read batch by batch, so memory-mapped arrays stay on disk.
 
     Parameters
     ----------
@@ -98,7 +109,7 @@ def fit_network(
     alpha : float
         Weight of the path norm, the paper's λ; its mean squared error is twice the squared loss here.
     p : float
-        In (0, 1].
+        In [0, 1], in (0, 1] for the plain metric.
     loss : {"squared", "absolute", "hinge", "logistic", "softmax"}
         ``squared`` is ½ (f − y)².
     n_neurons : int
@@ -111,10 +122,18 @@ def fit_network(
     learning_rate : float
     shrinkage : Shrinkage
         How the proximal step acts: what bias counts, which map, when it sets in.
+    schedule : Schedule
+        When α grows, when neurons are joined and zeros fixed, and how the learning rate falls;
+        ``Schedule.constant()`` for none of that.
+    finish : {"interpolate", "tolerance"}, optional
+        Hand what was trained to `polish`: for the sparsest interpolant that it finds, or for the sparsest network
+        none of whose residuals is larger than the largest that training left. For the squared and the absolute loss.
     validation : Validation or (X, y), optional
-        Data to choose the epoch by, and the patience to stop with.
+        Data to choose the epoch by, and the patience to stop with. Where zeros are fixed at some time, only epochs
+        after that are chosen from and waited for.
     checkpoint : Checkpoint or path, optional
-        File to save everything in, how often, and whether to go on from it.
+        File to save everything in, how often, and whether to go on from it. A run that goes on has the same `epochs`,
+        unless its schedule is constant.
     tensors : TensorOptions
         Type and device of the numbers.
     report : callable, optional
@@ -138,6 +157,8 @@ def fit_network(
     ------
     ValueError
         If an argument is out of range, a row is not finite or not a label, or the checkpoint is of another run.
+    InfeasibleError
+        If an interpolant is asked for and one x comes with different y.
     FileFormatError
         If the checkpoint to go on from is damaged or none.
 
@@ -145,25 +166,30 @@ def fit_network(
     --------
     >>> rng = np.random.default_rng(0)
     >>> X = rng.uniform(-1, 1, (500, 3))
-    >>> run = fit_network(X, np.maximum(X[:, 0], 0), alpha=0.03, epochs=60, batch_size=50)
+    >>> run = fit_network(X, np.maximum(X[:, 0], 0), alpha=0.003, epochs=60, batch_size=50)
     >>> run.network.n_neurons < 5, run.history[-1].training_loss < 1e-4
     (True, True)
     """
-    plan = Plan(alpha, p, loss, n_neurons, affine, batch_size, learning_rate, shrinkage, tensors, random_state)
     epochs = check_integer(epochs, "epochs", low=1)
+    plan = Plan(
+        alpha, p, loss, n_neurons, affine, epochs, batch_size, learning_rate, shrinkage, schedule, tensors, random_state
+    )
+    _check_finish(finish, loss)
     watched, kept = Validation.of(validation), Checkpoint.of(checkpoint)
     if report is not None and not callable(report):
         raise ValueError(f"report must be callable, got {report!r}")
     rows = Rows.checked(X, y, loss, ("X", "y"))
     held_out = None if watched is None else Rows.checked(watched.X, watched.y, loss, ("validation X", "validation y"))
     rows.check_fits(held_out)
+    if finish == "interpolate":
+        distinct_rows(*rows.table())  # contradictions are named before any work
     run = _Run(plan, rows, held_out)
     if kept is not None and kept.resume and kept.path.exists():
         run.load(kept.path)
     with _progress(check_bool(verbose, "verbose"), epochs) as show:
         listeners = [listener for listener in (report, show) if listener is not None]
-        run.train(epochs, None if watched is None else watched.patience, kept, listeners)
-    return run.result()
+        run.train(None if watched is None else watched.patience, kept, listeners)
+    return run.result(finish)
 
 
 @dataclass(frozen=True)
@@ -175,14 +201,17 @@ class Plan:
     loss: str
     n_neurons: int
     affine: bool
+    epochs: int
     batch_size: int | None
     learning_rate: float
     shrinkage: Shrinkage
+    schedule: Schedule
     tensors: TensorOptions
     random_state: int
 
     def __post_init__(self) -> None:
-        check_p(self.p, zero=False)
+        checked_as(Shrinkage, self.shrinkage, "shrinkage").check_p(self.p)
+        checked_as(Schedule, self.schedule, "schedule")
         check_number(self.alpha, "alpha")
         check_loss(self.loss)
         check_integer(self.n_neurons, "n_neurons", low=1)
@@ -190,7 +219,6 @@ class Plan:
         if self.batch_size is not None:
             check_integer(self.batch_size, "batch_size", low=1)
         check_number(self.learning_rate, "learning_rate", strict=True)
-        checked_as(Shrinkage, self.shrinkage, "shrinkage")
         checked_as(TensorOptions, self.tensors, "tensors")
         check_integer(self.random_state, "random_state", low=0)
 
@@ -202,9 +230,24 @@ class Plan:
         return module.to(device=self.tensors.device, dtype=self.tensors.dtype)
 
     def optimizer(self, module: OneHiddenLayer) -> ReweightedL1:
-        """Adam and Algorithm 1 around the module's parameters."""
+        """Adam and the proximal step around the module's parameters."""
         adam = torch.optim.Adam(module.parameters(), lr=self.learning_rate)
-        return ReweightedL1(adam, module, p=self.p, alpha=self.alpha, **asdict(self.shrinkage))
+        holds = self.shrinkage.holds_output(module.output.out_features, default=self.alpha > 0)
+        shrinkage = replace(self.shrinkage, freeze_output=holds)
+        return ReweightedL1(adam, module, p=self.p, alpha=self.alpha, **asdict(shrinkage))
+
+    @property
+    def first_choice(self) -> int:
+        """Epochs before those that validation chooses from: until the zeros are fixed, where they ever are."""
+        return math.ceil(self.schedule.frozen * self.epochs) if self.alpha and self.schedule.frozen < 1 else 0
+
+    def pace(self, optimizer: ReweightedL1, n_steps: int) -> None:
+        """Set learning rate and α for the next of so many steps."""
+        time = min(optimizer.steps / n_steps, 1.0)
+        optimizer.param_groups[0]["lr"] = self.learning_rate * self.schedule.rate(time)
+        optimizer.alpha = self.alpha * self.schedule.alpha(time)
+        if self.alpha and self.schedule.fits(time):
+            optimizer.freeze()
 
     def order(self, epoch: int, n_rows: int) -> np.ndarray:
         """Rows in the order of this epoch, seeded by it, so that a resumed run needs no generator state."""
@@ -212,8 +255,10 @@ class Plan:
 
     def as_saved(self) -> dict[str, Any]:
         """Everything that decides the result, by name."""
-        flat = {**asdict(self), **asdict(self.shrinkage), "dtype": str(self.tensors.dtype)}
-        return {name: value for name, value in flat.items() if name not in ("shrinkage", "tensors")}
+        flat = {**asdict(self), **asdict(self.shrinkage), **asdict(self.schedule), "dtype": str(self.tensors.dtype)}
+        if self.schedule == Schedule.constant():
+            del flat["epochs"]  # such a run may be made longer
+        return {name: value for name, value in flat.items() if name not in ("shrinkage", "schedule", "tensors")}
 
 
 @dataclass(frozen=True)
@@ -237,13 +282,13 @@ class _Run:
         self.best = _Best()
         self.stopped = ""
 
-    def train(
-        self, epochs: int, patience: int | None, checkpoint: Checkpoint | None, listeners: Sequence[Listener]
-    ) -> None:
+    def train(self, patience: int | None, checkpoint: Checkpoint | None, listeners: Sequence[Listener]) -> None:
         """Train until the last epoch, the end of patience or a loss that is not finite."""
+        epochs = self.plan.epochs
         while not self.stopped:
             epoch = len(self.history) + 1
-            if patience is not None and len(self.history) - self.best.epoch >= patience:
+            waited = len(self.history) - max(self.best.epoch, self.plan.first_choice)
+            if patience is not None and waited >= patience:
                 self.stopped = f"no smaller validation loss for {patience} epochs; the best was epoch {self.best.epoch}"
             elif epoch > epochs:
                 self.stopped = f"all {epochs} epochs done"
@@ -264,10 +309,13 @@ class _Run:
         if not (math.isfinite(total) and all(bool(torch.isfinite(q).all()) for q in self.module.parameters())):
             self.module.load_state_dict(before)
             return False
+        if self.plan.alpha and epoch == self.plan.schedule.joining_epoch(self.plan.epochs):
+            weight = self.module.hidden.weight
+            self.optimizer.consolidate(self.rows.inputs(weight.dtype, weight.device))
         self.optimizer.remove_dead()
         loss = None if self.held_out is None else self.held_out.mean_loss(self.module, LOSSES[self.plan.loss])
         self.history.append(Epoch(epoch, total / len(self.rows), loss, *self.optimizer.counts()))
-        if loss is not None and loss < self.best.loss:
+        if loss is not None and epoch > self.plan.first_choice and loss < self.best.loss:
             self.best = _Best(loss, epoch, _copy(self.module.state_dict()))
         return True
 
@@ -277,8 +325,9 @@ class _Run:
         assert batch_size is not None
         loss = LOSSES[self.plan.loss]
         total = torch.zeros((), dtype=torch.float64, device=weight.device)
-        order = self.plan.order(epoch, len(self.rows))
+        order, n_steps = self.plan.order(epoch, len(self.rows)), self.plan.epochs * -(-len(self.rows) // batch_size)
         for inputs, targets in self.rows.batches(order, batch_size, weight.dtype, weight.device):
+            self.plan.pace(self.optimizer, n_steps)
             self.optimizer.zero_grad()
             value = loss(self.module(inputs), targets)
             value.backward()
@@ -289,13 +338,24 @@ class _Run:
             total += value.detach() * len(inputs)
         return float(total)
 
-    def result(self) -> Training:
-        """The best state where there is one, else the last."""
+    def result(self, finish: Finish | None) -> Training:
+        """The best state where there is one, else the last, finished as asked for."""
         if self.best.state is not None:
             _load(self.module, self.best.state)
         network = to_network(self.module)
+        solution = None
+        if finish is not None:
+            X, y = self.rows.table()
+            left = (
+                0.0
+                if finish == "interpolate"
+                else float(np.abs(network(X).reshape(len(X), -1) - y.reshape(len(X), -1)).max())
+            )
+            state = self.plan.random_state
+            solution = polish(network, X, y, tolerance=left, affine=self.plan.affine, random_state=state)
+            network = solution.network
         norm = network.path_norm(self.plan.p, self.plan.shrinkage.bias)
-        return Training(network, self.module, tuple(self.history), self.stopped, norm)
+        return Training(network, self.module, tuple(self.history), self.stopped, norm, solution)
 
     def _identity(self) -> dict[str, Any]:
         return {**self.plan.as_saved(), "data": self.rows.fingerprint()}
@@ -328,6 +388,13 @@ class _Run:
             self.best = _Best(**saved["best"])
         except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             raise FileFormatError(f"{path} does not hold the state of a run ({error})") from error
+
+
+def _check_finish(finish: str | None, loss: str) -> None:
+    if finish not in (None, "interpolate", "tolerance"):
+        raise ValueError(f"finish must be 'interpolate', 'tolerance' or None, got {finish!r}")
+    if finish is not None and loss not in ("squared", "absolute"):
+        raise ValueError(f"finish={finish!r} is for the squared and the absolute loss, got loss={loss!r}; see polish")
 
 
 def _copy(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
