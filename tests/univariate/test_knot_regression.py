@@ -8,8 +8,8 @@ import pytest
 
 from reluctant import regress, regress_path
 from reluctant.effort import Clock
-from reluctant.univariate._bounds_from_right import Data, narrowing, pass_over
-from reluctant.univariate.least_squares import FREE, inner_points, least_cost, rounded_up, run_programme
+from reluctant.univariate._bounds_from_right import Data, Ends, Narrowed, inner_points, narrowed, pass_over
+from reluctant.univariate.least_squares import FREE, least_cost, rounded_up, run_programme
 from reluctant.univariate.least_squares_path import best_of_size
 
 KINDS = ("noise", "kinked", "integers", "line")
@@ -69,16 +69,18 @@ def check_bounds_that_act(rng, kind):
     least = np.min(least_losses(x, y, data.w) + price * np.arange(n - 1))
     ceiling = rounded_up(least * (1.0 if rng.random() < 0.5 else rng.uniform(1, 2)) + 1e-13)
     near, size = rng.random(n) < rng.random(), int(rng.integers(1, 6))
-    nothing, inner = np.zeros(n), inner_points(n)
-    right = pass_over(data.flipped(), price, ceiling, nothing, inner, near[::-1].copy(), size, lambda: False)
-    rest = np.concatenate([right[::-1][1:], [0.0]])
-    left = pass_over(data, price, ceiling, rest, inner, near, size, lambda: False)
-    assert left[-1] <= least * (1 + 1e-10) + 1e-13
-    assert right[-1] <= least * (1 + 1e-10) + 1e-13
-    allowed = inner & (left + price + rest <= ceiling)
-    found = run_programme(data, price, FREE, ceiling, rest, allowed, Clock())
+    record, thinned = rng.random(n) < rng.random(), (lambda: False, 2, rng.choice([0.01, 0.3]))
+    nothing = Narrowed(np.zeros(n), Ends.none(n), inner_points(n), 0.0)
+    right = pass_over(data.flipped(), price, ceiling, nothing, near[::-1].copy(), size, record[::-1].copy(), *thinned)
+    rest = np.concatenate([right.costs[::-1][1:], [0.0]])
+    allowed = inner_points(n) & ~right.ends.impossible[::-1]
+    left = pass_over(data, price, ceiling, Narrowed(rest, right.ends, allowed, 0.0), near, size, record, *thinned)
+    assert left.costs[-1] <= least * (1 + 1e-10) + 1e-13
+    assert right.costs[-1] <= least * (1 + 1e-10) + 1e-13
+    allowed &= ~left.ends.impossible & (left.costs + price + rest <= ceiling)
+    found = run_programme(data, price, FREE, ceiling, rest, allowed, Clock(), right.ends)
     assert found.bound == pytest.approx(least, rel=1e-9, abs=1e-12)
-    return data, price, ceiling, rest, allowed, least
+    return data, price, ceiling, rest, allowed, right.ends, least
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -97,15 +99,19 @@ def test_bounds_from_the_right_lose_no_optimum(kind):
 
 def test_bounds_that_are_too_tight_are_caught():
     rng = np.random.default_rng(20)
-    lost = 0
+    lost, met = 0, 0
     for _ in range(40):
-        data, price, ceiling, rest, allowed, least = check_bounds_that_act(rng, "kinked")
-        rest[:-1] += 0.9 * price
-        found = run_programme(data, price, FREE, 2 * ceiling, rest, allowed, Clock())
+        data, price, ceiling, rest, allowed, ends, least = check_bounds_that_act(rng, "kinked")
+        raised = rest + 0.9 * price * (np.arange(len(rest)) < len(rest) - 1)
+        found = run_programme(data, price, FREE, 2 * ceiling, raised, allowed, Clock())
         lost += found.bound > least * (1 + 1e-9)
-        narrow = run_programme(data, price, FREE, ceiling, rest, allowed, Clock())
+        narrow = run_programme(data, price, FREE, ceiling, raised, allowed, Clock())
         lost += narrow.bound > least * (1 + 1e-9) or narrow.knots is None
+        ends.table[0] += 0.9 * price
+        narrow = run_programme(data, price, FREE, ceiling, rest, allowed, Clock(), ends)
+        met += narrow.bound > least * (1 + 1e-9) or narrow.knots is None
     assert lost > 10
+    assert met > 5
 
 
 @pytest.mark.slow
@@ -174,11 +180,11 @@ def test_the_programme_with_bounds_equals_the_one_without():
         price = 0.02 * rng.uniform(0.5, 4) * np.log(n) / n
         plain = run_programme(data, price, FREE, np.inf, np.zeros(n), inner_points(n), Clock())
         ceiling = rounded_up(plain.bound)
-        for known in narrowing(data, price, ceiling, [plain.knots], lambda: False):
-            assert known.lower <= ceiling
-            pruned = run_programme(data, price, FREE, ceiling, known.rest, known.allowed, Clock())
-            assert pruned.knots.tolist() == plain.knots.tolist()
-            assert pruned.bound == pytest.approx(plain.bound, rel=1e-10)
+        known = narrowed(data, price, ceiling, [plain.knots], lambda: False)
+        assert known.lower <= ceiling
+        pruned = run_programme(data, price, FREE, ceiling, known.rest, known.allowed, Clock(), known.ends)
+        assert pruned.knots.tolist() == plain.knots.tolist()
+        assert pruned.bound == pytest.approx(plain.bound, rel=1e-10)
         found = least_cost(data, price, Clock())
         assert found.cost(price) == pytest.approx(plain.bound, rel=1e-10)
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from reluctant.effort import Clock
-from reluctant.univariate._bounds_from_right import Data, pass_over
+from reluctant.univariate._bounds_from_right import Data, Ends, Narrowed, pass_over
 from reluctant.univariate.least_squares import (
     Optimum,
     below,
@@ -159,5 +159,7 @@ def _bound_with_jumps(data: Data, most_knots: int, loss: float, price: float, cl
     ceiling = rounded_up(loss + price * most_knots)
     allowed = np.ones(n, bool)
     allowed[-1] = False
-    costs = pass_over(data, price, ceiling, np.zeros(n), allowed, np.zeros(n, bool), 1, clock.expired)
-    return 0.0 if costs is None else float(min(costs[-1], ceiling)) - price * most_knots
+    nowhere = np.zeros(n, bool)
+    known = Narrowed(np.zeros(n), Ends.none(n), allowed, 0.0)
+    found = pass_over(data, price, ceiling, known, nowhere, 1, nowhere, clock.expired)
+    return 0.0 if found is None else float(min(found[0][-1], ceiling)) - price * most_knots
