@@ -73,7 +73,7 @@ class Passed(NamedTuple):
 
     costs: Array  # costs[t]: what points 0 … t cost at least
     ends: Ends
-    jumps: Indices  # of the solution that costs least where jumps are allowed
+    knots: Indices  # of the solution that costs least where jumps are allowed, jumps among them
 
 
 class Narrowed(NamedTuple):
@@ -152,8 +152,7 @@ def pass_over(
             return None
     table = np.ascontiguousarray(table[:, : first[-1]])
     table[0] -= _ROUNDED * np.abs(table[0])
-    knots = knots_of(via[-1], knot, parent)
-    return Passed(costs - _ROUNDED * np.abs(costs), Ends(first, table, recorded), knots[~continuous[knots]])
+    return Passed(costs - _ROUNDED * np.abs(costs), Ends(first, table, recorded), knots_of(via[-1], knot, parent))
 
 
 def knots_of(node: int, knot: Indices, parent: Indices) -> Indices:
@@ -165,12 +164,17 @@ def knots_of(node: int, knot: Indices, parent: Indices) -> Indices:
     return np.array(found[::-1], np.int64)
 
 
-def narrowed(data: Data, price: float, ceiling: float, knots: list[Indices], stop: Callable[[], bool]) -> Narrowed:
+def narrowed(
+    data: Data, price: float, ceiling_of: Callable[[Indices], float], knots: list[Indices], stop: Callable[[], bool]
+) -> tuple[Narrowed, Indices]:
     """What is known of all solutions up to the ceiling after passes in turns, until they leave few places for knots.
 
     `knots` are those of good solutions, near which the function is continuous; so it is near the jumps that paid in a
-    pass from the next one on, and in the end wherever knots are possible.
+    pass from the next one on, and in the end wherever knots are possible. The ceiling is the least of those of the
+    solutions with these knots, or with those of a pass; the best knots are returned too.
     """
+    best = min(knots, key=ceiling_of)
+    ceiling = ceiling_of(best)
     n = len(data.x)
     sides = (data, data.flipped())
     costs, ends = [np.zeros(n), np.zeros(n)], [Ends.none(n), Ends.none(n)]  # of passes from left and right
@@ -192,14 +196,17 @@ def narrowed(data: Data, price: float, ceiling: float, knots: list[Indices], sto
             break
         costs[side], ends[side] = found.costs, found.ends
         left, rest = costs[0], np.append(_flip(costs[1])[1:], 0.0)
+        tried = n - 1 - found.knots[::-1] if side else found.knots
+        if ceiling_of(tried) < ceiling:
+            best, ceiling = tried, ceiling_of(tried)
         if number > 0:
             allowed &= ~turned(found.ends.impossible) & (left + price + rest <= ceiling)
         if number > 1:
-            beside = max(_SMALLEST_CELL, n // _BESIDE)
-            for jump in n - 1 - found.jumps if side else found.jumps:
+            beside = max(_SMALLEST_CELL, n // _BESIDE) * 2 ** (number - 2)
+            for jump in tried[~continuous[tried]]:
                 jumped[max(1, jump - beside) : min(n - 1, jump + beside + 1)] = True
         gap = (ceiling - found.costs[-1]) / price
         if number > 0 and gap < _CLOSE and allowed.sum() > _FEWER * places:
             break
     rest = np.append(_flip(costs[1])[1:], 0.0)
-    return Narrowed(rest, ends[1], allowed, float(min(ceiling, np.max(costs[0] + rest))))
+    return Narrowed(rest, ends[1], allowed, float(min(ceiling, np.max(costs[0] + rest)))), best

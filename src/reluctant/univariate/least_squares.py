@@ -116,14 +116,29 @@ def run_programme(
     return Outcome(knots_of(origin[best], knot, parent), float(min(ceiling, costs[best])), most, True)
 
 
-def below(data: Data, price: float, most_knots: int, ceiling: float, knots: list[Indices], clock: Clock) -> Outcome:
-    """The optimum if it is below the ceiling."""
+def improved(data: Data, price: float, most_knots: int, knots: list[Indices], clock: Clock) -> Optimum:
+    """The optimum, or the best of these and other solutions where the clock ends the search.
+
+    Costs are loss + price · knots, or price · `most_knots` where these are the most.
+    """
     n = len(data.x)
+
+    def ceiling_of(knots: Indices) -> float:
+        if len(knots) > most_knots != FREE:
+            return math.inf
+        return rounded_up(fitted(data, knots).loss + price * (len(knots) if most_knots == FREE else most_knots))
+
     if n <= SMALL:
-        return run_programme(data, price, most_knots, ceiling, np.zeros(n), inner_points(n), clock)
-    known = narrowed(data, price, ceiling, knots, clock.expired)
-    found = run_programme(data, price, most_knots, ceiling, known.rest, known.allowed, clock, known.ends)
-    return found._replace(bound=max(known.lower, found.bound))
+        best = min(knots, key=ceiling_of)
+        found = run_programme(data, price, most_knots, ceiling_of(best), np.zeros(n), inner_points(n), clock)
+    else:
+        known, best = narrowed(data, price, ceiling_of, knots, clock.expired)
+        ceiling = ceiling_of(best)
+        found = run_programme(data, price, most_knots, ceiling, known.rest, known.allowed, clock, known.ends)
+        found = found._replace(bound=max(known.lower, found.bound))
+    known_knots = [best] if found.knots is None else [best, found.knots]
+    optimum = fitted(data, min(known_knots, key=ceiling_of))
+    return optimum._replace(bound=found.bound, price=price, most_open=found.most)
 
 
 def good_solution(data: Data, price: float, starts: Sequence[Optimum], clock: Clock) -> Optimum:
@@ -165,7 +180,5 @@ def least_cost(data: Data, price: float, clock: Clock, starts: Sequence[Optimum]
         return line_of(data)._replace(price=price)
     best = good_solution(data, price, starts, clock)
     knots = [best.knots, *(start.knots for start in starts)]
-    found = below(data, price, FREE, rounded_up(best.cost(price)), knots, clock)
-    if found.knots is not None:
-        best = min(best, fitted(data, found.knots), key=lambda o: o.cost(price))
-    return best._replace(bound=min(found.bound, best.cost(price)), price=price, most_open=found.most)
+    best = improved(data, price, FREE, knots, clock)
+    return best._replace(bound=min(best.bound, best.cost(price)))

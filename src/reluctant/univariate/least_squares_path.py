@@ -19,9 +19,9 @@ from reluctant.effort import Clock
 from reluctant.univariate._bounds_from_right import Data, Ends, Narrowed, pass_over
 from reluctant.univariate.least_squares import (
     Optimum,
-    below,
     fitted,
     good_solution,
+    improved,
     least_cost,
     line_of,
     rounded_up,
@@ -87,7 +87,7 @@ class Hull:
         if len(right.knots) - len(left.knots) <= 1:
             return True
         tie = (left.loss - right.loss) / (len(right.knots) - len(left.knots))
-        found = self.solve(tie, left, right)
+        found = self.solve(tie, left, right, good_solution(self.data, tie, (), self.clock))
         if self.clock.expired():
             return False
         between = len(left.knots) < len(found.knots) < len(right.knots)
@@ -99,16 +99,16 @@ class Hull:
         return self._between(price, found, right)
 
 
-def best_of_size(data: Data, most_knots: int, clock: Clock) -> tuple[Optimum, float]:
+def best_of_size(hull: Hull, most_knots: int) -> tuple[Optimum, float]:
     """The least loss with at most so many knots at data points, and a bound of that with knots anywhere.
 
     A knot between two data points can be replaced by knots at both, and by a jump, without a change at the data.
     So the loss is at least that of twice as many knots at data points, and that of as many jumps.
     """
+    data, clock = hull.data, hull.clock
     n = len(data.x)
     if most_knots >= n - 2:
         return fitted(data, np.arange(1, n - 1)), 0.0
-    hull = Hull.of(data, clock)
     if most_knots > 0:
         hull.grow(most_knots, 0.0)
     fewer = [o for o in hull.vertices if len(o.knots) <= most_knots]
@@ -142,12 +142,8 @@ def _bound_anywhere(hull: Hull, most_knots: int, best: Optimum) -> float:
 def _between_vertices(data: Data, most_knots: int, left: Optimum, right: Optimum, hull: Hull) -> Optimum:
     """The least loss for a number of knots that is optimal at no price."""
     price = (left.loss - right.loss) / (len(right.knots) - len(left.knots))
-    ceiling = rounded_up(left.loss + price * most_knots)
-    found = below(data, price, most_knots, ceiling, [left.knots, right.knots], hull.clock)
-    best = left
-    if found.knots is not None:
-        best = min(best, fitted(data, found.knots), key=lambda o: o.loss)
-    bound = max(hull.bound(most_knots), found.bound - price * most_knots)
+    best = improved(data, price, most_knots, [left.knots, right.knots], hull.clock)
+    bound = max(hull.bound(most_knots), best.bound - price * most_knots)
     return best._replace(bound=min(bound, best.loss))
 
 
