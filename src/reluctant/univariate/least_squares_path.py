@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from reluctant.arrays import Array
 from reluctant.effort import Clock
-from reluctant.univariate._bounds_from_right import Data, Ends, Narrowed, pass_over
+from reluctant.univariate._bounds_from_right import Data, Ends, Indices, Narrowed, pass_over
 from reluctant.univariate.least_squares import (
     Optimum,
     fitted,
@@ -28,6 +29,7 @@ from reluctant.univariate.least_squares import (
 )
 
 _TIE = 1e-10  # relative: what costs no less than this below the line of two vertices is no vertex between them
+_FAINTEST = 2.0**-60  # of the loss of the line: at lower prices a sketch would follow rounding
 _STEP = 4.0  # by which the price falls from one solve to the next
 _LEAST = 2.0**-60  # of the loss of the line: at this price, knots at all points are not distinguished from fewer
 
@@ -97,6 +99,22 @@ class Hull:
             return False
         self.vertices.append(found)
         return self._between(price, found, right)
+
+
+def sketch(x: Array, y: Array, w: Array, most_knots: int, clock: Clock) -> list[Indices]:
+    """Good knots at falling prices, from few to many, with no proof; weights sum to 1, and x rise."""
+    data = Data(x, np.diff(x, prepend=x[0]), y, w)
+    line = line_of(data)
+    found: list[Indices] = []
+    price = line.loss
+    while price > _FAINTEST * line.loss and not clock.expired():
+        price /= 2.0
+        knots = good_solution(data, price, (), clock).knots
+        if len(knots) > most_knots:
+            break
+        if len(knots) > (len(found[-1]) if found else 0):
+            found.append(knots)
+    return found
 
 
 def best_of_size(hull: Hull, most_knots: int) -> tuple[Optimum, float]:
