@@ -3,6 +3,8 @@
     python benchmarks/line_regression.py            everything, about four minutes
     python benchmarks/line_regression.py --quick    at most 10^5 points
     python benchmarks/line_regression.py --knots    p = 0 alone: knots counted, 20 tables a size, and paths in alpha
+    python benchmarks/line_regression.py --knots --all  20 tables of 10^5 points too
+    python benchmarks/line_regression.py --one-input    the regressor on ten noisy and exact tables of one input
 
 Times are medians of `--repeats` runs in CPU seconds of one thread, without compilation. The floor is one banded
 Cholesky solve of the size of the problem, `scipy.linalg.solveh_banded` with two superdiagonals: what one Newton step of
@@ -21,7 +23,7 @@ from statistics import median
 import numpy as np
 from scipy.linalg import solveh_banded
 
-from reluctant import regress, regress_path
+from reluctant import SparseReLURegressor, regress, regress_path
 from reluctant.univariate.regression import regress_line
 
 TABLE = Path(__file__).parent.parent / "examples" / "thermocouple_type_k.csv"
@@ -59,8 +61,8 @@ def polyline(n: int, knots: int, noise: float, seed: int) -> tuple[np.ndarray, n
     return x, np.interp(x, places, rng.normal(size=knots + 2)) + noise * rng.normal(size=n)
 
 
-def count_knots(every_table: bool) -> None:
-    """`regress` with p = 0 and `regress_path`."""
+def count_knots(every_table: bool, limit: float) -> None:
+    """`regress` with p = 0 and `regress_path`; seeds count from 0, with 5, 20, 50, 100 knots in turns."""
     regress(*polyline(300, 3, 0.1, 0), alpha=1e-3, p=0)
     print(f"{'N':>7} {'noise':>5} {'tables':>6} {'median s':>8} {'worst s':>8} {'proved':>6} {'worst gap / alpha':>18}")
     for n, noise, tables in (
@@ -72,9 +74,9 @@ def count_knots(every_table: bool) -> None:
         seconds, solutions = [], []
         for seed in range(tables):
             x, y = polyline(n, (5, 20, 50, 100)[seed % 4], noise, seed)
-            start = time.perf_counter()
-            solutions.append(regress(x, y, alpha=noise**2 * np.log(n) / n, p=0))
-            seconds.append(time.perf_counter() - start)
+            start = time.process_time()
+            solutions.append(regress(x, y, alpha=noise**2 * np.log(n) / n, p=0, time_limit=limit))
+            seconds.append(time.process_time() - start)
         gap = max(solution.gap / solution.alpha for solution in solutions)
         proved = sum(solution.is_optimal for solution in solutions)
         print(
@@ -84,10 +86,40 @@ def count_knots(every_table: bool) -> None:
     print(f"{'N':>7} {'knots':>5} {'sizes':>6} {'to':>4} {'seconds':>8}  path down to alpha = σ² log N / N")
     for n, knots in ((3000, 5), (3000, 20), (10**4, 5), (10**4, 20)):
         x, y = polyline(n, knots, 0.1, 0)
-        start = time.perf_counter()
-        path = regress_path(x, y, max_neurons=1000, min_alpha=0.01 * np.log(n) / n)
-        elapsed = time.perf_counter() - start
+        start = time.process_time()
+        path = regress_path(x, y, max_neurons=1000, min_alpha=0.01 * np.log(n) / n, time_limit=limit)
+        elapsed = time.process_time() - start
         print(f"{n:7d} {knots:5d} {len(path.solutions):6d} {path.n_knots[-1]:4d} {elapsed:8.2f}", flush=True)
+
+
+def one_input() -> None:
+    """The regressor: distance from the function without noise, parameters, seconds; means of three seeds."""
+    functions: dict[str, tuple[Callable[[np.ndarray], np.ndarray], float]] = {
+        "one period": (lambda x: np.sin(2 * np.pi * x), 0.1),
+        "two periods": (lambda x: np.sin(4 * np.pi * x), 0.3),
+        "three periods": (lambda x: np.sin(6 * np.pi * x), 0.1),
+        "six periods": (lambda x: np.sin(12 * np.pi * x), 0.1),
+        "two steps": (lambda x: 1.0 * (x > 0.4) - 0.5 * (x > 0.7), 0.1),
+        "kink": (lambda x: np.abs(x - 0.3), 0.1),
+        "kink, no noise": (lambda x: np.abs(x - 0.3), 0.0),
+        "bump": (lambda x: np.exp(-8 * (x - 0.5) ** 2) + x, 0.05),
+        "three kinks": (lambda x: np.interp(x, [0, 0.2, 0.5, 0.55, 1], [0, 1, -0.5, 0.8, 0.3]), 0.1),
+        "exponential": (lambda x: np.exp(3 * x) / 10, 0.2),
+    }
+    print(f"{'200 rows':16} {'noise':>6} {'1 - R2':>9} {'parameters':>10} {'seconds':>8}")
+    for name, (f, noise) in functions.items():
+        missed, sizes, seconds = [], [], []
+        for seed in range(3):
+            rng = np.random.default_rng(seed)
+            x = np.sort(rng.uniform(size=200))
+            y = f(x) + noise * rng.normal(size=200)
+            start = time.process_time()
+            model = SparseReLURegressor(random_state=0).fit(x[:, None], y)
+            seconds.append(time.process_time() - start)
+            grid = np.linspace(x[0], x[-1], 2001)
+            missed.append(np.mean((model.predict(grid[:, None]) - f(grid)) ** 2) / np.var(f(grid)))
+            sizes.append(model.n_parameters_)
+        print(f"{name:16} {noise:6g} {np.mean(missed):9.2g} {np.mean(sizes):10.1f} {np.mean(seconds):8.1f}", flush=True)
 
 
 def largest_useful_alpha(x: np.ndarray, y: np.ndarray) -> float:
@@ -117,9 +149,14 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--knots", action="store_true", help="p = 0 alone")
     parser.add_argument("--all", action="store_true", help="with --knots, 20 tables of 10^5 points instead of 4")
+    parser.add_argument("--limit", type=float, default=60.0, help="with --knots, seconds for a table or a path")
+    parser.add_argument("--one-input", action="store_true", help="the regressor of one input alone")
     arguments = parser.parse_args()
     if arguments.knots:
-        count_knots(arguments.all)
+        count_knots(arguments.all, arguments.limit)
+        return
+    if arguments.one_input:
+        one_input()
         return
     sizes = [10**3, 10**4, 10**5] + ([] if arguments.quick else [10**6])
     for p in (0.5, 1.0):

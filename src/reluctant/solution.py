@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MET = 1e-9
 """A proved bound on a value or an objective is met by what exceeds it by no larger share of itself."""
 
-Quantity = Literal["neurons", "parameters", "value", "objective", "error"]
+Quantity = Literal["neurons", "parameters", "value", "objective", "loss", "error"]
 Kind = Literal["proved", "generic", "none"]
 
 
@@ -32,9 +32,9 @@ class Certificate:
 
     Parameters
     ----------
-    quantity : {"neurons", "parameters", "value", "objective", "error"}
+    quantity : {"neurons", "parameters", "value", "objective", "loss", "error"}
         What the bound is about: active neurons, nonzero hinge parameters, the ℓp path norm, mean loss plus
-        α times it, or the largest error, in units of the scale where rows have one.
+        α times it, the mean loss alone, or the largest error, in units of the scale where rows have one.
     lower_bound : float
         No network that meets the request, or none of those in `among`, has less; 0 where nothing is known.
     kind : {"proved", "generic", "none"}
@@ -84,6 +84,7 @@ class Certificate:
             named = {
                 "value": "the least ℓp value",
                 "objective": "the least objective",
+                "loss": "the least mean loss",
                 "error": "the smallest largest error",
             }
             what = named.get(self.quantity, f"the fewest {self.quantity}")
@@ -92,6 +93,7 @@ class Certificate:
         named = {
             "value": f"an ℓp value of at least {bound}",
             "objective": f"an objective of at least {bound}",
+            "loss": f"a mean loss of at least {bound}",
             "error": f"a largest error of at least {bound}",
         }
         what = named.get(self.quantity, f"at least {counted(self.lower_bound, self.quantity)}")
@@ -200,7 +202,13 @@ class Solution:
     def found(self) -> float:
         """What the solution has of the certificate's quantity."""
         error = self.max_error if self.max_scaled_error is None else self.max_scaled_error
-        named = {"neurons": self.n_neurons, "value": self.value, "objective": self.objective, "error": error}
+        named = {
+            "neurons": self.n_neurons,
+            "value": self.value,
+            "objective": self.objective,
+            "loss": self.mean_loss,
+            "error": error,
+        }
         found = named.get(self.certificate.quantity)
         return float(self.n_parameters if found is None else found)
 
@@ -243,7 +251,7 @@ class Solution:
             found, least = counted(self.found, quantity), f"{bound:,.0f}"
         else:
             found, least = f"{self._noun} {self.found:.6g}", f"{bound:.6g}"
-            if quantity == "error":
+            if quantity in ("error", "loss"):
                 found += f" with {counted(self.n_neurons, 'neurons')}"
         if certificate.kind == "none":
             return f"{found}; no lower bound is known"
@@ -256,7 +264,8 @@ class Solution:
     def _noun(self) -> str:
         """What the certificate's quantity is called, where it is no count."""
         error = "largest error" if self.max_scaled_error is None else "largest scaled error"
-        return {"value": "ℓp value", "objective": "objective", "error": error}[self.certificate.quantity]
+        named = {"value": "ℓp value", "objective": "objective", "loss": "mean loss", "error": error}
+        return named[self.certificate.quantity]
 
     @property
     def _error_in_words(self) -> list[str]:

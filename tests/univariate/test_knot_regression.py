@@ -6,11 +6,11 @@ from itertools import combinations, product
 import numpy as np
 import pytest
 
-from reluctant import regress, regress_path
+from reluctant import interpolate, regress, regress_path
 from reluctant.effort import Clock
-from reluctant.univariate._bounds_from_right import Data, narrowing, pass_over
-from reluctant.univariate.least_squares import FREE, inner_points, least_cost, rounded_up, run_programme
-from reluctant.univariate.least_squares_path import best_of_size
+from reluctant.univariate._bounds_from_right import Data, Ends, Narrowed, inner_points, narrowed, pass_over
+from reluctant.univariate.least_squares import FREE, least_cost, rounded_up, run_programme
+from reluctant.univariate.least_squares_path import Hull, best_of_size
 
 KINDS = ("noise", "kinked", "integers", "line")
 
@@ -69,16 +69,18 @@ def check_bounds_that_act(rng, kind):
     least = np.min(least_losses(x, y, data.w) + price * np.arange(n - 1))
     ceiling = rounded_up(least * (1.0 if rng.random() < 0.5 else rng.uniform(1, 2)) + 1e-13)
     near, size = rng.random(n) < rng.random(), int(rng.integers(1, 6))
-    nothing, inner = np.zeros(n), inner_points(n)
-    right = pass_over(data.flipped(), price, ceiling, nothing, inner, near[::-1].copy(), size, lambda: False)
-    rest = np.concatenate([right[::-1][1:], [0.0]])
-    left = pass_over(data, price, ceiling, rest, inner, near, size, lambda: False)
-    assert left[-1] <= least * (1 + 1e-10) + 1e-13
-    assert right[-1] <= least * (1 + 1e-10) + 1e-13
-    allowed = inner & (left + price + rest <= ceiling)
-    found = run_programme(data, price, FREE, ceiling, rest, allowed, Clock())
+    record, thinned = rng.random(n) < rng.random(), (lambda: False, 2, rng.choice([0.01, 0.3]))
+    nothing = Narrowed(np.zeros(n), Ends.none(n), inner_points(n), 0.0)
+    right = pass_over(data.flipped(), price, ceiling, nothing, near[::-1].copy(), size, record[::-1].copy(), *thinned)
+    rest = np.concatenate([right.costs[::-1][1:], [0.0]])
+    allowed = inner_points(n) & ~right.ends.impossible[::-1]
+    left = pass_over(data, price, ceiling, Narrowed(rest, right.ends, allowed, 0.0), near, size, record, *thinned)
+    assert left.costs[-1] <= least * (1 + 1e-10) + 1e-13
+    assert right.costs[-1] <= least * (1 + 1e-10) + 1e-13
+    allowed &= ~left.ends.impossible & (left.costs + price + rest <= ceiling)
+    found = run_programme(data, price, FREE, ceiling, rest, allowed, Clock(), right.ends)
     assert found.bound == pytest.approx(least, rel=1e-9, abs=1e-12)
-    return data, price, ceiling, rest, allowed, least
+    return data, price, ceiling, rest, allowed, right.ends, least
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -97,15 +99,19 @@ def test_bounds_from_the_right_lose_no_optimum(kind):
 
 def test_bounds_that_are_too_tight_are_caught():
     rng = np.random.default_rng(20)
-    lost = 0
+    lost, met = 0, 0
     for _ in range(40):
-        data, price, ceiling, rest, allowed, least = check_bounds_that_act(rng, "kinked")
-        rest[:-1] += 0.9 * price
-        found = run_programme(data, price, FREE, 2 * ceiling, rest, allowed, Clock())
+        data, price, ceiling, rest, allowed, ends, least = check_bounds_that_act(rng, "kinked")
+        raised = rest + 0.9 * price * (np.arange(len(rest)) < len(rest) - 1)
+        found = run_programme(data, price, FREE, 2 * ceiling, raised, allowed, Clock())
         lost += found.bound > least * (1 + 1e-9)
-        narrow = run_programme(data, price, FREE, ceiling, rest, allowed, Clock())
+        narrow = run_programme(data, price, FREE, ceiling, raised, allowed, Clock())
         lost += narrow.bound > least * (1 + 1e-9) or narrow.knots is None
+        ends.table[0] += 0.9 * price
+        narrow = run_programme(data, price, FREE, ceiling, rest, allowed, Clock(), ends)
+        met += narrow.bound > least * (1 + 1e-9) or narrow.knots is None
     assert lost > 10
+    assert met > 5
 
 
 @pytest.mark.slow
@@ -174,11 +180,12 @@ def test_the_programme_with_bounds_equals_the_one_without():
         price = 0.02 * rng.uniform(0.5, 4) * np.log(n) / n
         plain = run_programme(data, price, FREE, np.inf, np.zeros(n), inner_points(n), Clock())
         ceiling = rounded_up(plain.bound)
-        for known in narrowing(data, price, ceiling, [plain.knots], lambda: False):
-            assert known.lower <= ceiling
-            pruned = run_programme(data, price, FREE, ceiling, known.rest, known.allowed, Clock())
-            assert pruned.knots.tolist() == plain.knots.tolist()
-            assert pruned.bound == pytest.approx(plain.bound, rel=1e-10)
+        known, best = narrowed(data, price, lambda _, ceiling=ceiling: ceiling, [plain.knots], lambda: False)
+        assert best is plain.knots
+        assert known.lower <= ceiling
+        pruned = run_programme(data, price, FREE, ceiling, known.rest, known.allowed, Clock(), known.ends)
+        assert pruned.knots.tolist() == plain.knots.tolist()
+        assert pruned.bound == pytest.approx(plain.bound, rel=1e-10)
         found = least_cost(data, price, Clock())
         assert found.cost(price) == pytest.approx(plain.bound, rel=1e-10)
 
@@ -214,7 +221,7 @@ def test_the_bound_for_knots_anywhere_is_below_the_best_of_them():
     nontrivial = 0
     for K, n in ((1, 8), (1, 9), (1, 12), (2, 7), (2, 8)) * 2:
         x, y, _ = table(rng, "kinked", n)
-        best, anywhere = best_of_size(data_of(x, y, np.ones(n)), K, Clock())
+        best, anywhere = best_of_size(Hull.of(data_of(x, y, np.ones(n)), Clock()), K)
         least = least_loss_anywhere(x, y, K) / n
         assert anywhere <= least * (1 + 1e-9)
         assert least <= best.loss * (1 + 1e-9)
@@ -229,12 +236,12 @@ def test_the_path_is_optimal_at_every_price():
     assert (np.diff(path.n_knots) > 0).all()
     assert (np.diff(path.alphas) < 0).all()
     for alpha in np.exp(rng.uniform(np.log(path.least_alpha), np.log(2 * path.alphas[0]), 12)):
-        solution = path.solution(alpha)
+        solution = path.solution(alpha=alpha)
         alone = regress(x, y, alpha=alpha, p=0)
         assert solution.mean_loss + alpha * solution.n_neurons == pytest.approx(alone.objective, rel=1e-9)
     assert all(solution.is_optimal for solution in path.solutions)
     with pytest.raises(ValueError, match="alpha must be at least"):
-        path.solution(path.least_alpha / 2)
+        path.solution(alpha=path.least_alpha / 2)
 
 
 def test_sizes_between_vertices_of_the_path_are_optimal():
@@ -244,6 +251,24 @@ def test_sizes_between_vertices_of_the_path_are_optimal():
     for K in range(7):
         counted = run_programme(data, 0.0, K, np.inf, np.zeros(30), inner_points(30), Clock())
         assert regress(x, y, p=0, max_neurons=K).mean_loss == pytest.approx(counted.bound, rel=1e-9)
+
+
+def test_the_path_has_a_solution_for_every_number_of_knots():
+    rng = np.random.default_rng(62)
+    x, y = noisy(rng, 40, 4)
+    path = regress_path(x + 1e9, y, max_neurons=5)
+    for k in range(9):
+        alone = regress(x + 1e9, y, p=0, max_neurons=k)
+        solution = path.solution(k)
+        assert solution.n_neurons == alone.n_neurons <= k
+        assert solution.mean_loss == pytest.approx(alone.mean_loss, rel=1e-12)
+        assert solution.is_optimal
+    assert set(range(6)) - set(path.n_knots), "no number between vertices was asked for"
+    for arguments in ({}, {"k": 1, "alpha": 0.1}):
+        with pytest.raises(ValueError, match="give k, the most knots, or alpha"):
+            path.solution(**arguments)
+    with pytest.raises(ValueError, match="k must be an integer"):
+        path.solution(0.5)
 
 
 def test_out_of_time_the_bound_still_holds():
@@ -298,6 +323,26 @@ def test_few_rows(n):
 def test_requests_without_an_exact_answer_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         regress([0.0, 1.0, 2.0], [0.0, 1.0, 0.0], **arguments)
+
+
+def test_a_start_with_knots_between_points_is_kept_where_it_costs_less():
+    x = np.linspace(-1, 1, 20)
+    y = np.abs(x - 0.3)
+    exact = interpolate(x, y)
+    assert regress(x, y, alpha=1e-6, p=0).n_neurons == 2
+    kept = regress(x, y, alpha=1e-6, p=0, start=exact.network)
+    assert kept.n_neurons == 1
+    assert kept.certificate.kind == "none"
+    with pytest.raises(ValueError, match="start goes with alpha, not with max_neurons"):
+        regress(x, y, max_neurons=1, p=0, start=exact.network)
+
+
+def test_the_verdict_on_a_number_of_knots_speaks_of_the_mean_loss():
+    x = np.linspace(0, 1, 30)
+    solution = regress(x, np.sin(6 * x), p=0, max_neurons=2)
+    loss = f"mean loss {solution.mean_loss:.6g} with 2 neurons, proved minimal"
+    assert solution.verdict == f"{loss} among functions with knots at data points"
+    assert str(solution.certificate).startswith("a mean loss of at least")
 
 
 def test_points_closer_than_the_programme_can_tell_are_refused():

@@ -10,12 +10,13 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from reluctant.effort import Clock
 from reluctant.regression.gauss_newton import Data, Problem, minimise
 from reluctant.regression.kicks import kick
+from reluctant.regression.knots import has_knots, knot_starts
 from reluctant.regression.model import Model, Rows
 from reluctant.regression.penalties import PathPower, Penalty, Ridge
 from reluctant.regression.protocol import Loss
 from reluctant.regression.quasi_newton import MANY_UNKNOWNS, quasi_newton
 from reluctant.regression.starts import affine_fit, dense, forward, varying
-from reluctant.regression.surgeon import Front, Report, Stage, backward
+from reluctant.regression.surgeon import Front, Report, Stage, backward, descend_in_turn
 
 MOST_NEURONS, ROWS_PER_NEURON = 40, 8
 """A path in regression begins with this many neurons, or fewer where rows are few."""
@@ -29,6 +30,8 @@ PATH_NORM = 3.0
 SLOPES_SHARE, SLOPES_SHARE_CLASSES, MANY_INPUTS = 1e-3, 0.1, 20
 """Slopes are shrunk by this share of the ridge unless told; in classification of more inputs than that by all of it."""
 INTERCEPT = 1e-9
+LEAST_GAIN = 1e-13
+"""What another knot must gain at least, per row in units of the variance: less is rounding of an exact function."""
 EPSILON = 0.05
 """Where ℓp begins to be felt on a path, in standardised units."""
 
@@ -72,10 +75,15 @@ def stages_of(
     shrinkage = Shrinkage(plan.shrinkage.ridge, slope_ridge_of(plan.shrinkage, loss, rows.n_inputs, plan.p))
     problem = Problem(rows, loss, penalty_for(rows, loss, shrinkage, plan.p), plan.affine)
     with threadpool_limits(limits=1, user_api="blas"):
-        first = start_of(problem, rows, shrinkage, rng, clock, plan.max_neurons) if start is None else start
-        starts = [first, affine_fit(problem, varying(rows), clock)] if plan.affine else [first]
-        front = Front(plan.max_neurons)
+        knotted = knot_starts(rows, plan.max_neurons) if plan.p is None and has_knots(rows, loss, plan.affine) else []
+        starts = [] if start is None else [start]
+        if not starts and not knotted:
+            starts.append(start_of(problem, rows, shrinkage, rng, clock, plan.max_neurons))
+        if plan.affine:
+            starts.append(affine_fit(problem, varying(rows), clock))
+        front = Front(plan.max_neurons, LEAST_GAIN * rows.total_weight if knotted else 0.0)
         backward(starts, problem, front, clock, report)
+        descend_in_turn(knotted, problem, front, clock, report)
         if not front.models():  # the time was over before a start was small enough
             zero = Model.zero(rows.n_inputs, rows.n_outputs)
             front.note(zero, problem.objective(zero))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from reluctant.arrays import Array, Index, Mask
 from reluctant.effort import Clock, Effort
 from reluctant.regression.calibration import temperature_of
+from reluctant.regression.knots import has_knots
 from reluctant.regression.model import Model
 from reluctant.regression.path import (
     Plan,
@@ -31,6 +32,8 @@ Selection = Literal["one_se", "min"]
 RIDGES = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
 RIDGES_ON_SLOPES = (1e-2, 3e-2, 1e-1, 3e-1)
 """These are also tried on the slopes in full: of few rows a linear part wants shrinkage too."""
+RIDGES_WITH_KNOTS = (1e-11, 1e-7, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
+"""With these, functions of one input are compared: at 1e-4 a wave of six periods already costs more than it gains."""
 FOLDS = 5
 FEW_ROWS, REPEATS_FEW_ROWS, ERRORS_FEW_ROWS = 300, 4, 0.25
 """Up to so many rows the folds are drawn this often, and the loss may exceed the least by this share of a standard
@@ -162,7 +165,8 @@ def choose(
         largest = max(targets.shape[1], len(X) // ROWS_PER_PARAMETER) if many else MOST_PARAMETERS
     grid = size_grid(min(largest, targets.size), targets.shape[1])
     likelihood = config.loss.is_likelihood
-    trials = [Trial(shrinkage) for shrinkage in shrinkages(config.loss, units.n_inputs)]
+    knotted = has_knots(units.rows(X, targets, weights), config.loss, config.affine)
+    trials = [Trial(shrinkage) for shrinkage in shrinkages(config.loss, units.n_inputs, knotted)]
     tally = _Tally(trials, grid.size, weights, keep_paths=likelihood)
     alive = np.array(RIDGES_MANY_UNKNOWNS) if many else np.arange(len(tally.trials))
     survivors = SURVIVORS_MANY_UNKNOWNS if many else SURVIVORS if len(X) > FEW_ROWS else SURVIVORS_FEW_ROWS
@@ -209,8 +213,13 @@ def _temperature(choice: Choice, tally: _Tally, X: Array, targets: Array, loss: 
     return temperature_of(f, targets[tested], tally.weights[tested], effective_rows(seen), loss)
 
 
-def shrinkages(loss: Loss, n_inputs: int) -> list[Shrinkage]:
-    """What is tried: every ridge with the default share of it on the slopes, and some on the slopes in full."""
+def shrinkages(loss: Loss, n_inputs: int, knotted: bool = False) -> list[Shrinkage]:
+    """What is tried: every ridge with the default share of it on the slopes, and some on the slopes in full.
+
+    Functions of one input with counted knots need none but the faintest; the slope is one.
+    """
+    if knotted:
+        return [Shrinkage(r, slope_ridge_of(Shrinkage(r), loss, n_inputs, None)) for r in RIDGES_WITH_KNOTS]
     shared = [Shrinkage(ridge, slope_ridge_of(Shrinkage(ridge), loss, n_inputs, None)) for ridge in RIDGES]
     return list(dict.fromkeys([*shared, *(Shrinkage(ridge, ridge) for ridge in RIDGES_ON_SLOPES)]))
 

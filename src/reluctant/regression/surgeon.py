@@ -39,10 +39,14 @@ class Stage(NamedTuple):
 
 
 class Front:
-    """Of every size the network of least objective found so far, among those of at most so many neurons."""
+    """Of every size the network of least objective found so far, among those of at most so many neurons.
 
-    def __init__(self, max_neurons: int | None = None) -> None:
+    A larger network is a stage only where its loss gains more than `least_gain`.
+    """
+
+    def __init__(self, max_neurons: int | None = None, least_gain: float = 0.0) -> None:
         self.max_neurons = np.inf if max_neurons is None else max_neurons
+        self.least_gain = least_gain
         self._found: dict[int, tuple[float, Model]] = {}
 
     def note(self, model: Model, value: float) -> None:
@@ -68,7 +72,12 @@ class Front:
 
     def stages(self, problem: Problem) -> list[Stage]:
         """These networks, big to small, with their training loss."""
-        return [Stage(m.size, m, summed_loss(m, problem.data, problem.loss)) for m in reversed(self.models())]
+        stages: list[Stage] = []
+        for model in self.models():
+            stage = Stage(model.size, model, summed_loss(model, problem.data, problem.loss))
+            if not stages or self.least_gain == 0.0 or stage.loss < stages[-1].loss - self.least_gain:
+                stages.append(stage)
+        return stages[::-1]
 
 
 def backward(
@@ -79,6 +88,19 @@ def backward(
         for size, value in descend(model.trimmed(), problem, front, clock):
             if report is not None:
                 report(size, value)
+
+
+def descend_in_turn(
+    models: Sequence[Model], problem: Problem, front: Front, clock: Clock, report: Report | None = None
+) -> None:
+    """Descend from each of ever smaller models to the size of the next one."""
+    for i, model in enumerate(models):
+        least = models[i + 1].size if i + 1 < len(models) else 0
+        for size, value in descend(model, problem, front, clock):
+            if report is not None:
+                report(size, value)
+            if size <= least:
+                break
 
 
 def descend(model: Model, problem: Problem, front: Front, clock: Clock) -> Iterator[tuple[int, float]]:

@@ -50,8 +50,9 @@ def regress(
     y : array_like, shape (N,) or (N, m)
         Targets; several outputs share the neurons. Classes are 0 and 1 for ``"logistic"`` and ``"hinge"``, and labels
         0 … m − 1 or rows of class shares for ``"softmax"``.
-    alpha : float
+    alpha : float, optional
         Weight α ≥ 0 of the path norm, the λ of [NN]; the mean is over the weighted rows. For p = 0 the price of a knot.
+        It is left out only where `max_neurons` takes its place.
     p : float, default 0.5
         Exponent in (0, 1]; 0, which counts knots, on the line with the squared loss and an affine part.
     max_neurons : int, optional
@@ -66,7 +67,8 @@ def regress(
         deviations of X, without which separable classes would have no minimiser.
     start : ReLUNetwork, optional
         A network to begin with besides the grown one, for example a trained one; on the line it is only compared. The
-        result's objective is never above its own. Without an affine part that of the start is left out.
+        result's objective is never above its own. Without an affine part that of the start is left out. Refused with
+        `max_neurons`.
     sample_weight : array_like, shape (N,), optional
         Weights of the rows, ≥ 0 and not all zero; none with ``"max"``.
     n_starts : int, default 1
@@ -110,6 +112,8 @@ def regress(
     """
     p = check_p(p)
     alpha, max_neurons = _price_or_size(alpha, max_neurons, p)
+    if max_neurons is not None and start is not None:
+        raise ValueError("start goes with alpha, not with max_neurons; leave it out")
     X, y = check_table(X, y)
     affine = check_bool(affine, "affine")
     from reluctant.regression.losses import Squared, as_loss

@@ -41,7 +41,8 @@ def regress_path(
     Returns
     -------
     KnotPath
-        Only numbers of knots that are optimal for some α are there; `regress(x, y, p=0, max_neurons=K)` fits any K.
+        Numbers of knots that are optimal for some α; its `solution(k)` fits any other one, and `solution(alpha=…)` is
+        that for a price.
 
     Raises
     ------

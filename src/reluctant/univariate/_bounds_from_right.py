@@ -6,7 +6,7 @@ which the function may jump at a knot, so that a cell costs one candidate instea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,13 +19,17 @@ from reluctant.univariate._knot_fit import fit_at
 Indices = NDArray[np.int64]
 
 WORK = 5e6  # comparisons between two looks at the clock
-_FIRST_CELLS, _CELLS = 2000, 8000  # in the first pass, and in the others
+_FIRST_CELLS, _CELLS = 2000, 8000  # in the first two passes, and in the others
 _SMALLEST_CELL = 4
-_WIDTHS = (0.0, 0.0, 1.0, 4.0, 16.0, 64.0, 256.0)  # of the windows, in units of the price: one a pass
-_CLOSE = 0.3  # of the price: where bound and solution are as close as this the exact programme is fast
-_SLOW = 0.9  # no more passes where one has left more of the gap than this
+_PASSES = 12  # at most
+_BESIDE = 1000  # share of the points that become continuous on both sides of a jump
+_CLOSE = 0.3  # of the price: where bound and solution are as close as this,
+_FEWER = 0.7  # and a pass leaves more than this share of the places for knots, no other pass follows
+_NEAR = 2.0  # of the price: with a larger gap, what is to come at a value rules nothing out
+_DEBT = 0.01  # of the price: what a link is lowered by at most when it stands for others
+_CROWD = 64  # so many links are not thinned
 _SAMPLE = 20  # rows on both sides from which the weight per x is taken
-_ROUNDED = 1.0 - 2.0**-40  # by which the bounds are lowered
+_ROUNDED = 2.0**-40  # by which the bounds are lowered, of themselves
 
 
 class Data(NamedTuple):
@@ -42,13 +46,43 @@ class Data(NamedTuple):
         return Data(-_flip(self.x), h, _flip(self.y), _flip(self.w))
 
 
+class Ends(NamedTuple):
+    """What a pass recorded: lower bounds of what is beyond a point, as functions of the value there.
+
+    Quadratics first[t] … first[t + 1] − 1, rows cost, value and curvature of `table`, are those of its point t, from
+    the side where it began.
+    """
+
+    first: Indices
+    table: Array
+    recorded: Mask
+
+    @classmethod
+    def none(cls, n: int) -> Ends:
+        """Nothing recorded."""
+        return cls(np.zeros(n + 1, np.int64), np.empty((3, 0)), np.zeros(n, bool))
+
+    @property
+    def impossible(self) -> Mask:
+        """Points at which no solution below the ceiling has a knot."""
+        return self.recorded & (np.diff(self.first) == 0)
+
+
+class Passed(NamedTuple):
+    """What a pass found."""
+
+    costs: Array  # costs[t]: what points 0 … t cost at least
+    ends: Ends
+    knots: Indices  # of the solution that costs least where jumps are allowed, jumps among them
+
+
 class Narrowed(NamedTuple):
     """What is known of all solutions that cost no more than a ceiling."""
 
     rest: Array  # rest[t]: what the points after t cost at least
+    ends: Ends  # the same as a function of the value at t, from right to left
     allowed: Mask  # where there may be knots
     lower: float  # what all points cost at least
-    last: bool  # whether nothing more will be found
 
 
 def _flip(a: NDArray[Any]) -> Any:
@@ -58,6 +92,13 @@ def _flip(a: NDArray[Any]) -> Any:
 def corners_of(data: Data, knots: Indices) -> Indices:
     """Knots with both ends of the data."""
     return np.concatenate([[0], knots, [len(data.x) - 1]]).astype(np.int64)
+
+
+def inner_points(n: int) -> Mask:
+    """All points but the first and the last."""
+    inner = np.ones(n, bool)
+    inner[[0, -1]] = False
+    return inner
 
 
 def windows(data: Data, price: float, knots: Indices, width: float) -> Mask:
@@ -87,59 +128,85 @@ def pass_over(
     data: Data,
     price: float,
     ceiling: float,
-    rest: Array,
-    allowed: Mask,
+    known: Narrowed,
     continuous: Mask,
     cell_size: int,
+    record: Mask,
     stop: Callable[[], bool],
-) -> Array | None:
-    """Lower bounds of the cost of points 0 … t for every t; None where `stop` ended the pass."""
+    crowd: int = _CROWD,
+    debt: float = _DEBT,
+) -> Passed | None:
+    """Lower bounds of the cost of points 0 … t for every t, and where `record` of those before t by the value at t.
+
+    None where `stop` ended the pass.
+    """
     state = _knot_programme.first_bounds(data.h, data.y, data.w)
+    recorded = record & known.allowed
+    limits = price, ceiling, known.rest, known.allowed, continuous, cell_size, debt * price, crowd, *known.ends[:2]
     while True:
-        state, _ = _knot_programme.bounds(*data[1:], price, ceiling, rest, allowed, continuous, cell_size, state, WORK)
-        if state[0][-1] == len(data.y):
-            costs: Array = state[1]
-            return costs * _ROUNDED
+        state, _ = _knot_programme.bounds(*data[1:], *limits, recorded, state, WORK)
+        (*_, knot, parent, _, t), costs, _, _, _, _, via, first, table = state
+        if t == len(data.y):
+            break
         if stop():
             return None
+    table = np.ascontiguousarray(table[:, : first[-1]])
+    table[0] -= _ROUNDED * np.abs(table[0])
+    return Passed(costs - _ROUNDED * np.abs(costs), Ends(first, table, recorded), knots_of(via[-1], knot, parent))
 
 
-def narrowing(
-    data: Data, price: float, ceiling: float, knots: list[Indices], stop: Callable[[], bool]
-) -> Iterator[Narrowed]:
-    """What is known of all solutions up to the ceiling, after every pass but the first.
+def knots_of(node: int, knot: Indices, parent: Indices) -> Indices:
+    """The knots on the way from a node of the tree to its root, from left to right."""
+    found = []
+    while node > 0:
+        found.append(knot[node])
+        node = parent[node]
+    return np.array(found[::-1], np.int64)
 
-    `knots` are those of good solutions. The first passes are those of jumps almost everywhere, which cost next to
-    nothing and suffice for few knots; windows are wider from pass to pass.
+
+def narrowed(
+    data: Data, price: float, ceiling_of: Callable[[Indices], float], knots: list[Indices], stop: Callable[[], bool]
+) -> tuple[Narrowed, Indices]:
+    """What is known of all solutions up to the ceiling after passes in turns, until they leave few places for knots.
+
+    `knots` are those of good solutions, near which the function is continuous; so it is near the jumps that paid in a
+    pass from the next one on, and in the end wherever knots are possible. The ceiling is the least of those of the
+    solutions with these knots, or with those of a pass; the best knots are returned too.
     """
+    best = min(knots, key=ceiling_of)
+    ceiling = ceiling_of(best)
     n = len(data.x)
-    backwards = data.flipped()
-    left, right = np.zeros(n), np.zeros(n)  # of points up to t, and after t
-    allowed = np.ones(n, bool)
-    allowed[[0, -1]] = False
+    sides = (data, data.flipped())
+    costs, ends = [np.zeros(n), np.zeros(n)], [Ends.none(n), Ends.none(n)]  # of passes from left and right
+    allowed, jumped = inner_points(n), np.zeros(n, bool)
     gap = np.inf
-    for number, width in enumerate(_WIDTHS):
-        continuous = np.zeros(n, bool)
-        for solution in knots:
-            continuous |= windows(data, price, solution, width)
+    for number in range(_PASSES):
+        side = 1 - number % 2  # the first pass is from the right
+        turned = _flip if side else np.asarray
+        width = 0.0 if number < 2 else 2.0 ** (number - 2)
+        continuous = jumped | np.logical_or.reduce([windows(data, price, solution, width) for solution in knots])
+        places = int(allowed.sum())
+        if places < continuous.sum():
+            continuous |= allowed
         size = max(_SMALLEST_CELL, n // (_FIRST_CELLS if number < 2 else _CELLS))
-        from_right = number % 2 == 0
-        if from_right:
-            known = np.concatenate([_flip(left)[1:], [0.0]])
-            mirrored = _flip(allowed), _flip(continuous)
-            costs = pass_over(backwards, price, ceiling, known, mirrored[0], mirrored[1], size, stop)
-            if costs is not None:
-                right = np.concatenate([_flip(costs)[1:], [0.0]])
-        else:
-            costs = pass_over(data, price, ceiling, right, allowed, continuous, size, stop)
-            if costs is not None:
-                left = costs
-        if costs is not None and number > 0:
-            allowed &= left + price + right <= ceiling
-        before, gap = gap, -np.inf if costs is None else (ceiling - costs[-1]) / price
-        enough = from_right and number > 0 and (gap < _CLOSE or (number > 2 and gap > _SLOW * before))
-        last = enough or costs is None or number == len(_WIDTHS) - 1
-        if number > 0 or last:
-            yield Narrowed(right, allowed, float(min(ceiling, np.max(left + right))), last)
-        if last:
-            return
+        record = continuous & (gap < _NEAR)
+        known = Narrowed(np.append(_flip(costs[1 - side])[1:], 0.0), ends[1 - side], turned(allowed), 0.0)
+        found = pass_over(sides[side], price, ceiling, known, turned(continuous), size, turned(record), stop)
+        if found is None:
+            break
+        costs[side], ends[side] = found.costs, found.ends
+        left, rest = costs[0], np.append(_flip(costs[1])[1:], 0.0)
+        tried = n - 1 - found.knots[::-1] if side else found.knots
+        if ceiling_of(tried) < ceiling:
+            best, ceiling = tried, ceiling_of(tried)
+        if number > 0:
+            allowed &= ~turned(found.ends.impossible) & (left + price + rest <= ceiling)
+        if number > 1:
+            beside = max(_SMALLEST_CELL, n // _BESIDE) * 2 ** (number - 2)
+            for jump in tried[~continuous[tried]]:
+                jumped[max(1, jump - beside) : min(n - 1, jump + beside + 1)] = True
+        gap = (ceiling - found.costs[-1]) / price
+        if number > 0 and gap < _CLOSE and allowed.sum() > _FEWER * places:
+            break
+    rest = np.append(_flip(costs[1])[1:], 0.0)
+    return Narrowed(rest, ends[1], allowed, float(min(ceiling, np.max(costs[0] + rest)))), best

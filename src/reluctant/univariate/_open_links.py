@@ -15,8 +15,10 @@ References
 import numpy as np
 from numba import njit
 
-MU, V, M, P, G, S, A = range(7)  # the rows of a table of open links; A is 1 / p
+MU, V, M, P, G, S, A, B, U, DEBT = range(10)  # rows of a table of open links; A is 1 / p, B and U are A and V before y
+ROWS = 10
 ROUNDING = 1e-14  # relative: what a cut is raised by, so that rounding removes nobody from the envelope
+_SLIVER = 2.0**-44  # by which a link is lowered at least when it stands for another one
 _ROUNDS = 8  # candidates of least cost against which all others are tested before the envelope is built
 _FEW = 4
 
@@ -42,6 +44,8 @@ def advance(links, n, h, y, w):
         links[G, k] = gain
         links[S, k] = p * s * by_before
         links[A, k] = by_before * d
+        links[B, k] = by_before
+        links[U, k] = v
 
 
 @njit(cache=True, error_model="numpy")
@@ -49,6 +53,7 @@ def begin(links, k, mu, v, p, h, y, w):
     """Write to place k the link from a knot with cost mu + (v' − v)² / (2 p) to the next point, at distance h."""
     links[MU, k], links[V, k], links[M, k] = mu, y, (y - v) / h
     links[P, k], links[G, k], links[S, k], links[A, k] = 1.0 / w, 1.0 / h, p / (h * h), w
+    links[B, k], links[U, k], links[DEBT, k] = 0.0, y, 0.0
 
 
 @njit(cache=True, error_model="numpy")
@@ -58,7 +63,7 @@ def keep_below(links, origin, level, n, limit):
     for k in range(n):
         if links[MU, k] <= limit[level[k]]:
             if kept != k:
-                for r in range(7):
+                for r in range(ROWS):
                     links[r, kept] = links[r, k]
                 origin[kept], level[kept] = origin[k], level[k]
             kept += 1
@@ -66,41 +71,47 @@ def keep_below(links, origin, level, n, limit):
 
 
 @njit(cache=True, error_model="numpy")
-def _dominated(links, k, best, low, high):
-    """Whether q_best is nowhere above q_k where q_k is below the cut."""
-    a, b = links[A, k], links[A, best]
-    if a <= b:
-        return low[k] >= low[best] and high[k] <= high[best]
-    return (links[MU, k] - links[MU, best]) * (a - b) >= 0.5 * (links[V, k] - links[V, best]) ** 2 * a * b
+def _excess(links, k, j, cut):
+    """A bound of the largest Q_j − Q_k over all lines (v, m) that cost link k no more than the cut.
+
+    About the minimiser of Q_k, in units in which its Hessian is 1, the difference is c + b z + z D z / 2, and |z| ≤ r.
+    """
+    p, s = np.sqrt(links[P, k] / links[P, j]), np.sqrt(links[S, k] / links[S, j])
+    apart = links[V, k] - links[V, j]
+    one = apart / np.sqrt(links[P, j])
+    two = (links[M, k] - links[M, j] - links[G, j] * apart) / np.sqrt(links[S, j])
+    tilt = (links[G, k] - links[G, j]) * np.sqrt(links[P, k] / links[S, j])
+    level = links[MU, j] - links[MU, k] + 0.5 * (one * one + two * two)
+    slope = np.sqrt((one * p + two * tilt) ** 2 + (two * s) ** 2)
+    first, both, second = p * p + tilt * tilt - 1.0, tilt * s, s * s - 1.0
+    bend = 0.5 * (first + second + np.sqrt((first - second) ** 2 + 4.0 * both * both))
+    radius = np.sqrt(max(2.0 * (cut - links[MU, k]), 0.0))
+    return level + slope * radius + 0.5 * max(bend, 0.0) * radius * radius
 
 
 @njit(cache=True, error_model="numpy")
-def _contenders(links, level, n, which, cut, low, high, chosen):
-    """Links of a level that may be least at some v; `low` and `high` bound where each is below the cut."""
-    count = 0
+def thin(links, origin, level, n, cut, most_debt, reach):
+    """Drop links where another one, lowered a little, costs no more for all lines up to the cut; return how many stay.
+
+    A link is compared with the last `reach` that stay; none is lowered by more than `most_debt` in all.
+    """
+    kept = 0
     for k in range(n):
-        if level[k] == which and links[MU, k] < cut:
-            radius = np.sqrt(2.0 * links[P, k] * (cut - links[MU, k]))
-            low[k], high[k] = links[V, k] - radius, links[V, k] + radius
-            chosen[count] = k
-            count += 1
-    for first in range(_ROUNDS):
-        if count - first <= _FEW:
-            break
-        least = first
-        for i in range(first, count):
-            if links[MU, chosen[i]] < links[MU, chosen[least]]:
-                least = i
-        best = chosen[least]
-        chosen[least] = chosen[first]
-        chosen[first] = best
-        kept = first + 1
-        for i in range(first + 1, count):
-            if not _dominated(links, chosen[i], best, low, high):
-                chosen[kept] = chosen[i]
-                kept += 1
-        count = kept
-    return count
+        dropped = False
+        for j in range(kept - 1, max(-1, kept - 1 - reach), -1):
+            debt = max(0.0, _excess(links, k, j, cut)) + _SLIVER * cut
+            if links[DEBT, j] + debt <= most_debt:
+                links[MU, j] -= debt
+                links[DEBT, j] += debt
+                dropped = True
+                break
+        if not dropped:
+            if kept != k:
+                for r in range(ROWS):
+                    links[r, kept] = links[r, k]
+                origin[kept], level[kept] = origin[k], level[k]
+            kept += 1
+    return kept
 
 
 @njit(cache=True, error_model="numpy", inline="always")
@@ -119,6 +130,60 @@ def _below_somewhere(mu, v, a, k, o, left, right):
         return False
     lowest = (a[k] * v[k] - a[o] * v[o]) / bend
     return left < lowest < right and _difference(mu, v, a, k, o, lowest) < 0
+
+
+@njit(cache=True, error_model="numpy")
+def _meeting(mu, v, a, ends, cut):
+    """Where a quadratic and one of the `ends` (rows cost, value, curvature) together are below the cut, as a hull."""
+    low, high = np.inf, -np.inf
+    for j in range(ends.shape[1]):
+        by_sum = 1.0 / (a + ends[2, j])
+        apart = v - ends[1, j]
+        slack = cut - mu - ends[0, j] - 0.5 * a * ends[2, j] * by_sum * apart * apart
+        if slack >= 0.0:
+            middle = ends[1, j] + a * by_sum * apart
+            radius = np.sqrt(2.0 * slack * by_sum)
+            low, high = min(low, middle - radius), max(high, middle + radius)
+    return low, high
+
+
+@njit(cache=True, error_model="numpy")
+def _contenders(links, level, n, which, cut, ends, meeting_cut, low, high, chosen):
+    """Links of a level that may be least at some v; `low` and `high` bound where each is below the cuts.
+
+    With `ends`, what is to come, both together are below `meeting_cut` there.
+    """
+    mu, v, a = links[MU], links[V], links[A]
+    count = 0
+    for k in range(n):
+        if level[k] == which and mu[k] < cut:
+            radius = np.sqrt(2.0 * links[P, k] * (cut - mu[k]))
+            low[k], high[k] = v[k] - radius, v[k] + radius
+            if ends.shape[1] > 0:
+                left, right = _meeting(mu[k], v[k], a[k], ends, meeting_cut)
+                low[k], high[k] = max(low[k], left), min(high[k], right)
+                if not low[k] < high[k]:
+                    continue
+            chosen[count] = k
+            count += 1
+    for first in range(_ROUNDS):
+        if count - first <= _FEW:
+            break
+        least = first
+        for i in range(first, count):
+            if mu[chosen[i]] < mu[chosen[least]]:
+                least = i
+        best = chosen[least]
+        chosen[least] = chosen[first]
+        chosen[first] = best
+        kept = first + 1
+        for i in range(first + 1, count):
+            k = chosen[i]
+            if _below_somewhere(mu, v, a, k, best, low[k], high[k]):
+                chosen[kept] = k
+                kept += 1
+        count = kept
+    return count
 
 
 @njit(cache=True, error_model="numpy")
@@ -182,13 +247,14 @@ def _insert(mu, v, a, k, low, high, old_breaks, old_owners, first, n, breaks, ow
 
 
 @njit(cache=True, error_model="numpy")
-def lower_envelope(links, level, n, which, cut, low, high, chosen, owners_out):
+def lower_envelope(links, level, n, which, cut, ends, meeting_cut, low, high, chosen, owners_out):
     """Links of level `which` that are least at some v where they cost less than `cut`.
 
+    With `ends`, what is to come at least, both together are to cost less than `meeting_cut` too.
     `low`, `high` and `chosen` are room for n numbers each. The owners are written to `owners_out`; returned are their
     number and the work done, in comparisons.
     """
-    count = _contenders(links, level, n, which, cut, low, high, chosen)
+    count = _contenders(links, level, n, which, cut, ends, meeting_cut, low, high, chosen)
     if count == 0:
         return 0, n
     mu, v, a = links[MU], links[V], links[A]

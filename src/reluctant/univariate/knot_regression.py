@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from reluctant.arrays import Array
 from reluctant.effort import Clock
-from reluctant.solution import LineSolution
+from reluctant.solution import LineSolution, Quantity, counted
 from reluctant.univariate._bounds_from_right import Data, Indices, corners_of
 from reluctant.univariate._knot_fit import fit_at
 from reluctant.univariate.filtering import Bends, Filtered, Rows, rows_of, scaled_alpha
 from reluctant.univariate.least_squares import least_cost, rounded_down
 from reluctant.univariate.least_squares_path import Hull, best_of_size
 from reluctant.univariate.regression import interpolant, proved, solution_of, weighted
-from reluctant.validation import check_number
+from reluctant.validation import check_integer, check_number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -61,7 +62,9 @@ class _Problem:
         """A bound of the programme with the loss within rows of one x, less rounding."""
         return rounded_down(objective) + (1 - 2.0**-40) * self.rows.within
 
-    def solution(self, knots: Indices, alpha: float, bound: float, reason: str) -> LineSolution:
+    def solution(
+        self, knots: Indices, alpha: float, bound: float, reason: str, quantity: Quantity = "objective"
+    ) -> LineSolution:
         """The least-squares function with these knots."""
         corners = corners_of(self.data, knots)
         heights, f, _ = fit_at(self.data.x, self.data.y, self.data.w, corners)
@@ -71,7 +74,7 @@ class _Problem:
         c[knots] = np.diff(slopes)
         bent = knots[c[knots] != 0.0]
         filtered = Filtered(f, m, c, np.zeros(len(f)))
-        certificate = proved(self.rows, bound, reason, _AMONG)
+        certificate = replace(proved(self.rows, bound, reason, _AMONG), quantity=quantity)
         bends = Bends(bent, bent, c[bent])
         return solution_of(self.x, self.y, self.s, self.rows, filtered, bends, alpha, 0.0, certificate)
 
@@ -130,14 +133,20 @@ def regress_size(x: Array, y: Array, max_neurons: int, sample_weight: Array | No
     problem = _Problem.of(x, y, sample_weight)
     if len(problem.rows.x) <= 2:
         return interpolant(problem.x, problem.y, problem.s, problem.rows, 0.0, 0.0)
-    with clock.listening():
-        best, anywhere = best_of_size(problem.data, max_neurons, clock)
+    return _of_size(problem, Hull.of(problem.data, clock), max_neurons)
+
+
+def _of_size(problem: _Problem, hull: Hull, max_neurons: int) -> LineSolution:
+    """The least mean loss with at most so many knots, from a hull that grows as far as it has to."""
+    with hull.clock.listening() as clock:
+        best, anywhere = best_of_size(hull, max_neurons)
     scale = 2.0 ** (2 * problem.rows.y_exponent)
     reason = (
-        f"counting {_EXACT}; with at most {max_neurons} knots anywhere the mean loss is at least "
+        f"counting {_EXACT}; with at most {counted(max_neurons, 'knots')} anywhere the mean loss is at least "
         f"{problem.bound(anywhere) * scale:.6g}, that of twice as many at data points or of as many jumps"
     )
-    return problem.solution(best.knots, 0.0, problem.bound(best.bound), reason + _ended(clock, best.loss, best.bound))
+    reason += _ended(clock, best.loss, best.bound)
+    return problem.solution(best.knots, 0.0, problem.bound(best.bound), reason, "loss")
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,6 +169,7 @@ class KnotPath:
     solutions: tuple[LineSolution, ...]
     alphas: Array
     least_alpha: float
+    _sized: Callable[[int], LineSolution] = field(repr=False)
 
     @property
     def n_knots(self) -> Indices:
@@ -171,18 +181,34 @@ class KnotPath:
         """Mean loss of every solution."""
         return np.array([solution.mean_loss for solution in self.solutions])
 
-    def solution(self, alpha: float) -> LineSolution:
-        """The solution for a price; at a tie the one with fewer knots.
+    def solution(self, k: int | None = None, *, alpha: float | None = None) -> LineSolution:
+        """The solution with at most k knots, or the one for a price.
+
+        Parameters
+        ----------
+        k : int, optional
+            The most knots. A number that is optimal at no price is fitted when it is asked for, within 60 seconds, as
+            `regress(x, y, p=0, max_neurons=k)` does it; what is known from the path is used.
+        alpha : float, optional
+            In its place, a price of at least `least_alpha`; at a tie the solution has fewer knots.
 
         Raises
         ------
         ValueError
-            If alpha is below `least_alpha`.
+            If not one of the two is given, or it is out of range.
         """
+        if (k is None) == (alpha is None):
+            raise ValueError("give k, the most knots, or alpha, the price of one")
+        if k is not None:
+            return self._with_at_most(check_integer(k, "k", low=0))
         alpha = check_number(alpha, "alpha")
         if alpha < self.least_alpha:
             raise ValueError(f"alpha must be at least {self.least_alpha:.6g}, where the path ends, got {alpha!r}")
         return self.solutions[int(np.sum(self.alphas > alpha))]
+
+    def _with_at_most(self, k: int) -> LineSolution:
+        fitting = np.flatnonzero(self.n_knots == k)
+        return self.solutions[fitting[0]] if len(fitting) else self._sized(k)
 
     def plot(self, *, ax: Any = None) -> Figure:
         """Draw mean loss against knots with `reluctant.report.plot_knot_path`; needs matplotlib."""
@@ -202,7 +228,7 @@ def knot_path(
     problem = _Problem.of(x, y, sample_weight)
     if len(problem.rows.x) <= 2:
         only = interpolant(problem.x, problem.y, problem.s, problem.rows, 0.0, 0.0)
-        return KnotPath((only,), np.empty(0), 0.0)
+        return KnotPath((only,), np.empty(0), 0.0, lambda _: only)
     hull = Hull.of(problem.data, clock)
     with clock.listening():
         hull.grow(max_neurons + 1, scaled_alpha(problem.rows, min_alpha, 0.0))
@@ -217,4 +243,9 @@ def knot_path(
     for vertex in vertices[:kept]:
         bound = problem.bound(min(vertex.bound, vertex.cost(vertex.price)))
         solutions.append(problem.solution(vertex.knots, vertex.price * scale, bound, reason))
-    return KnotPath(tuple(solutions), prices[: kept - 1] * scale, float(least * scale))
+
+    def sized(k: int) -> LineSolution:
+        hull.clock = Clock(SECONDS)
+        return _of_size(problem, hull, k)
+
+    return KnotPath(tuple(solutions), prices[: kept - 1] * scale, float(least * scale), sized)

@@ -19,7 +19,16 @@ import numpy as np
 from reluctant.arrays import Array, Mask
 from reluctant.effort import Clock
 from reluctant.univariate import _knot_programme
-from reluctant.univariate._bounds_from_right import WORK, Data, Indices, corners_of, narrowing
+from reluctant.univariate._bounds_from_right import (
+    WORK,
+    Data,
+    Ends,
+    Indices,
+    corners_of,
+    inner_points,
+    knots_of,
+    narrowed,
+)
 from reluctant.univariate._knot_fit import fit_at
 from reluctant.univariate._open_links import MU
 
@@ -29,8 +38,6 @@ SMALL = 200  # so few points need no bounds
 _COARSE = 400  # knots in the first search for a good solution
 _FINER = 4
 _BESIDE = 1.5  # how far from its knots, in steps of its grid, the next search looks
-_PROMISING = 2.0  # prices between solution and bound up to which the programme is tried
-_TRIAL = 0.05  # seconds, or half of those spent so far, after which the programme gives way to better bounds
 
 
 class Optimum(NamedTuple):
@@ -78,13 +85,21 @@ def line_of(data: Data) -> Optimum:
 
 
 def run_programme(
-    data: Data, price: float, most_knots: int, ceiling: float, rest: Array, allowed: Mask, clock: Clock
+    data: Data,
+    price: float,
+    most_knots: int,
+    ceiling: float,
+    rest: Array,
+    allowed: Mask,
+    clock: Clock,
+    ends: Ends | None = None,
 ) -> Outcome:
     """The programme to its end, or to that of the clock; costs here are loss + price · (knots, or the most of them)."""
     state = _knot_programme.first_links(data.h, data.y, data.w)
+    ends = Ends.none(len(data.x)) if ends is None else ends
     most = 0
     while True:
-        arguments = (price, most_knots, ceiling, rest, allowed)
+        arguments = (price, most_knots, ceiling, rest, allowed, ends.first, ends.table)
         state, alive = _knot_programme.programme(*data[1:], *arguments, state, WORK)
         links, origin, level, n, _, knot, parent, _, t = state
         most = max(most, alive)
@@ -98,30 +113,32 @@ def run_programme(
     if most_knots != FREE:
         costs = costs + price * (most_knots - level[:n])
     best = int(np.argmin(costs))
-    node, knots = origin[best], []
-    while node > 0:
-        knots.append(knot[node])
-        node = parent[node]
-    return Outcome(np.array(knots[::-1], np.int64), float(min(ceiling, costs[best])), most, True)
+    return Outcome(knots_of(origin[best], knot, parent), float(min(ceiling, costs[best])), most, True)
 
 
-def below(data: Data, price: float, most_knots: int, ceiling: float, knots: list[Indices], clock: Clock) -> Outcome:
-    """The optimum if it is below the ceiling; bounds and programme take turns until a run comes to its end."""
+def improved(data: Data, price: float, most_knots: int, knots: list[Indices], clock: Clock) -> Optimum:
+    """The optimum, or the best of these and other solutions where the clock ends the search.
+
+    Costs are loss + price · knots, or price · `most_knots` where these are the most.
+    """
     n = len(data.x)
+
+    def ceiling_of(knots: Indices) -> float:
+        if len(knots) > most_knots != FREE:
+            return math.inf
+        return rounded_up(fitted(data, knots).loss + price * (len(knots) if most_knots == FREE else most_knots))
+
     if n <= SMALL:
-        return run_programme(data, price, most_knots, ceiling, np.zeros(n), inner_points(n), clock)
-    bound, began = 0.0, clock.left()
-    for known in narrowing(data, price, ceiling, knots, clock.expired):
-        bound = max(bound, known.lower)
-        if not known.last and ceiling - known.lower > _PROMISING * price:
-            continue
-        spent = began - clock.left() if np.isfinite(began) else clock.elapsed()
-        trial = clock if known.last else clock.share(at_most=max(_TRIAL, 0.5 * spent))
-        found = run_programme(data, price, most_knots, ceiling, known.rest, known.allowed, trial)
-        bound = max(bound, found.bound)
-        if found.finished or clock.expired():
-            break
-    return found._replace(bound=bound)
+        best = min(knots, key=ceiling_of)
+        found = run_programme(data, price, most_knots, ceiling_of(best), np.zeros(n), inner_points(n), clock)
+    else:
+        known, best = narrowed(data, price, ceiling_of, knots, clock.expired)
+        ceiling = ceiling_of(best)
+        found = run_programme(data, price, most_knots, ceiling, known.rest, known.allowed, clock, known.ends)
+        found = found._replace(bound=max(known.lower, found.bound))
+    known_knots = [best] if found.knots is None else [best, found.knots]
+    optimum = fitted(data, min(known_knots, key=ceiling_of))
+    return optimum._replace(bound=found.bound, price=price, most_open=found.most)
 
 
 def good_solution(data: Data, price: float, starts: Sequence[Optimum], clock: Clock) -> Optimum:
@@ -163,14 +180,5 @@ def least_cost(data: Data, price: float, clock: Clock, starts: Sequence[Optimum]
         return line_of(data)._replace(price=price)
     best = good_solution(data, price, starts, clock)
     knots = [best.knots, *(start.knots for start in starts)]
-    found = below(data, price, FREE, rounded_up(best.cost(price)), knots, clock)
-    if found.knots is not None:
-        best = min(best, fitted(data, found.knots), key=lambda o: o.cost(price))
-    return best._replace(bound=min(found.bound, best.cost(price)), price=price, most_open=found.most)
-
-
-def inner_points(n: int) -> Mask:
-    """All points but the first and the last."""
-    inner = np.ones(n, bool)
-    inner[[0, -1]] = False
-    return inner
+    best = improved(data, price, FREE, knots, clock)
+    return best._replace(bound=min(best.bound, best.cost(price)))

@@ -15,19 +15,21 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from reluctant.arrays import Array
 from reluctant.effort import Clock
-from reluctant.univariate._bounds_from_right import Data, pass_over
+from reluctant.univariate._bounds_from_right import Data, Ends, Indices, Narrowed, pass_over
 from reluctant.univariate.least_squares import (
     Optimum,
-    below,
     fitted,
     good_solution,
+    improved,
     least_cost,
     line_of,
     rounded_up,
 )
 
 _TIE = 1e-10  # relative: what costs no less than this below the line of two vertices is no vertex between them
+_FAINTEST = 2.0**-60  # of the loss of the line: at lower prices a sketch would follow rounding
 _STEP = 4.0  # by which the price falls from one solve to the next
 _LEAST = 2.0**-60  # of the loss of the line: at this price, knots at all points are not distinguished from fewer
 
@@ -87,7 +89,7 @@ class Hull:
         if len(right.knots) - len(left.knots) <= 1:
             return True
         tie = (left.loss - right.loss) / (len(right.knots) - len(left.knots))
-        found = self.solve(tie, left, right)
+        found = self.solve(tie, left, right, good_solution(self.data, tie, (), self.clock))
         if self.clock.expired():
             return False
         between = len(left.knots) < len(found.knots) < len(right.knots)
@@ -99,16 +101,32 @@ class Hull:
         return self._between(price, found, right)
 
 
-def best_of_size(data: Data, most_knots: int, clock: Clock) -> tuple[Optimum, float]:
+def sketch(x: Array, y: Array, w: Array, most_knots: int, clock: Clock) -> list[Indices]:
+    """Good knots at falling prices, from few to many, with no proof; weights sum to 1, and x rise."""
+    data = Data(x, np.diff(x, prepend=x[0]), y, w)
+    line = line_of(data)
+    found: list[Indices] = []
+    price = line.loss
+    while price > _FAINTEST * line.loss and not clock.expired():
+        price /= 2.0
+        knots = good_solution(data, price, (), clock).knots
+        if len(knots) > most_knots:
+            break
+        if len(knots) > (len(found[-1]) if found else 0):
+            found.append(knots)
+    return found
+
+
+def best_of_size(hull: Hull, most_knots: int) -> tuple[Optimum, float]:
     """The least loss with at most so many knots at data points, and a bound of that with knots anywhere.
 
     A knot between two data points can be replaced by knots at both, and by a jump, without a change at the data.
     So the loss is at least that of twice as many knots at data points, and that of as many jumps.
     """
+    data, clock = hull.data, hull.clock
     n = len(data.x)
     if most_knots >= n - 2:
         return fitted(data, np.arange(1, n - 1)), 0.0
-    hull = Hull.of(data, clock)
     if most_knots > 0:
         hull.grow(most_knots, 0.0)
     fewer = [o for o in hull.vertices if len(o.knots) <= most_knots]
@@ -142,12 +160,8 @@ def _bound_anywhere(hull: Hull, most_knots: int, best: Optimum) -> float:
 def _between_vertices(data: Data, most_knots: int, left: Optimum, right: Optimum, hull: Hull) -> Optimum:
     """The least loss for a number of knots that is optimal at no price."""
     price = (left.loss - right.loss) / (len(right.knots) - len(left.knots))
-    ceiling = rounded_up(left.loss + price * most_knots)
-    found = below(data, price, most_knots, ceiling, [left.knots, right.knots], hull.clock)
-    best = left
-    if found.knots is not None:
-        best = min(best, fitted(data, found.knots), key=lambda o: o.loss)
-    bound = max(hull.bound(most_knots), found.bound - price * most_knots)
+    best = improved(data, price, most_knots, [left.knots, right.knots], hull.clock)
+    bound = max(hull.bound(most_knots), best.bound - price * most_knots)
     return best._replace(bound=min(bound, best.loss))
 
 
@@ -159,5 +173,7 @@ def _bound_with_jumps(data: Data, most_knots: int, loss: float, price: float, cl
     ceiling = rounded_up(loss + price * most_knots)
     allowed = np.ones(n, bool)
     allowed[-1] = False
-    costs = pass_over(data, price, ceiling, np.zeros(n), allowed, np.zeros(n, bool), 1, clock.expired)
-    return 0.0 if costs is None else float(min(costs[-1], ceiling)) - price * most_knots
+    nowhere = np.zeros(n, bool)
+    known = Narrowed(np.zeros(n), Ends.none(n), allowed, 0.0)
+    found = pass_over(data, price, ceiling, known, nowhere, 1, nowhere, clock.expired)
+    return 0.0 if found is None else float(min(found[0][-1], ceiling)) - price * most_knots
