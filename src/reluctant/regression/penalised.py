@@ -170,7 +170,7 @@ def _search(
                 break
             larger = grown(best.model, _growing(problem, best.model), problem.rows, rng)
             if larger is None:
-                break
+                continue
             trial = _shortened(_annealed(larger, problem, EPSILONS[len(EPSILONS) // 3 :], clock), problem, clock)
             if trial.objective < best.objective:
                 best = trial
