@@ -11,8 +11,8 @@ from reluctant.regression.hinges import random_hinges, scoring_rows, with_best_h
 from reluctant.regression.model import Model, Rows
 
 CANDIDATES = 400
-ADDED, STEPS = 2, 3
-"""Hinges added at a time, and steps in between."""
+ADDED, ADDED_SHARE, STEPS = 2, 0.25, 3
+"""Hinges added at a time, as a share of those there are once that is more, and steps in between."""
 STEPS_AGAIN = 8
 """Steps of a round that follows one without success."""
 PATIENCE = 4
@@ -38,7 +38,7 @@ def affine_fit(problem: Problem, columns: NDArray, clock: Clock) -> Model:
 
 
 def forward(problem: Problem, rows: Rows, n_neurons: int, rng: np.random.Generator, clock: Clock) -> Model:
-    """Grow from the affine fit: random hinges on one or two inputs, the best two at a time, steps in between.
+    """Grow from the affine fit: random hinges on one or two inputs, the best few at a time, steps in between.
 
     A round that brings no neuron or no lower objective is tried again with one hinge, more directions and more steps;
     several such rounds in a row end the growth.
@@ -51,7 +51,8 @@ def forward(problem: Problem, rows: Rows, n_neurons: int, rng: np.random.Generat
     value = problem.objective(model)
     failures = 0
     while model.n_neurons < n_neurons and failures < PATIENCE and not clock.expired():
-        n_added = min(1 if failures else ADDED, n_neurons - model.n_neurons)
+        several = max(ADDED, int(ADDED_SHARE * model.n_neurons))
+        n_added = min(1 if failures else several, n_neurons - model.n_neurons)
         hinges = random_hinges(sample, CANDIDATES * (1 + failures), columns, rng)
         larger = with_best_hinges(model, problem, sample, hinges, n_added)
         if larger is None:
