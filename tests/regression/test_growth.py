@@ -76,9 +76,7 @@ def test_no_hinge_is_refused_that_a_line_search_along_its_amplitude_finds_worth_
 @pytest.mark.parametrize("affine", [True, False])
 @pytest.mark.parametrize("loss", REGRESSION)
 @pytest.mark.parametrize("m", [1, 2])
-def test_growth_of_a_curve_that_has_no_line_ends_with_its_neurons_or_little_left(
-    loss: Loss, m: int, affine: bool
-) -> None:
+def test_growth_of_a_curve_ends_with_its_neurons_or_with_little_left(loss: Loss, m: int, affine: bool) -> None:
     x = np.linspace(-1.0, 1.0, 300)
     y = np.column_stack([x**2 + 0.5 * np.sin(6.0 * x), np.abs(x) + 0.5 * np.cos(6.0 * x)])[:, :m]
     rows = Rows.of(x[:, None] / x.std(), (y - y.mean(0)) / y.std(0))
@@ -86,7 +84,7 @@ def test_growth_of_a_curve_that_has_no_line_ends_with_its_neurons_or_little_left
     zero = problem.objective(Model.zero(1, m))
     for seed in range(2):
         model = forward(problem, rows, 20, np.random.default_rng(seed), Clock())
-        assert model.n_neurons == 20 or problem.objective(model) < 0.02 * zero, seed
+        assert model.n_neurons == 20 or problem.objective(model) < 0.05 * zero, seed
         assert problem.objective(model) < 0.7 * zero, seed
 
 

@@ -17,8 +17,9 @@ STEPS_AGAIN = 8
 """Steps of a round that follows one without success."""
 PATIENCE = 4
 """Rounds in a row that may come to nothing."""
-GAIN = 1e-10
-"""A round that lowers the objective by no larger share of it has come to nothing."""
+GAIN, GAIN_OF_STEPS = 1e-10, 1e-2
+"""A round that lowers the objective by no larger share of it has come to nothing; where others died for its neurons,
+by no larger one than the second."""
 
 
 def varying(rows: Rows) -> NDArray:
@@ -59,7 +60,8 @@ def forward(problem: Problem, rows: Rows, n_neurons: int, rng: np.random.Generat
             failures += 1
             continue
         trial, reached = minimise(larger, problem, STEPS_AGAIN if failures else STEPS, stop=clock.expired)
-        pays = reached < value - GAIN * abs(value) and trial.n_neurons > model.n_neurons
+        enough = GAIN if trial.n_neurons > model.n_neurons else GAIN_OF_STEPS
+        pays = reached < value - enough * abs(value)
         failures = 0 if pays else failures + 1
         if reached < value:
             model, value = trial, reached
