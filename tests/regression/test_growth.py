@@ -8,10 +8,11 @@ from scipy.optimize import minimize_scalar
 
 from reluctant import SparseReLURegressor, size_path
 from reluctant.effort import Clock
-from reluctant.regression.gauss_newton import Problem
+from reluctant.regression.gauss_newton import Problem, summed_loss
 from reluctant.regression.hinges import random_hinges, with_best_hinges
 from reluctant.regression.losses import Absolute, Huber, Logistic, Quantile, Softmax, Squared
 from reluctant.regression.model import Model, Rows
+from reluctant.regression.path import Plan, Shrinkage, stages_of, without_ridge
 from reluctant.regression.penalties import PathPower, Ridge
 from reluctant.regression.protocol import Loss
 from reluctant.regression.starts import forward
@@ -96,17 +97,51 @@ def test_a_path_finds_a_curve_with_every_seed() -> None:
         assert 2 * path.training_loss.min() < 2e-3 * np.var(y), seed
 
 
-def test_six_periods_of_a_noisy_sine_are_no_constant() -> None:
+def test_six_periods_of_a_noisy_sine_are_found() -> None:
     x = np.linspace(-10, 10, 100)
     y = np.sin(2 * x) + 0.3 * np.random.default_rng(0).standard_normal(100)
-    model = SparseReLURegressor(random_state=0).fit(x[:, None], y)
-    assert model.score(x[:, None], np.sin(2 * x)) > 0.5
+    path = size_path(x[:, None], y, ridge=1e-6, random_state=0)
+    curve = path.within(30)(x[:, None])
+    assert np.mean((curve - np.sin(2 * x)) ** 2) < 0.15 * np.var(np.sin(2 * x))
 
 
-def test_one_hinge_without_noise_is_returned_as_one_neuron_whatever_the_order_of_the_columns() -> None:
-    X = np.random.default_rng(0).random((60, 2))
-    y = np.maximum(X[:, 0] - 0.4, 0)
+def teacher(n_neurons: int, d: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of a network with neurons on all inputs and no affine part."""
+    rng = np.random.default_rng(seed)
+    X = rng.uniform(-1.0, 1.0, (300, d))
+    W = rng.standard_normal((n_neurons, d))
+    b, v = rng.uniform(-0.5, 0.5, n_neurons), rng.choice([-1.0, 1.0], n_neurons) * rng.uniform(0.5, 1.5, n_neurons)
+    return X, np.maximum(X @ (W / np.linalg.norm(W, axis=1, keepdims=True)).T + b, 0.0) @ v
+
+
+@pytest.mark.parametrize(("n_neurons", "d"), [(3, 2), (4, 3), (6, 3), (2, 5), (4, 5), (6, 5)])
+def test_a_dense_path_comes_down_to_the_network_that_made_the_table(n_neurons: int, d: int) -> None:
+    X, y = teacher(n_neurons, d, 0)
+    rows, plan = Rows.of(X / X.std(), y / y.std()), Plan(Shrinkage(1e-6), dense=True)
+    stages = stages_of(rows, Squared(), plan, np.random.default_rng(0), Clock())
+    true_size = n_neurons * (d + 1)
+    small = next(stage.model for stage in stages if stage.size <= true_size + 1)
+    assert small.n_neurons == n_neurons
+    exact = without_ridge(small, rows, Squared(), 1e-12 * len(X), affine=True)
+    assert summed_loss(exact, rows, Squared()) <= 1e-12 * len(X)
+
+
+def test_no_penalty_is_taken_off_where_there_is_noise() -> None:
+    X, y = teacher(2, 2, 0)
+    rows = Rows.of(X, y / y.std() + 1e-3 * np.random.default_rng(0).standard_normal(300))
+    stages = stages_of(rows, Squared(), Plan(Shrinkage(1e-6)), np.random.default_rng(0), Clock())
+    for stage in stages:
+        assert without_ridge(stage.model, rows, Squared(), 1e-12 * 300, affine=True) is stage.model
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("d", [2, 3, 5])
+def test_a_teacher_without_noise_is_returned_whatever_the_order_of_the_columns(d: int, seed: int) -> None:
+    n_neurons = 2 + seed
+    X, y = teacher(n_neurons, d, seed)
     for inputs in (X, X[:, ::-1]):
         model = SparseReLURegressor(random_state=0).fit(inputs, y)
-        assert (model.n_parameters_, model.network_.n_neurons) == (3, 1)
-        assert 1.0 - model.score(inputs, y) < 1e-10
+        assert model.network_.n_neurons == n_neurons
+        assert abs(model.n_parameters_ - n_neurons * (d + 1)) <= 1
+        assert 1.0 - model.score(inputs, y) <= 1e-10

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -26,6 +26,10 @@ SEED = 1e-150
 """Amplitude of a new hinge before it has one: it acts on nothing, and its unknowns are free."""
 
 
+Draw = Callable[[Rows, int, NDArray, np.random.Generator], Array]
+"""What draws so many hinges (n, d + 1) on some columns."""
+
+
 def scoring_rows(rows: Rows, rng: np.random.Generator) -> Rows:
     """The rows, or a sample of them where they are many, of the same total weight."""
     if len(rows) <= SCORING_ROWS:
@@ -44,7 +48,20 @@ def random_hinges(rows: Rows, n_hinges: int, columns: NDArray, rng: np.random.Ge
     every = np.arange(n_hinges)
     hinges[every, second] = np.sin(angle)
     hinges[every, first] = np.where(first == second, 1.0, np.cos(angle))
-    points = rows.inputs[rng.integers(len(rows), size=n_hinges)]
+    return _through_rows(hinges, rows, rng)
+
+
+def dense_hinges(rows: Rows, n_hinges: int, columns: NDArray, rng: np.random.Generator) -> Array:
+    """Unit directions on all inputs, uniform on the sphere, (n, d + 1), each hinge through a data point."""
+    hinges = np.zeros((n_hinges, rows.n_inputs + 1))
+    directions = rng.standard_normal((n_hinges, columns.size))
+    hinges[:, columns] = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    return _through_rows(hinges, rows, rng)
+
+
+def _through_rows(hinges: Array, rows: Rows, rng: np.random.Generator) -> Array:
+    """The hinges (n, d + 1) with biases that put the kink of each at a random row."""
+    points = rows.inputs[rng.integers(len(rows), size=len(hinges))]
     hinges[:, -1] = -np.sum(hinges[:, :-1] * points[:, :-1], axis=1)
     return hinges
 

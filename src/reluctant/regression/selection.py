@@ -16,6 +16,7 @@ from reluctant.regression.model import Model
 from reluctant.regression.path import (
     Plan,
     Shrinkage,
+    can_be_dense,
     slope_ridge_of,
     stages_of,
     takes_long,
@@ -28,9 +29,11 @@ from reluctant.workers import parallel
 
 Selection = Literal["one_se", "min"]
 
-RIDGES = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
-RIDGES_ON_SLOPES = (1e-2, 3e-2, 1e-1, 3e-1)
-"""These are also tried on the slopes in full: of few rows a linear part wants shrinkage too."""
+RIDGES, RIDGES_ON_SLOPES = (1e-4, 1e-3, 1e-2, 1e-1), (1e-1,)
+RIDGES_CLASSES, RIDGES_ON_SLOPES_CLASSES = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1), (1e-2, 3e-2, 1e-1, 3e-1)
+"""The second are also tried on the slopes in full: of few rows a linear part wants shrinkage too."""
+DENSE = Shrinkage(1e-3, 1e-6)
+"""The ridge of a path that begins with a few hinges on all inputs, where the others have many on one or two."""
 TINY, LITTLE_NOISE = Shrinkage(1e-6, 1e-9), 0.02
 """In regression a ridge that leaves no trace is tried too for curves of one input and, after the first fold, where no
 more than this share of the variance is noise."""
@@ -46,10 +49,11 @@ MOST_PARAMETERS, ROWS_PER_PARAMETER = 2000, 2
 under a cap that is larger."""
 SOME_ROWS, REPEATS_SOME_ROWS = 2000, 2
 """Up to so many rows the folds are drawn twice: what a path owes to the rows it happened to see counts less then."""
-SURVIVORS, SURVIVORS_FEW_ROWS = (11, 5, 3), (11,) * FOLDS + (4,)
+SURVIVORS, SURVIVORS_FEW_ROWS = (6, 3, 2), (6,) * FOLDS + (3,)
+SURVIVORS_CLASSES, SURVIVORS_FEW_ROWS_CLASSES = (11, 5, 3), (11,) * FOLDS + (4,)
 """Ridges that go on to the first, the second and all further folds: successive halving."""
-RIDGES_MANY_UNKNOWNS, SURVIVORS_MANY_UNKNOWNS = (1, 2, 3, 5), (4, 2)
-"""Paths that begin with very many unknowns take seconds each: fewer ridges, by index, and folds drawn once then."""
+RIDGES_MANY_UNKNOWNS, SURVIVORS_MANY_UNKNOWNS = (1e-3, 3e-3, 1e-2, 1e-1), (4, 2)
+"""Paths that begin with very many unknowns take seconds each: fewer ridges, and folds drawn once then."""
 BANDWIDTH = 0.3
 """Validation losses are averaged with those of larger sizes, by half a Gaussian of this width in the logarithm of the
 size. Smaller sizes do not enter, so that a sharp fall of the loss at one size stays one."""
@@ -71,14 +75,15 @@ class Config(NamedTuple):
 
     def plan(self, trial: Trial) -> Plan:
         """A path of them."""
-        return Plan(trial.shrinkage, None, self.affine, self.max_neurons, trial.kicks)
+        return Plan(trial.shrinkage, None, self.affine, self.max_neurons, trial.kicks, trial.dense)
 
 
 class Trial(NamedTuple):
-    """What paths are computed with to be compared: a ridge, and so many kicks."""
+    """What paths are computed with to be compared: a ridge, so many kicks, hinges on all inputs or on one or two."""
 
     shrinkage: Shrinkage
     kicks: int = 0
+    dense: bool = False
 
 
 class Choice(NamedTuple):
@@ -168,10 +173,12 @@ def choose(
         largest = max(targets.shape[1], len(X) // ROWS_PER_PARAMETER) if many else MOST_PARAMETERS
     grid = size_grid(min(largest, targets.size), targets.shape[1])
     likelihood = config.loss.is_likelihood
-    trials = [Trial(shrinkage) for shrinkage in shrinkages(config.loss, units.n_inputs)]
+    trials = [Trial(shrinkage) for shrinkage in shrinkages(config.loss, units.n_inputs, many)]
+    if not many and can_be_dense(config.loss, d, targets.shape[1]):
+        trials.append(Trial(DENSE, dense=True))
     tally = _Tally(trials, grid.size, weights, keep_paths=likelihood)
-    alive = np.array(RIDGES_MANY_UNKNOWNS) if many else np.arange(len(tally.trials))
-    survivors = SURVIVORS_MANY_UNKNOWNS if many else SURVIVORS if len(X) > FEW_ROWS else SURVIVORS_FEW_ROWS
+    alive = np.arange(len(trials))
+    survivors = survivors_of(config.loss, len(X), many)
     folds = _folds(targets, config.loss, seed, many)
     with parallel(effort.n_jobs) as computed:
 
@@ -189,12 +196,14 @@ def choose(
             alive = np.sort(ranked[: survivors[min(i, len(survivors) - 1)]])
             compete(alive, *fold)
             if i == 0 and not many and _looks_exact(tally, alive, config.loss, targets.shape[1], d):
-                tiny = tally.with_trial(Trial(TINY))
+                tiny = tally.with_trials(
+                    [Trial(TINY, dense=dense) for dense in sorted({trial.dense for trial in trials})]
+                )
+                compete(tiny, *fold)
                 alive = np.append(alive, tiny)
-                compete(alive[-1:], *fold)
             if effort.verbose:
                 best = tally.trials[tally.best(alive)].shrinkage.ridge
-                print(f"fold {i + 1}: {alive.size} ridges, best {best:g}", file=sys.stderr)
+                print(f"fold {i + 1}: {alive.size} paths, best ridge {best:g}", file=sys.stderr)
         choice = _chosen(grid, tally, alive, selection, config.loss)
         if config.kicks:
             kicked = tally.with_kicks({choice.trial, tally.trials[tally.best(alive)]}, config.kicks)
@@ -226,10 +235,25 @@ def _temperature(choice: Choice, tally: _Tally, X: Array, targets: Array, loss: 
     return temperature_of(f, targets[tested], tally.weights[tested], effective_rows(seen), loss)
 
 
-def shrinkages(loss: Loss, n_inputs: int) -> list[Shrinkage]:
+def shrinkages(loss: Loss, n_inputs: int, many: bool = False) -> list[Shrinkage]:
     """What is tried: every ridge with the default share of it on the slopes, and some on the slopes in full."""
-    shared = [Shrinkage(ridge, slope_ridge_of(Shrinkage(ridge), loss, n_inputs, None)) for ridge in RIDGES]
-    return list(dict.fromkeys([*shared, *(Shrinkage(ridge, ridge) for ridge in RIDGES_ON_SLOPES)]))
+    ridges: tuple[float, ...] = RIDGES
+    on_slopes: tuple[float, ...] = RIDGES_ON_SLOPES
+    if many:
+        ridges, on_slopes = RIDGES_MANY_UNKNOWNS, ()
+    elif loss.for_classes:
+        ridges, on_slopes = RIDGES_CLASSES, RIDGES_ON_SLOPES_CLASSES
+    shared = [Shrinkage(ridge, slope_ridge_of(Shrinkage(ridge), loss, n_inputs, None)) for ridge in ridges]
+    return list(dict.fromkeys([*shared, *(Shrinkage(ridge, ridge) for ridge in on_slopes)]))
+
+
+def survivors_of(loss: Loss, n_rows: int, many: bool) -> tuple[int, ...]:
+    """How many trials go on to the first fold, the second and so on; the last is that of all further ones."""
+    if many:
+        return SURVIVORS_MANY_UNKNOWNS
+    if loss.for_classes:
+        return SURVIVORS_CLASSES if n_rows > FEW_ROWS else SURVIVORS_FEW_ROWS_CLASSES
+    return SURVIVORS if n_rows > FEW_ROWS else SURVIVORS_FEW_ROWS
 
 
 def _folds(targets: Array, loss: Loss, seed: int, many: bool = False) -> list[tuple[NDArray, NDArray]]:
@@ -303,15 +327,12 @@ class _Tally:
         self.weights = weights
         self.keep_paths = keep_paths
 
-    def with_trial(self, trial: Trial) -> int:
-        """Index of a new trial."""
-        return int(self._with([trial])[0])
-
     def with_kicks(self, trials: set[Trial], kicks: int) -> Index:
         """Indices of new trials: these, kicked."""
-        return self._with([trial._replace(kicks=kicks) for trial in sorted(trials)])
+        return self.with_trials([trial._replace(kicks=kicks) for trial in sorted(trials)])
 
-    def _with(self, trials: list[Trial]) -> Index:
+    def with_trials(self, trials: list[Trial]) -> Index:
+        """Indices of new trials."""
         first = len(self.trials)
         self.trials = [*self.trials, *trials]
         self.folds += [[] for _ in trials]

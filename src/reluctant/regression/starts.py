@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from reluctant.effort import Clock
 from reluctant.regression.gauss_newton import Problem, minimise
-from reluctant.regression.hinges import random_hinges, scoring_rows, with_best_hinges
+from reluctant.regression.hinges import Draw, dense_hinges, random_hinges, scoring_rows, with_best_hinges
 from reluctant.regression.model import Model, Rows
 
-CANDIDATES = 400
+CANDIDATES = 150
 ADDED, ADDED_SHARE, STEPS = 2, 0.25, 3
 """Hinges added at a time, as a share of those there are once that is more, and steps in between."""
 STEPS_AGAIN = 8
@@ -38,8 +38,15 @@ def affine_fit(problem: Problem, columns: NDArray, clock: Clock) -> Model:
     return minimise(model, problem, max_steps=20, rtol=1e-8, stop=lambda: clock.interrupted)[0]
 
 
-def forward(problem: Problem, rows: Rows, n_neurons: int, rng: np.random.Generator, clock: Clock) -> Model:
-    """Grow from the affine fit: random hinges on one or two inputs, the best few at a time, steps in between.
+def forward(
+    problem: Problem,
+    rows: Rows,
+    n_neurons: int,
+    rng: np.random.Generator,
+    clock: Clock,
+    draw: Draw = random_hinges,
+) -> Model:
+    """Grow from the affine fit: the best few of many random hinges at a time, steps in between.
 
     A round that brings no neuron or no lower objective is tried again with one hinge, more directions and more steps;
     several such rounds in a row end the growth.
@@ -54,7 +61,7 @@ def forward(problem: Problem, rows: Rows, n_neurons: int, rng: np.random.Generat
     while model.n_neurons < n_neurons and failures < PATIENCE and not clock.expired():
         several = max(ADDED, int(ADDED_SHARE * model.n_neurons))
         n_added = min(1 if failures else several, n_neurons - model.n_neurons)
-        hinges = random_hinges(sample, CANDIDATES * (1 + failures), columns, rng)
+        hinges = draw(sample, CANDIDATES * (1 + failures), columns, rng)
         larger = with_best_hinges(model, problem, sample, hinges, n_added)
         if larger is None:
             failures += 1
@@ -88,12 +95,8 @@ def dense(problem: Problem, rows: Rows, n_neurons: int, rng: np.random.Generator
     model = affine_fit(problem, slopes, clock)
     if columns.size == 0:
         return model
-    d, m = rows.n_inputs, rows.n_outputs
-    directions = np.zeros((n_neurons, d))
-    directions[:, columns] = rng.standard_normal((n_neurons, columns.size))
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    points = rows.inputs[rng.integers(len(rows), size=n_neurons), :-1]
-    U = np.column_stack([directions, -np.sum(directions * points, axis=1)])
+    m = rows.n_outputs
+    U = dense_hinges(rows, n_neurons, columns, rng)
     V = np.where(np.arange(n_neurons) % 2, -1.0, 1.0)[:, None]
     if m > 1:
         V = rng.standard_normal((n_neurons, m)) / np.sqrt(m)
