@@ -29,7 +29,7 @@ from reluctant.workers import parallel
 
 Selection = Literal["one_se", "min"]
 
-RIDGES, RIDGES_ON_SLOPES = (1e-4, 1e-3, 1e-2, 1e-1), (1e-1,)
+RIDGES, RIDGES_ON_SLOPES = (1e-4, 1e-3, 1e-2, 1e-1), (1e-1, 3e-1)
 RIDGES_CLASSES, RIDGES_ON_SLOPES_CLASSES = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1), (1e-2, 3e-2, 1e-1, 3e-1)
 """The second are also tried on the slopes in full: of few rows a linear part wants shrinkage too."""
 DENSE = Shrinkage(1e-3, 1e-6)
@@ -49,7 +49,7 @@ MOST_PARAMETERS, ROWS_PER_PARAMETER = 2000, 2
 under a cap that is larger."""
 SOME_ROWS, REPEATS_SOME_ROWS = 2000, 2
 """Up to so many rows the folds are drawn twice: what a path owes to the rows it happened to see counts less then."""
-SURVIVORS, SURVIVORS_FEW_ROWS = (6, 3, 2), (6,) * FOLDS + (3,)
+SURVIVORS, SURVIVORS_FEW_ROWS = (7, 3, 2), (7,) * FOLDS + (3,)
 SURVIVORS_CLASSES, SURVIVORS_FEW_ROWS_CLASSES = (11, 5, 3), (11,) * FOLDS + (4,)
 """Ridges that go on to the first, the second and all further folds: successive halving."""
 RIDGES_MANY_UNKNOWNS, SURVIVORS_MANY_UNKNOWNS = (1e-3, 3e-3, 1e-2, 1e-1), (4, 2)
