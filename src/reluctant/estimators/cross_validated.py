@@ -58,11 +58,13 @@ class ValidatedPath:
         The chosen ridge, and what of it fell on the slopes.
     kicks : int
         The kicks of the paths on all rows. `reluctant.size_path` takes all three; the paths here have several seeds,
-        and inputs within `clip_`.
+        inputs within `clip_`, and no penalty where they fit exactly.
     chosen : int
         Index of the chosen size.
     temperature : float or None
         What the outputs were divided by; None in regression and for more than 10,000 rows.
+    dense : bool
+        Whether the paths on all rows began with hinges on all inputs, which those of `reluctant.size_path` do not.
     """
 
     sizes: Index
@@ -75,6 +77,7 @@ class ValidatedPath:
     kicks: int
     chosen: int
     temperature: float | None = None
+    dense: bool = False
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -168,6 +171,7 @@ def _validated_path(
         validation_error=choice.error[shown],
         **choice.trial.shrinkage._asdict(),
         kicks=choice.trial.kicks,
+        dense=choice.trial.dense,
         chosen=choice.chosen,
         temperature=choice.temperature,
     )
@@ -192,5 +196,6 @@ def _compared_path(streamed: Streamed) -> ValidatedPath:
         validation_error=choice.error,
         **choice.trial.shrinkage._asdict(),
         kicks=choice.trial.kicks,
+        dense=choice.trial.dense,
         chosen=choice.chosen,
     )
