@@ -12,7 +12,7 @@
 | F9 | the module is gone |
 | F10 | `multivariate/test_interpolation.py`, small integers; with a start here |
 | tables/01 | `multivariate/test_interpolation.py`, outputs over one input |
-| 02, 09 | the regressor's own tests |
+| 02, 09 | here, tables without noise; `regression/test_growth.py` |
 | 03, 04 | `command/test_tables.py`, dots beside decimal commas, headers; `command/test_cli.py`, the separator |
 | 05 | `multivariate/test_interpolation.py`, columns far from zero; an offset of 1e6 in five columns here |
 | 07 | `model/test_description.py`, knots of a column with an offset |
@@ -110,6 +110,24 @@ def test_a_time_limit_is_kept(n, d, p):
         solution = interpolate(rows, labels, p, time_limit=1.0, random_state=0)
     assert time.process_time() - began < (1.9 if n == 60 else 4.0)
     assert solution.max_error <= 1e-9 * np.abs(labels).max()
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_table_of_one_neuron_without_noise_gives_one_neuron(swapped):
+    table = np.random.default_rng(0).random((60, 2))
+    labels = np.maximum(table[:, 0] - 0.4, 0)
+    table = table[:, ::-1] if swapped else table
+    model = SparseReLURegressor(random_state=0).fit(table, labels)
+    assert model.network_.n_neurons == 1
+    assert model.n_parameters_ <= 3
+    assert 1.0 - model.score(table, labels) < 1e-12
+
+
+def test_a_kink_of_one_input_without_noise_takes_its_parameters():
+    x = np.random.default_rng(0).uniform(-1, 1, 60)
+    model = SparseReLURegressor(random_state=0).fit(x[:, None], np.abs(x - 0.3))
+    assert 4 <= model.n_parameters_ <= 5
+    assert 1.0 - model.score(x[:, None], np.abs(x - 0.3)) <= 1e-10
 
 
 MODULE = torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.ReLU(), torch.nn.Linear(4, 1))

@@ -48,7 +48,7 @@ def record(monkeypatch, work, after):
 
 WORK = [
     (gauss_newton, "_damped_step"),
-    (starts, "_with_best_hinges"),
+    (starts, "with_best_hinges"),
     (penalised, "grown"),
     (penalised, "_zeroed"),
     (penalised, "_by_expected_gain"),
@@ -62,8 +62,8 @@ WORK = [
 PHASES = [
     ((starts, "affine_fit"), 1),
     ((gauss_newton, "_damped_step"), 1),
-    ((starts, "_with_best_hinges"), 1),
-    ((starts, "_with_best_hinges"), 7),
+    ((starts, "with_best_hinges"), 1),
+    ((starts, "with_best_hinges"), 7),
     ((penalised, "_annealed"), 1),
     ((penalised, "_zeroed"), 3),
     ((penalised, "_polished"), 1),
@@ -80,7 +80,7 @@ PHASES = [
 
 def first_of(phase):
     """What a phase, once begun, may do: itself, where it is work, and nothing that follows it."""
-    return {"grown": ["_with_best_hinges"], "_with_best_hinges": []}.get(phase[1], [])
+    return {"grown": ["with_best_hinges"], "with_best_hinges": []}.get(phase[1], [])
 
 
 @pytest.mark.parametrize(("phase", "call"), PHASES, ids=lambda value: value[1] if isinstance(value, tuple) else None)
@@ -203,7 +203,7 @@ def test_without_an_interrupt_there_are_many_more_steps(tmp_path):
     ("phase", "call"),
     [
         ((starts, "affine_fit"), 1),
-        ((starts, "_with_best_hinges"), 2),
+        ((starts, "with_best_hinges"), 2),
         ((path, "backward"), 1),
         ((surgeon, "_without_cheapest"), 3),
         ((kicks, "grown"), 2),

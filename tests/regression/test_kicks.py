@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from reluctant import size_path
 from reluctant.effort import Clock
 from reluctant.regression import kicks
 from reluctant.regression.gauss_newton import Problem
 from reluctant.regression.kicks import kick
 from reluctant.regression.losses import Logistic, Quantile, Softmax, Squared
 from reluctant.regression.model import Rows
+from reluctant.regression.path import Plan, Shrinkage, penalty_for, stages_of
 from reluctant.regression.penalties import Ridge
 from reluctant.regression.starts import affine_fit, forward
 from reluctant.regression.surgeon import Front, backward, descend
@@ -69,14 +69,21 @@ def test_constant_inputs_leave_nothing_to_kick():
 
 
 def test_a_kicked_path_has_at_every_size_at_most_the_objective_of_the_plain_one():
-    rng = np.random.default_rng(0)
-    X = rng.uniform(-1, 1, (150, 3))
-    y = np.sin(3.0 * X[:, 0] + 2.0 * X[:, 1])
-    plain, kicked, again = (size_path(X, y, ridge=1e-6, random_state=0, kicks=n) for n in (0, 10, 10))
-    losses = [[path.losses(X, y)[path.sizes <= size].min() for size in range(5, 40)] for path in (plain, kicked)]
-    assert (np.array(losses[1]) <= np.array(losses[0]) * (1.0 + 1e-3)).all()  # the ridge has its say too
-    assert np.mean(np.log(losses[1])) < np.mean(np.log(losses[0])) - 0.01
-    assert_array_equal(kicked.training_loss, again.training_loss)
+    """And on this smooth function of few rows a lower one in the mean, by 14 %; over 24 tables and ridges 0 to 26 %."""
+    X = np.random.default_rng(2).uniform(-1, 1, (150, 3))
+    rows = Rows.of(X, np.exp(-3.0 * np.sum(X**2, axis=1)))
+    penalty = penalty_for(rows, Squared(), Shrinkage(1e-3), None)
+
+    def least(kicks):
+        plan = Plan(Shrinkage(1e-3), kicks=kicks)
+        stages = stages_of(rows, Squared(), plan, np.random.default_rng(0), Clock())
+        objectives = [(stage.size, stage.loss + penalty.value(stage.model)) for stage in stages]
+        return np.array([min(value for found, value in objectives if found <= size) for size in range(5, 40)])
+
+    plain, kicked = least(0), least(10)
+    assert (kicked <= plain * (1.0 + 1e-12)).all()
+    assert np.mean(np.log(kicked)) < np.mean(np.log(plain)) - 0.02
+    assert_array_equal(kicked, least(10))
 
 
 def test_kicks_go_on_where_the_smoothed_objective_is_negative(monkeypatch):

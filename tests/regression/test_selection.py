@@ -182,7 +182,7 @@ def test_verbose_changes_nothing_but_the_output(capsys):
     assert_same(quiet, choose(*table(), Config(Squared()), effort=Effort(random_state=1, verbose=True)))
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith("fold 1: 2 ridges")
+    assert err.startswith("fold 1: 3 paths, best ridge ")
 
 
 @pytest.mark.usefixtures("quick")
@@ -220,7 +220,7 @@ def test_time_limit_ends_after_the_first_fold(monkeypatch):
     honest = _Fold.losses
     monkeypatch.setattr(_Fold, "losses", lambda *a: calls.append(1) or honest(*a))
     choice = choose(*table(), Config(Squared()), effort=Effort(time_limit=1e-9, random_state=0))
-    assert len(calls) == len(selection.RIDGES)
+    assert len(calls) == len(selection.RIDGES) + 1  # and the one of dense neurons
     assert choice.n_rows == 12
     assert np.isfinite(choice.mean).all()
     assert choice.temperature is None

@@ -15,7 +15,15 @@ from reluctant.regression.losses import Logistic, Softmax, Squared
 from reluctant.regression.model import Model, Rows
 from reluctant.regression.penalties import Ridge
 from reluctant.regression.starts import dense, forward
-from reluctant.regression.surgeon import Front, _inverse, _is_deletable, _Savings, _without_cheapest, backward
+from reluctant.regression.surgeon import (
+    Front,
+    _inverse,
+    _is_deletable,
+    _levelled,
+    _Savings,
+    _without_cheapest,
+    backward,
+)
 
 
 def least_squares(X, y, columns, penalty):
@@ -149,6 +157,25 @@ def test_a_useless_input_goes_first():
     model = Model(np.array([[1.0, 1.0, 1e-3, 1e-3]]), np.ones((1, 1)), np.array([[0.0], [0.0], [0.0], [1e-3]]))
     shorter = _without_cheapest(model, Problem(rows, Squared(), Ridge(1e-6, 1e-6, 1e-6)), 1)
     assert_array_equal(shorter.U[0] == 0.0, [False, False, True, False])
+
+
+@pytest.mark.parametrize("m", [1, 2])
+@pytest.mark.parametrize("seed", range(5))
+def test_neurons_are_turned_around_together_where_that_leaves_the_least_slopes(m, seed):
+    """The oracle: the network without slopes that was turned around to begin with."""
+    rng = np.random.default_rng(seed)
+    K, d = 5, 3
+    V = rng.choice([-1.0, 1.0], (K, 1)) if m == 1 else rng.normal(size=(K, m))
+    made = Model(rng.normal(size=(K, d + 1)), V, np.vstack([np.zeros((d, m)), rng.normal(size=(1, m))]))
+    turned = made
+    for k in (0, 2, 3):
+        turned = turned.flipped(k)
+    (back,) = _levelled(turned)
+    assert_allclose(back.A[:-1], 0.0, atol=1e-12)
+    assert_allclose(back.U, made.U)
+    rows = Rows.of(rng.normal(size=(20, d)), np.zeros((20, m))).inputs
+    assert_allclose(back(rows), turned(rows), atol=1e-12)
+    assert not list(_levelled(made))
 
 
 def test_a_neuron_that_points_the_wrong_way_is_turned_around():

@@ -14,14 +14,15 @@ from reluctant.model.network import ReLUNetwork
 from reluctant.regression.calibration import tempered
 from reluctant.regression.gauss_newton import summed_loss
 from reluctant.regression.model import Model, Rows
-from reluctant.regression.path import penalty_for, stages_of
-from reluctant.regression.protocol import Loss
-from reluctant.regression.selection import MOST_PARAMETERS, Choice, Config, Selection, Trial, choose, units_of
+from reluctant.regression.path import penalty_for, stages_of, without_ridge
+from reluctant.regression.selection import MOST_PARAMETERS, UNSEEN, Choice, Config, Selection, Trial, choose, units_of
 from reluctant.regression.standardise import Standardisation
 from reluctant.regression.streaming import Encode, Streamed, fit_streamed
 from reluctant.regression.tables import Table
 from reluctant.workers import parallel
 
+EXACT = 1e-12
+"""Mean losses in standardised units up to that are none."""
 STARTS = 3
 """Paths on all rows, from as many random starts; for every size the best of them stays."""
 
@@ -57,11 +58,13 @@ class ValidatedPath:
         The chosen ridge, and what of it fell on the slopes.
     kicks : int
         The kicks of the paths on all rows. `reluctant.size_path` takes all three; the paths here have several seeds,
-        and inputs within `clip_`.
+        inputs within `clip_`, and no penalty where they fit exactly.
     chosen : int
         Index of the chosen size.
     temperature : float or None
         What the outputs were divided by; None in regression and for more than 10,000 rows.
+    dense : bool
+        Whether the paths on all rows began with hinges on all inputs, which those of `reluctant.size_path` do not.
     """
 
     sizes: Index
@@ -74,6 +77,7 @@ class ValidatedPath:
     kicks: int
     chosen: int
     temperature: float | None = None
+    dense: bool = False
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -83,10 +87,11 @@ class ValidatedPath:
 
 
 class _Fit(NamedTuple):
-    """A network on a path, in standardised units."""
+    """A network on a path, in standardised units, with its training loss."""
 
     model: Model
     objective: float
+    loss: float
 
 
 def fit_cross_validated(
@@ -115,7 +120,7 @@ def fit_cross_validated(
         starts.append((seed, units.model(start)))
     config = config._replace(loss=config.loss.scaled(units.y_scale))
     fits = _fits(rows, config, choice.trial, starts, effort.n_jobs, clock)
-    return _validated_path(fits, choice, units, rows, config.loss)
+    return _validated_path(fits, choice, units, rows, config)
 
 
 def fit_in_blocks(
@@ -142,16 +147,20 @@ def _fits(
         for seed, start in starts
     )
     penalty = penalty_for(rows, config.loss, trial.shrinkage, None)
-    return [_Fit(stage.model, stage.loss + penalty.value(stage.model)) for path in paths for stage in path]
+    return [_Fit(stage.model, stage.loss + penalty.value(stage.model), stage.loss) for path in paths for stage in path]
 
 
-def _validated_path(fits: list[_Fit], choice: Choice, units: Standardisation, rows: Rows, loss: Loss) -> ValidatedPath:
+def _validated_path(
+    fits: list[_Fit], choice: Choice, units: Standardisation, rows: Rows, config: Config
+) -> ValidatedPath:
     """The best fit of at most each size, beside what cross-validation says about the size and the temperature."""
+    loss = config.loss
+    unseen = UNSEEN * rows.total_weight if loss.of_residuals else 0.0
+    exact = EXACT * rows.total_weight if loss.of_residuals else 0.0
     largest = max(max(fit.model.size for fit in fits), choice.size)
     shown = np.flatnonzero(choice.sizes <= largest)
     best = [
-        min((fit for fit in fits if fit.model.size <= size), key=lambda fit: fit.objective).model
-        for size in choice.sizes[shown]
+        without_ridge(_best(fits, int(size), unseen), rows, loss, exact, config.affine) for size in choice.sizes[shown]
     ]
     temperature = 1.0 if choice.temperature is None else choice.temperature
     return ValidatedPath(
@@ -162,9 +171,18 @@ def _validated_path(fits: list[_Fit], choice: Choice, units: Standardisation, ro
         validation_error=choice.error[shown],
         **choice.trial.shrinkage._asdict(),
         kicks=choice.trial.kicks,
+        dense=choice.trial.dense,
         chosen=choice.chosen,
         temperature=choice.temperature,
     )
+
+
+def _best(fits: list[_Fit], size: int, unseen: float) -> Model:
+    """The fit of at most a size with the least objective, or a smaller one whose loss is as good."""
+    fitting = [fit for fit in fits if fit.model.size <= size]
+    best = min(fitting, key=lambda fit: fit.objective)
+    good = [fit for fit in fitting if fit.loss <= best.loss + unseen]
+    return min(good, key=lambda fit: (fit.model.size, fit.objective)).model
 
 
 def _compared_path(streamed: Streamed) -> ValidatedPath:
@@ -178,5 +196,6 @@ def _compared_path(streamed: Streamed) -> ValidatedPath:
         validation_error=choice.error,
         **choice.trial.shrinkage._asdict(),
         kicks=choice.trial.kicks,
+        dense=choice.trial.dense,
         chosen=choice.chosen,
     )

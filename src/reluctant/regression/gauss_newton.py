@@ -165,7 +165,7 @@ def _damped_step(
     curvature = np.diag(local.hessian)
     damped = curvature + FLAT * curvature.mean()
     while damping <= MOST_DAMPING:
-        step = _solve(local.hessian, damping * damped, -local.gradient)
+        step = solved(local.hessian, damping * damped, -local.gradient)
         if step is not None:
             trial = unknowns.scatter(model, theta + step).balanced()
             reached = problem.objective(trial)
@@ -183,7 +183,7 @@ def regular(hessian: Array, share: float) -> Array:
     return hessian + share * np.trace(hessian) / max(len(hessian), 1) * np.eye(len(hessian))
 
 
-def _solve(hessian: Array, damping: Array, right: Array) -> Array | None:
+def solved(hessian: Array, damping: Array, right: Array) -> Array | None:
     """(H + diag(damping))⁻¹ right, or None where that matrix is not positive definite in float64."""
     damped = hessian.copy()
     damped.flat[:: len(damped) + 1] += damping

@@ -28,7 +28,7 @@ def kick(front: Front, problem: Problem, rows: Rows, n_kicks: int, rng: np.rando
         models = front.models()
         larger = grown(models[rng.integers(len(models))], problem, rows, rng, ADDED)
         if larger is None:
-            return
+            continue
         for size, value in descend(larger, problem, front, clock):
             least = front.least(size)
             if value > least + SLACK * abs(least):

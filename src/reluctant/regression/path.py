@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from reluctant.effort import Clock
 from reluctant.regression.gauss_newton import Data, Problem, minimise
+from reluctant.regression.hinges import dense_hinges
 from reluctant.regression.kicks import kick
 from reluctant.regression.knots import has_knots, knot_starts
 from reluctant.regression.model import Model, Rows
@@ -18,8 +19,10 @@ from reluctant.regression.quasi_newton import MANY_UNKNOWNS, quasi_newton
 from reluctant.regression.starts import affine_fit, dense, forward, varying
 from reluctant.regression.surgeon import Front, Report, Stage, backward, descend_in_turn
 
-MOST_NEURONS, ROWS_PER_NEURON = 40, 8
-"""A path in regression begins with this many neurons, or fewer where rows are few."""
+MOST_NEURONS, ROWS_PER_NEURON, ROWS_PER_KNOT = 40, 8, 5
+"""A path in regression begins with this many neurons, or fewer where rows are few, of several inputs or of one."""
+GROWN_DENSE, ROWS_PER_UNKNOWN = 12, 2
+"""A dense path in regression begins with so many neurons on all inputs, or fewer where rows are few."""
 DENSE_NEURONS, DENSE_NEURONS_MANY, DENSE_STEPS = 8, 14, 60
 """A path in classification begins with so many neurons on all inputs: two classes, more classes."""
 WIDE_NEURONS, WIDE_ITERATIONS = 20, (200, 300, 50)
@@ -29,6 +32,8 @@ PATH_NORM = 3.0
 """Multiple of the ridge that charges the path norm then."""
 SLOPES_SHARE, SLOPES_SHARE_CLASSES, MANY_INPUTS = 1e-3, 0.1, 20
 """Slopes are shrunk by this share of the ridge unless told; in classification of more inputs than that by all of it."""
+NEARLY_EXACT, REFIT_STEPS = 1e-4, 60
+"""Mean loss in standardised units from which steps without a penalty are tried, and how many."""
 INTERCEPT = 1e-9
 LEAST_GAIN = 1e-13
 """What another knot must gain at least, per row in units of the variance: less is rounding of an exact function."""
@@ -46,7 +51,8 @@ class Shrinkage(NamedTuple):
 class Plan(NamedTuple):
     """What a path is to be: its small penalty, by p the smoothed path norm; its networks; how often it is kicked.
 
-    Networks of more than `max_neurons` neurons are left out.
+    Networks of more than `max_neurons` neurons are left out. In regression `dense` paths grow from few neurons on all
+    inputs instead of many on one or two.
     """
 
     shrinkage: Shrinkage
@@ -54,6 +60,7 @@ class Plan(NamedTuple):
     affine: bool = True
     max_neurons: int | None = None
     kicks: int = 0
+    dense: bool = False
 
 
 def stages_of(
@@ -72,13 +79,14 @@ def stages_of(
     A model to begin with may be given; else one is grown or made of dense neurons. When the time is over, what is known
     is the path; kicks may have a clock of their own.
     """
-    shrinkage = Shrinkage(plan.shrinkage.ridge, slope_ridge_of(plan.shrinkage, loss, rows.n_inputs, plan.p))
-    problem = Problem(rows, loss, penalty_for(rows, loss, shrinkage, plan.p), plan.affine)
+    slope_ridge = slope_ridge_of(plan.shrinkage, loss, rows.n_inputs, plan.p)
+    plan = plan._replace(shrinkage=Shrinkage(plan.shrinkage.ridge, slope_ridge))
+    problem = Problem(rows, loss, penalty_for(rows, loss, plan.shrinkage, plan.p), plan.affine)
     with threadpool_limits(limits=1, user_api="blas"):
         knotted = knot_starts(rows, plan.max_neurons) if plan.p is None and has_knots(rows, loss, plan.affine) else []
         starts = [] if start is None else [start]
         if not starts and not knotted:
-            starts.append(start_of(problem, rows, shrinkage, rng, clock, plan.max_neurons))
+            starts.append(start_of(problem, rows, plan, rng, clock))
         if plan.affine:
             starts.append(affine_fit(problem, varying(rows), clock))
         front = Front(plan.max_neurons, LEAST_GAIN * rows.total_weight if knotted else 0.0)
@@ -89,6 +97,18 @@ def stages_of(
             front.note(zero, problem.objective(zero))
         kick(front, problem, rows, plan.kicks, rng, clock if kicking is None else kicking)
         return front.stages(problem)
+
+
+def without_ridge(model: Model, rows: Rows, loss: Loss, most: float, affine: bool) -> Model:
+    """The model fitted once more without a penalty, where its summed loss is small and that leaves `most` at most.
+
+    There is no noise then that a penalty could keep out, and the error was the penalty's doing.
+    """
+    problem = Problem(rows, loss, Ridge(0.0, 0.0, 0.0), affine)
+    if loss.degree != 2 or problem.objective(model) > NEARLY_EXACT * rows.total_weight:
+        return model
+    exact, left = minimise(model, problem, REFIT_STEPS, rtol=1e-3)
+    return exact if left <= most else model
 
 
 def penalty_for(rows: Data, loss: Loss, shrinkage: Shrinkage, p: float | None) -> Penalty:
@@ -110,25 +130,22 @@ def slope_ridge_of(shrinkage: Shrinkage, loss: Loss, n_inputs: int, p: float | N
     return share * shrinkage.ridge
 
 
-def start_of(
-    problem: Problem,
-    rows: Rows,
-    shrinkage: Shrinkage,
-    rng: np.random.Generator,
-    clock: Clock,
-    max_neurons: int | None = None,
-) -> Model:
+def start_of(problem: Problem, rows: Rows, plan: Plan, rng: np.random.Generator, clock: Clock) -> Model:
     """A network that is larger than needed: grown for regression, dense for classification.
 
     Very many unknowns are fitted with the path norm in between.
     """
-    n_neurons = neurons_of(problem.loss, len(rows), rows.n_inputs, rows.n_outputs, max_neurons)
+    n_neurons = neurons_of(problem.loss, len(rows), rows.n_inputs, rows.n_outputs, plan.max_neurons)
+    if plan.dense:
+        n_neurons = min(n_neurons, GROWN_DENSE, max(1, len(rows) // (ROWS_PER_UNKNOWN * (rows.n_inputs + 1))))
+        return forward(problem, rows, n_neurons, rng, clock, dense_hinges)
     if not problem.loss.for_classes:
         return forward(problem, rows, n_neurons, rng, clock)
     model = dense(problem, rows, n_neurons, rng, clock)
     if problem.unknowns(model).size <= MANY_UNKNOWNS:
         return minimise(model, problem, DENSE_STEPS, stop=clock.expired)[0]
-    path_norm = penalty_for(rows, problem.loss, shrinkage._replace(ridge=PATH_NORM * shrinkage.ridge), 1.0)
+    stronger = plan.shrinkage._replace(ridge=PATH_NORM * plan.shrinkage.ridge)
+    path_norm = penalty_for(rows, problem.loss, stronger, 1.0)
     for penalty, n_iterations in zip((problem.penalty, path_norm, problem.penalty), WIDE_ITERATIONS, strict=True):
         model, _ = quasi_newton(model, problem._replace(penalty=penalty), n_iterations, clock.expired)
     return model
@@ -136,7 +153,7 @@ def start_of(
 
 def neurons_of(loss: Loss, n_rows: int, n_inputs: int, n_outputs: int, max_neurons: int | None = None) -> int:
     """Neurons of the network that a path begins with."""
-    most = max(1, n_rows // ROWS_PER_NEURON)
+    most = max(1, n_rows // (ROWS_PER_KNOT if n_inputs == 1 else ROWS_PER_NEURON))
     most = most if max_neurons is None else min(most, max_neurons)
     if not loss.for_classes:
         return min(MOST_NEURONS, most)
@@ -151,6 +168,12 @@ def takes_long(loss: Loss, n_rows: int, n_inputs: int, n_outputs: int, max_neuro
     grown = 3 * n_neurons + n_outputs * (n_inputs + 1)
     dense = _dense_unknowns(n_neurons, n_inputs, n_outputs)
     return (dense if loss.for_classes else grown) > MANY_UNKNOWNS
+
+
+def can_be_dense(loss: Loss, n_inputs: int, n_outputs: int) -> bool:
+    """Whether paths that begin with neurons on all inputs are others than those on one or two, and no longer."""
+    unknowns = _dense_unknowns(GROWN_DENSE, n_inputs, n_outputs)
+    return loss.of_residuals and loss.degree == 2 and n_inputs > 1 and unknowns <= MANY_UNKNOWNS
 
 
 def _dense_unknowns(n_neurons: int, n_inputs: int, n_outputs: int) -> int:

@@ -171,7 +171,7 @@ def _search(
                 break
             larger = grown(best.model, _growing(problem, best.model), problem.rows, rng)
             if larger is None:
-                break
+                continue
             trial = _shortened(_annealed(larger, problem, EPSILONS[len(EPSILONS) // 3 :], clock), problem, clock)
             if trial.objective < best.objective:
                 best = trial
@@ -179,12 +179,13 @@ def _search(
 
 
 def _first(problem: Penalised, rng: np.random.Generator, start: Model | None, clock: Clock) -> list[Candidate]:
-    """Where a search begins: from a wide network, the start and the affine fit."""
+    """Where a search begins: from a wide network, the start, the affine fit and, for an early interrupt, zero."""
     first = [_annealed(_wide(problem, rng, clock), problem, EPSILONS, clock)]
     if start is not None:
         first.append(_annealed(start, problem, EPSILONS[len(EPSILONS) // 2 :], clock))
         first.append(Candidate.of(start, problem))
     first.append(_annealed(_without_neurons(first[0].model), problem, EPSILONS[-1:], clock))
+    first.append(Candidate.of(Model.zero(problem.rows.n_inputs, problem.rows.n_outputs), problem))
     return first
 
 

@@ -17,6 +17,7 @@ from reluctant.regression.model import Model
 from reluctant.regression.path import (
     Plan,
     Shrinkage,
+    can_be_dense,
     slope_ridge_of,
     stages_of,
     takes_long,
@@ -29,11 +30,19 @@ from reluctant.workers import parallel
 
 Selection = Literal["one_se", "min"]
 
-RIDGES = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
-RIDGES_ON_SLOPES = (1e-2, 3e-2, 1e-1, 3e-1)
-"""These are also tried on the slopes in full: of few rows a linear part wants shrinkage too."""
+RIDGES, RIDGES_ON_SLOPES = (1e-4, 1e-3, 1e-2, 1e-1), (1e-1, 3e-1)
+RIDGES_CLASSES, RIDGES_ON_SLOPES_CLASSES = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1), (1e-2, 3e-2, 1e-1, 3e-1)
+"""The second are also tried on the slopes in full: of few rows a linear part wants shrinkage too."""
 RIDGES_WITH_KNOTS = (1e-11, 1e-7, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 """With these, functions of one input are compared: at 1e-4 a wave of six periods already costs more than it gains."""
+DENSE = Shrinkage(1e-3, 1e-6)
+"""The ridge of a path that begins with a few hinges on all inputs, where the others have many on one or two."""
+TINY, LITTLE_NOISE = Shrinkage(1e-6, 1e-9), 0.02
+"""In regression a ridge that leaves no trace is tried too for curves of one input and, after the first fold, where no
+more than this share of the variance is noise."""
+UNSEEN = 5e-7
+"""Losses of residuals, in standardised units, that are nearer than that to the least are as good: a millionth of the
+variance. Where there is no noise, all that larger networks gain is the bias of the ridge."""
 FOLDS = 5
 FEW_ROWS, REPEATS_FEW_ROWS, ERRORS_FEW_ROWS = 300, 4, 0.25
 """Up to so many rows the folds are drawn this often, and the loss may exceed the least by this share of a standard
@@ -43,10 +52,11 @@ MOST_PARAMETERS, ROWS_PER_PARAMETER = 2000, 2
 under a cap that is larger."""
 SOME_ROWS, REPEATS_SOME_ROWS = 2000, 2
 """Up to so many rows the folds are drawn twice: what a path owes to the rows it happened to see counts less then."""
-SURVIVORS, SURVIVORS_FEW_ROWS = (11, 5, 3), (11,) * FOLDS + (4,)
+SURVIVORS, SURVIVORS_FEW_ROWS = (7, 3, 2), (7,) * FOLDS + (3,)
+SURVIVORS_CLASSES, SURVIVORS_FEW_ROWS_CLASSES = (11, 5, 3), (11,) * FOLDS + (4,)
 """Ridges that go on to the first, the second and all further folds: successive halving."""
-RIDGES_MANY_UNKNOWNS, SURVIVORS_MANY_UNKNOWNS = (1, 2, 3, 5), (4, 2)
-"""Paths that begin with very many unknowns take seconds each: fewer ridges, by index, and folds drawn once then."""
+RIDGES_MANY_UNKNOWNS, SURVIVORS_MANY_UNKNOWNS = (1e-3, 3e-3, 1e-2, 1e-1), (4, 2)
+"""Paths that begin with very many unknowns take seconds each: fewer ridges, and folds drawn once then."""
 BANDWIDTH = 0.3
 """Validation losses are averaged with those of larger sizes, by half a Gaussian of this width in the logarithm of the
 size. Smaller sizes do not enter, so that a sharp fall of the loss at one size stays one."""
@@ -68,14 +78,15 @@ class Config(NamedTuple):
 
     def plan(self, trial: Trial) -> Plan:
         """A path of them."""
-        return Plan(trial.shrinkage, None, self.affine, self.max_neurons, trial.kicks)
+        return Plan(trial.shrinkage, None, self.affine, self.max_neurons, trial.kicks, trial.dense)
 
 
 class Trial(NamedTuple):
-    """What paths are computed with to be compared: a ridge, and so many kicks."""
+    """What paths are computed with to be compared: a ridge, so many kicks, hinges on all inputs or on one or two."""
 
     shrinkage: Shrinkage
     kicks: int = 0
+    dense: bool = False
 
 
 class Choice(NamedTuple):
@@ -166,10 +177,12 @@ def choose(
     grid = size_grid(min(largest, targets.size), targets.shape[1])
     likelihood = config.loss.is_likelihood
     knotted = has_knots(units.rows(X, targets, weights), config.loss, config.affine)
-    trials = [Trial(shrinkage) for shrinkage in shrinkages(config.loss, units.n_inputs, knotted)]
+    trials = [Trial(shrinkage) for shrinkage in shrinkages(config.loss, units.n_inputs, many, knotted)]
+    if not many and not knotted and can_be_dense(config.loss, d, targets.shape[1]):
+        trials.append(Trial(DENSE, dense=True))
     tally = _Tally(trials, grid.size, weights, keep_paths=likelihood)
-    alive = np.array(RIDGES_MANY_UNKNOWNS) if many else np.arange(len(tally.trials))
-    survivors = SURVIVORS_MANY_UNKNOWNS if many else SURVIVORS if len(X) > FEW_ROWS else SURVIVORS_FEW_ROWS
+    alive = np.arange(len(trials))
+    survivors = survivors_of(config.loss, len(X), many)
     folds = _folds(targets, config.loss, seed, many)
     with parallel(effort.n_jobs) as computed:
 
@@ -186,9 +199,15 @@ def choose(
             ranked = alive[np.argsort(tally.best_means(alive), kind="stable")]
             alive = np.sort(ranked[: survivors[min(i, len(survivors) - 1)]])
             compete(alive, *fold)
+            if i == 0 and not (many or knotted) and _looks_exact(tally, alive, config.loss, targets.shape[1], d):
+                tiny = tally.with_trials(
+                    [Trial(TINY, dense=dense) for dense in sorted({trial.dense for trial in trials})]
+                )
+                compete(tiny, *fold)
+                alive = np.append(alive, tiny)
             if effort.verbose:
                 best = tally.trials[tally.best(alive)].shrinkage.ridge
-                print(f"fold {i + 1}: {alive.size} ridges, best {best:g}", file=sys.stderr)
+                print(f"fold {i + 1}: {alive.size} paths, best ridge {best:g}", file=sys.stderr)
         choice = _chosen(grid, tally, alive, selection, config.loss)
         if config.kicks:
             kicked = tally.with_kicks({choice.trial, tally.trials[tally.best(alive)]}, config.kicks)
@@ -199,6 +218,13 @@ def choose(
             else:
                 choice = _chosen(grid, tally, np.append(alive, kicked), selection, config.loss)
     return choice._replace(temperature=_temperature(choice, tally, X, targets, loss)) if likelihood else choice
+
+
+def _looks_exact(tally: _Tally, trials: NDArray, loss: Loss, n_outputs: int, n_inputs: int) -> bool:
+    """Whether the first fold leaves little noise, or there is one input, for which small ridges cost nothing."""
+    if not loss.of_residuals or loss.degree != 2:
+        return False
+    return n_inputs == 1 or float(tally.best_means(trials).min()) < 0.5 * LITTLE_NOISE * n_outputs
 
 
 def _temperature(choice: Choice, tally: _Tally, X: Array, targets: Array, loss: Loss) -> float:
@@ -213,15 +239,30 @@ def _temperature(choice: Choice, tally: _Tally, X: Array, targets: Array, loss: 
     return temperature_of(f, targets[tested], tally.weights[tested], effective_rows(seen), loss)
 
 
-def shrinkages(loss: Loss, n_inputs: int, knotted: bool = False) -> list[Shrinkage]:
+def shrinkages(loss: Loss, n_inputs: int, many: bool = False, knotted: bool = False) -> list[Shrinkage]:
     """What is tried: every ridge with the default share of it on the slopes, and some on the slopes in full.
 
     Functions of one input with counted knots need none but the faintest; the slope is one.
     """
     if knotted:
         return [Shrinkage(r, slope_ridge_of(Shrinkage(r), loss, n_inputs, None)) for r in RIDGES_WITH_KNOTS]
-    shared = [Shrinkage(ridge, slope_ridge_of(Shrinkage(ridge), loss, n_inputs, None)) for ridge in RIDGES]
-    return list(dict.fromkeys([*shared, *(Shrinkage(ridge, ridge) for ridge in RIDGES_ON_SLOPES)]))
+    ridges: tuple[float, ...] = RIDGES
+    on_slopes: tuple[float, ...] = RIDGES_ON_SLOPES
+    if many:
+        ridges, on_slopes = RIDGES_MANY_UNKNOWNS, ()
+    elif loss.for_classes:
+        ridges, on_slopes = RIDGES_CLASSES, RIDGES_ON_SLOPES_CLASSES
+    shared = [Shrinkage(ridge, slope_ridge_of(Shrinkage(ridge), loss, n_inputs, None)) for ridge in ridges]
+    return list(dict.fromkeys([*shared, *(Shrinkage(ridge, ridge) for ridge in on_slopes)]))
+
+
+def survivors_of(loss: Loss, n_rows: int, many: bool) -> tuple[int, ...]:
+    """How many trials go on to the first fold, the second and so on; the last is that of all further ones."""
+    if many:
+        return SURVIVORS_MANY_UNKNOWNS
+    if loss.for_classes:
+        return SURVIVORS_CLASSES if n_rows > FEW_ROWS else SURVIVORS_FEW_ROWS_CLASSES
+    return SURVIVORS if n_rows > FEW_ROWS else SURVIVORS_FEW_ROWS
 
 
 def _folds(targets: Array, loss: Loss, seed: int, many: bool = False) -> list[tuple[NDArray, NDArray]]:
@@ -297,8 +338,12 @@ class _Tally:
 
     def with_kicks(self, trials: set[Trial], kicks: int) -> Index:
         """Indices of new trials: these, kicked."""
+        return self.with_trials([trial._replace(kicks=kicks) for trial in sorted(trials)])
+
+    def with_trials(self, trials: list[Trial]) -> Index:
+        """Indices of new trials."""
         first = len(self.trials)
-        self.trials = [*self.trials, *(trial._replace(kicks=kicks) for trial in sorted(trials))]
+        self.trials = [*self.trials, *trials]
         self.folds += [[] for _ in trials]
         self.sums, self.counts = (
             np.concatenate([a, np.zeros((len(trials), *a.shape[1:]), a.dtype)]) for a in (self.sums, self.counts)
@@ -341,6 +386,8 @@ def _chosen(grid: NDArray, tally: _Tally, alive: NDArray, selection: Selection, 
     if selection == "one_se":
         errors = 1.0 if tally.weights.size > FEW_ROWS else ERRORS_FEW_ROWS
         allowed = errors * np.maximum(error, least_error(loss, effective_rows(w)))
+        if loss.of_residuals:
+            allowed = np.maximum(allowed, UNSEEN)
     close = above <= allowed + ROUNDING * np.abs(mean)
     chosen = int(np.flatnonzero(close.any(axis=0))[0])
     trial = int(np.argmin(np.where(close[:, chosen], mean[:, chosen], np.inf)))

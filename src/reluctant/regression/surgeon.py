@@ -22,6 +22,10 @@ REFIT_STEPS, SMALL_REFIT_STEPS, REFIT_ITERATIONS = 3, 9, 50
 """Steps between deletions; those of L-BFGS where unknowns are very many."""
 DOWNDATED = 400
 """Up to so many unknowns the curvature is down-dated between deletions; beyond, that would take most of the time."""
+CLIFF = 2.0
+"""Several deletions at once may not raise the objective by more than this factor."""
+MOST_TURNED = 10
+"""Of up to so many neurons all combinations are turned around."""
 REGULAR = 1e-10
 """Relative ridge under which the surgeon inverts the curvature."""
 
@@ -109,10 +113,11 @@ def descend(model: Model, problem: Problem, front: Front, clock: Clock) -> Itera
     Yields size and objective before each deletion.
 
     Small networks may turn a neuron around before they lose a parameter: slopes that only undo its line then cost
-    nothing.
+    nothing. Where several deletions at once raise the objective by a multiple, one is made in their place: without
+    noise the size that made the data is not jumped over.
     """
+    model, value = _refitted(model, problem, clock)
     while True:
-        model, value = _refitted(model, problem, clock)
         front.note(model, value)
         joined = _joined(model, problem)
         if joined.n_neurons < model.n_neurons:
@@ -121,17 +126,29 @@ def descend(model: Model, problem: Problem, front: Front, clock: Clock) -> Itera
         yield model.size, value
         if clock.expired():
             return
-        small = model.size <= ONE_BY_ONE
         share = SHARE_OF_MANY if _has_many_unknowns(model, problem) else SHARE
-        n_deleted = 1 if small else max(1, int(share * model.size))
-        same_function = [model, *_flips(model)] if small and problem.affine else [model]
-        shorter = [
-            _without_cheapest(m, problem, m.size - model.size + n_deleted) for m in same_function if not clock.expired()
-        ]
-        best = min((m for m in shorter if m is not None), key=problem.objective, default=None)
-        if best is None:
-            return
-        model = best
+        n_deleted = 1 if model.size <= ONE_BY_ONE else max(1, int(share * model.size))
+        before = value
+        for n in dict.fromkeys((n_deleted, 1)):
+            shorter = _shortened(model, problem, n, clock)
+            if shorter is None:
+                return
+            trial, value = _refitted(shorter, problem, clock)
+            if not 0.0 < CLIFF * before < value:
+                break
+            front.note(trial, value)
+        model = trial
+
+
+def _shortened(model: Model, problem: Problem, n_deleted: int, clock: Clock) -> Model | None:
+    """The model, or the same function with neurons turned around, without the parameters that are cheapest."""
+    same_function = [model]
+    if problem.affine:
+        same_function += [*(_flips(model) if model.size <= ONE_BY_ONE else ()), *_levelled(model)]
+    shorter = [
+        _without_cheapest(m, problem, m.size - model.size + n_deleted) for m in same_function if not clock.expired()
+    ]
+    return min((m for m in shorter if m is not None), key=problem.objective, default=None)
 
 
 def _refitted(model: Model, problem: Problem, clock: Clock) -> tuple[Model, float]:
@@ -169,6 +186,26 @@ def _flips(model: Model) -> Iterator[Model]:
         flipped = model.flipped(k)
         if np.any((A != 0.0) & (np.abs(flipped.A[:-1]) < np.abs(A))):
             yield flipped
+
+
+def _levelled(model: Model) -> Iterator[Model]:
+    """The same function with those of few neurons turned around that leave the least slopes, if that is half of them.
+
+    Two networks of the same neurons differ by such turns and by the affine part that makes up for them: one that needs
+    no affine part is found so, where turning around one neuron after the other leads nowhere.
+    """
+    K = model.n_neurons
+    if not 2 <= K <= MOST_TURNED:
+        return
+    slopes = model.A[:-1].ravel()
+    lines = (model.U[:, :-1, None] * model.V[:, None, :]).reshape(K, -1)
+    turned = np.arange(1 << K)[:, None] >> np.arange(K) & 1
+    left = np.abs(slopes + turned @ lines).sum(axis=1)
+    best = int(np.argmin(left))
+    if left[best] < 0.5 * left[0]:
+        for k in np.flatnonzero(turned[best]):
+            model = model.flipped(int(k))
+        yield model
 
 
 def _without_cheapest(model: Model, problem: Problem, n_deleted: int) -> Model | None:

@@ -1,0 +1,185 @@
+"""New hinges for a model: which of many explain most of its gradient, and with which amplitudes they enter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
+
+from reluctant.arrays import Array
+from reluctant.regression.gauss_newton import Problem, multiplied_blocks, quadratic_model, regular, solved
+from reluctant.regression.model import Model, Rows, Unknowns
+
+NARROW, DEPENDENT = 1e-4, 1e-3
+"""Shares of the curvature: hinges that act on less are left out; at least so much of a hinge is taken as its own."""
+SCORING_ROWS = 2000
+"""Candidates are scored on at most so many rows."""
+DAMPED, REGULAR = 1e-3, 1e-9
+"""Shares of the curvature added for new amplitudes and for the unknowns that there are, when they are solved for."""
+SCALES = (1.0, 0.5, 0.25)
+"""Shares of the step to new amplitudes that are tried in turn."""
+SEED = 1e-150
+"""Amplitude of a new hinge before it has one: it acts on nothing, and its unknowns are free."""
+
+
+Draw = Callable[[Rows, int, NDArray, np.random.Generator], Array]
+"""What draws so many hinges (n, d + 1) on some columns."""
+
+
+def scoring_rows(rows: Rows, rng: np.random.Generator) -> Rows:
+    """The rows, or a sample of them where they are many, of the same total weight."""
+    if len(rows) <= SCORING_ROWS:
+        return rows
+    sample = rows.take(rng.choice(len(rows), SCORING_ROWS, replace=False))
+    return replace(sample, weights=sample.weights * (rows.total_weight / sample.total_weight))
+
+
+def random_hinges(rows: Rows, n_hinges: int, columns: NDArray, rng: np.random.Generator) -> Array:
+    """Unit directions on one or two inputs, (n, d + 1), each hinge through a data point."""
+    hinges = np.zeros((n_hinges, rows.n_inputs + 1))
+    first = rng.choice(columns, size=n_hinges)
+    second = rng.choice(columns, size=n_hinges)
+    angle = rng.uniform(-np.pi, np.pi, n_hinges)
+    angle[rng.random(n_hinges) < 0.5] = 0.0
+    every = np.arange(n_hinges)
+    hinges[every, second] = np.sin(angle)
+    hinges[every, first] = np.where(first == second, 1.0, np.cos(angle))
+    return _through_rows(hinges, rows, rng)
+
+
+def dense_hinges(rows: Rows, n_hinges: int, columns: NDArray, rng: np.random.Generator) -> Array:
+    """Unit directions on all inputs, uniform on the sphere, (n, d + 1), each hinge through a data point."""
+    hinges = np.zeros((n_hinges, rows.n_inputs + 1))
+    directions = rng.standard_normal((n_hinges, columns.size))
+    hinges[:, columns] = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    return _through_rows(hinges, rows, rng)
+
+
+def _through_rows(hinges: Array, rows: Rows, rng: np.random.Generator) -> Array:
+    """The hinges (n, d + 1) with biases that put the kink of each at a random row."""
+    points = rows.inputs[rng.integers(len(rows), size=len(hinges))]
+    hinges[:, -1] = -np.sum(hinges[:, :-1] * points[:, :-1], axis=1)
+    return hinges
+
+
+def with_best_hinges(model: Model, problem: Problem, sample: Rows, hinges: Array, n_added: int) -> Model | None:
+    """The model with the best of some hinges added, its objective lower; None where they do not lower it.
+
+    Amplitudes solve the quadratic model of the objective with the shapes of the new hinges held, once together with all
+    that may move and once with the rest held, and are halved up to twice: a hinge that starts too large cannot be
+    brought back by a few steps.
+    """
+    best = _best(model, problem, sample, hinges, n_added)
+    if not best:
+        return None
+    value = problem.objective(model)
+    joining = _Joining.of(model, problem, hinges[best])
+    for trials in joining.trials(problem._replace(data=sample)):
+        reached, least = min(((problem.objective(m), i) for i, m in enumerate(trials)), default=(np.inf, 0))
+        if reached < value:
+            return trials[least]
+    return None
+
+
+class _Joining(NamedTuple):
+    """A model with new hinges whose amplitudes are next to zero, and directions (P, A) in which it may move.
+
+    The first `n_old` directions are the unknowns that there were. For one output the direction of an amplitude is along
+    the weights of the hinge, for several its output weights are amplitudes.
+    """
+
+    model: Model
+    hinges: Array
+    unknowns: Unknowns
+    directions: Array
+    n_old: int
+
+    @classmethod
+    def of(cls, model: Model, problem: Problem, hinges: Array) -> _Joining:
+        """Join hinges (n, d + 1) to a model."""
+        one = model.n_outputs == 1
+        outgoing = np.full((len(hinges), model.n_outputs), 1.0 if one else SEED)
+        larger = model.append(SEED * hinges if one else hinges, outgoing)
+        unknowns = problem.unknowns(larger)
+        K = model.n_neurons
+        old = np.concatenate([unknowns.neuron < K, unknowns.out_neuron < K, np.ones(unknowns.affine.size, dtype=bool)])
+        every = np.eye(unknowns.size)
+        if not one:
+            new = np.flatnonzero(unknowns.out_neuron >= K) + unknowns.neuron.size
+            return cls(larger, hinges, unknowns, np.hstack([every[:, old], every[:, new]]), int(old.sum()))
+        mine = np.flatnonzero(unknowns.neuron >= K)
+        along = np.zeros((unknowns.size, len(hinges)))
+        owner = unknowns.neuron[mine] - K
+        along[mine, owner] = hinges[owner, unknowns.coordinate[mine]]
+        return cls(larger, hinges, unknowns, np.hstack([every[:, old], along]), int(old.sum()))
+
+    def trials(self, problem: Problem) -> Iterator[list[Model]]:
+        """For each share of the step the models that it leads to: of everything together, of the amplitudes alone."""
+        local = quadratic_model(self.model, self.unknowns, problem)
+        hessian = self.directions.T @ local.hessian @ self.directions
+        gradient = self.directions.T @ local.gradient
+        damping = DAMPED * np.diag(hessian)
+        damping[: self.n_old] = REGULAR * np.diag(hessian)[: self.n_old].mean() if self.n_old else 0.0
+        new = slice(self.n_old, None)
+        together = solved(hessian, damping, -gradient)
+        alone = solved(hessian[new, new], damping[new], -gradient[new])
+        steps = [] if together is None else [self.directions @ together]
+        if alone is not None:
+            steps.append(self.directions[:, new] @ alone)
+        for scale in SCALES:
+            yield [self._moved(scale * step) for step in steps]
+
+    def _moved(self, step: Array) -> Model:
+        """The model after a step; a hinge of one output whose amplitude fell below zero points down."""
+        moved = self.unknowns.scatter(self.model, self.unknowns.gather(self.model) + step)
+        if moved.n_outputs > 1:
+            return moved.balanced()
+        sign = np.ones((moved.n_neurons, 1))
+        first = moved.n_neurons - len(self.hinges)
+        sign[first:, 0] = np.where(np.sum(moved.U[first:] * self.hinges, axis=1) < 0.0, -1.0, 1.0)
+        return Model(moved.U * sign, moved.V * sign, moved.A)
+
+
+def _best(model: Model, problem: Problem, sample: Rows, hinges: Array, n_added: int) -> list[int]:
+    """Indices of the hinges that explain most of the gradient.
+
+    A hinge is as good as the part of the gradient it explains when all unknowns so far may follow: |cᵀ r|² / cᵀ M c
+    with the candidate c, the residual r of the step and M the projector off the tangent space.
+    """
+    hidden = np.maximum(sample.inputs @ hinges.T, 0.0)
+    sampled = problem._replace(data=sample)
+    slopes = problem.loss.derivatives(model(sample.inputs), sample.targets, problem.smoothing)
+    weights = np.concatenate([block.weights for block in multiplied_blocks(model, sampled)])
+    gradient = slopes.gradient * weights[:, None]
+    curvature = np.mean(slopes.diagonal, axis=1) * weights
+    weighted = hidden * curvature[:, None]
+    norms = np.sum(hidden * weighted, axis=0)
+    if model.n_outputs == 1:
+        unknowns = problem.unknowns(model)
+        local = quadratic_model(model, unknowns, sampled)
+        J = unknowns.jacobian(model, sample.inputs, sample.inputs @ model.U.T > 0.0)
+        factor = np.linalg.cholesky(regular(local.hessian, REGULAR))
+        covered = solve_triangular(factor, J.T @ weighted, lower=True)
+        left = norms - np.sum(covered**2, axis=0)
+        rest = solve_triangular(factor, local.gradient, lower=True)
+        pull = hidden.T @ gradient - (covered.T @ rest)[:, None]
+    else:
+        covered, left, pull = np.zeros((0, len(hinges))), norms, hidden.T @ gradient
+    wide = norms > NARROW * curvature.sum()
+    left = np.maximum(left, DEPENDENT * norms)
+    best: list[int] = []
+    for _ in range(n_added):
+        scores = np.divide(np.sum(pull**2, axis=1), left, out=np.zeros_like(left), where=wide & (left > 0.0))
+        scores[best] = 0.0
+        j = int(np.argmax(scores))
+        if scores[j] <= 0.0:
+            break
+        best.append(j)
+        shared = (hidden.T @ weighted[:, j] - covered.T @ covered[:, j]) / left[j]
+        pull = pull - shared[:, None] * pull[j]
+        left = np.maximum(left - shared**2 * left[j], DEPENDENT * norms)
+    return best
