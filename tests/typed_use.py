@@ -13,7 +13,8 @@ def knots_on_the_line(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray
     f: PiecewiseLinear = interpolate(x, y).function
     g: PiecewiseLinear = approximate([0, 1, 2], [0, 1, 0], tolerance=0.5).function
     h = regress(x, y, alpha=0.1, p=1).function
-    return np.concatenate([f.knots, g.knots, h.knots])
+    k = approximate(x, y, bounds=(y - 1, np.inf), between="lines").function
+    return np.concatenate([f.knots, g.knots, h.knots, k.knots])
 
 
 def segments(solution: Solution) -> int:

@@ -11,12 +11,13 @@ from oracles import exact_sweep
 from reluctant import LinkStream, PiecewiseLinear, approximate
 from reluctant.errors import TooSteepError
 from reluctant.univariate import _stream, _sweep
+from reluctant.univariate.tunnel import links_within
 from univariate.strategies import GENERATORS, tables
 
 
-def streamed(x, y, tolerance, sizes):
+def streamed(x, y, tolerance, sizes, between="rows"):
     """The function of a stream pushed in pieces of the given sizes, over and over, and the most points it kept."""
-    stream, parts, i, kept = LinkStream(tolerance), [], 0, 0
+    stream, parts, i, kept = LinkStream(tolerance, between), [], 0, 0
     while i < len(x):
         size = sizes[len(parts) % len(sizes)]
         parts.append(stream.push(x[i : i + size], y[i : i + size]))
@@ -49,6 +50,22 @@ CHUNKS = st.lists(st.integers(1, 7), min_size=1, max_size=5)
 def test_a_stream_in_any_pieces_equals_the_sweep_in_any_unit(data, factor, sizes):
     tolerance = float(max(max(abs(y) for y in data.exact_y) / 8 * factor, Fraction(1, 10**120)))
     assert_equals_the_sweep(data.x, data.y, tolerance, sizes)
+
+
+@pytest.mark.parametrize("kind", GENERATORS)
+def test_a_stream_along_lines_has_the_links_of_the_whole_table(kind):
+    rng = np.random.default_rng(46)
+    for _ in range(10):
+        data = GENERATORS[kind](rng, 300)
+        tolerance = float(np.ptp(data.y) * rng.uniform(0.002, 0.2)) or 1.0
+        f, _ = streamed(data.x, data.y, tolerance, rng.integers(1, 9, 5), "lines")
+        knots, anchors, slopes = links_within(data.x, data.y - tolerance, data.y + tolerance, along_lines=True)
+        np.testing.assert_array_equal(f.knots, knots)
+        if len(knots):
+            np.testing.assert_array_equal(f.anchors, anchors)
+            np.testing.assert_array_equal(f.slopes, slopes)
+        whole = approximate(data.x, data.y, tolerance=tolerance, between="lines", rtol=0.0)
+        assert f.n_knots == whole.certificate.lower_bound
 
 
 @pytest.mark.parametrize("kind", GENERATORS)

@@ -13,7 +13,7 @@ from reluctant.arrays import Array
 from reluctant.errors import InfeasibleError
 from reluctant.solution import Solution
 from reluctant.solve import approximate
-from reluctant.solve.approximate import Between
+from reluctant.solve.requests import Between
 
 Side = Literal["both", "below", "above"]
 

@@ -20,7 +20,7 @@ from reluctant.export.link_table import link_table
 from reluctant.files import made_directory, write_together
 from reluctant.solution import Solution
 from reluctant.solve import approximate, interpolate
-from reluctant.solve.approximate import Between
+from reluctant.solve.requests import Between
 from reluctant.validation import check_nonnegative
 
 Say = Callable[[str], None]

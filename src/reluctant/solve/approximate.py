@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +15,7 @@ from reluctant.model.network import ReLUNetwork
 from reluctant.multivariate.aim import Aim, Count
 from reluctant.solution import LineSolution, Solution
 from reluctant.solve.requests import (
+    Between,
     check_bounds,
     check_curve,
     check_exactly_one,
@@ -28,8 +29,6 @@ from reluctant.solve.requests import (
     shares_of,
 )
 from reluctant.validation import check_bool, check_choice, check_integer, check_table, rounding_of
-
-Between = Literal["rows", "lines"]
 
 
 def approximate(

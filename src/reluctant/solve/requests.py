@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,6 +10,9 @@ from numpy.typing import ArrayLike
 from reluctant.arrays import Array
 from reluctant.model.network import ReLUNetwork
 from reluctant.validation import as_evaluation_points, check_nonnegative, check_number
+
+Between = Literal["rows", "lines"]
+"""Where a band holds: at the rows, or along the straight lines between them too."""
 
 
 def is_line(X: Array, y: Array) -> bool:

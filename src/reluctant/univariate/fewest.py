@@ -100,9 +100,10 @@ def _within_rounding(
     sizes = [np.where(np.isfinite(bound), np.abs(bound), 0.0) for bound in (lo, hi)]
     rounding = _sweep.ROUNDING * np.maximum(np.maximum(*sizes), band.y_max)
     narrow = hi - lo <= 8 * rounding
-    middle = 0.5 * lo + 0.5 * hi
     margin = np.where(narrow, 0.0, rounding)
-    inside = links(band, *tightened(np.minimum(lo + margin, middle), np.maximum(hi - margin, middle)))
+    with np.errstate(invalid="ignore"):
+        middle = 0.5 * lo + 0.5 * hi  # NaN where both are infinite
+    inside = links(band, *tightened(np.fmin(lo + margin, middle), np.fmax(hi - margin, middle)))
     function = first if inside is None else inside
     room = band.room + 4 * np.where(narrow, _sweep.ROUNDING * band.y_max, rounding)
     for candidate in sorted([function, first], key=lambda f: f.n_knots) if band.along_lines else [function]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,7 +12,7 @@ from reluctant.arrays import Array
 from reluctant.errors import TooSteepError
 from reluctant.model.links import Links
 from reluctant.univariate import _stream
-from reluctant.validation import as_evaluation_points, check_number
+from reluctant.validation import as_evaluation_points, check_choice, check_number
 
 _CHUNK = 1 << 14
 _LEAST = 64
@@ -50,6 +50,8 @@ class LinkStream:
     ----------
     tolerance : float
         ε > 0 in the units of y; it holds strictly, up to rounding of the links.
+    between : {"rows", "lines"}, default "rows"
+        Whether it holds at the rows, or along the straight lines between them too.
 
     Attributes
     ----------
@@ -60,9 +62,9 @@ class LinkStream:
 
     Notes
     -----
-    The links are those of the sweep in ``approximate(x, y, tolerance=tolerance, rtol=0)``, bit for bit; their number is
-    its certified minimum. `approximate` sees all rows at once and may then move links a little (2^-50 max|y|) to make
-    good their rounding; the only link of a stream without knots has another anchor there.
+    The links are those of the sweep in ``approximate(x, y, tolerance=tolerance, between=between, rtol=0)``, bit for
+    bit; their number is its certified minimum. `approximate` sees all rows at once and may then move links a little
+    (2^-50 max|y|) to make good their rounding; the only link of a stream without knots has another anchor there.
 
     References
     ----------
@@ -83,8 +85,9 @@ class LinkStream:
 
     __module__ = "reluctant"
 
-    def __init__(self, tolerance: float) -> None:
+    def __init__(self, tolerance: float, between: Literal["rows", "lines"] = "rows") -> None:
         self.tolerance = check_number(tolerance, "tolerance", strict=True)
+        self._along_lines = check_choice(between, "between", ("rows", "lines")) == "lines"
         self.n_rows = self.n_links = 0
         self._first = self._last = math.nan
         self._finished = False
@@ -158,7 +161,7 @@ class LinkStream:
         lo, hi = y - self.tolerance, y + self.tolerance
         self._make_room(len(x))
         state = self._counters, self._supports, self._lows, self._highs
-        ended = self._open.then(_Ended(*_stream.advance(x, lo, hi, False, *state)))
+        ended = self._open.then(_Ended(*_stream.advance(x, lo, hi, self._along_lines, *state)))
         if self.n_rows == 0:
             self._first = float(x[0])
         self.n_rows += len(x)
