@@ -140,6 +140,16 @@ def test_zero_tolerance_is_interpolation_and_a_wide_one_takes_a_line():
         assert wide.n_neurons == (0 if affine else 1)
 
 
+@pytest.mark.parametrize("seed", [5, 17, 29, 41, 53])
+def test_rows_without_tolerance_among_others_are_met(seed):
+    rng = np.random.default_rng(seed)
+    x, Y = 1e9 + rng.permutation(18), rng.normal(size=(18, 3)) * 10.0 ** rng.integers(-5, 6, 3)
+    tolerance = rng.choice([0.0, 0.1, 0.5, np.inf], (18, 3)) * np.abs(Y).max(axis=0)
+    solution = approximate(x, Y, tolerance=tolerance, **QUICK)
+    assert (np.abs(solution.network(x) - Y) <= np.maximum(tolerance * (1 + 1e-9), 1e-9 * np.abs(Y).max(axis=0))).all()
+    assert solution.gap >= 0
+
+
 def test_without_an_affine_part_at_most_one_neuron_more_is_used():
     rng = np.random.default_rng(6)
     x, Y = np.arange(50.0), np.cumsum(rng.normal(size=(50, 3)), axis=0)

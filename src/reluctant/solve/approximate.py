@@ -258,7 +258,12 @@ def _over_one_input(
     from reluctant.multivariate.tolerance import approximate_space
 
     first = start if solution is None else solution.network
-    found = approximate_space(X, Y, epsilon, slack, affine, aim, first, effort)
+    try:
+        found = approximate_space(X, Y, epsilon, slack, affine, aim, first, effort)
+    except ValueError:  # the search found none in time, or is too coarse for the table: what is known is the answer
+        if solution is None:
+            raise
+        return solution
     return better_known(solution, found, certificate)
 
 

@@ -19,6 +19,7 @@ from reluctant.solution import Certificate, Solution
 from reluctant.univariate import _shared_links, _sweep
 from reluctant.univariate.band import Band, sorted_band
 from reluctant.univariate.fewest import fewest_links
+from reluctant.univariate.interpolation import INTERPOLATES
 from reluctant.univariate.shared_knots import network_through
 
 MOST_WORK = 1e7
@@ -39,8 +40,9 @@ class Bands(NamedTuple):
     """The bands of all outputs: their own rows, and all of them on common rows x."""
 
     own: list[Band]
+    wider: list[Band]  # by a quarter of the slack; of the rest, as much is room for rounding in the solution
     x: Array
-    lo: Array  # (m, N), a little wider than those of `own`, as half of the slack is room for rounding
+    lo: Array  # (m, N), the wider ones
     hi: Array
 
     @classmethod
@@ -62,15 +64,15 @@ class Bands(NamedTuple):
             at = np.searchsorted(every, band.x)
             lo[c], hi[c] = -widest, widest
             lo[c, at], hi[c, at] = band.lo, band.hi
-        return cls(own, every, lo, hi)
+        return cls(own, wider, every, lo, hi)
 
     def starts_of_links(self) -> Index:
         """The first row of each of the disjoint links that all outputs follow, every turn exact."""
-        starts, ahead = [0], [64] * len(self.own)
+        starts, ahead = [0], [64] * len(self.wider)
         while True:
             begin = self.x[starts[-1]]
             failed = np.inf
-            for c, band in enumerate(self.own):
+            for c, band in enumerate(self.wider):
                 failed = min(failed, _first_failure(band, begin, failed, ahead, c))
             if not failed < np.inf:
                 return np.array(starts, np.int64)
@@ -96,7 +98,7 @@ def _first_failure(band: Band, begin: float, before: float, ahead: list[int], c:
 
 def bound_of(bands: Bands, starts: Index) -> tuple[int, str]:
     """A lower bound of the shared knots, and why."""
-    alone = [len(_sweep.sweep(band.x, band.lo, band.hi)[0]) for band in bands.own]
+    alone = [len(_sweep.sweep(band.x, band.lo, band.hi)[0]) for band in bands.wider]
     links = len(starts) - 1
     if max(alone) > links:
         return max(alone), f"output {int(np.argmax(alone))} needs so many by itself, a greedy sweep over its band"
@@ -114,7 +116,7 @@ def shared_within(
     starts = bands.starts_of_links()
     bound, why = bound_of(bands, starts)
     certificate = Certificate("neurons", bound, "proved", f"{why}; {_tolerance_in_words(tolerance, slack)}")
-    allowed = tolerance * (1 + slack) + np.where(slack > 0, _sweep.ROUNDING * np.abs(Y).max(axis=0), 0.0)
+    allowed = np.maximum(tolerance * (1 + slack), INTERPOLATES * np.abs(Y).max(axis=0))
     for knots in _candidates(bands, starts):
         network = _network(bands, knots, affine)
         if network is None:
@@ -151,7 +153,8 @@ def better_known(solution: Solution | None, other: Solution, certificate: Certif
 def _tolerance_in_words(tolerance: Array, slack: float) -> str:
     low, high = tolerance.min(), tolerance.max()
     asked = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-    return f"tolerance {asked} " + (f"widened by a relative {0.5 * slack:g}" if slack else "as given")
+    widened = f"widened by a relative {0.75 * slack:g}" if slack else "as given"
+    return f"tolerance {asked} {widened}; a solution is held to {INTERPOLATES:g} max|y| at the closest"
 
 
 def _candidates(bands: Bands, starts: Index) -> list[Array]:
