@@ -12,7 +12,9 @@ from reluctant.regression import selection
 def _few_paths(monkeypatch):
     """A quick choice, where it is not itself in question; fixtures of the session are fitted before, with all paths."""
     monkeypatch.setattr(selection, "RIDGES", (3e-3,))
+    monkeypatch.setattr(selection, "RIDGES_CLASSES", (3e-3,))
     monkeypatch.setattr(selection, "RIDGES_ON_SLOPES", ())
+    monkeypatch.setattr(selection, "RIDGES_ON_SLOPES_CLASSES", ())
     monkeypatch.setattr(selection, "FOLDS", 2)
     monkeypatch.setattr(selection, "REPEATS_FEW_ROWS", 1)
     monkeypatch.setattr(cross_validated, "STARTS", 2)

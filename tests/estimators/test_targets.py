@@ -90,6 +90,7 @@ def test_outputs_are_divided_by_the_temperature_and_nothing_else_changes(monkeyp
 def test_networks_that_are_too_sure_get_better_probabilities_by_the_temperature(monkeypatch):
     """Twenty parameters and hardly any ridge for eighty rows of noisy labels; fresh rows judge."""
     monkeypatch.setattr(selection, "RIDGES", (1e-4,))
+    monkeypatch.setattr(selection, "RIDGES_CLASSES", (1e-4,))
     monkeypatch.setattr(selection, "size_grid", lambda largest, smallest: np.array([20]))
     gains = []
     for seed in range(5):
@@ -147,6 +148,7 @@ def test_losses_lead_to_their_own_centre():
 @pytest.mark.parametrize("line", [True, False])
 def test_separable_classes_get_a_small_network(monkeypatch, line):
     monkeypatch.setattr(selection, "RIDGES", (1e-4, 1e-2))
+    monkeypatch.setattr(selection, "RIDGES_CLASSES", (1e-4, 1e-2))
     rng = np.random.default_rng(0)
     X = np.linspace(-1, 1, 400)[:, None] if line else np.r_[rng.normal(size=(60, 3)) - 5, rng.normal(size=(60, 3)) + 5]
     y = X[:, 0] > 0

@@ -100,7 +100,9 @@ def table(d, seed=0, n_rows=120):
 @pytest.fixture(autouse=True)
 def _few_paths(monkeypatch):
     monkeypatch.setattr(selection, "RIDGES", (3e-3,))
+    monkeypatch.setattr(selection, "RIDGES_CLASSES", (3e-3,))
     monkeypatch.setattr(selection, "RIDGES_ON_SLOPES", ())
+    monkeypatch.setattr(selection, "RIDGES_ON_SLOPES_CLASSES", ())
     monkeypatch.setattr(selection, "FOLDS", 2)
     monkeypatch.setattr(selection, "REPEATS_FEW_ROWS", 1)
 

@@ -52,7 +52,9 @@ def tally_of(losses, weights):
 def quick(monkeypatch):
     """Fewer paths; nothing else changes."""
     monkeypatch.setattr(selection, "RIDGES", (1e-3, 1e-1))
+    monkeypatch.setattr(selection, "RIDGES_CLASSES", (1e-3, 1e-1))
     monkeypatch.setattr(selection, "RIDGES_ON_SLOPES", ())
+    monkeypatch.setattr(selection, "RIDGES_ON_SLOPES_CLASSES", ())
     monkeypatch.setattr(selection, "REPEATS_FEW_ROWS", 1)
 
 
@@ -346,7 +348,9 @@ def test_paths_that_only_kicks_make_good_are_taken(monkeypatch):
 @pytest.mark.parametrize("seed", range(2))
 def test_kicks_that_change_nothing_are_never_taken_and_change_no_size(monkeypatch, seed):
     monkeypatch.setattr(selection, "RIDGES", (1e-3, 1e-1))
+    monkeypatch.setattr(selection, "RIDGES_CLASSES", (1e-3, 1e-1))
     monkeypatch.setattr(selection, "RIDGES_ON_SLOPES", ())
+    monkeypatch.setattr(selection, "RIDGES_ON_SLOPES_CLASSES", ())
     paths_with_kicks(monkeypatch, lambda stages: stages)
     data = table(seed=seed)
     assert_same(

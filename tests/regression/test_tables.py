@@ -168,7 +168,9 @@ class Recorded:
 def test_streamed_fit_is_as_good_as_the_one_in_memory_and_reads_blocks_only(monkeypatch):
     monkeypatch.setattr(streaming, "SAMPLE", 1000)
     monkeypatch.setattr(selection, "RIDGES", (1e-3,))
+    monkeypatch.setattr(selection, "RIDGES_CLASSES", (1e-3,))
     monkeypatch.setattr(selection, "RIDGES_ON_SLOPES", ())
+    monkeypatch.setattr(selection, "RIDGES_ON_SLOPES_CLASSES", ())
     table = Recorded(30_000, 2_000)
     config = Config(Squared())
     fitted = fit_streamed(table, as_column, config, size=30)
@@ -188,7 +190,9 @@ def test_streamed_fit_is_as_good_as_the_one_in_memory_and_reads_blocks_only(monk
 def test_streamed_choice_compares_sizes_on_held_out_rows(monkeypatch):
     monkeypatch.setattr(streaming, "SAMPLE", 300)
     monkeypatch.setattr(selection, "RIDGES", (1e-3,))
+    monkeypatch.setattr(selection, "RIDGES_CLASSES", (1e-3,))
     monkeypatch.setattr(selection, "RIDGES_ON_SLOPES", ())
+    monkeypatch.setattr(selection, "RIDGES_ON_SLOPES_CLASSES", ())
     monkeypatch.setattr(selection, "REPEATS_FEW_ROWS", 1)
     table = Recorded(4_000, 500)
     fitted = {rule: fit_streamed(table, as_column, Config(Squared()), largest=40, selection=rule) for rule in RULES}
@@ -206,7 +210,9 @@ def test_streamed_choice_compares_sizes_on_held_out_rows(monkeypatch):
 def test_the_comparison_on_rows_held_out_is_weighted_and_paired(monkeypatch):
     monkeypatch.setattr(streaming, "SAMPLE", 300)
     monkeypatch.setattr(selection, "RIDGES", (1e-3,))
+    monkeypatch.setattr(selection, "RIDGES_CLASSES", (1e-3,))
     monkeypatch.setattr(selection, "RIDGES_ON_SLOPES", ())
+    monkeypatch.setattr(selection, "RIDGES_ON_SLOPES_CLASSES", ())
     monkeypatch.setattr(selection, "REPEATS_FEW_ROWS", 1)
     monkeypatch.setattr(streaming, "minimise", lambda model, *_: (model, 0.0))  # candidates stay as they are
     rng = np.random.default_rng(0)
@@ -234,7 +240,9 @@ def test_candidates_reach_from_half_to_four_times_the_size_chosen():
 
 def test_streamed_classes(monkeypatch):
     monkeypatch.setattr(selection, "RIDGES", (1e-2,))
+    monkeypatch.setattr(selection, "RIDGES_CLASSES", (1e-2,))
     monkeypatch.setattr(selection, "RIDGES_ON_SLOPES", ())
+    monkeypatch.setattr(selection, "RIDGES_ON_SLOPES_CLASSES", ())
     X, _, w = arrays(2000)
     labels = (X[:, 0] + X[:, 1] > 0).astype(int)
     names = np.array(["no", "yes"])[labels]
@@ -251,7 +259,9 @@ def test_a_size_below_the_constants_of_the_outputs_is_refused():
 
 def test_rows_without_weight_are_as_if_they_were_not_in_the_table(monkeypatch):
     monkeypatch.setattr(selection, "RIDGES", (1e-3,))
+    monkeypatch.setattr(selection, "RIDGES_CLASSES", (1e-3,))
     monkeypatch.setattr(selection, "RIDGES_ON_SLOPES", ())
+    monkeypatch.setattr(selection, "RIDGES_ON_SLOPES_CLASSES", ())
     monkeypatch.setattr(selection, "REPEATS_FEW_ROWS", 1)
     monkeypatch.setattr(tables, "BLOCK", 1000)
     X, y, _ = arrays(9000)
@@ -271,7 +281,9 @@ def test_rows_without_weight_are_as_if_they_were_not_in_the_table(monkeypatch):
 def test_compared_sizes_rise_where_refits_remove_neurons(monkeypatch):
     monkeypatch.setattr(streaming, "SAMPLE", 300)
     monkeypatch.setattr(selection, "RIDGES", (1e-3,))
+    monkeypatch.setattr(selection, "RIDGES_CLASSES", (1e-3,))
     monkeypatch.setattr(selection, "RIDGES_ON_SLOPES", ())
+    monkeypatch.setattr(selection, "RIDGES_ON_SLOPES_CLASSES", ())
     monkeypatch.setattr(selection, "REPEATS_FEW_ROWS", 1)
     plain = streaming.minimise
 
@@ -358,7 +370,9 @@ def test_each_column_of_a_file_has_one_part(tmp_path, x, y, weight, message):
 def test_many_separable_rows_take_no_parameter_for_less_than_half_a_nat(monkeypatch):
     monkeypatch.setattr(streaming, "SAMPLE", 200)
     monkeypatch.setattr(selection, "RIDGES", (1e-4,))
+    monkeypatch.setattr(selection, "RIDGES_CLASSES", (1e-4,))
     monkeypatch.setattr(selection, "RIDGES_ON_SLOPES", ())
+    monkeypatch.setattr(selection, "RIDGES_ON_SLOPES_CLASSES", ())
     x = np.linspace(-1, 1, 1000)[:, None]
     table = ArrayTable(x, (x[:, 0] > 0.0).astype(float))
 
