@@ -190,6 +190,25 @@ def test_the_programme_with_bounds_equals_the_one_without():
         assert found.cost(price) == pytest.approx(plain.bound, rel=1e-10)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(20))
+def test_the_passes_lose_no_optimum_of_hundreds_of_tables(seed):
+    """Prices from far below that of noise to far above it; equal steps, ties, weights and offsets."""
+    rng = np.random.default_rng(2000 + seed)
+    for i in range(20):
+        n = int(rng.integers(201, 320))
+        x, y = noisy(rng, n, int(rng.integers(1, 12)))
+        if i % 3 == 0:
+            x, y = np.arange(n) * 1.0, np.round(5 * y)
+        w = 10.0 ** rng.uniform(-1, 1, n) if i % 2 else np.ones(n)
+        data = data_of(x + 1e9 * (i % 5 == 0), y, w)
+        price = np.var(y) * 10.0 ** rng.uniform(-4, -0.5)
+        plain = run_programme(data, price, FREE, np.inf, np.zeros(n), inner_points(n), Clock())
+        found = least_cost(data, price, Clock())
+        assert found.cost(price) == pytest.approx(plain.bound, rel=1e-9), (seed, i)
+        assert found.bound == pytest.approx(plain.bound, rel=1e-9), (seed, i)
+
+
 def least_loss_anywhere(x, y, K):
     """Least Σ ½ r² with K knots anywhere: every knot at a point or inside a gap, where the two lines must cross."""
     n, best = len(x), np.inf
