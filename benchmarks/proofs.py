@@ -30,8 +30,8 @@ Array = np.ndarray
 PLANTED = (
     ("neurons", 2, (3, 3, 3), 60),
     ("neurons", 2, (3, 3, 3, 3), 2_000),
-    ("neurons", 3, (4, 3, 3, 3), 2_000),
-    ("neurons", 5, (4, 4, 4), 2_000),
+    ("neurons", 3, (4, 4, 4, 4), 2_000),
+    ("neurons", 5, (6, 6, 6), 2_000),
     ("parameters", 2, (3, 3, 3), 60),
     ("parameters", 2, (3, 3, 2, 2), 2_000),
     ("parameters", 3, (3, 3, 3), 2_000),
