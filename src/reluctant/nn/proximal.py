@@ -369,9 +369,8 @@ class ReweightedL1(Optimizer):
         ValueError
             If X is not finite or does not fit, or as `remove_dead`.
         """
-        inner = self._unbound(wrap, "consolidate")
-        pairs, bias = [block.pair for block in self._blocks], self.shrinkage.bias
-        optimizer = self.optimizer
+        inner, pairs = self._unbound(wrap, "consolidate"), [block.pair for block in self._blocks]
+        bias, optimizer = self.shrinkage.bias, self.optimizer
         removed = consolidate_pairs(inner, pairs, X, p=self.p, bias=bias, batch_size=batch_size, optimizer=optimizer)
         return self._rebound(removed, inner, wrap)
 
