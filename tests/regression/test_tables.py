@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from regression.models import sparse_model
+from reluctant.effort import Effort
 from reluctant.regression import selection, streaming, tables
 from reluctant.regression.gauss_newton import Problem, quadratic_model, summed_loss
 from reluctant.regression.losses import Logistic, Squared
@@ -173,18 +174,18 @@ def test_streamed_fit_is_as_good_as_the_one_in_memory_and_reads_blocks_only(monk
     monkeypatch.setattr(selection, "RIDGES_ON_SLOPES_CLASSES", ())
     table = Recorded(30_000, 2_000)
     config = Config(Squared())
-    fitted = fit_streamed(table, as_column, config, size=30)
-    assert fitted.model.size <= 30
+    streamed = [fit_streamed(table, as_column, config, size=30, effort=Effort(random_state=seed)) for seed in range(3)]
+    assert all(fitted.model.size <= 30 for fitted in streamed)
     assert table.largest == 2_000
     X, y, w = joined(table)
-    units, stages = standard_path(X[:6000], y[:6000, None], w[:6000], config, fitted.choice.trial, 0)
+    units, stages = standard_path(X[:6000], y[:6000, None], w[:6000], config, streamed[0].choice.trial, 0)
     whole = next(stage.model for stage in stages if stage.size <= 30)
     test = joined(Recorded(8_000, 1_999))
     losses = [
         summed_loss(model, u.rows(test[0], test[1][:, None], test[2]), Squared()) * u.y_scale[0] ** 2
-        for model, u in ((fitted.model, fitted.units), (whole, units))
+        for model, u in (*((fitted.model, fitted.units) for fitted in streamed), (whole, units))
     ]
-    assert losses[0] < 1.02 * losses[1]
+    assert np.median(losses[:3]) < 1.02 * losses[3]  # the paths of few rows differ by a few per cent
 
 
 def test_streamed_choice_compares_sizes_on_held_out_rows(monkeypatch):
