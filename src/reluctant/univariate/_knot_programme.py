@@ -261,17 +261,8 @@ def bounds(
     `ends` are those of a pass from the other side. More links than `crowd` are thinned, none lowered by more than
     `debt`.
     """
-    (
-        (links, origin, level, n, old, knot, parent, nodes, t),
-        costs,
-        cell,
-        fresh,
-        fresh_node,
-        inside,
-        via,
-        own_first,
-        own,
-    ) = state
+    open_links, costs, cell, fresh, fresh_node, inside, via, own_first, own = state
+    links, origin, level, n, old, knot, parent, nodes, t = open_links
     size = len(y)  # a free line begins at t for `fresh`; it began in the cell and ends before t for `inside`
     limit = np.empty(1)
     owners = np.empty(links.shape[1], np.int64)
@@ -299,10 +290,8 @@ def bounds(
         if t == size - 1:
             t = size
             break
-        limit[0] = ceiling - rest[t]
         in_window = continuous[t] and continuous[t + 1] and allowed[t] and allowed[t + 1]
-        if in_window:
-            limit[0] = min(limit[0], best + 2.0 * price)
+        limit[0] = min(ceiling - rest[t], best + 2.0 * price) if in_window else ceiling - rest[t]
         n = keep_below(links, origin, level, n, limit)
         if debt > 0.0 and n > crowd + thinned + thinned // 4:
             n = thinned = thin(links, origin, level, n, limit[0], debt, _REACH)

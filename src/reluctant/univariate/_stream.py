@@ -57,8 +57,7 @@ def advance(x, lo, hi, along_lines, counters, supports, lows, highs):
             lines[0, links], lines[1, links], lines[2, links] = line
             pivots[0, links], pivots[1, links], ends[links] = support[2], support[3], xi
             kinds[links] = STEEPEST if above else SHALLOWEST
-            steepest = shallowest = _NO_LINE
-            low_head = high_head = 0
+            steepest, shallowest, low_head, high_head = _NO_LINE, _NO_LINE, 0, 0
             if above:
                 low_size, high_size = 0, _keep_from(highs, high_size, support[2], support[3])
             else:
