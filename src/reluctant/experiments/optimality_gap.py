@@ -68,8 +68,8 @@ def run(out: Path, *, quick: bool = False, say: Callable[[str], None] = print) -
         f"Adam on the mean squared error plus λ times the smoothed ℓp path norm, and Algorithm 1, p = {P:g}, "
         f"{epochs:,} epochs, {seeds} seeds; median [smallest, largest]. A count is of neurons for d = 1, of parameters "
         "else, with |v w| > 10⁻³ for the smoothed penalty, which has no zeros, and exact for the others. A path norm "
-        "below the proved bound is no contradiction: those networks do not interpolate. On the line `interpolate` without "
-        "an affine part is a search; the bound is the least value with a free one."
+        "below the proved bound is no contradiction: those networks do not interpolate. On the line `interpolate` "
+        "without an affine part is a search; the bound is the least value with a free one."
     )
     for name, (inputs, targets, K) in problems.items():
         say(name)
