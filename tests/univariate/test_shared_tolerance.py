@@ -184,7 +184,7 @@ def test_contradictory_rows_are_named():
 
 
 def test_bounds_of_several_outputs_are_tolerances_about_their_middle():
-    """Targets off the middle change neither the network nor the bound, which counts shared knots as with a tolerance."""
+    """Targets off the middle change neither network nor bound, which counts shared knots as within a tolerance."""
     x = np.arange(20.0)
     middle, half = np.column_stack([np.sin(x), np.cos(x)]), np.full((20, 2), 0.25)
     half[3], half[5, 1] = np.inf, np.inf
