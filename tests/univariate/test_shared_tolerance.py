@@ -181,3 +181,20 @@ def test_a_beam_keeps_to_the_tolerance_and_to_twice_the_links(monkeypatch):
 def test_contradictory_rows_are_named():
     with pytest.raises(InfeasibleError, match="rows 0 and 2"):
         approximate([0.0, 1.0, 0.0], [[1.0, 2.0], [1.0, 1.0], [1.0, 3.0]], tolerance=0.2)
+
+
+def test_bounds_of_several_outputs_are_tolerances_about_their_middle():
+    """Targets off the middle change neither network nor bound, which counts shared knots as within a tolerance."""
+    x = np.arange(20.0)
+    middle, half = np.column_stack([np.sin(x), np.cos(x)]), np.full((20, 2), 0.25)
+    half[3], half[5, 1] = np.inf, np.inf
+    lo, hi = middle - half, middle + half
+    by_bounds = approximate(x, middle + 0.125, bounds=(lo, hi), **QUICK)
+    by_tolerance = approximate(x, middle, tolerance=half, **QUICK)
+    values, slack = by_bounds.network(x), 0.25 * 1e-9
+    assert np.all(values >= lo - slack)
+    assert np.all(values <= hi + slack)
+    assert (by_bounds.certificate.quantity, by_bounds.certificate.kind) == ("neurons", "proved")
+    assert by_bounds.certificate.lower_bound == by_tolerance.certificate.lower_bound
+    counts = np.isfinite(half)
+    assert by_bounds.max_error >= np.abs(values - middle - 0.125)[counts].max() - 1e-12

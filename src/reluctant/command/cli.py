@@ -280,8 +280,9 @@ def path(
 ) -> None:
     """Follow the exact fit of minimal lp path norm from p = 0 to p = 1, or the error for every number of neurons.
 
-    Prints p*, below which every p gives the fewest neurons, and where the fit changes; with --errors a table of
-    neurons and the smallest largest error that so many can have.
+    Prints p*, below which every p gives the fewest neurons, and where the fit changes.
+
+    With --errors: the smallest largest error that so many neurons can have, line by line.
 
     Example: what each further neuron gains.
 

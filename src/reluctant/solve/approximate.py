@@ -164,12 +164,12 @@ def approximate(
         raise ValueError("scale goes with max_neurons; beside tolerance give a tolerance for each row")
     if bounds is not None:
         lo, hi = check_bounds(bounds, y)
+        rounding = rounding_of(given[0], *bounds)
         if not is_line(X, y):
-            return _between_bounds(X, y, lo, hi, rtol, affine, aim, start, effort)
+            return _between_bounds(X, y, lo, hi, rtol, rounding, affine, aim, start, effort)
         from reluctant.univariate.shapes import Shape
         from reluctant.univariate.tolerance import bounded_line
 
-        rounding = rounding_of(given[0], *bounds)
         solution = bounded_line(X[:, 0], y, lo, hi, rtol, rounding, along_lines, Shape.checked(shape))
         return _with_affine_part(solution, X, affine)
     assert tolerance is not None
@@ -214,6 +214,7 @@ def _between_bounds(
     lo: Array,
     hi: Array,
     rtol: float,
+    rounding: float,
     affine: bool | None,
     aim: Aim,
     start: ReLUNetwork | None,
@@ -224,7 +225,11 @@ def _between_bounds(
     from reluctant.multivariate.tolerance import approximate_space
 
     middle, half = middle_of(y, lo, hi)
-    solution = approximate_space(X, middle, half, rtol, has_affine_part(affine, X), aim, start, effort)
+    with_affine = has_affine_part(affine, X)
+    if X.shape[1] == 1:
+        solution = _over_one_input(X, middle, half, rtol, rounding, with_affine, aim, start, effort)
+    else:
+        solution = approximate_space(X, middle, half, rtol, with_affine, aim, start, effort)
     counts = np.isfinite(half).reshape(len(X), -1).any(axis=1)
     reason = f"{solution.certificate.reason}, about the middle of the bounds"
     return solution.replace(

@@ -62,7 +62,7 @@ def interpolate(
     affine : bool, optional
         Whether the network has a free affine part. By default, as in the paper, it does for one input and does not for
         more. Without one, on the line, p = 1 stays exact, p = 0 takes at most one neuron more, beside a constant one
-        that the norm does not count, and 0 < p < 1 is a search between two proved bounds.
+        that the norm does not count, and 0 < p < 1 is a search with a proved lower bound.
     bias : {"l1", "l2"}, optional
         On the line with p = 1: count the biases too. A neuron c (x − t)_+ then costs |c| (1 + |t|), the path norm with
         the bias as a weight, which is the convention of R^d, or |c| √(1 + t²), the Euclidean norm of (c, −c t) [BF].

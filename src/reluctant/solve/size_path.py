@@ -43,7 +43,8 @@ def size_path(
     A network is grown hinge by hinge (regression) or begun with a few dense neurons (classification), fitted by
     damped Gauss-Newton steps, or by L-BFGS where dense neurons have more than 500 unknowns, and then loses parameters
     one by one or a few at a time: those whose loss the optimal brain surgeon [HS] expects to cost least; the rest is
-    refitted after each. Nothing is proved about the result.
+    refitted after each. Over one input, with one output, the squared loss and an affine part, the path begins with
+    functions of counted knots, as `regress_path` finds them. Nothing is proved about the result.
 
     Parameters
     ----------
