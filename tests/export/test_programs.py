@@ -122,6 +122,17 @@ def test_a_classifier_has_labels_and_probabilities(language, tmp_path, labels):
     np.testing.assert_allclose([row[1] for row in values], model.predict_proba(FAR), atol=1e-12)
 
 
+def test_nan_behind_a_clip_is_never_a_number():
+    for model in (
+        SparseReLURegressor(alpha=1e-3, random_state=0).fit(X[:, :1], np.abs(X[:, 0] - 0.3)),
+        SparseReLUClassifier(alpha=0.01, random_state=0).fit(X[:, :1], np.where(X[:, 0] > 0.1, "a", "b")),
+    ):
+        module: dict = {}
+        exec(render_program(PYTHON, model, "m").source, module)
+        assert np.isnan(module["m"](np.nan))
+        assert "m_label" not in module or module["m_label"](np.nan) is None
+
+
 @pytest.mark.parametrize("language", [PYTHON, JAVASCRIPT, RUST])
 def test_names_are_never_words_of_the_language(language):
     solution = interpolate([0, 1, 2], [0, 0, 1])
@@ -143,6 +154,11 @@ def test_bad_requests_leave_no_file(tmp_path):
         export_python("f", tmp_path / "f.py")
     with pytest.raises(ValueError, match="a classifier has labels; leave data out"):
         export_rust(classifier("two"), tmp_path / "f.rs", data=(X, X[:, 0] > 0))
+    for data in ((X, X[:, 0]), ([0, 1], np.eye(2))):
+        with pytest.raises(ValueError, match="data must have 1 input and 1 output as the model has, got"):
+            export_rust(solution, tmp_path / "f.rs", data=data)
+    with pytest.raises(ValueError, match=r"data must be a pair \(X, y\)"):
+        export_python(solution, tmp_path / "f.py", data=(1, 2, 3))
     with pytest.raises(ValueError, match="half a surrogate pair, which no Rust string can hold"):
         _rust_string("\ud800")
     assert list(tmp_path.iterdir()) == []
