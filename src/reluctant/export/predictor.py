@@ -96,8 +96,8 @@ class Predictor:
         if not isinstance(data, (tuple, list)) or len(data) != 2:
             raise ValueError("data must be a pair (X, y); leave data out to measure nothing")
         X, y = check_table(*data)
-        is_network = isinstance(self.function, ReLUNetwork)
-        expected = (self.function.n_inputs, self.function.n_outputs) if is_network else (1, 1)
+        f = self.function
+        expected = (f.n_inputs, f.n_outputs) if isinstance(f, ReLUNetwork) else (1, 1)
         got = X.shape[1], 1 if y.ndim == 1 else y.shape[1]
         if got != expected:
             raise ValueError(

@@ -165,7 +165,8 @@ def approximate(
     if bounds is not None:
         lo, hi = check_bounds(bounds, y)
         if not is_line(X, y):
-            return _between_bounds(X, y, lo, hi, rtol, affine, aim, start, effort)
+            rounding = rounding_of(given[0], *bounds)
+            return _between_bounds(X, y, lo, hi, rtol, rounding, affine, aim, start, effort)
         from reluctant.univariate.shapes import Shape
         from reluctant.univariate.tolerance import bounded_line
 
@@ -214,6 +215,7 @@ def _between_bounds(
     lo: Array,
     hi: Array,
     rtol: float,
+    rounding: float,
     affine: bool | None,
     aim: Aim,
     start: ReLUNetwork | None,
@@ -224,11 +226,14 @@ def _between_bounds(
     from reluctant.multivariate.tolerance import approximate_space
 
     middle, half = middle_of(y, lo, hi)
-    solution = approximate_space(X, middle, half, rtol, has_affine_part(affine, X), aim, start, effort)
-    counts = np.isfinite(half).reshape(len(X), -1).any(axis=1)
+    has_affine = has_affine_part(affine, X)
+    if X.shape[1] == 1:
+        solution = _over_one_input(X, middle, half, rtol, rounding, has_affine, aim, start, effort)
+    else:
+        solution = approximate_space(X, middle, half, rtol, has_affine, aim, start, effort)
     reason = f"{solution.certificate.reason}, about the middle of the bounds"
     return solution.replace(
-        max_error=max_error_of(solution.network, X[counts], y[counts]),
+        max_error=max_error_of(solution.network, X, y, half),
         certificate=replace(solution.certificate, reason=reason),
     )
 
