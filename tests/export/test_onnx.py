@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from reluctant import ReLUNetwork, SparseReLUClassifier, SparseReLURegressor, approximate
 from reluctant.estimators import register_skl2onnx
 from reluctant.export import export_onnx
+from reluctant.model.clip import Clip
 from reluctant.model.sequential import sequential_layers
 
 RNG = np.random.default_rng(0)
@@ -98,6 +99,7 @@ def test_a_solution_carries_its_verdict_and_its_errors(tmp_path):
 def test_a_regressor_is_clipped_as_its_predict(tmp_path, dtype):
     frame = pd.DataFrame(X, columns=["a", "b\nc", "日"])
     model = SparseReLURegressor(alpha=1e-3, random_state=0).fit(frame, np.abs(X[:, 0] - 0.3) + X[:, 1])
+    model.clip_ = Clip(np.array([-2.0, -np.inf, -2.0]), np.array([3.0, 3.0, np.inf]))  # with alpha given there is none
     export_onnx(model, tmp_path / "m.onnx", dtype=dtype)
     rows = FAR.astype(NUMPY[dtype])
     [computed] = run(tmp_path / "m.onnx", rows, dtype)

@@ -16,6 +16,7 @@ from reluctant import ReLUNetwork, SparseReLUClassifier, SparseReLURegressor, ap
 from reluctant.export import export_javascript, export_python, export_rust
 from reluctant.export.programs import JAVASCRIPT, PYTHON, RUST, _rust_string, render_program
 from reluctant.export.rendering import nested
+from reluctant.model.clip import Clip
 
 RNG = np.random.default_rng(0)
 X = RNG.uniform(-1, 1, (60, 3))
@@ -106,6 +107,7 @@ def test_a_network_of_several_inputs_and_outputs(language, tmp_path):
 @pytest.mark.parametrize("d", [1, 3])
 def test_a_regressor_is_clipped_as_its_predict(language, tmp_path, d):
     model = SparseReLURegressor(alpha=1e-3, random_state=0).fit(X[:, :d], np.abs(X[:, 0] - 0.3))
+    model.clip_ = Clip(np.full(d, -2.0), np.full(d, 3.0))  # with alpha given there is none
     exported = WRITE[language](model, tmp_path / f"m{SUFFIX[language]}")
     rows = FAR[:, 0].tolist() if d == 1 else FAR.tolist()
     values = run(language, tmp_path, exported.source, rows, ["m"])
@@ -120,6 +122,18 @@ def test_a_classifier_has_labels_and_probabilities(language, tmp_path, labels):
     values = run(language, tmp_path, exported.source, FAR.tolist(), ["m_label", "m_probabilities"])
     assert [row[0] for row in values] == model.predict(FAR).tolist()
     np.testing.assert_allclose([row[1] for row in values], model.predict_proba(FAR), atol=1e-12)
+
+
+def test_nan_behind_a_clip_is_never_a_number():
+    for model in (
+        SparseReLURegressor(alpha=1e-3, random_state=0).fit(X[:, :1], np.abs(X[:, 0] - 0.3)),
+        SparseReLUClassifier(alpha=0.01, random_state=0).fit(X[:, :1], np.where(X[:, 0] > 0.1, "a", "b")),
+    ):
+        model.clip_ = Clip(np.array([-1.0]), np.array([1.0]))
+        module: dict = {}
+        exec(render_program(PYTHON, model, "m").source, module)
+        assert np.isnan(module["m"](np.nan))
+        assert "m_label" not in module or module["m_label"](np.nan) is None
 
 
 @pytest.mark.parametrize("language", [PYTHON, JAVASCRIPT, RUST])
@@ -143,6 +157,11 @@ def test_bad_requests_leave_no_file(tmp_path):
         export_python("f", tmp_path / "f.py")
     with pytest.raises(ValueError, match="a classifier has labels; leave data out"):
         export_rust(classifier("two"), tmp_path / "f.rs", data=(X, X[:, 0] > 0))
+    for data in ((X, X[:, 0]), ([0, 1], np.eye(2))):
+        with pytest.raises(ValueError, match="data must have 1 input and 1 output as the model has, got"):
+            export_rust(solution, tmp_path / "f.rs", data=data)
+    with pytest.raises(ValueError, match=r"data must be a pair \(X, y\)"):
+        export_python(solution, tmp_path / "f.py", data=(1, 2, 3))
     with pytest.raises(ValueError, match="half a surrogate pair, which no Rust string can hold"):
         _rust_string("\ud800")
     assert list(tmp_path.iterdir()) == []

@@ -63,6 +63,8 @@ def test_scales_of_rows_and_outputs_count_and_infinite_ones_do_not():
     scale = np.array([1.0, 10.0])
     solution = approximate(X, Y, max_neurons=1, scale=scale, affine=True, time_limit=1, random_state=0)
     assert solution.max_scaled_error == np.max(np.abs(solution.network(X) - Y) / scale)
+    first = approximate(X, Y, max_neurons=1, scale=[1.0, np.inf], affine=True, time_limit=0.5, random_state=0)
+    assert first.max_error == np.max(np.abs(first.network(X) - Y)[:, 0])
     far = np.where(np.arange(30) == 3, 1e6, y)
     without = approximate(X, far, max_neurons=0, scale=np.where(far == 1e6, np.inf, 1.0), affine=True, time_limit=0.5)
     kept = np.arange(30) != 3

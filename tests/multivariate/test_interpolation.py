@@ -529,6 +529,16 @@ def test_a_tolerance_that_zero_meets_is_answered_at_once_and_proved(m):
     assert solution.max_error == np.abs(y).max()
 
 
+def test_a_target_that_does_not_count_sets_no_tolerance_for_the_others():
+    rng = np.random.default_rng(0)
+    X, Y, tolerance = rng.normal(size=(8, 2)), np.round(rng.normal(size=(8, 2)), 2), np.full((8, 2), 0.1)
+    Y[3, 1], tolerance[3, 1] = 1e13, np.inf
+    solution = approximate(X, Y, tolerance=tolerance, time_limit=1, random_state=0)
+    missed = np.abs(solution.predict(X) - Y)[np.isfinite(tolerance)]
+    assert missed.max() <= 0.1 * (1 + 1e-9)
+    assert solution.max_error == missed.max()
+
+
 def test_rows_of_infinite_tolerance_do_not_count():
     X, y = uniform(30, 3)
     y[3], tolerance = 1e6, np.full(30, 0.4)

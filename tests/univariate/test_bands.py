@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from band_oracles import exact_bounds, exact_open_sweep, fewest_knots_lp, fewest_links_on_a_grid, polylines_cross
 from reluctant import approximate
 from reluctant.errors import InfeasibleError
+from reluctant.solve.requests import middle_of
 from univariate.checks import assert_consistent
 from univariate.strategies import GENERATORS, GENERIC, TIED, tables
 
@@ -355,6 +356,28 @@ def test_bounds_in_many_dimensions_are_tolerances_about_their_middle():
     assert ((lo - 1e-8 <= values) & (values <= hi + 1e-8)).all()
     assert solution.max_error == pytest.approx(np.max(np.abs(values - y)[np.isfinite(lo)]), rel=1e-9)
     assert "about the middle of the bounds" in solution.certificate.reason
+
+
+def test_bounds_of_several_outputs_over_one_input_share_proved_knots():
+    x = np.arange(40.0)
+    Y = np.column_stack([np.sin(x), np.cos(x)])
+    lo, hi = Y - 0.1, Y + 0.3
+    lo[3, 0], hi[3, 0], Y[3, 0] = -np.inf, np.inf, 1e13
+    solution = approximate(x, Y, bounds=(lo, hi), time_limit=0.05, random_state=0)
+    values = solution.predict(x)
+    assert ((lo - 1e-8 <= values) & (values <= hi + 1e-8)).all()
+    alone = approximate(x, Y[:, 1], bounds=(lo[:, 1], hi[:, 1])).n_neurons
+    assert solution.certificate.kind == "proved"
+    assert alone <= solution.certificate.lower_bound <= solution.n_neurons <= 2 * solution.certificate.lower_bound
+    assert solution.max_error == np.abs(values - Y)[np.isfinite(lo)].max()
+
+
+@given(st.floats(-1e9, 1e9), st.floats(0, 1e9))
+def test_a_tolerance_about_the_middle_of_bounds_reaches_both(low, width):
+    lo, hi = np.array([low]), np.array([low + width])
+    middle, half = (Fraction(float(a[0])) for a in middle_of(lo, lo, hi))
+    assert middle - half <= Fraction(lo[0]) <= Fraction(hi[0]) <= middle + half
+    assert (half == 0) == (lo[0] == hi[0])
 
 
 X, Y = np.arange(4.0), np.array([0.0, 1.0, 4.0, 9.0])

@@ -136,7 +136,7 @@ def test_zero_tolerance_is_interpolation_and_a_wide_one_takes_a_line():
     assert (zero.n_neurons, zero.p) == (interpolate(x, Y).n_neurons, None)
     assert zero.is_optimal
     for affine in (True, False):
-        wide = approximate(x, Y + x[:, None], tolerance=9.0, affine=affine)
+        wide = approximate(x, Y + x[:, None], tolerance=9.0, affine=affine, **QUICK)
         assert wide.n_neurons == (0 if affine else 1)
 
 

@@ -17,7 +17,6 @@ from reluctant.export.predictor import DType, Model, Predictor, numpy_type
 from reluctant.export.rendering import rendered
 from reluctant.export.tables import tables_of
 from reluctant.files import write_together
-from reluctant.validation import check_table
 
 if TYPE_CHECKING:
     pass
@@ -150,9 +149,7 @@ def render_c(
     """Return what `export_c` writes, without writing it."""
     number = numpy_type(dtype)
     predictor = Predictor.of(model)
-    if predictor.labels is not None and data is not None:
-        raise ValueError("data measure the error of numbers, and a classifier has labels; leave data out")
-    checked = None if data is None else check_table(*data)
+    checked = predictor.checked(data)
     name = identifier(name)
     if predictor.labels is not None and name in _LOCAL_NAMES:
         name = f"n_{name}"

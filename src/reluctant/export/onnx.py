@@ -16,7 +16,6 @@ from reluctant.export.predictor import DType, Model, Predictor, numpy_type
 from reluctant.files import as_path, write_atomically
 from reluctant.model.network import ReLUNetwork
 from reluctant.model.sequential import Layers, hidden_and_output, sequential_layers
-from reluctant.validation import check_table
 from reluctant.version import __version__
 
 if TYPE_CHECKING:
@@ -144,14 +143,12 @@ def render_onnx(
     """Return what `export_onnx` returns and what it writes, without writing it."""
     number = numpy_type(dtype)
     predictor = Predictor.of(model)
-    if predictor.classes is not None and data is not None:
-        raise ValueError("data measure the error of numbers, and a classifier has labels; leave data out")
     if sequential and (predictor.clip is not None or predictor.classes is not None):
         raise ValueError(
             "sequential has no room for the clip and the classes of an estimator; export its network_, which is the "
             "same function within clip_, or leave sequential out"
         )
-    checked = None if data is None else check_table(*data)
+    checked = predictor.checked(data)
     network = predictor.network
     graph = graph_of(predictor, network, number, sequential=sequential)
     bound = rounding_bound(network, number, None if checked is None else checked[0], predictor.clip)

@@ -8,11 +8,13 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from reluctant.arrays import Array
 from reluctant.export.identifiers import comment_text
 from reluctant.model.clip import Clip
 from reluctant.model.network import ReLUNetwork
 from reluctant.model.piecewise_linear import PiecewiseLinear
-from reluctant.solution import Solution
+from reluctant.solution import Solution, counted
+from reluctant.validation import check_table
 
 
 @runtime_checkable
@@ -78,6 +80,31 @@ class Predictor:
             getattr(model, "classes_", None),
             getattr(model, "temperature_", None),
         )
+
+    def checked(self, data: Any) -> tuple[Array, Array] | None:
+        """Rows and targets at which to measure the error; None for none.
+
+        Raises
+        ------
+        ValueError
+            If they are not a table of the inputs and outputs, or outputs stand for classes.
+        """
+        if data is None:
+            return None
+        if self.classes is not None:
+            raise ValueError("data measure the error of numbers, and a classifier has labels; leave data out")
+        if not isinstance(data, (tuple, list)) or len(data) != 2:
+            raise ValueError("data must be a pair (X, y); leave data out to measure nothing")
+        X, y = check_table(*data)
+        f = self.function
+        expected = (f.n_inputs, f.n_outputs) if isinstance(f, ReLUNetwork) else (1, 1)
+        got = X.shape[1], 1 if y.ndim == 1 else y.shape[1]
+        if got != expected:
+            raise ValueError(
+                f"data must have {counted(expected[0], 'inputs')} and {counted(expected[1], 'outputs')} as the model "
+                f"has, got {got[0]} and {got[1]}; give the columns that it was made from"
+            )
+        return X, y
 
     def facts(self, *, scalar: bool) -> list[str]:
         """What is done to the inputs that the network uses, and to its outputs, fit for comments, a line each."""

@@ -21,7 +21,6 @@ from reluctant.export.predictor import Model, Predictor
 from reluctant.export.rendering import nested, rendered
 from reluctant.export.tables import Tables, tables_of
 from reluctant.files import as_path, write_atomically
-from reluctant.validation import check_table
 
 
 @dataclass(frozen=True)
@@ -198,9 +197,7 @@ def render_program(
 ) -> ProgramExport:
     """Return what the exporters write, without writing it."""
     predictor = Predictor.of(model)
-    if predictor.classes is not None and data is not None:
-        raise ValueError("data measure the error of numbers, and a classifier has labels; leave data out")
-    checked = None if data is None else check_table(*data)
+    checked = predictor.checked(data)
     name = identifier(name)
     if name in language.taken or name in PROGRAM_WORDS:
         name = f"n_{name}"

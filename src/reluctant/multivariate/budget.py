@@ -57,7 +57,7 @@ def smallest_error_space(
         network=best,
         p=None,
         value=float(best.path_norm(0.0)),
-        max_error=max_error_of(best, X, y),
+        max_error=max_error_of(best, X, y, scale),
         certificate=replace(certificate, reason=f"{certificate.reason}{ended}"),
         max_scaled_error=None if (scale == 1.0).all() else error,
     )

@@ -88,9 +88,10 @@ def power_of_two(size: Array) -> Array:
     return 2.0 ** np.where(size > 0, np.frexp(size)[1] - 1, 0)
 
 
-def max_error_of(network: ReLUNetwork, X: Array, y: Array) -> float:
-    """max|f(x_i) − y_i|."""
-    return float(np.max(np.abs(network(X) - y)))
+def max_error_of(network: ReLUNetwork, X: Array, y: Array, tolerance: Array | None = None) -> float:
+    """max|f(x_i) − y_i|, over the targets of finite tolerance or scale if there is one; 0 for none."""
+    counts = True if tolerance is None else np.isfinite(tolerance)
+    return float(np.max(np.abs(network(X) - y), where=counts, initial=0.0))
 
 
 def label_size(y: Array) -> Array:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reluctant.arrays import Array
 from reluctant.effort import DEFAULT_SECONDS, Clock, Effort
@@ -48,11 +49,11 @@ def approximate_space(
     effort: Effort,
 ) -> Solution:
     """Solve `reluctant.approximate` for checked data in R^d; rows of infinite tolerance do not count."""
-    check_range(X, y)
     counted = np.isfinite(tolerance).reshape(len(X), -1).any(axis=1)
     band = (
         Band.of(X[counted], y[counted], tolerance[counted], slack) if counted.any() else Band.of(X, y, tolerance, slack)
     )
+    check_range(band.X, band.y)
     zero = ReLUNetwork.from_hinges(np.zeros((0, X.shape[1] + 1)), np.zeros((0, 1 if y.ndim == 1 else y.shape[1])))
     if band.holds(zero):
         return _solution(
@@ -88,6 +89,13 @@ def _plane(band: Band, affine: bool) -> ReLUNetwork | None:
     return next((network for network in networks if band.holds(network)), None)
 
 
+def _within_known(y: Array, counts: NDArray[np.bool_]) -> Array:
+    """Targets that do not count are moved to those of their output that do, or they would set its unit; 0 for none."""
+    low = np.min(y, axis=0, where=counts, initial=np.inf)
+    high = np.max(y, axis=0, where=counts, initial=-np.inf)
+    return np.where(counts, y, np.where(low <= high, np.clip(y, low, np.maximum(low, high)), 0.0))
+
+
 @dataclass(frozen=True)
 class Band:
     """Targets y, (N,) or (N, m), that may be missed by `allowed`; a search aims at the narrower `aimed`.
@@ -105,6 +113,7 @@ class Band:
     @classmethod
     def of(cls, X: Array, y: Array, tolerance: Array, slack: float) -> Band:
         """The band of tolerances that count as ε (1 + slack)."""
+        y = _within_known(y, np.isfinite(tolerance))
         closest = INTERPOLATES * label_size(y)
         allowed = np.maximum(tolerance * (1 + slack), closest)
         aimed = np.maximum(tolerance * (1 + 0.5 * slack), 0.1 * closest)
@@ -216,12 +225,12 @@ def _from_few_rows(
 
 
 def _solution(network: ReLUNetwork, band: Band, certificate: Certificate, history: Sequence) -> Solution:
-    """The figures of a network, over the rows that count, and what is known about it."""
+    """The figures of a network, over the targets that count, and what is known about it."""
     return Solution(
         network=network,
         p=None,
         value=float(network.path_norm(0.0)),
-        max_error=max_error_of(network, band.X, band.y),
+        max_error=max_error_of(network, band.X, band.y, band.tolerance),
         certificate=replace(certificate, reason=f"{certificate.reason}; {band.in_words()}"),
         history=history,
     )

@@ -230,10 +230,9 @@ def _between_bounds(
         solution = _over_one_input(X, middle, half, rtol, rounding, with_affine, aim, start, effort)
     else:
         solution = approximate_space(X, middle, half, rtol, with_affine, aim, start, effort)
-    counts = np.isfinite(half).reshape(len(X), -1).any(axis=1)
     reason = f"{solution.certificate.reason}, about the middle of the bounds"
     return solution.replace(
-        max_error=max_error_of(solution.network, X[counts], y[counts]),
+        max_error=max_error_of(solution.network, X, y, half),
         certificate=replace(solution.certificate, reason=reason),
     )
 

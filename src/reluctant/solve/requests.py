@@ -139,7 +139,7 @@ def _bound(values: ArrayLike, y: Array, name: str, none: float) -> Array:
 
 
 def middle_of(y: Array, lo: Array, hi: Array) -> tuple[Array, Array]:
-    """Targets and tolerances for bounds that are finite on both sides or on none.
+    """Targets and tolerances for bounds that are finite on both sides or on none; rounded, they reach both.
 
     Raises
     ------
@@ -153,9 +153,10 @@ def middle_of(y: Array, lo: Array, hi: Array) -> tuple[Array, Array]:
             f"a bound on one side alone is known for one input and one output, but bounds has one at row {row}; give "
             "two that are finite, or two infinite ones if it does not count"
         )
-    half = np.where(no_lo, np.inf, 0.5 * hi - 0.5 * lo)
     with np.errstate(invalid="ignore"):
-        return np.where(no_lo, y, 0.5 * lo + 0.5 * hi), half
+        middle = np.where(no_lo, y, 0.5 * lo + 0.5 * hi)
+        half = np.maximum(hi - middle, middle - lo)
+    return middle, np.where(half > 0.0, np.nextafter(half, np.inf), half)
 
 
 def check_half_widths(values: ArrayLike, y: Array, name: str) -> Array:

@@ -116,14 +116,15 @@ def shared_within(
     starts = bands.starts_of_links()
     bound, why = bound_of(bands, starts)
     certificate = Certificate("neurons", bound, "proved", f"{why}; {_tolerance_in_words(tolerance, slack)}")
-    allowed = np.maximum(tolerance * (1 + slack), INTERPOLATES * np.abs(Y).max(axis=0))
+    counts = np.isfinite(tolerance)
+    closest = INTERPOLATES * np.abs(Y).max(axis=0, where=counts, initial=0.0)
+    allowed = np.maximum(tolerance * (1 + slack), closest)
     for knots in _candidates(bands, starts):
         network = _network(bands, knots, affine)
         if network is None:
             continue
         missed = np.abs(network(x) - Y)
         if (missed <= allowed).all():
-            counts = np.isfinite(tolerance)
             solution = Solution(
                 network=network,
                 p=None,
