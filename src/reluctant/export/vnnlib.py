@@ -39,7 +39,8 @@ def export_vnnlib(model: Model, path: str | PathLike[str], bounds: ArrayLike, ou
     Raises
     ------
     ValueError
-        If shapes do not fit, bounds cross, a range is empty or all are infinite, or the path does not end in ``.vnnlib``.
+        If shapes do not fit, bounds cross, a range is empty or all are infinite, or the path does not end in
+        ``.vnnlib``.
     OSError
         If the file cannot be written.
 
