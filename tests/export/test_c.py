@@ -337,6 +337,8 @@ def test_numbers_beyond_single_precision_are_refused(tmp_path):
         export_c(interpolate([0, 1, 2], [0, 1e300, 0]), tmp_path / "f.c", dtype="float")
     with pytest.raises(ValueError, match="single precision"):
         export_c(ReLUNetwork([[1e300, 1.0]], [0.0], [1.0]), tmp_path / "f.c", dtype="float")
+    with pytest.raises(ValueError, match="beyond double precision; rescale X or y"):
+        export_c(ReLUNetwork([[1e300]], [0.0], [1e300]), tmp_path / "f.c")
     assert not list(tmp_path.iterdir())
 
 

@@ -145,6 +145,12 @@ def test_integers_as_inputs_of_a_pipeline_are_cast():
     np.testing.assert_allclose(session.run(None, {"X": whole})[0][:, 0], model.predict(whole), atol=1e-4)
 
 
+def test_a_regressor_that_is_not_fitted_is_named():
+    register_skl2onnx()
+    with pytest.raises(ValueError, match="after fit, got a SparseReLURegressor"):
+        to_onnx(SparseReLURegressor(), X[:1])
+
+
 def test_bad_requests_leave_no_file(tmp_path):
     model = SparseReLUClassifier(alpha=0.01, random_state=0).fit(X, LABELS["truths"])
     large = ReLUNetwork([[1e300]], [0.0], [1.0])

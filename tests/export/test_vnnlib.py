@@ -33,6 +33,8 @@ def test_the_box_and_the_complement_of_the_ranges_are_asserted(tmp_path):
         ("f.vnnlib", [[0, 1]], [[0, 1]], "for each of 2 inputs"),
         ("f.vnnlib", [[0, 1], [0, 1]], [[0, 1], [0, 1]], "for each of 1 outputs"),
         ("f.vnnlib", [[0, 1], [0, 1]], [[-np.inf, np.inf]], "nothing to ask"),
+        ("f.vnnlib", [[0, 1], [0, 1]], [[np.inf, np.inf]], "range of output 0 holds no number"),
+        ("f.vnnlib", [[0, 1], [0, 1]], [[-np.inf, -np.inf]], "range of output 0 holds no number"),
         ("f.vnnlib", [[0, 1], [0, 1]], [[np.nan, 1]], "outside has NaN"),
         ("f.vnnlib", [[0, 1], [0, 1]], [[2, 1]], "output 0 cross"),
     ],

@@ -1,6 +1,7 @@
 """Least squares with counted knots against enumeration, exact fractions and the programme without bounds."""
 
 from fractions import Fraction
+from functools import partial
 from itertools import combinations, product
 
 import numpy as np
@@ -367,6 +368,12 @@ def test_the_verdict_on_a_number_of_knots_speaks_of_the_mean_loss():
 def test_points_closer_than_the_programme_can_tell_are_refused():
     with pytest.raises(ValueError, match="closer than 2\\^-100"):
         regress([0.0, 1e-40, 1.0], [0.0, 1.0, 0.0], alpha=1.0, p=0)
+
+
+@pytest.mark.parametrize("solve", [regress_path, partial(regress, p=0, max_neurons=1)])
+def test_targets_whose_squares_are_beyond_float64_are_refused(solve):
+    with pytest.raises(ValueError, match="y has 1e\\+200 at row 1; its square is beyond float64, rescale y"):
+        solve([0.0, 1.0, 2.0, 3.0], [0.0, 1e200, 0.0, 1.0])
 
 
 def test_the_figure_of_a_path_shows_losses_against_whole_numbers_of_knots():

@@ -64,7 +64,7 @@ def _shape_of_numbers(operator: Any) -> None:
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 
     double = isinstance(operator.inputs[0].type, DoubleTensorType)
-    shape = [None, operator.raw_operator.network_.n_outputs]
+    shape = [None, Predictor.of(operator.raw_operator).network.n_outputs]
     operator.outputs[0].type = DoubleTensorType(shape) if double else FloatTensorType(shape)
 
 

@@ -81,7 +81,8 @@ def link_table(function: PiecewiseLinear, dtype: np.dtype) -> LinkTable:
         y = (function.anchors[1] + function.slopes * (start - function.anchors[0])).astype(dtype)
         table = LinkTable(_rounded_up(function.knots, dtype), start, y, function.slopes.astype(dtype))
     if not all(np.isfinite(a).all() for a in (table.knots, table.start, table.y, table.slope)):
-        raise ValueError("the function has knots, values or slopes beyond single precision; use double")
+        which, remedy = ("single", "use double") if dtype == np.float32 else ("double", "rescale X or y")
+        raise ValueError(f"the function has knots, values or slopes beyond {which} precision; {remedy}")
     return table
 
 
@@ -95,8 +96,9 @@ def line_function(network: ReLUNetwork) -> PiecewiseLinear:
     table = hinge_table(
         network.input_weights[:, 0], network.biases, network.output_weights, network.slope[0], network.intercept
     )
-    anchors = np.stack([table.origins, np.ldexp(table.values[:, 0], table.exponent)])
-    return PiecewiseLinear(table.thresholds, anchors, np.ldexp(table.slopes[:, 0], table.exponent))
+    with np.errstate(over="ignore"):  # `link_table` refuses what is infinite
+        values, slopes = np.ldexp(table.values[:, 0], table.exponent), np.ldexp(table.slopes[:, 0], table.exponent)
+    return PiecewiseLinear(table.thresholds, np.stack([table.origins, values]), slopes)
 
 
 def clipped_line(function: PiecewiseLinear, low: float, high: float) -> PiecewiseLinear:

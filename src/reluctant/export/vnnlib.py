@@ -39,7 +39,8 @@ def export_vnnlib(model: Model, path: str | PathLike[str], bounds: ArrayLike, ou
     Raises
     ------
     ValueError
-        If shapes do not fit, bounds cross, all ranges are infinite, or the path does not end in ``.vnnlib``.
+        If shapes do not fit, bounds cross, a range is empty or all are infinite, or the path does not end in
+        ``.vnnlib``.
     OSError
         If the file cannot be written.
 
@@ -69,6 +70,11 @@ def export_vnnlib(model: Model, path: str | PathLike[str], bounds: ArrayLike, ou
     crossed = ranges[:, 0] > ranges[:, 1]
     if crossed.any():
         raise ValueError(f"the ranges of output {int(np.argmax(crossed))} cross; give (low, high)")
+    empty = (ranges[:, 0] == np.inf) | (ranges[:, 1] == -np.inf)
+    if empty.any():
+        raise ValueError(
+            f"the range of output {int(np.argmax(empty))} holds no number; -inf below and inf above leave a side free"
+        )
     if not np.isfinite(ranges).any():
         raise ValueError("outside has no finite bound, so there is nothing to ask; give at least one")
     declared = [f"(declare-const X_{i} Real)" for i in range(network.n_inputs)]

@@ -47,7 +47,8 @@ def regress_path(
     Raises
     ------
     ValueError
-        If the input is not two columns of finite numbers, or an argument is out of range.
+        If the input is not two columns of finite numbers, squares of y are beyond float64, or an argument is out of
+        range.
 
     References
     ----------
@@ -73,6 +74,8 @@ def regress_path(
         raise ValueError("regress_path is for one input and one output; use size_path for more")
     weights = check_weights(sample_weight, len(X))
     effort = Effort.checked(time_limit, None)
+    from reluctant.regression.losses import Squared
     from reluctant.univariate.knot_regression import SECONDS, knot_path
 
+    Squared().check(targets[:, None])
     return knot_path(X[:, 0], targets, max_neurons, min_alpha, weights, effort.clock(SECONDS))
