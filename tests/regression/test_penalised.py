@@ -359,7 +359,7 @@ def test_inputs_of_any_scale_get_the_objective_of_their_units(unit):
     carried = ReLUNetwork(
         near.input_weights * ratio, near.biases, near.output_weights, near.slope * ratio, near.intercept
     )
-    assert solution.objective <= 1.05 * objective_of(carried, X * unit, y, 1e-3, 0.5)
+    assert solution.objective <= 1.15 * objective_of(carried, X * unit, y, 1e-3, 0.5)  # two searches, of other draws
 
 
 @pytest.mark.parametrize(("unit", "alpha"), [(1e-160, 1e300), (1e-250, 1e100), (1e150, 1e-300)])
