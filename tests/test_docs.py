@@ -40,6 +40,17 @@ def test_the_code_for_handing_a_network_over_runs(code, tmp_path, monkeypatch):
     exec(compile(code, "hand_over.md", "exec", dont_inherit=True), {"__name__": "page"})
 
 
+PAGES = [page for page in [DOCS / "start.md", *sorted((DOCS / "how_to").glob("*.md"))] if blocks_of(page)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
+def test_the_code_of_a_page_to_learn_from_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    space = {"__name__": "page"}
+    for _, code in blocks_of(page):
+        exec(compile(code, str(page), "exec", dont_inherit=True), space)
+
+
 def test_the_query_of_the_exporter_gives_the_network():
     import sqlite3
 
