@@ -28,7 +28,14 @@ print(planted.verdict)
 print(planted.network.describe(["width", "height"], X=X))
 
 # %%
-# Where a neuron bends the function is a line in the plane: its crease.
+# Where a neuron bends the function is a line in the plane, its crease: here two of them.
+grid = np.stack(np.meshgrid(np.linspace(-1, 1, 201), np.linspace(-1, 1, 201)), axis=-1)
+values = planted.network(grid.reshape(-1, 2)).reshape(201, 201)
 figure, axes = plt.subplots(figsize=(5.5, 4.4), layout="constrained")
-planted.network.plot(X, ax=axes)
+shades = axes.contourf(grid[..., 0], grid[..., 1], values, levels=21, cmap="viridis")
+for weights, bias in zip(planted.network.input_weights, planted.network.biases, strict=True):
+    axes.contour(grid[..., 0], grid[..., 1], grid @ weights + bias, levels=[0], colors="white")
+axes.plot(*X.T, "k.")
+axes.set(xlabel="width", ylabel="height")
+figure.colorbar(shades, label="f")
 plt.show()

@@ -1,0 +1,91 @@
+"""Wheel and sdist work without the repository. Slow: `pytest -m slow tests/test_package.py`."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import tomllib
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+METADATA = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+pytestmark = pytest.mark.slow
+
+
+def run(*command, **options):
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, **options)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The wheel, made from the sdist, so that both are complete."""
+    folder = tmp_path_factory.mktemp("dist")
+    python = environment_of(folder / "builder")
+    run(python, "-m", "pip", "install", "-q", "build")
+    run(python, "-m", "build", "--outdir", folder, ROOT)
+    return next(folder.glob("*.whl")), next(folder.glob("*.tar.gz"))
+
+
+def environment_of(folder):
+    venv.create(folder, with_pip=True)
+    return folder / "bin" / "python"
+
+
+def megabytes(folder):
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file() and not file.is_symlink()) / 1e6
+
+
+def floors():
+    """The lowest versions that the metadata allow."""
+    return [requirement.replace(">=", "==") for requirement in METADATA["dependencies"]]
+
+
+def test_wheel_holds_the_library_with_its_templates_and_no_tests(built):
+    names = zipfile.ZipFile(built[0]).namelist()
+    assert "reluctant/py.typed" in names
+    assert any(name.startswith("reluctant/export/templates/") for name in names)
+    assert not [name for name in names if re.match(r"(tests|benchmarks|docs)/", name)]
+    with tarfile.open(built[1]) as sdist:
+        inside = {Path(name).relative_to(Path(name).parts[0]).as_posix() for name in sdist.getnames()}
+    assert {"LICENSE", "README.md", "pyproject.toml"} <= inside
+
+
+@pytest.mark.parametrize("versions", ["newest", "lowest"])
+def test_doctests_pass_against_the_installed_wheel(built, versions, tmp_path):
+    if versions == "lowest" and sys.version_info >= (3, 13):
+        pytest.skip("the lowest versions have no wheels for this Python")
+    python = environment_of(tmp_path / "env")
+    extra = floors() if versions == "lowest" else []
+    run(python, "-m", "pip", "install", "-q", built[0], *extra)
+    core = megabytes(tmp_path / "env" / "lib") - megabytes_of_pip(tmp_path / "env")
+    assert core < 450, f"the core install takes {core:.0f} MB"
+    print(f"core install, {versions} versions: {core:.0f} MB")
+    run(python, "-m", "pip", "install", "-q", "pytest")
+    where = run(python, "-c", "import reluctant, pathlib; print(pathlib.Path(reluctant.__file__).parent)").strip()
+    assert "site-packages" in where
+    rooms = [Path(where) / room for room in ("solve", "univariate", "model", "multivariate", "solution.py")]
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    run(
+        python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--doctest-modules", "--import-mode=importlib", *rooms,
+        cwd=tmp_path, env=environment,
+    )  # fmt: skip
+
+
+def megabytes_of_pip(environment):
+    return sum(megabytes(folder) for folder in (environment / "lib").glob("*/site-packages/pip*"))
+
+
+def test_a_typed_file_of_a_user_passes_mypy_strict(built, tmp_path):
+    python = environment_of(tmp_path / "env")
+    run(python, "-m", "pip", "install", "-q", built[0], "mypy")
+    run(python, "-m", "mypy", "--strict", ROOT / "tests" / "typed_use.py", cwd=tmp_path)
