@@ -324,6 +324,18 @@ def show(
     )
 
 
+@app.command(name="warm-up", epilog=_EXIT_CODES)
+def warm_up() -> None:
+    """Compile all loops once for this installation, so that no later call waits for it.
+
+    Loops are kept beside the installed files, or where NUMBA_CACHE_DIR says.
+    """
+    from reluctant.command.warm_up import warm_up
+
+    for what, seconds in warm_up():
+        typer.echo(f"{what}: {seconds:.1f} s")
+
+
 @app.command(epilog=_EXIT_CODES)
 def experiment(
     name: Annotated[

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from numba import njit
-
+from reluctant.compiling import njit
 from reluctant.model import _double_double
 
 two_sum = njit(cache=True, inline="always")(_double_double.two_sum)

@@ -13,9 +13,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from reluctant.arrays import Array
+from reluctant.compiling import njit
 from reluctant.errors import TooSteepError
 from reluctant.model._compiled_sums import add, two_product, two_sum
 from reluctant.model.links import Links

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from reluctant.compiling import njit
 from reluctant.nn._kernels import _limit, _prox
 
 BETA1, BETA2, EPS = 0.9, 0.999, 1e-8

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from reluctant.compiling import njit
 
 _MOST = 60
 """Newton steps from above; they end at the first that does not descend, after four or five."""

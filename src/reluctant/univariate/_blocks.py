@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from reluctant.compiling import njit
 from reluctant.univariate._shared_knots import NO, UNDECIDED, YES
 
 _NEWTON_STEPS = 60

@@ -15,10 +15,10 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from reluctant.arrays import Array, Mask
+from reluctant.compiling import njit
 from reluctant.univariate._pair_weights import (
     EPS,
     MOST_COEFFICIENTS,

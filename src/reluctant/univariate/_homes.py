@@ -8,8 +8,8 @@ orientations, or a link through one point (or none) that the knots beside it lea
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from reluctant.compiling import njit
 from reluctant.univariate._kernels import TIE
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from reluctant.compiling import njit
 from reluctant.univariate._predicates import slope_jump, turn
 
 TIE = 1e-12  # merging gains that differ by less than this share count as equal

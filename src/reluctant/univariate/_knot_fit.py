@@ -1,7 +1,8 @@
 """The least-squares function that bends at given data points, and its loss."""
 
 import numpy as np
-from numba import njit
+
+from reluctant.compiling import njit
 
 
 @njit(cache=True)

@@ -1,8 +1,8 @@
 """The functional dynamic programme for knots at data points, in stretches between looks at the clock."""
 
 import numpy as np
-from numba import njit
 
+from reluctant.compiling import njit
 from reluctant.univariate._open_links import (
     MU,
     ROUNDING,

@@ -13,7 +13,8 @@ References
 """
 
 import numpy as np
-from numba import njit
+
+from reluctant.compiling import njit
 
 MU, V, M, P, G, S, A, B, U, DEBT = range(10)  # rows of a table of open links; A is 1 / p, B and U are A and V before y
 ROWS = 10

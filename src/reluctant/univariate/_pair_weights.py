@@ -16,10 +16,10 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from reluctant.arrays import Array
+from reluctant.compiling import njit
 
 EPS = float(np.finfo(np.float64).eps)
 

@@ -17,9 +17,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from reluctant.arrays import Array
+from reluctant.compiling import njit
 from reluctant.univariate._kernels import CLOSE, run_end
 
 _RIGHT_ANGLE = 0.5 * math.pi

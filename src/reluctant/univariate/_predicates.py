@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from reluctant.compiling import njit
 from reluctant.model._compiled_sums import two_product, two_sum
 
 # |fl(det) − det| ≤ (3 + 16 u) u (|left| + |right|) for rounded differences, u = 2^-53 [Shewchuk 1997].

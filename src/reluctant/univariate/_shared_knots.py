@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from reluctant.compiling import njit
 from reluctant.model._compiled_sums import add, two_product, two_sum
 from reluctant.model.assembly import _affine_through, _smallest_step, _ulp
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from reluctant.compiling import njit
 
 MOST_VERTICES = 512
 _FARTHEST = 2.0

@@ -16,8 +16,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from reluctant.compiling import njit
 from reluctant.univariate._predicates import turn
 from reluctant.univariate._sweep import SHALLOWEST, STEEPEST, _line, _line_at
 

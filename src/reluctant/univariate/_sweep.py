@@ -15,8 +15,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from reluctant.compiling import njit
 from reluctant.univariate._kernels import rounding_tolerance
 from reluctant.univariate._predicates import turn
 

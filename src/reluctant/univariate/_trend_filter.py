@@ -12,8 +12,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from reluctant.compiling import njit
 from reluctant.model._compiled_sums import add, two_product, two_sum
 
 FREE = 2.0**400

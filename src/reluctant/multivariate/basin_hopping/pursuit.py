@@ -11,9 +11,9 @@ from functools import cache
 from itertools import combinations
 
 import numpy as np
-from numba import njit
 
 from reluctant.arrays import Array, Index
+from reluctant.compiling import njit
 from reluctant.multivariate.basin_hopping.exchange import unexplained
 from reluctant.multivariate.basin_hopping.reweighted import Equations, Hinges
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from reluctant.compiling import njit
 
 _DEPENDENT = 1e-12
 """Product of the parts of unit columns orthogonal to the columns before, below which floats do not tell their rank."""

@@ -1,0 +1,104 @@
+"""Small calls that have every loop compiled, so that no later one waits."""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+import reluctant
+
+
+def warm_up() -> Iterator[tuple[str, float]]:
+    """Call after call, what was compiled and in how many seconds."""
+    for what, call in tasks():
+        began = time.monotonic()
+        call()
+        yield what, time.monotonic() - began
+
+
+def tasks() -> Iterator[tuple[str, Callable[[], object]]]:
+    """What is compiled, and a call that has it compiled."""
+    rng = np.random.default_rng(0)
+    x = np.sort(rng.uniform(0, 1, 60))
+    y = np.exp(3 * x) + rng.uniform(0, 0.1, 60)
+    smooth, Y = np.exp(3 * x), np.column_stack([y, np.sin(9 * x)])
+    X, labels = rng.uniform(-1, 1, (24, 3)), rng.uniform(-1, 1, 24)
+
+    def interpolation() -> None:
+        for p in (0, 0.5, 1):
+            reluctant.interpolate(x, y, p=p).network(x)
+            reluctant.interpolate(x, smooth, p=p, affine=False).predict(x)
+        reluctant.interpolate(x, np.round(y, 1))
+        reluctant.interpolate(x, Y)
+        for bias in ("l1", "l2"):
+            reluctant.interpolate(x, y, p=1, bias=bias)
+
+    def bands() -> None:
+        reluctant.approximate(x, y, tolerance=0.1).network(x)
+        reluctant.approximate(x, y, tolerance=0.1, rtol=0)
+        reluctant.approximate(x, y, tolerance=0.1, between="lines")
+        reluctant.approximate(x, smooth, tolerance=0.1, shape=("increasing", "convex"))
+        reluctant.approximate(x, Y, tolerance=0.1, time_limit=1)
+
+    def budgets() -> None:
+        reluctant.approximate(x, y, max_neurons=3)
+        reluctant.error_path(x, y, max_neurons=3)
+        reluctant.approximate_function(np.sin, 0, 3, tolerance=0.01, curvature=1.0)
+
+    def streams() -> None:
+        for between in ("rows", "lines"):
+            stream = reluctant.LinkStream(0.1, between=between)  # type: ignore[arg-type]
+            stream.push(x, y)
+            stream.finish()
+
+    def paths() -> None:
+        reluctant.p_path(x, smooth).solution(0.5)
+        reluctant.critical_p(x, smooth)
+
+    def regressions() -> None:
+        reluctant.regress(x, y, alpha=0.01, p=1)
+        reluctant.regress(x, y, alpha=0.01, p=0)
+        reluctant.regress_path(x, y, max_neurons=3)
+
+    def many_inputs() -> None:
+        reluctant.interpolate(X, labels, random_state=0, time_limit=2)
+        reluctant.interpolate(X, labels, p=0.5, random_state=0, time_limit=1)
+        reluctant.interpolate(X[:8], labels[:8], p=1)
+        reluctant.approximate(X, np.maximum(X[:, 0], 0), tolerance=0.01, random_state=0, time_limit=2)
+
+    def noisy_tables() -> None:
+        reluctant.SparseReLURegressor(random_state=0).fit(X, labels)
+        reluctant.SparseReLUClassifier(random_state=0).fit(X, labels > 0)
+        reluctant.regress(X, labels, alpha=0.01, random_state=0)
+
+    yield "interpolation on the line", interpolation
+    yield "bands on the line", bands
+    yield "budgets and functions", budgets
+    yield "streams", streams
+    yield "paths in p", paths
+    yield "noisy curves", regressions
+    yield "many inputs", many_inputs
+    yield "noisy tables", noisy_tables
+    if importlib.util.find_spec("torch") is not None:
+        yield "training", _training
+
+
+def _training() -> None:
+    import torch
+
+    from reluctant import nn
+
+    torch.manual_seed(0)
+    x = torch.linspace(-1, 1, 12)[:, None]
+    for metric in ("optimizer", "plain"):
+        module = torch.nn.Sequential(torch.nn.Linear(1, 8), torch.nn.ReLU(), torch.nn.Linear(8, 1))
+        adam = torch.optim.Adam(module.parameters())
+        optimizer = nn.ReweightedL1(adam, module, p=0.5, alpha=1e-3, metric=metric)  # type: ignore[arg-type]
+        for _ in range(3):
+            optimizer.zero_grad()
+            torch.nn.functional.mse_loss(module(x), x.abs()).backward()
+            optimizer.step()
+    nn.train_restarts(x.numpy(), x.abs().numpy(), n_neurons=8, restarts=2, alpha=1e-3, epochs=20)
