@@ -29,6 +29,7 @@ from reluctant.multivariate.points import (
 )
 from reluctant.multivariate.proofs.bounds import NOTHING, Bound, generic_bound, what_is_known
 from reluctant.multivariate.proofs.enumeration import enumeration_size, fewest_neurons, fewest_parameters
+from reluctant.multivariate.proofs.identifiability import STATEMENT, is_identified
 from reluctant.multivariate.proofs.lines import bound_on_lines
 from reluctant.multivariate.proofs.problem import MOST_ROWS
 from reluctant.multivariate.proofs.subsample import Rows, bound_from_few_rows
@@ -126,6 +127,8 @@ def sparsest(
         elif task.n_outputs == 1 and rows.shape[1] > 1 and aim.count(best) < task.generic:
             best, bound = _from_few_rows(task, best, bound, clock)
     certificate = what_is_known(best, rows, labels, affine, aim, proved=bound)
+    if aim.count(best) > certificate.lower_bound and is_identified(best, rows, affine):
+        certificate = replace(certificate, reason=f"{certificate.reason}; {STATEMENT}")
     return Solution(
         network=best,
         p=0.0,
