@@ -8,7 +8,18 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-import reluctant
+from reluctant.estimators import SparseReLUClassifier, SparseReLURegressor
+from reluctant.solve import (
+    approximate,
+    approximate_function,
+    critical_p,
+    error_path,
+    interpolate,
+    p_path,
+    regress,
+    regress_path,
+)
+from reluctant.univariate.stream import LinkStream
 
 
 def warm_up() -> Iterator[tuple[str, float]]:
@@ -29,50 +40,50 @@ def tasks() -> Iterator[tuple[str, Callable[[], object]]]:
 
     def interpolation() -> None:
         for p in (0, 0.5, 1):
-            reluctant.interpolate(x, y, p=p).network(x)
-            reluctant.interpolate(x, smooth, p=p, affine=False).predict(x)
-        reluctant.interpolate(x, np.round(y, 1))
-        reluctant.interpolate(x, Y)
+            interpolate(x, y, p=p).network(x)
+            interpolate(x, smooth, p=p, affine=False).predict(x)
+        interpolate(x, np.round(y, 1))
+        interpolate(x, Y)
         for bias in ("l1", "l2"):
-            reluctant.interpolate(x, y, p=1, bias=bias)
+            interpolate(x, y, p=1, bias=bias)
 
     def bands() -> None:
-        reluctant.approximate(x, y, tolerance=0.1).network(x)
-        reluctant.approximate(x, y, tolerance=0.1, rtol=0)
-        reluctant.approximate(x, y, tolerance=0.1, between="lines")
-        reluctant.approximate(x, smooth, tolerance=0.1, shape=("increasing", "convex"))
-        reluctant.approximate(x, Y, tolerance=0.1, time_limit=1)
+        approximate(x, y, tolerance=0.1).network(x)
+        approximate(x, y, tolerance=0.1, rtol=0)
+        approximate(x, y, tolerance=0.1, between="lines")
+        approximate(x, smooth, tolerance=0.1, shape=("increasing", "convex"))
+        approximate(x, Y, tolerance=0.1, time_limit=1)
 
     def budgets() -> None:
-        reluctant.approximate(x, y, max_neurons=3)
-        reluctant.error_path(x, y, max_neurons=3)
-        reluctant.approximate_function(np.sin, 0, 3, tolerance=0.01, curvature=1.0)
+        approximate(x, y, max_neurons=3)
+        error_path(x, y, max_neurons=3)
+        approximate_function(np.sin, 0, 3, tolerance=0.01, curvature=1.0)
 
     def streams() -> None:
         for between in ("rows", "lines"):
-            stream = reluctant.LinkStream(0.1, between=between)  # type: ignore[arg-type]
+            stream = LinkStream(0.1, between=between)
             stream.push(x, y)
             stream.finish()
 
     def paths() -> None:
-        reluctant.p_path(x, smooth).solution(0.5)
-        reluctant.critical_p(x, smooth)
+        p_path(x, smooth).solution(0.5)
+        critical_p(x, smooth)
 
     def regressions() -> None:
-        reluctant.regress(x, y, alpha=0.01, p=1)
-        reluctant.regress(x, y, alpha=0.01, p=0)
-        reluctant.regress_path(x, y, max_neurons=3)
+        regress(x, y, alpha=0.01, p=1)
+        regress(x, y, alpha=0.01, p=0)
+        regress_path(x, y, max_neurons=3)
 
     def many_inputs() -> None:
-        reluctant.interpolate(X, labels, random_state=0, time_limit=2)
-        reluctant.interpolate(X, labels, p=0.5, random_state=0, time_limit=1)
-        reluctant.interpolate(X[:8], labels[:8], p=1)
-        reluctant.approximate(X, np.maximum(X[:, 0], 0), tolerance=0.01, random_state=0, time_limit=2)
+        interpolate(X, labels, random_state=0, time_limit=2)
+        interpolate(X, labels, p=0.5, random_state=0, time_limit=1)
+        interpolate(X[:8], labels[:8], p=1)
+        approximate(X, np.maximum(X[:, 0], 0), tolerance=0.01, random_state=0, time_limit=2)
 
     def noisy_tables() -> None:
-        reluctant.SparseReLURegressor(random_state=0).fit(X, labels)
-        reluctant.SparseReLUClassifier(random_state=0).fit(X, labels > 0)
-        reluctant.regress(X, labels, alpha=0.01, random_state=0)
+        SparseReLURegressor(random_state=0).fit(X, labels)
+        SparseReLUClassifier(random_state=0).fit(X, labels > 0)
+        regress(X, labels, alpha=0.01, random_state=0)
 
     yield "interpolation on the line", interpolation
     yield "bands on the line", bands
@@ -96,7 +107,7 @@ def _training() -> None:
     for metric in ("optimizer", "plain"):
         module = torch.nn.Sequential(torch.nn.Linear(1, 8), torch.nn.ReLU(), torch.nn.Linear(8, 1))
         adam = torch.optim.Adam(module.parameters())
-        optimizer = nn.ReweightedL1(adam, module, p=0.5, alpha=1e-3, metric=metric)  # type: ignore[arg-type]
+        optimizer = nn.ReweightedL1(adam, module, p=0.5, alpha=1e-3, metric=metric)
         for _ in range(3):
             optimizer.zero_grad()
             torch.nn.functional.mse_loss(module(x), x.abs()).backward()
