@@ -151,6 +151,15 @@ class Columns:
         return tuple(name for column in self.inputs for name in column.inputs)
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """The same with units, for what is read by people."""
+        return tuple(
+            label
+            for column in self.inputs
+            for label in ([column.label] if column.categories is None else column.inputs)
+        )
+
+    @property
     def units(self) -> dict[str, str]:
         """Units by the names of inputs and outputs, where there are any."""
         return {column.name: column.unit for column in (*self.inputs, *self.outputs) if column.unit is not None}

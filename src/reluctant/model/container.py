@@ -64,7 +64,7 @@ def read(path: str | PathLike[str]) -> Record:
 
 def encoded(record: Record) -> bytes:
     """What `write` writes."""
-    body = {"format": FORMAT, "version": VERSION} | _finite(record)
+    body = {"format": FORMAT, "version": VERSION} | finite(record)
     content = (_laid_out(body | {"digest": digest(body)}) + "\n").encode()
     if len(content) > LARGEST:
         raise ValueError(f"the model needs more than {LARGEST:,} bytes, the most of a model file; save its network")
@@ -127,14 +127,14 @@ def _canonical(value: Any) -> Any:
     return value
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """Plain values for plain values and arrays, with text for numbers that JSON lacks."""
     if isinstance(value, dict):
-        return {name: _finite(entry) for name, entry in value.items()}
+        return {name: finite(entry) for name, entry in value.items()}
     if isinstance(value, np.ndarray):
-        return value.tolist() if value.dtype.kind != "f" or np.isfinite(value).all() else _finite(value.tolist())
+        return value.tolist() if value.dtype.kind != "f" or np.isfinite(value).all() else finite(value.tolist())
     if isinstance(value, (list, tuple)):
-        return [_finite(entry) for entry in value]
+        return [finite(entry) for entry in value]
     if isinstance(value, float) and not math.isfinite(value):
         return next(text for text, number in _ODD.items() if number == value or text == "nan")
     return value
