@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from reluctant import regression as regression
     from reluctant import report as report
     from reluctant import solve as solve
+    from reluctant import verify as verify
     from reluctant.estimators import SparseReLUClassifier, SparseReLURegressor
     from reluctant.loading import load
     from reluctant.model.piecewise_linear import PiecewiseLinear
@@ -73,7 +74,7 @@ __all__ = [
     "size_path",
 ]
 
-_ROOMS = ("estimators", "experiments", "export", "multivariate", "nn", "regression", "report", "solve")
+_ROOMS = ("estimators", "experiments", "export", "multivariate", "nn", "regression", "report", "solve", "verify")
 _HOME_OF = {
     "ErrorPath": "reluctant.univariate.error_path",
     "KnotPath": "reluctant.univariate.knot_regression",

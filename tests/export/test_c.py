@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 import re
 import shutil
@@ -347,3 +348,77 @@ def test_wrong_arguments_are_refused(sensor, tmp_path):
         export_c(sensor[0], tmp_path / "f.cpp")
     with pytest.raises(ValueError, match="'float' or 'double'"):
         export_c(sensor[0], tmp_path / "f.c", dtype="half")
+
+
+def self_test(source, *options):
+    """What the self-test of a C file, or of a header that has all, returns."""
+    program = source.with_suffix(".test")
+    language = ["-x", "c"] if source.suffix == ".h" else []
+    command = [CC, "-std=c99", *STRICT, *options, "-DRELUCTANT_SELF_TEST", "-o", program, *language, source, "-lm"]
+    subprocess.run(command, check=True)
+    return subprocess.run([program]).returncode
+
+
+@needs_cc
+@pytest.mark.parametrize(("d", "m"), [(1, 1), (2, 1), (2, 2)])
+@pytest.mark.parametrize(("dtype", "ending", "options"), [("double", "h", ["-O3"]), ("float", "c", ["-Os"])])
+def test_the_self_test_repeats_the_worst_rows_and_notices_another_number(tmp_path, d, m, dtype, ending, options):
+    rng = np.random.default_rng(d + m)
+    network = random_network(rng, 4, d, m, density=1)
+    X, Y = rng.uniform(-3, 3, (50, d)), rng.normal(size=(50, m))
+    export_c(network, tmp_path / f"net.{ending}", dtype=dtype, data=(X, Y))
+    text = (tmp_path / f"net.{ending}").read_text()
+    assert self_test(tmp_path / f"net.{ending}", *options) == 0
+    error = np.abs(network(X).reshape(50, m) - Y).max(axis=1)
+    test = text[text.index("net_test_x[") :]
+    first = test[test.index("{\n") + 2 : test.index("\n}")].split(",")[0].strip()
+    assert float(first.rstrip("f")) == NUMPY[dtype](X[np.argmax(error), 0])
+    head, tail = text.split("net_test_y[", 1)
+    (tmp_path / f"net.{ending}").write_text(f"{head}net_test_y[{tail.replace('    ', '    9', 1)}")
+    assert self_test(tmp_path / f"net.{ending}") == 1
+
+
+@needs_cc
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_clamped_ends_are_the_values_at_the_range_of_the_data(tmp_path, dtype):
+    rng = np.random.default_rng(5)
+    X = rng.uniform(-2, 3, (60, 2)).astype(np.float32).astype(float)
+    network = random_network(rng, 5, 2, 1)
+    exported = export_c(network, tmp_path / "net.c", dtype=dtype, data=(X, network(X)), ends="clamped")
+    far = rng.uniform(-50, 50, (300, 2)).astype(np.float32).astype(float)
+    inside = np.clip(far, X.min(axis=0), X.max(axis=0))
+    assert np.abs(network_in_c(tmp_path / "net.c", "net", dtype, 2, 1)(far)[:, 0] - network(inside)).max() <= (
+        exported.error_bound
+    )
+    x, y = X[:, 0], np.sin(X[:, 0])
+    line = interpolate(x, y)
+    bound = export_c(line, tmp_path / "f.c", dtype=dtype, data=(x, y), ends="clamped").error_bound
+    computed = line_in_c(tmp_path / "f.c", "f", dtype)(far[:, 0])
+    assert np.abs(computed - line.predict(np.clip(far[:, 0], x.min(), x.max()))).max() <= bound
+
+
+@needs_cc
+@needs_cxx
+def test_a_header_alone_has_all_in_c_and_in_cpp(sensor, tmp_path):
+    solution, x, y, points = sensor
+    exported = export_c(solution, tmp_path / "sensor.h", data=(x, y))
+    assert exported.source == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["sensor.h"]
+    export_c(random_network(np.random.default_rng(0), 4, 3, 2), tmp_path / "net.h")
+    user = tmp_path / "user.c"
+    user.write_text(
+        '#include "sensor.h"\n#include "sensor.h"\n#include "net.h"\ndouble f(double x);\n'
+        "double f(double x)\n{\n    return sensor(x);\n}\n"
+    )
+    np.testing.assert_array_equal(line_in_c(user, "f", "double")(points[:2000]), solution.predict(points[:2000]))
+    subprocess.run([CXX, "-x", "c++", "-std=c++11", *STRICT, "-fsyntax-only", user], check=True)
+
+
+def test_the_header_says_where_the_function_comes_from(sensor, tmp_path):
+    solution, x, y, _ = sensor
+    header = export_c(solution, tmp_path / "sensor.c", data=(x, y)).header
+    words = " ".join(header.replace("\n *", "").split())
+    assert f"Found as: {solution.verdict}." in words
+    assert "Certificate: at least" in words
+    digest = hashlib.sha256(np.column_stack([x, y]).astype("<f8").tobytes()).hexdigest()
+    assert f"Data: 500 rows, SHA-256 of (X, y) as little-endian float64 {digest}." in words

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from reluctant.export.c import CExport, export_c
+from reluctant.export.integers.request import Integers
 from reluctant.export.onnx import OnnxExport, export_onnx
 from reluctant.export.programs import ProgramExport, export_javascript, export_python, export_rust
 from reluctant.export.vnnlib import export_vnnlib
 
 __all__ = [
     "CExport",
+    "Integers",
     "OnnxExport",
     "ProgramExport",
     "export_c",

@@ -5,21 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from reluctant.arrays import Array
 from reluctant.export.forward import ForwardTables
 from reluctant.export.identifiers import comment_text, identifier, string_literal
+from reluctant.export.integers.formats import Fit
+from reluctant.export.integers.request import Integers, fitted
+from reluctant.export.integers.tables import IntegerTable
 from reluctant.export.link_table import LinkTable
 from reluctant.export.predictor import DType, Model, Predictor, numpy_type
+from reluctant.export.provenance import provenance
 from reluctant.export.rendering import rendered
+from reluctant.export.self_test import worst_codes, worst_rows
 from reluctant.export.tables import tables_of
 from reluctant.files import write_together
+from reluctant.validation import check_choice
 
-if TYPE_CHECKING:
-    pass
+Ends = Literal["linear", "clamped"]
 
 _SUFFIX = {"float": "f", "double": ""}
 _LINE_WIDTH = 100
@@ -40,18 +46,23 @@ class CExport:
     dtype : {"float", "double"}
         Type of its arguments, its tables and its arithmetic.
     source, header : str
-        Contents of the two files.
+        Contents of the two files; a header alone has all, and `source` is empty.
     table_bytes : int
         Size of the constant tables.
     error_bound : float or None
         Bound of the distance from the network in exact arithmetic, for every argument of that type within the range
         of the data, else of the knots; without data for every argument, where a clip bounds all that are used. None
-        for a network of several inputs without data and clip.
+        for a network of several inputs without data and clip. In integers the largest error at any code.
     data_error : float or None
-        max_i |C(x_i) − y_i| over the data, with x_i rounded to the type; None without data.
+        max_i |C(x_i) − y_i| over the data, with x_i rounded to the type, or to the nearest code; None without data.
     error_between : float or None
         On the line, the largest distance of the network in exact arithmetic from the straight lines between the data
-        points; None without data.
+        points; None without data, and in integers.
+    integers : IntegerTable or None
+        The function in integers: called with codes it returns what the C function returns; `n_links`, `n_bytes`,
+        `count`, `low` and `step` say what it is.
+    delta : float or None
+        In integers, what of the tolerance was left for rounding.
     """
 
     name: str
@@ -62,6 +73,8 @@ class CExport:
     error_bound: float | None
     data_error: float | None
     error_between: float | None = None
+    integers: IntegerTable | None = None
+    delta: float | None = None
 
 
 def export_c(
@@ -71,8 +84,10 @@ def export_c(
     name: str | None = None,
     dtype: DType = "double",
     data: tuple[ArrayLike, ArrayLike] | None = None,
+    ends: Ends = "linear",
+    integers: Integers | None = None,
 ) -> CExport:
-    """Write a network as a C99 file and its header.
+    """Write a network as a C99 file and its header, or as a header alone.
 
     A function of one variable becomes a table of links, searched by bisection; every link is kept with a point of its
     own, so neither many links nor offsets in x or y add up errors. A network of several inputs or outputs becomes a
@@ -83,12 +98,17 @@ def export_c(
     strings ``name_labels``, ``name_class``, which returns the row of the likeliest class among them, or their number
     where an input is NaN, and ``name_probabilities``, for which it needs ``exp``. Its temperature is in the weights.
 
+    With `data` or `integers` the file has a self-test: compiled with ``-DRELUCTANT_SELF_TEST`` it is a program that
+    returns how many of the rows with the largest errors come out otherwise than here. In integers it goes through all
+    codes.
+
     Parameters
     ----------
     model : Solution, PiecewiseLinear, ReLUNetwork, or fitted SparseReLURegressor or SparseReLUClassifier
         What to export.
     path : str or path-like
-        Name of the source file, ending in ``.c``; the header goes beside it. Both appear, whole, or neither.
+        Name of the source file, ending in ``.c``, beside which the header goes, or of a header, ending in ``.h``, that
+        has all. Files appear whole; both or neither.
     name : str, optional
         Name of the C function, by default that of the file. Any text: it is turned into a valid identifier.
     dtype : {"double", "float"}
@@ -96,7 +116,13 @@ def export_c(
         when the file is written; both figures stand in the header.
     data : tuple (X, y), optional
         The data at which to measure the error, not of a classifier; on the line it is measured between them too, and
-        the header states both.
+        the header states both, and the digest of the data.
+    ends : {"linear", "clamped"}
+        What stands beyond the range of the data: what the model says, on the line its first and last link, or the
+        value at the end of the range, each input by itself.
+    integers : Integers, optional
+        For one input and one output: integer codes in, integers out, in 32-bit integer arithmetic. The C function takes
+        ``uint16_t`` and returns ``int16_t`` or ``int32_t``; `dtype` then stays at its default.
 
     Returns
     -------
@@ -105,8 +131,9 @@ def export_c(
     Raises
     ------
     ValueError
-        If the path does not end in ``.c``, has a character in its name that C cannot include, a number of the
-        network is beyond single precision, or the model is of another kind or not fitted.
+        If the path ends in neither, has a character in its name that C cannot include, a number of the
+        network is beyond single precision, the model is of another kind or not fitted, clamped ends have no data, or
+        the tolerance of `integers` is not reached.
     OSError
         If a file cannot be written.
 
@@ -117,15 +144,22 @@ def export_c(
     >>> solution = interpolate([-2, -1, 0, 1, 2, 3], [0, 0, 1, 1, 0, 0])
     >>> with tempfile.TemporaryDirectory() as directory:
     ...     exported = export_c(solution, f"{directory}/hat.c", dtype="float")
+    ...     small = export_c(solution, f"{directory}/hat.h", integers=Integers(10, 0.01, low=-2, high=3))
     >>> exported.name, exported.table_bytes
     ('hat', 60)
+    >>> small.integers.n_links, small.table_bytes, small.error_bound <= 0.01
+    (4, 22, True)
     """
     path = Path(path)
-    if path.suffix != ".c":
-        raise ValueError(f"the path of the C source must end in .c, got {path.name!r}")
+    if path.suffix not in (".c", ".h"):
+        raise ValueError(f"the path must end in .c for the C source, or in .h for a header alone, got {path.name!r}")
     _check_includable(path.name)
-    exported = render_c(model, path.stem if name is None else name, dtype, data, header_file=f"{path.stem}.h")
-    write_together({path.with_suffix(".h"): exported.header.encode(), path: exported.source.encode()})
+    named = path.stem if name is None else name
+    header_file = f"{path.stem}.h"
+    alone = path.suffix == ".h"
+    exported = render_c(model, named, dtype, data, header_file, ends=ends, integers=integers, header_only=alone)
+    header = {path.with_suffix(".h"): exported.header.encode()}
+    write_together(header if alone else header | {path: exported.source.encode()})
     return exported
 
 
@@ -145,26 +179,84 @@ def render_c(
     dtype: DType = "double",
     data: tuple[ArrayLike, ArrayLike] | None = None,
     header_file: str | None = None,
+    *,
+    ends: Ends = "linear",
+    integers: Integers | None = None,
+    header_only: bool = False,
 ) -> CExport:
     """Return what `export_c` writes, without writing it."""
     number = numpy_type(dtype)
+    check_choice(ends, "ends", ("linear", "clamped"))
     predictor = Predictor.of(model)
     checked = predictor.checked(data)
+    predictor = predictor.clamped(checked) if ends == "clamped" else predictor
     name = identifier(name)
     if predictor.labels is not None and name in _LOCAL_NAMES:
         name = f"n_{name}"
-    header_file = f"{name}.h" if header_file is None else header_file
+    shared = {
+        "name": name,
+        "header_file": f"{name}.h" if header_file is None else header_file,
+        "header_only": header_only,
+        "storage": "static inline " if header_only else "",
+        "provenance": provenance(predictor, checked),
+    }
+    if integers is not None:
+        return _render_integers(predictor, integers, checked, dtype, shared)
     tables = tables_of(predictor, number, checked)
     held = tables.held
     scalar = isinstance(held, LinkTable)
     described = _links(held, predictor, dtype) if isinstance(held, LinkTable) else _forward(held, dtype)
-    described |= tables.accuracy | _classes(predictor) | {"facts": predictor.facts(scalar=scalar)}
-    described |= {"name": name, "dtype": dtype, "suffix": _SUFFIX[dtype], "header_file": header_file}
-    source, header = (
-        rendered(f"{'table' if scalar else 'forward'}.{ending}.jinja", **described) for ending in ("c", "h")
-    )
+    described |= tables.accuracy | _classes(predictor) | {"facts": predictor.facts(scalar=scalar)} | shared
+    described |= {"dtype": dtype, "suffix": _SUFFIX[dtype], "test": worst_rows(tables, checked)}
+    source, header = _files("table" if scalar else "forward", described)
     errors = tables.error_bound, tables.data_error, tables.error_between
     return CExport(name, dtype, source, header, held.n_bytes, *errors)
+
+
+def _files(template: str, described: dict[str, Any]) -> tuple[str, str]:
+    """Source and header; a header alone includes the template of the source."""
+    header = rendered(f"{template}.h.jinja", **described)
+    return "" if described["header_only"] else rendered(f"{template}.c.jinja", **described), header
+
+
+def _render_integers(
+    predictor: Predictor,
+    integers: Integers,
+    data: tuple[Array, Array] | None,
+    dtype: DType,
+    shared: dict[str, Any],
+) -> CExport:
+    if not isinstance(integers, Integers):
+        raise ValueError(f"integers must be an Integers(bits, tolerance, …), got {integers!r}")
+    if dtype != "double":
+        raise ValueError(f"integers have types of their own; leave dtype={dtype!r} out")
+    fit = fitted(integers, predictor, data)
+    table = fit.table
+    data_error = None if data is None else _error_at_rows(table, *data)
+    described = _integers(fit, integers, data_error) | {"facts": predictor.facts(scalar=True)} | shared
+    described |= {"n_rows": 0 if data is None else len(data[1]), "test": worst_codes(fit)}
+    source, header = _files("integers", described)
+    return CExport(
+        shared["name"], dtype, source, header, table.n_bytes, fit.error, data_error, integers=table, delta=fit.delta
+    )
+
+
+def _error_at_rows(table: IntegerTable, X: Array, y: Array) -> float:
+    return float(np.abs(table.outputs(table.nearest_codes(X[:, 0])) - y.reshape(-1)).max())
+
+
+def _integers(fit: Fit, integers: Integers, data_error: float | None) -> dict[str, Any]:
+    table = fit.table
+    return {
+        "table": table,
+        "types": {name: f"{kind.name}_t" for name, kind in table.types.items()},
+        "result": f"{table.result_type.name}_t",
+        "argument": "uint16_t x",
+        "error": fit.error,
+        "worst": fit.worst,
+        "data_error": data_error,
+        "request": integers,
+    }
 
 
 def _links(table: LinkTable, predictor: Predictor, dtype: DType) -> dict[str, Any]:

@@ -103,6 +103,8 @@ def line_function(network: ReLUNetwork) -> PiecewiseLinear:
 
 def clipped_line(function: PiecewiseLinear, low: float, high: float) -> PiecewiseLinear:
     """X ↦ f(min(max(x, low), high)): constant from each finite bound on, the same links between them."""
+    if low == high:
+        return PiecewiseLinear(np.empty(0), np.array([[low], function([low])]), np.zeros(1))
     links = slice(
         int(np.searchsorted(function.knots, low, side="right")), int(np.searchsorted(function.knots, high)) + 1
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -41,6 +41,7 @@ class Predictor:
     classes: NDArray[Any] | None = None
     temperature: float | None = None
     verdict: str | None = None
+    certificate: str | None = None
 
     @property
     def labels(self) -> tuple[str, ...] | None:
@@ -63,7 +64,8 @@ class Predictor:
         """
         if isinstance(model, Solution):
             names = None if model.columns is None else model.columns.labels
-            return cls(model.network if model.function is None else model.function, None, names, verdict=model.verdict)
+            function = model.network if model.function is None else model.function
+            return cls(function, names=names, verdict=model.verdict, certificate=str(model.certificate))
         if isinstance(model, (PiecewiseLinear, ReLUNetwork)):
             return cls(model)
         if not isinstance(model, FittedEstimator):
@@ -108,17 +110,30 @@ class Predictor:
             )
         return X, y
 
+    def clamped(self, data: tuple[Array, Array] | None) -> Predictor:
+        """The same within the range of each input in the data, and constant beyond it.
+
+        Raises
+        ------
+        ValueError
+            If there are no data.
+        """
+        if data is None:
+            raise ValueError("ends='clamped' moves inputs into the range of the data; give data")
+        ends = np.stack([data[0].min(axis=0), data[0].max(axis=0)])
+        return replace(self, clip=Clip(*(ends if self.clip is None else self.clip(ends))))
+
     def facts(self, *, scalar: bool) -> list[str]:
         """What is done to the inputs that the network uses, and to its outputs, fit for comments, a line each."""
         facts = []
         if self.clip is not None or self.names is not None:
             for j in [0] if scalar else self.network.inputs_used.tolist():
-                named = "" if self.names is None else f', "{comment_text(self.names[j])}"'
+                named = "" if self.names is None else f', "{comment_text(self.names[j])}",'
                 moved = ""
                 if self.clip is not None:
                     low, high = float(self.clip.low[j]), float(self.clip.high[j])
-                    moved = f", is moved to [{low!r}, {high!r}] where it lies beyond"
-                facts.append(f"{'x' if scalar else f'x[{j}]'}{named}{moved}.")
+                    moved = f" is moved to [{low!r}, {high!r}] where it lies beyond"
+                facts.append(f"{'x' if scalar else f'x[{j}]'}{named}{moved}".rstrip(",") + ".")
         if self.temperature is not None:
             facts.append(
                 f"The outputs were divided by the temperature {self.temperature}, which made held-out rows likeliest."

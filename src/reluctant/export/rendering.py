@@ -38,6 +38,7 @@ def _template(file: str) -> Template:
     environment.filters["literals"] = _literals
     environment.filters["integers"] = lambda values: _lines(map(str, values.tolist()))
     environment.filters["nested"] = nested
+    environment.globals["zip"] = zip
     return environment.get_template(file)
 
 

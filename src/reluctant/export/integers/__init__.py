@@ -1,0 +1,1 @@
+"""Functions of an integer code in integer arithmetic, with every code tried."""
