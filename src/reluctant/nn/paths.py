@@ -41,8 +41,6 @@ Weigh = Callable[[Tensor], Tensor]
 """What a path is charged for each of some weights, in float64: zero for a zero."""
 Example: TypeAlias = Tensor | Sequence[Tensor]
 """Inputs of a module, of which the shapes without the first dimension count."""
-Listen = Callable[[str, Tensor], Tensor]
-"""Called with the name of each layer that has weights, and what leaves it; what it returns goes on."""
 
 
 def power(p: float) -> Weigh:
@@ -123,8 +121,6 @@ class PathSums(fx.Interpreter):
         Whether a bias is a path from a constant 1, charged like a weight.
     elementwise : tuple of type
         Other activations that are let through as ReLUs are, where only the question is what reaches what.
-    listen : callable, optional
-        See `Listen`.
     """
 
     def __init__(
@@ -133,11 +129,10 @@ class PathSums(fx.Interpreter):
         weigh: Weigh,
         bias: bool,
         elementwise: tuple[type[nn.Module], ...] = (),
-        listen: Listen | None = None,
     ) -> None:
         super().__init__(traced)
         self.extra_traceback = False  # errors say where by themselves
-        self.weigh, self.bias, self.elementwise, self.listen = weigh, bias, elementwise, listen
+        self.weigh, self.bias, self.elementwise = weigh, bias, elementwise
         self.has_relu = False
         self._node = next(iter(traced.graph.nodes))
         self._computed: set[fx.Node] = set()
@@ -149,7 +144,7 @@ class PathSums(fx.Interpreter):
         for x in inputs:
             x[0] = 1.0
         try:
-            found = list(_tensors(self.run(*inputs)))
+            found = list(tensors_of(self.run(*inputs)))
         except RuntimeError as error:
             raise ValueError(f"an input of shape {tuple(shapes[0])} does not fit the module: {error}") from error
         if not all(out.dim() > 0 and len(out) == 2 for out in found):
@@ -169,13 +164,13 @@ class PathSums(fx.Interpreter):
         x = args[0]
         if isinstance(layer, (nn.Linear, *CONVOLUTIONS)):
             _refuse_without_numbers(layer, name)
-            weight = self.weigh(layer.weight)
+            weight = self.enters(name, layer, x)
             if isinstance(layer, nn.Linear):
-                return self._heard(name, self._with_bias(F.linear(x, weight), layer.bias))
+                return self.leaves(name, self._with_bias(F.linear(x, weight), layer.bias))
             out = layer._conv_forward(x, weight, None)
-            return self._heard(name, self._with_bias(out, _for_channels(layer.bias, out)))
+            return self.leaves(name, self._with_bias(out, _for_channels(layer.bias, out)))
         if isinstance(layer, BATCH_NORMS):
-            return self._heard(name, self._batch_norm(layer, name, x))
+            return self.leaves(name, self._batch_norm(layer, name, x))
         if isinstance(layer, (nn.ReLU, *self.elementwise)):
             return self._past_relu(x, in_place=getattr(layer, "inplace", False))
         if isinstance(layer, POOLS) and not getattr(layer, "return_indices", False):
@@ -206,6 +201,14 @@ class PathSums(fx.Interpreter):
         if self._node not in self._computed or target in _MOVE_METHODS:
             return super().call_method(target, args, kwargs)
         return self._arithmetic(target, args, kwargs, str(target))
+
+    def enters(self, name: str, layer: nn.Module, x: Tensor) -> Tensor:
+        """What the weights of a Linear or convolution are charged, which x enters."""
+        return self.weigh(layer.weight)
+
+    def leaves(self, name: str, x: Tensor) -> Tensor:
+        """What goes on from a layer that x leaves."""
+        return x
 
     def _arithmetic(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], word: str) -> Any:
         x = args[0]
@@ -266,9 +269,6 @@ class PathSums(fx.Interpreter):
         new = (x + self.weigh(torch.as_tensor(bias, device=x.device)))[0]
         return torch.stack([new, x[1].expand_as(new)])
 
-    def _heard(self, name: str, x: Tensor) -> Tensor:
-        return x if self.listen is None else self.listen(name, x)
-
     def _unknown(self, word: str, where: str) -> ValueError:
         return ValueError(
             f"{word} at {where} is no part of a ReLU graph that paths can be followed through: Linear, convolutions, "
@@ -277,14 +277,15 @@ class PathSums(fx.Interpreter):
         )
 
 
-def _tensors(out: Any) -> Iterator[Tensor]:
+def tensors_of(out: Any) -> Iterator[Tensor]:
+    """The tensors in what a module returns."""
     if isinstance(out, Tensor):
         yield out
     elif isinstance(out, dict):
-        yield from _tensors(list(out.values()))
+        yield from tensors_of(list(out.values()))
     elif isinstance(out, list | tuple):
         for part in out:
-            yield from _tensors(part)
+            yield from tensors_of(part)
 
 
 def _for_channels(values: Tensor | None, x: Tensor) -> Tensor | None:
