@@ -149,8 +149,8 @@ def test_convolutions_beside_a_pair_are_said_once_and_not_where_pairs_are_named(
 
     module = network()
     with pytest.warns(UserWarning, match="convolutions are not penalised, .*: 0, 5 stay as they are"):
-        path_norm(module, 0.5)
+        PathNorm(0.5)(module)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        path_norm(module, 0.5)
+        PathNorm(0.5)(module)
         path_norm(network(), 0.5, pairs=[("2", "4")])

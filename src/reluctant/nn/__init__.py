@@ -10,9 +10,11 @@ except ModuleNotFoundError:
     ) from None
 
 from reluctant.nn.batched import Restarts, train_restarts
+from reluctant.nn.compression import Compression, compress
 from reluctant.nn.consolidation import consolidate
 from reluctant.nn.extraction import to_network
 from reluctant.nn.factorized import factorize, harden
+from reluctant.nn.footprint import Footprint
 from reluctant.nn.layers import LayerPair, OneHiddenLayer, layer_pairs
 from reluctant.nn.modules import to_module
 from reluctant.nn.one_input import to_piecewise_linear
@@ -26,7 +28,9 @@ from reluctant.nn.training import Epoch, Training, fit_network
 
 __all__ = [
     "Checkpoint",
+    "Compression",
     "Epoch",
+    "Footprint",
     "LayerPair",
     "OneHiddenLayer",
     "PContinuation",
@@ -39,6 +43,7 @@ __all__ = [
     "TensorOptions",
     "Training",
     "Validation",
+    "compress",
     "consolidate",
     "factorize",
     "fit_network",

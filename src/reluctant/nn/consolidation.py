@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from reluctant.arrays import Array
 from reluctant.nn.layers import LayerPair, Pairs, layer_pairs, unwrapped
 from reluctant.nn.removal import keep_neurons
+from reluctant.nn.tracing import evaluating
 from reluctant.objective import check_p, lp_power
 from reluctant.validation import check_finite, check_integer
 
@@ -263,13 +264,10 @@ def _watched(
     module: nn.Module, layers: Iterable[nn.Module], look: Callable[[nn.Module, tuple[Any, ...]], None]
 ) -> Iterator[None]:
     """Evaluate the module, its modes as they were afterwards, and see what reaches these layers."""
-    modes = {part: part.training for part in module.modules()}
     hooks = [layer.register_forward_pre_hook(look) for layer in layers]
     try:
-        module.eval()
-        yield
+        with evaluating(module):
+            yield
     finally:
         for hook in hooks:
             hook.remove()
-        for part, training in modes.items():
-            part.training = training

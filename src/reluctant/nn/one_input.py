@@ -13,7 +13,7 @@ from torch import Tensor, fx, nn
 from reluctant.arrays import Array
 from reluctant.model.piecewise_linear import PiecewiseLinear
 from reluctant.nn.layers import unwrapped
-from reluctant.nn.tracing import RELU_CALLS
+from reluctant.nn.tracing import RELU_CALLS, graph_of
 from reluctant.validation import check_number
 
 LINEAR_LAYERS = (nn.Linear, nn.Identity, nn.Dropout, nn.Flatten, nn.BatchNorm1d)
@@ -84,10 +84,7 @@ def _traced(module: nn.Module) -> fx.GraphModule:
     if not isinstance(module, nn.Module):
         raise ValueError(f"module must be a torch.nn.Module, got {type(module).__name__}")
     module = copy.deepcopy(unwrapped(module)).double().cpu().eval()
-    try:
-        traced = fx.symbolic_trace(module)
-    except (fx.proxy.TraceError, TypeError, NotImplementedError, ValueError, RuntimeError) as error:
-        raise ValueError(f"the forward pass of {type(module).__name__} cannot be traced: {error}") from error
+    traced = graph_of(module)
     for node in traced.graph.nodes:
         if not _is_known(node, traced):
             part = traced.get_submodule(str(node.target)) if node.op == "call_module" else node.target

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -20,6 +21,33 @@ _CONVOLUTIONS = (
     nn.ConvTranspose3d,
 )
 _SHOWN = 3
+_UNTRACEABLE = (fx.proxy.TraceError, TypeError, NotImplementedError, ValueError, RuntimeError)
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Put a module into evaluation; its parts are in their modes again afterwards."""
+    modes = {part: part.training for part in module.modules()}
+    try:
+        module.eval()
+        yield
+    finally:
+        for part, training in modes.items():
+            part.training = training
+
+
+def graph_of(module: nn.Module) -> fx.GraphModule:
+    """The graph of a module, which shares its layers.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be traced.
+    """
+    try:
+        return fx.symbolic_trace(module)
+    except _UNTRACEABLE as error:
+        raise ValueError(f"the forward pass of {type(module).__name__} cannot be traced: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -56,7 +84,7 @@ def chains(module: nn.Module, prefix: str = "") -> Iterator[Chain]:
     """Follow every Linear of a module, in the order of its forward pass, which is traced by `torch.fx`."""
     try:
         graph = fx.Tracer().trace(module)
-    except (fx.proxy.TraceError, TypeError, NotImplementedError, ValueError, RuntimeError):
+    except _UNTRACEABLE:
         # A forward that branches on values cannot be traced and fails in its own way; its parts may trace.
         for name, child in module.named_children():
             yield from chains(child, f"{prefix}{name}.")
