@@ -176,16 +176,17 @@ class ProximalOptimizer(WrappedOptimizer):
 
     def _step(self, closure: Callable[[], Any] | None) -> Any:
         share = 0.0 if self.frozen else self.shrinkage.share(self.steps)
-        fixed = [weight for block in self._blocks for weight in block.weights] if self.frozen else []
-        zeros = [weight.detach() == 0 for weight in fixed]
-        spared = [block.zeros() if share and block.strength.spares_living else None for block in self._blocks]
+        living = [
+            block.living() if self.frozen or (share and block.strength.spares_living) else None
+            for block in self._blocks
+        ]
         result = self.optimizer.step(closure)
         with torch.no_grad():
-            for weight, zero in zip(fixed, zeros):
-                weight.masked_fill_(zero, 0.0)
-            if share:
-                for block, zero_ones in zip(self._blocks, spared):
-                    block.shrink(share, zero_ones)
+            for block, masks in zip(self._blocks, living):
+                if self.frozen and masks is not None:
+                    block.hold_zeros(masks)
+                elif share:
+                    block.shrink(share, masks)
         return result
 
     def _own_state(self) -> dict[str, Any]:
@@ -228,12 +229,17 @@ class _Block:
         """How many weights are not zero."""
         return sum(int(torch.count_nonzero(weight)) for weight in self.weights)
 
-    def zeros(self) -> list[Tensor]:
-        """Where weights are zero."""
-        return [weight.detach() == 0 for weight in self.weights]
+    def living(self) -> list[Tensor]:
+        """Where weights are not zero."""
+        return [weight.detach().bool() for weight in self.weights]
 
-    def shrink(self, share: float, zeros: list[Tensor] | None) -> None:
-        """Take the proximal map of what the optimiser left; given `zeros`, of those weights alone."""
+    def hold_zeros(self, living: list[Tensor]) -> None:
+        """Undo what the optimiser made of zeros."""
+        for weight, mask in zip(self.weights, living):
+            weight.mul_(mask)
+
+    def shrink(self, share: float, living: list[Tensor] | None) -> None:
+        """Take the proximal map of what the optimiser left, except where `living` is set, if it is given."""
         scales = [self._scale(weight, place) for weight, place in zip(self.weights, self._places)]
         alpha = self.strength.alpha(share)
         if alpha is None:
@@ -245,13 +251,8 @@ class _Block:
         for i, (weight, scale) in enumerate(zip(self.weights, scales)):
             if scale is None or alpha == 0:
                 left += int(torch.count_nonzero(weight))
-            elif zeros is None:
-                left += shrink_(weight, scale, alpha, self.group.p)
             else:
-                moved = weight.detach().clone()
-                shrink_(weight, scale, alpha, self.group.p)
-                weight.copy_(torch.where(zeros[i], weight, moved))
-                left += int(torch.count_nonzero(weight))
+                left += shrink_(weight, scale, alpha, self.group.p, None if living is None else living[i])
         self.strength.update(left, share)
 
     def cut(self) -> None:

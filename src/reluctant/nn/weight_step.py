@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,7 +17,7 @@ _COMPILED = (0.0, 0.5, 2 / 3, 1.0)
 
 
 @torch.no_grad()
-def shrink_(weight: Tensor, scale: StepScale, alpha: float, p: float) -> int:
+def shrink_(weight: Tensor, scale: StepScale, alpha: float, p: float, living: Tensor | None = None) -> int:
     """Overwrite w by argmin_x ½ (x − w)² D / γ + α|x|^p, entry by entry; return how many entries are not zero.
 
     On the CPU in float32, p = 0, 1/2, 2/3 or 1, in one compiled pass; elsewhere by operations on tensors, in float32
@@ -28,12 +29,15 @@ def shrink_(weight: Tensor, scale: StepScale, alpha: float, p: float) -> int:
     scale : StepScale
         γ / D.
     alpha, p : float
+    living : Tensor, optional
+        Mask of entries that stay; none by default.
     """
-    if p in _COMPILED and _is_flat(weight) and (scale.square is None or _is_flat(scale.square)):
-        square = weight.new_empty(0) if scale.square is None else scale.square.view(-1)
+    if p in _COMPILED and all(_is_flat(a) for a in (weight, scale.square) if a is not None):
+        nothing = np.empty(0, np.float32)
         return _kernels().shrink_flat(
             weight.detach().view(-1).numpy(),
-            square.numpy(),
+            nothing.view(np.uint8) if living is None else living.view(-1).numpy().view(np.uint8),
+            nothing if scale.square is None else scale.square.view(-1).numpy(),
             float(scale.correction),
             float(scale.rate),
             scale.eps,
@@ -41,6 +45,8 @@ def shrink_(weight: Tensor, scale: StepScale, alpha: float, p: float) -> int:
             p,
         )
     tau = thresholds(weight, scale, alpha)
+    if living is not None:
+        tau.masked_fill_(living, 0.0)
     if weight.is_contiguous() and weight.dtype in (torch.float32, torch.float64):
         prox_power_(weight.detach().view(1, -1), tau.view(1, -1), p)
     else:
