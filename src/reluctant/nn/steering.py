@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any, Protocol
 
-GAIN, LARGEST = 0.08, 0.1
-"""log α moves by the gain times log(weights left / weights wanted) in a step, and at most by the largest,"""
+GAIN, LARGEST, RELEASE = 0.08, 0.1, 0.03
+"""log α moves by the gain times log(weights left / weights wanted) in a step, at most by the largest, and down by the
+release at least where there are no more than wanted, so that zeros come back and others go;"""
 _LENGTH = 1_000
 """where the fall to the target takes so many steps or more; in shorter ones it moves faster in proportion,"""
 _FASTEST = 10.0
@@ -95,9 +96,9 @@ class Steering:
         """Take note of the weights left after a step."""
         assert self.log_alpha is not None
         wanted = self.first ** (1 - share) * self.target**share
-        move = GAIN * math.log(max(left, 1) / wanted)
-        self.log_alpha += self.pace * max(-LARGEST, min(LARGEST, move))
         self.spares_living = left <= wanted
+        move = GAIN * math.log(max(left, 1) / wanted)
+        self.log_alpha += self.pace * max(-LARGEST, min(-RELEASE if self.spares_living else LARGEST, move))
 
     def state(self) -> dict[str, Any]:
         """Where the steering is."""
