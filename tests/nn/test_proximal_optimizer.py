@@ -327,3 +327,59 @@ def test_sparse_gradients_and_states_of_others_are_refused():
     module[0].weight.grad = module[0].weight.grad.to_sparse()
     with pytest.raises(ValueError, match=r"the gradient of 0\.weight is sparse"):
         optimizer.step()
+
+
+@pytest.mark.slow
+def test_it_trains_under_lightning(tmp_path):
+    lightning = pytest.importorskip("lightning")
+    X, y = data()
+    rows = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(X, y), batch_size=16)
+
+    class Task(lightning.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.module = deep()
+
+        def training_step(self, batch, _):
+            return (self.module(batch[0]) - batch[1]).square().mean()
+
+        def configure_optimizers(self):
+            optimizer = ProximalOptimizer(adam(self), self.module, target=60, ramp_steps=100)
+            return [optimizer], [torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 40)]
+
+    task = Task()
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
+    trainer = lightning.Trainer(max_epochs=40, default_root_dir=tmp_path, **quiet)
+    trainer.fit(task, rows)
+    (optimizer,) = trainer.optimizers
+    assert optimizer.steps == 160
+    assert 50 <= optimizer.n_nonzeros() <= 66
+    trainer.save_checkpoint(tmp_path / "run.ckpt")
+    again = Task()
+    trainer = lightning.Trainer(max_epochs=41, default_root_dir=tmp_path, **quiet)
+    trainer.fit(again, rows, ckpt_path=tmp_path / "run.ckpt")
+    assert trainer.optimizers[0].steps == 164
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
+def test_an_mlp_on_digits_keeps_its_accuracy_with_one_weight_in_forty(seed):
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    X, y = torch.tensor(images / 16 - 0.3, dtype=torch.float32), torch.tensor(labels)
+    torch.manual_seed(seed)
+    module = nn.Sequential(nn.Linear(64, 100), nn.ReLU(), nn.Linear(100, 50), nn.ReLU(), nn.Linear(50, 10))
+    optimizer = ProximalOptimizer(adam(module), module, target=300, warmup_steps=60, ramp_steps=400)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 1000)
+    for step in range(1000):
+        if step == 600:
+            optimizer.freeze()
+        rows = torch.randint(1200, (64,))
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(module(X[rows]), y[rows]).backward()
+        optimizer.step()
+        schedule.step()
+    assert 270 <= optimizer.n_nonzeros() <= 300
+    accuracy = float((module(X[1200:]).argmax(dim=1) == y[1200:]).float().mean())
+    assert accuracy > 0.85, accuracy
