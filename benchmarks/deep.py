@@ -2,7 +2,8 @@
 
     python benchmarks/deep.py --part pruning [--data digits.npz] [--seeds 5] [--epochs 20] [--runs runs.jsonl]
 
-`--part pruning`: accuracy at so many weights, see deep_pruning.py; `--part step`: the cost of a step. The digits are
+`--part pruning`: accuracy at so many weights, see deep_pruning.py; `--part units`: at so many hidden units, of
+LeNet-300-100; `--part step`: the cost of a step. The digits are
 ten thousand of MNIST, from an npz file with `images` and `labels`, or else from OpenML.
 """
 
@@ -14,12 +15,12 @@ from pathlib import Path
 import torch
 
 from deep_nets import load_mnist10k
-from deep_pruning import METHODS, NETWORKS, SIZES, Runs, compare, cost_of_step
+from deep_pruning import METHODS, METHODS_BY_UNIT, NETWORKS, SIZES, UNITS, Runs, compare, cost_of_step
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", choices=("pruning", "step"), required=True)
+    parser.add_argument("--part", choices=("pruning", "units", "step"), required=True)
     parser.add_argument("--data", type=Path, help="npz file with images and labels; without it, OpenML")
     parser.add_argument("--network", choices=tuple(NETWORKS), default="LeNet-300-100")
     parser.add_argument("--methods", nargs="+", choices=tuple(METHODS), default=list(METHODS))
@@ -33,8 +34,11 @@ def main() -> None:
     torch.set_num_threads(1)
     if given.part == "step":
         cost_of_step()
+        return
+    runs = Runs(given.runs, load_mnist10k(given.data))
+    if given.part == "units":
+        compare(runs, "LeNet-300-100", list(METHODS_BY_UNIT), list(UNITS), given.seeds, given.epochs)
     else:
-        runs = Runs(given.runs, load_mnist10k(given.data))
         compare(runs, given.network, given.methods, given.sizes, given.seeds, given.epochs)
 
 

@@ -23,11 +23,21 @@ import torch
 from torch import nn
 
 from deep_nets import Digits, Split, accuracy, lenet_5, lenet_300_100, n_nonzeros, train, weights_of
-from deep_rivals import TUNED, train_factorised, train_hard_concrete, train_pat, train_pruned
+from deep_rivals import (
+    TUNED,
+    train_factorised,
+    train_gated,
+    train_hard_concrete,
+    train_pat,
+    train_pruned,
+    train_units_pruned,
+)
 from reluctant.nn import ProximalOptimizer
 
 SIZES = (500, 1_000, 2_000, 4_000, 8_000)
-CHOSEN_AT = {500: 1_000, 1_000: 1_000, 2_000: 4_000, 4_000: 4_000, 8_000: 4_000}
+UNITS = (30, 60)
+"""Of the 400 hidden units of LeNet-300-100."""
+CHOSEN_AT = {30: 30, 60: 30, 500: 1_000, 1_000: 1_000, 2_000: 4_000, 4_000: 4_000, 8_000: 4_000}
 TUNING_SEEDS = (100, 101)
 NETWORKS = {"LeNet-300-100": lenet_300_100, "LeNet-5": lenet_5}
 Fit = Callable[..., None]
@@ -64,6 +74,11 @@ METHODS: dict[str, tuple[Fit, list[dict[str, float]]]] = {
     "proximal, p = 1/2": (partial(train_proximal, p=1 / 2), OF_ADAM),
     "hard concrete": (train_hard_concrete, [{"rate": 4e-3, "decay": decay} for decay in (1e-6, 3e-6, 1e-5)]),
     "torchao PAT, lasso": (train_pat, [{"rate": 2e-3, "decay": decay} for decay in (3e-3, 1e-2, 3e-2)]),
+}
+METHODS_BY_UNIT: dict[str, tuple[Fit, list[dict[str, float]]]] = {
+    "gated units, D = 3": (train_gated, [{"rate": 0.3, "decay": decay} for decay in (1e-3, 3e-3, 1e-2)]),
+    "norm, each layer": (partial(train_units_pruned, by_layer=True), OF_ADAM),
+    "both norms": (partial(train_units_pruned, by_layer=False), OF_ADAM),
 }
 
 
@@ -120,7 +135,7 @@ def trained(run: Run, digits: Digits) -> Run:
     """The same run with its results."""
     module = NETWORKS[run.network](run.seed)
     began = time.process_time()
-    fit, _ = METHODS[run.method]
+    fit, _ = (METHODS | METHODS_BY_UNIT)[run.method]
     fit(module, digits.train, run.n_left, epochs=run.epochs, seed=run.seed, **run.setting)
     seconds = time.process_time() - began
     found = accuracy(module, digits.test if run.chosen else digits.validation)
@@ -151,7 +166,7 @@ def chosen_setting(runs: Runs, network: str, method: str, n_left: int, epochs: f
         asked = (Run(network, method, n_left, seed, epochs, setting, False) for seed in TUNING_SEEDS)
         return statistics.mean(runs.get(run).accuracy for run in asked)
 
-    return max(METHODS[method][1], key=score)
+    return max((METHODS | METHODS_BY_UNIT)[method][1], key=score)
 
 
 def final_runs(runs: Runs, network: str, method: str, n_left: int, seeds: int, epochs: float) -> Iterator[Run]:

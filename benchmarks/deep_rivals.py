@@ -111,6 +111,52 @@ def train_factorised(
     fine_tune(module, split, rate=2e-3, epochs=TUNED * epochs, seed=seed)
 
 
+def train_gated(
+    module: nn.Module, split: Split, n_left: int, *, rate: float, decay: float, epochs: float, seed: int
+) -> None:
+    """Two gates for each hidden unit and weight decay: momentum, then the largest units, fine-tuned."""
+    factors = factorize(module, 3, by="unit")
+    decayed = {id(q) for q in factors}
+    rest = [q for q in module.parameters() if id(q) not in decayed]
+    groups = [{"params": factors, "weight_decay": decay}, {"params": rest}]
+    train(module, torch.optim.SGD(groups, lr=rate, momentum=0.9), split, epochs=(1 - TUNED) * epochs, seed=seed)
+    harden(module, n_left=n_left)
+    fine_tune(module, split, rate=2e-3, epochs=TUNED * epochs, seed=seed)
+
+
+def train_units_pruned(
+    module: nn.Module, split: Split, n_left: int, *, rate: float, by_layer: bool, epochs: float, seed: int
+) -> None:
+    """Gradual pruning of hidden units of a perceptron on the cubic curve.
+
+    By layer: by ‖w_k‖, the same share of every layer. Else by ‖w_k‖ ‖v_k‖, which no rescaling changes, in all of them.
+    """
+    adam, weights = torch.optim.Adam(module.parameters(), rate, fused=True), weights_of(module)
+    alive = [torch.ones(len(w), 1) for w in weights[:-1]]
+    total = sum(len(rows) for rows in alive)
+    per_epoch = math.ceil(len(split.X) / 128)
+    first, last = round(0.07 * epochs * per_epoch), round((1 - TUNED) * epochs * per_epoch)
+
+    def scores() -> list[Tensor]:
+        norms = [(w * rows).norm(dim=1) for w, rows in zip(weights, alive)]
+        if by_layer:
+            return [norm.argsort().argsort() / len(norm) for norm in norms]
+        return [norm * following.norm(dim=0) for norm, following in zip(norms, weights[1:])]
+
+    @torch.no_grad()
+    def after(step: int, _: float) -> None:
+        if step == last or (first <= step < last and step % EVERY == 0):
+            keep = n_left + round((total - n_left) * (1 - (step - first) / (last - first)) ** 3)
+            found = scores()
+            least = torch.topk(torch.cat(found), keep).values[-1]
+            for rows, score in zip(alive, found):
+                rows.mul_((score >= least)[:, None])
+        for w, rows in zip(weights, alive):
+            w.mul_(rows)
+
+    train(module, adam, split, epochs=epochs, seed=seed, after_step=after)
+
+
 class HardConcrete(nn.Module):
     """w z, z the stretched and cut concrete variable of a gate for each weight (Louizos et al. 2018)."""
 

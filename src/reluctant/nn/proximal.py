@@ -95,7 +95,7 @@ class ReweightedL1(WrappedOptimizer):
     direction v̂_k gets sparser, down to its largest entry.
 
     In deeper networks each layer pair takes this step on its own; no theorem on sparsest networks is known there, and
-    with the optimiser's metric whole layers may die (a matrix in two pairs is shrunk twice).
+    with the optimiser's metric whole layers may die (a matrix in two pairs is shrunk twice): take `ProximalOptimizer`.
 
     Where the bias does not count, a neuron that reaches w_k = 0 leaves the constant v_k (b_k)_+. It goes to the bias
     of the output layer if there is one. Else the plain step keeps the neuron as a constant, which is no active
