@@ -7,7 +7,7 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from reluctant.nn import ReweightedL1
+from reluctant.nn import ProximalOptimizer, ReweightedL1
 
 
 def problem():
@@ -31,6 +31,19 @@ def train(module, X, y, wrap=None, steps=300):
     return optimizer, removed
 
 
+def train_to_target(module, X, y, target=20):
+    """Single weights, steered to a number of them; returns what was left before and after the zeros were fixed."""
+    optimizer = ProximalOptimizer(torch.optim.Adam(module.parameters(), lr=0.01), module, target=target, ramp_steps=60)
+    for step in range(120):
+        if step == 100:
+            left = optimizer.n_nonzeros()
+            optimizer.freeze()
+        optimizer.zero_grad()
+        (module(X) - y).square().mean().backward()
+        optimizer.step()
+    return left, optimizer.n_nonzeros()
+
+
 def main():
     torch.set_num_threads(1)
     dist.init_process_group("gloo")
@@ -44,7 +57,13 @@ def main():
         optimizer.remove_dead()
     except ValueError as error:
         refused = str(error)
-    torch.save({"state": module.state_dict(), "removed": removed, "refused": refused}, f"{sys.argv[1]}/rank{rank}.pt")
+    steered, X, y = problem()
+    left = train_to_target(DistributedDataParallel(steered), X[rank::2], y[rank::2])
+    steered = {"left": left, "steered": steered.state_dict()}
+    torch.save(
+        {**steered, "state": module.state_dict(), "removed": removed, "refused": refused},
+        f"{sys.argv[1]}/rank{rank}.pt",
+    )
     dist.barrier()  # no rank leaves while the other still talks
     dist.destroy_process_group()
 

@@ -24,8 +24,11 @@ def test_two_processes_remove_the_same_neurons_and_end_with_the_parameters_of_on
     )
     assert done.returncode == 0, done.stderr
     ranks = [torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1)]
-    for name, tensor in ranks[0]["state"].items():
-        assert torch.equal(tensor, ranks[1]["state"][name]), name
+    for kind in ("state", "steered"):
+        for name, tensor in ranks[0][kind].items():
+            assert torch.equal(tensor, ranks[1][kind][name]), name
+    assert ranks[0]["left"] == ranks[1]["left"]
+    assert 15 <= ranks[0]["left"][1] <= 20
     assert "remove_dead(wrap=DistributedDataParallel)" in ranks[0]["refused"]
 
     spec = importlib.util.spec_from_file_location("ddp_worker", WORKER)

@@ -22,9 +22,11 @@ from reluctant.nn.penalty import PathNorm, path_norm
 from reluctant.nn.polish import polish
 from reluctant.nn.prox import prox_power
 from reluctant.nn.proximal import ReweightedL1
+from reluctant.nn.proximal_optimizer import ProximalOptimizer
 from reluctant.nn.schedules import PContinuation, halve_p
 from reluctant.nn.settings import Checkpoint, Recording, Schedule, Shrinkage, TensorOptions, Validation
 from reluctant.nn.training import Epoch, Training, fit_network
+from reluctant.nn.weight_groups import WeightGroup
 
 __all__ = [
     "Checkpoint",
@@ -35,6 +37,7 @@ __all__ = [
     "OneHiddenLayer",
     "PContinuation",
     "PathNorm",
+    "ProximalOptimizer",
     "Recording",
     "Restarts",
     "ReweightedL1",
@@ -43,6 +46,7 @@ __all__ = [
     "TensorOptions",
     "Training",
     "Validation",
+    "WeightGroup",
     "compress",
     "consolidate",
     "factorize",

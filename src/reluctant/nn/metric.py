@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -32,7 +33,35 @@ def check_metric(optimizer: Optimizer) -> None:
             )
 
 
-def step_length(optimizer: Optimizer, parameter: Tensor, group: dict[str, Any]) -> Tensor | float | None:
+@dataclass(frozen=True)
+class StepScale:
+    """γ / (√(c v) + ε), entry by entry, with v the running second moment; γ alone where there is none.
+
+    Parameters
+    ----------
+    rate : float or Tensor
+        γ, what a momentum that is not averaged adds up to taken in.
+    square : Tensor, optional
+        v, that of the optimiser itself: not to be written.
+    correction : float or Tensor
+        c.
+    eps : float
+        ε.
+    """
+
+    rate: float | Tensor
+    square: Tensor | None = None
+    correction: float | Tensor = 1.0
+    eps: float = 0.0
+
+    def length(self) -> Tensor | float:
+        """The step length γ / D, of the shape of the parameter, or one number for all."""
+        if self.square is None:
+            return float(self.rate)
+        return self.rate / torch.sqrt(self.square * self.correction).add_(self.eps)
+
+
+def step_scale(optimizer: Optimizer, parameter: Tensor, group: dict[str, Any]) -> StepScale | None:
     """What the last step has multiplied a constant gradient with, entry by entry: γ / D; None where there was no step.
 
     D is √v̂ + ε for Adam and AdamW with v̂ the corrected second moment (its maximum under ``amsgrad``), √v + ε for
@@ -49,25 +78,27 @@ def step_length(optimizer: Optimizer, parameter: Tensor, group: dict[str, Any]) 
     """
     rate = group["lr"]
     if isinstance(optimizer, SGD):
-        return float(rate) * (1 - group["dampening"] * bool(group["momentum"])) / (1 - group["momentum"])
+        return StepScale(rate * (1 - group["dampening"] * bool(group["momentum"])) / (1 - group["momentum"]))
     state = optimizer.state.get(parameter)
     if not state or (isinstance(optimizer, Adagrad) and not state["step"]):
         return None
     if isinstance(optimizer, Adam):  # AdamW is one
         square = state["max_exp_avg_sq" if group["amsgrad"] else "exp_avg_sq"]
-        return _length(square / (1 - group["betas"][1] ** _number(state["step"])), rate, group["eps"])
+        return StepScale(rate, square, 1 / (1 - group["betas"][1] ** _number(state["step"])), group["eps"])
     if isinstance(optimizer, RMSprop):
         square = state["square_avg"]
         if group["centered"]:
             square = square - state["grad_avg"].square()
-        return _length(square, rate / (1 - group["momentum"]), group["eps"])
+        return StepScale(rate / (1 - group["momentum"]), square, eps=group["eps"])
     assert isinstance(optimizer, Adagrad)
     decayed = rate / (1 + (_number(state["step"]) - 1) * group["lr_decay"])
-    return _length(state["sum"], decayed, group["eps"])
+    return StepScale(decayed, state["sum"], eps=group["eps"])
 
 
-def _length(square: Tensor, rate: float | Tensor, eps: float) -> Tensor:
-    return rate / torch.sqrt(square).add_(eps)
+def step_length(optimizer: Optimizer, parameter: Tensor, group: dict[str, Any]) -> Tensor | float | None:
+    """The length that `step_scale` gives, a new tensor; None where there was no step."""
+    scale = step_scale(optimizer, parameter, group)
+    return None if scale is None else scale.length()
 
 
 def _number(step: Tensor | float) -> Tensor | float:

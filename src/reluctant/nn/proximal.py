@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -19,10 +18,11 @@ from reluctant.nn.metric_step import MetricPairStep
 from reluctant.nn.pair_step import PairStep
 from reluctant.nn.removal import keep_neurons
 from reluctant.nn.settings import Metric, Shrinkage, Step
+from reluctant.nn.wrapping import WrappedOptimizer, check_optimizer, check_owned
 from reluctant.validation import check_number
 
 
-class ReweightedL1(Optimizer):
+class ReweightedL1(WrappedOptimizer):
     """Wrap an optimiser so that every step is followed by a proximal step of loss + α Σ_k ‖v_k‖_p^p ‖w_k‖_p^p [NN].
 
     With the optimiser's metric, the default, each weight takes the exact proximal map of its share in the penalty, with
@@ -95,7 +95,7 @@ class ReweightedL1(Optimizer):
     direction v̂_k gets sparser, down to its largest entry.
 
     In deeper networks each layer pair takes this step on its own; no theorem on sparsest networks is known there, and
-    with the optimiser's metric whole layers may die (a matrix in two pairs is shrunk twice).
+    with the optimiser's metric whole layers may die (a matrix in two pairs is shrunk twice): take `ProximalOptimizer`.
 
     Where the bias does not count, a neuron that reaches w_k = 0 leaves the constant v_k (b_k)_+. It goes to the bias
     of the output layer if there is one. Else the plain step keeps the neuron as a constant, which is no active
@@ -126,6 +126,8 @@ class ReweightedL1(Optimizer):
     True
     """
 
+    KEY = "reweighted_l1"
+
     def __init__(
         self,
         optimizer: Optimizer,
@@ -141,21 +143,16 @@ class ReweightedL1(Optimizer):
         metric: Metric = "optimizer",
         freeze_output: bool | None = None,
     ) -> None:
-        if isinstance(optimizer, nn.Module) and isinstance(module, Optimizer):
-            raise ValueError("optimizer and module are swapped; call ReweightedL1(optimizer, module, ...)")
+        check_optimizer(optimizer, module, "ReweightedL1")
         self.shrinkage = Shrinkage(bias, step, warmup_steps, ramp_steps, metric, freeze_output)
         self.p, self.alpha = p, alpha
-        self.module = module
-        self.steps = 0
-        self.frozen = False
         found = layer_pairs(module, pairs)
-        check_ownership(optimizer, module, found)
+        _check_ownership(optimizer, module, found)
         if metric == "optimizer":
             check_metric(optimizer)
             _warn_of_depth(found)
-        self.optimizer = optimizer
+        super().__init__(optimizer, module)
         self._blocks = [self._block(pair) for pair in found]
-        super().__setstate__({})  # the hooks of Optimizer, but not its own groups and state
 
     def _block(self, pair: LayerPair) -> PairStep | MetricPairStep:
         shrinkage, counts_bias = self.shrinkage, pair.counts_bias(self.shrinkage.bias)
@@ -182,23 +179,6 @@ class ReweightedL1(Optimizer):
     def alpha(self, value: float) -> None:
         self._alpha = check_number(value, "alpha")
 
-    # What belongs to the wrapped optimiser is read and written there.
-
-    @property
-    def param_groups(self) -> list[dict[str, Any]]:
-        """Parameter groups of the wrapped optimiser."""
-        return self.optimizer.param_groups
-
-    @property
-    def state(self) -> Any:
-        """State of the wrapped optimiser."""
-        return self.optimizer.state
-
-    @property
-    def defaults(self) -> dict[str, Any]:
-        """Default options of the wrapped optimiser."""
-        return self.optimizer.defaults
-
     def __repr__(self) -> str:
         pairs = ", ".join(block.pair.name for block in self._blocks)
         return (
@@ -206,23 +186,12 @@ class ReweightedL1(Optimizer):
             f"metric={self.shrinkage.metric!r}, pairs=[{pairs}])"
         )
 
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__.copy()
+    def _penalised(self) -> Iterator[Tensor]:
+        for block in self._blocks:
+            for layer in (block.pair.hidden, block.pair.output):
+                yield from layer.parameters()
 
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add a parameter group to the wrapped optimiser."""
-        self.optimizer.add_param_group(param_group)
-
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        """Reset the gradients of the wrapped optimiser's parameters."""
-        self.optimizer.zero_grad(set_to_none)
-
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Take one step of the optimiser and one of the proximal map; returns what the optimiser returns."""
-        if closure is None:
-            self._check_gradients()
-        else:
-            closure = self._checked(closure)
+    def _step(self, closure: Callable[[], Any] | None) -> Any:
         alpha = 0.0 if self.frozen else self.alpha * self.shrinkage.share(self.steps)
         blocks = [block for block in self._blocks if alpha or block.holds]
         zeros = self._zeros() if self.frozen else []
@@ -233,9 +202,6 @@ class ReweightedL1(Optimizer):
             block.apply(alpha, self.p)
         for weight, zero in zeros:
             weight.masked_fill_(zero, 0.0)
-        self.steps += 1
-        for hook in self._optimizer_step_post_hooks.values():
-            hook(self, (closure,), {})
         return result
 
     def freeze(self) -> None:
@@ -253,56 +219,12 @@ class ReweightedL1(Optimizer):
         ]
         return [(weight, weight == 0) for weight in weights]
 
-    def _checked(self, closure: Callable[[], Any]) -> Callable[[], Any]:
-        """Check the gradients that the closure leaves, before the optimiser uses them."""
+    def _own_state(self) -> dict[str, Any]:
+        return {**super()._own_state(), "p": self.p, "alpha": self.alpha}
 
-        def evaluate() -> Any:
-            value = closure()
-            self._check_gradients()
-            return value
-
-        return evaluate
-
-    def _check_gradients(self) -> None:
-        """Raise a FloatingPointError naming the first parameter with a gradient that is not finite."""
-        names = {parameter: name for name, parameter in self.module.named_parameters()}
-        for block in self._blocks:
-            for layer in (block.pair.hidden, block.pair.output):
-                for parameter in layer.parameters():
-                    if parameter.grad is not None and parameter.grad.layout != torch.strided:
-                        raise ValueError(f"the gradient of {names[parameter]} is sparse; give a dense one")
-        if _sums_are_finite(self.optimizer.param_groups):
-            return
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None and not bool(torch.isfinite(parameter.grad).all()):
-                    name = names.get(parameter, "a parameter outside the module")
-                    what = "NaN" if bool(parameter.grad.isnan().any()) else "infinite"
-                    raise FloatingPointError(
-                        f"the gradient of {name} is {what} in step {self.steps + 1}; no weight was changed, lower the "
-                        "learning rate or look at the loss"
-                    )
-
-    step.hooked = True  # type: ignore[attr-defined]  # torch would record and hook this step and then the inner one
-
-    def register_step_pre_hook(self, hook: Callable[..., Any]) -> Any:
-        """Register a hook on the wrapped optimiser's step, with which this one begins."""
-        return self.optimizer.register_step_pre_hook(hook)
-
-    def state_dict(self) -> dict[str, Any]:
-        """State of the wrapped optimiser and of this one."""
-        own = {"steps": self.steps, "p": self.p, "alpha": self.alpha, "frozen": self.frozen}
-        return {**self.optimizer.state_dict(), "reweighted_l1": own}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Continue from what `state_dict` returned; load the module's parameters as well."""
-        if "reweighted_l1" not in state_dict:
-            raise ValueError("state_dict has no entry 'reweighted_l1'; it was not saved by ReweightedL1")
-        rest = dict(state_dict)
-        own = rest.pop("reweighted_l1")
-        self.optimizer.load_state_dict(rest)
-        self.steps, self.p, self.alpha = own["steps"], own["p"], own["alpha"]
-        self.frozen = own.get("frozen", False)  # release 0.1 had no such state
+    def _load_own_state(self, own: dict[str, Any]) -> None:
+        super()._load_own_state(own)
+        self.p, self.alpha = own["p"], own["alpha"]
 
     @torch.no_grad()
     def remove_dead(self, wrap: Callable[[nn.Module], nn.Module] | None = None) -> int:
@@ -401,50 +323,21 @@ class ReweightedL1(Optimizer):
         return sum(neurons), sum(parameters)
 
 
-def _sums_are_finite(groups: Sequence[dict[str, Any]]) -> bool:
-    """Whether the sum of every gradient is finite: then every entry is, at a sixth of the cost of asking each."""
-    elsewhere: list[Tensor] = []
-    for group in groups:
-        for parameter in group["params"]:
-            gradient = parameter.grad
-            if gradient is None:
-                continue
-            total = (gradient.detach() if gradient.requires_grad else gradient).sum()
-            if not total.is_cpu:
-                elsewhere.append(total)
-            elif not math.isfinite(total):
-                return False
-    # One wait for the device, not one for each parameter.
-    return not elsewhere or bool(torch.isfinite(torch.stack([total.to(elsewhere[0]) for total in elsewhere])).all())
-
-
 def _warn_of_depth(pairs: Sequence[LayerPair]) -> None:
     if len(pairs) > 1:
         warnings.warn(
             f"{len(pairs)} layer pairs shrunk in the optimiser's metric may lose whole layers, above all where they "
-            'share a layer; compare with metric="plain"',
+            "share a layer; nn.ProximalOptimizer shrinks each weight on its own, in any module",
             UserWarning,
             stacklevel=4,
         )
 
 
-def check_ownership(optimizer: Optimizer, module: nn.Module, pairs: Sequence[LayerPair]) -> None:
+def _check_ownership(optimizer: Optimizer, module: nn.Module, pairs: Sequence[LayerPair]) -> None:
     """Raise a ValueError unless the optimiser can train every weight that the proximal step will move."""
-    if isinstance(optimizer, torch.optim.LBFGS):
-        raise ValueError(
-            "LBFGS takes many steps and line searches in one call, so no one step size belongs to it; use Adam or SGD"
-        )
-    if not isinstance(optimizer, Optimizer):
-        raise ValueError(f"optimizer must be a torch.optim.Optimizer, got {type(optimizer).__name__}")
-    owned = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+    names = {id(parameter): name for name, parameter in module.named_parameters()}
     for pair in pairs:
-        for weight in (pair.hidden.weight, pair.hidden.bias, pair.output.weight):
-            if weight is None:
-                continue
-            if not isinstance(weight, nn.Parameter):
-                raise ValueError(f"a weight of {pair.name} is parametrised; remove the parametrisation first")
-            name = next(name for name, parameter in module.named_parameters() if parameter is weight)
-            if not weight.requires_grad:
-                raise ValueError(f"{name} is frozen; set requires_grad or leave its layer out")
-            if id(weight) not in owned:
-                raise ValueError(f"the optimiser does not own {name}; construct it with module.parameters()")
+        weights = [w for w in (pair.hidden.weight, pair.hidden.bias, pair.output.weight) if w is not None]
+        if not all(isinstance(weight, nn.Parameter) for weight in weights):
+            raise ValueError(f"a weight of {pair.name} is parametrised; remove the parametrisation first")
+        check_owned(optimizer, [(names[id(weight)], weight) for weight in weights])

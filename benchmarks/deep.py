@@ -1,0 +1,46 @@
+"""Deep networks, one thread.
+
+    python benchmarks/deep.py --part pruning [--data digits.npz] [--seeds 5] [--epochs 20] [--runs runs.jsonl]
+
+`--part pruning`: accuracy at so many weights, see deep_pruning.py; `--part units`: at so many hidden units, of
+LeNet-300-100; `--part step`: the cost of a step. The digits are
+ten thousand of MNIST, from an npz file with `images` and `labels`, or else from OpenML.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from deep_nets import load_mnist10k
+from deep_pruning import METHODS, METHODS_BY_UNIT, NETWORKS, SIZES, UNITS, Runs, compare, cost_of_step
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", choices=("pruning", "units", "step"), required=True)
+    parser.add_argument("--data", type=Path, help="npz file with images and labels; without it, OpenML")
+    parser.add_argument("--network", choices=tuple(NETWORKS), default="LeNet-300-100")
+    parser.add_argument("--methods", nargs="+", choices=tuple(METHODS), default=list(METHODS))
+    parser.add_argument("--sizes", nargs="+", type=int, choices=SIZES, default=list(SIZES))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--epochs", type=float, default=20)
+    parser.add_argument(
+        "--runs", type=Path, default=Path("deep_runs.jsonl"), help="file of the runs, read and added to"
+    )
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    if given.part == "step":
+        cost_of_step()
+        return
+    runs = Runs(given.runs, load_mnist10k(given.data))
+    if given.part == "units":
+        compare(runs, "LeNet-300-100", list(METHODS_BY_UNIT), list(UNITS), given.seeds, given.epochs)
+    else:
+        compare(runs, given.network, given.methods, given.sizes, given.seeds, given.epochs)
+
+
+if __name__ == "__main__":
+    main()

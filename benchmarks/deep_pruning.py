@@ -1,0 +1,234 @@
+"""Deep networks with few weights: nn.ProximalOptimizer beside its rivals, and the cost of its step.
+
+Every method has the same epochs and batches, three settings to choose from, and fixed zeros in the last 35 %. Settings
+are chosen once for few weights and once for many by the accuracy on the validation rows, two seeds each, at the sizes
+of `CHOSEN_AT`; then every size is trained from other seeds, and the test rows are looked at once. Runs are written to a
+file as they come and read from it when the command is called again.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+import math
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from deep_nets import Digits, Split, accuracy, lenet_5, lenet_300_100, n_nonzeros, train, weights_of
+from deep_rivals import (
+    TUNED,
+    train_factorised,
+    train_gated,
+    train_hard_concrete,
+    train_pat,
+    train_pruned,
+    train_units_pruned,
+)
+from reluctant.nn import ProximalOptimizer
+
+SIZES = (500, 1_000, 2_000, 4_000, 8_000)
+UNITS = (30, 60)
+"""Of the 400 hidden units of LeNet-300-100."""
+CHOSEN_AT = {30: 30, 60: 30, 500: 1_000, 1_000: 1_000, 2_000: 4_000, 4_000: 4_000, 8_000: 4_000}
+TUNING_SEEDS = (100, 101)
+NETWORKS = {"LeNet-300-100": lenet_300_100, "LeNet-5": lenet_5}
+Fit = Callable[..., None]
+
+
+def train_proximal(
+    module: nn.Module, split: Split, n_left: int, *, p: float, rate: float, epochs: float, seed: int
+) -> None:
+    """ProximalOptimizer steered to n weights: 7 % plain, a quarter of the rest held at the target, then fine-tuned."""
+    per_epoch = math.ceil(len(split.X) / 128)
+    n_steps = round(epochs * per_epoch)
+    warmup, fixed = round(0.07 * n_steps), round((1 - TUNED) * n_steps)
+    adam = torch.optim.Adam(module.parameters(), rate, fused=True)
+    ramp = round(0.75 * (fixed - warmup))
+    optimizer = ProximalOptimizer(adam, module, p=p, target=n_left, warmup_steps=warmup, ramp_steps=ramp)
+
+    def after(step: int, _: float) -> None:
+        if step == fixed:
+            optimizer.freeze()
+
+    train(module, optimizer, split, epochs=epochs, seed=seed, after_step=after)
+
+
+OF_ADAM = [{"rate": rate} for rate in (4e-3, 8e-3, 1.2e-2)]
+METHODS: dict[str, tuple[Fit, list[dict[str, float]]]] = {
+    "proximal, p = 2/3": (partial(train_proximal, p=2 / 3), OF_ADAM),
+    "magnitude": (partial(train_pruned, saliency="magnitude"), OF_ADAM),
+    "|w|^1.5 sqrt(v)": (partial(train_pruned, saliency="|w|^1.5 sqrt(v)"), OF_ADAM),
+    "LAMP": (partial(train_pruned, saliency="LAMP"), OF_ADAM),
+    "factorised, D = 3": (
+        train_factorised,
+        [{"rate": rate, "decay": decay} for rate, decay in ((0.6, 3e-4), (0.6, 1e-3), (0.3, 1e-3))],
+    ),
+    "proximal, p = 1/2": (partial(train_proximal, p=1 / 2), OF_ADAM),
+    "hard concrete": (train_hard_concrete, [{"rate": 4e-3, "decay": decay} for decay in (1e-6, 3e-6, 1e-5)]),
+    "torchao PAT, lasso": (train_pat, [{"rate": 2e-3, "decay": decay} for decay in (3e-3, 1e-2, 3e-2)]),
+}
+METHODS_BY_UNIT: dict[str, tuple[Fit, list[dict[str, float]]]] = {
+    "gated units, D = 3": (train_gated, [{"rate": 0.3, "decay": decay} for decay in (1e-3, 3e-3, 1e-2)]),
+    "norm, each layer": (partial(train_units_pruned, by_layer=True), OF_ADAM),
+    "both norms": (partial(train_units_pruned, by_layer=False), OF_ADAM),
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training; `accuracy` on validation rows while settings are chosen, else on test rows."""
+
+    network: str
+    method: str
+    n_left: int
+    seed: int
+    epochs: float
+    setting: dict[str, float]
+    chosen: bool
+    accuracy: float = 0.0
+    nonzeros: int = 0
+    effective: int = 0
+    seconds: float = 0.0
+
+    @property
+    def key(self) -> str:
+        """What it is a run of."""
+        asked = (
+            self.network,
+            self.method,
+            self.n_left,
+            self.seed,
+            self.epochs,
+            sorted(self.setting.items()),
+            self.chosen,
+        )
+        return json.dumps(asked)
+
+
+class Runs:
+    """Runs in a file of one JSON object a line."""
+
+    def __init__(self, file: Path, digits: Digits) -> None:
+        self.file, self.digits = file, digits
+        lines = file.read_text().splitlines() if file.exists() else []
+        self.done = {run.key: run for run in (Run(**json.loads(line)) for line in lines)}
+
+    def get(self, run: Run) -> Run:
+        """Train it, unless the file has it."""
+        if run.key not in self.done:
+            self.done[run.key] = done = trained(run, self.digits)
+            with self.file.open("a") as out:
+                out.write(json.dumps(asdict(done)) + "\n")
+            print(f"{done.method:20} {done.n_left:6} {done.setting} seed {done.seed}: {done.accuracy:.4f}", flush=True)
+        return self.done[run.key]
+
+
+def trained(run: Run, digits: Digits) -> Run:
+    """The same run with its results."""
+    module = NETWORKS[run.network](run.seed)
+    began = time.process_time()
+    fit, _ = (METHODS | METHODS_BY_UNIT)[run.method]
+    fit(module, digits.train, run.n_left, epochs=run.epochs, seed=run.seed, **run.setting)
+    seconds = time.process_time() - began
+    found = accuracy(module, digits.test if run.chosen else digits.validation)
+    results = {"nonzeros": n_nonzeros(module), "effective": n_effective(module), "seconds": round(seconds, 2)}
+    return Run(**{**asdict(run), "accuracy": found, **results})
+
+
+def n_effective(module: nn.Module) -> int:
+    """Weights on a path of nonzero weights from an input to an output; maxima are taken for means."""
+    module = copy.deepcopy(module).double()
+    for parent in list(module.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, nn.MaxPool2d):
+                setattr(parent, name, nn.AvgPool2d(child.kernel_size))
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.copy_(parameter.bool() if parameter.dim() > 1 else torch.zeros_like(parameter))
+    weights = weights_of(module)
+    paths = module(torch.ones(1, 784, dtype=torch.float64)).sum()  # every number on the way is a number of paths
+    gradients = torch.autograd.grad(paths, weights)
+    return sum(int(torch.count_nonzero((g > 0) & w.bool())) for g, w in zip(gradients, weights))
+
+
+def chosen_setting(runs: Runs, network: str, method: str, n_left: int, epochs: float) -> dict[str, float]:
+    """The setting with the best mean accuracy on the validation rows."""
+
+    def score(setting: dict[str, float]) -> float:
+        asked = (Run(network, method, n_left, seed, epochs, setting, False) for seed in TUNING_SEEDS)
+        return statistics.mean(runs.get(run).accuracy for run in asked)
+
+    return max((METHODS | METHODS_BY_UNIT)[method][1], key=score)
+
+
+def final_runs(runs: Runs, network: str, method: str, n_left: int, seeds: int, epochs: float) -> Iterator[Run]:
+    """The runs of the setting chosen."""
+    setting = chosen_setting(runs, network, method, CHOSEN_AT[n_left], epochs)
+    for seed in range(seeds):
+        yield runs.get(Run(network, method, n_left, seed, epochs, setting, True))
+
+
+def compare(runs: Runs, network: str, methods: list[str], sizes: list[int], seeds: int, epochs: float) -> None:
+    """Train everything and print the table."""
+    for n_left in sizes:
+        for method in methods:
+            list(final_runs(runs, network, method, n_left, seeds, epochs))
+    print(f"\n{network}, {epochs:g} epochs, {seeds} seeds: test accuracy in %, mean ± sd (effective nonzeros)")
+    print(f"{'':20}" + "".join(f"{n_left:>22,}" for n_left in sizes) + "   CPU s a run")
+    for method in methods:
+        cells, seconds = [], []
+        for n_left in sizes:
+            found = list(final_runs(runs, network, method, n_left, seeds, epochs))
+            values = [100 * run.accuracy for run in found]
+            spread = statistics.stdev(values) if len(values) > 1 else 0.0
+            effective = statistics.mean(run.effective for run in found)
+            cells.append(f"{statistics.mean(values):.2f} ± {spread:.2f} ({effective:,.0f})")
+            seconds += [run.seconds for run in found]
+        print(f"{method:20}" + "".join(f"{cell:>22}" for cell in cells) + f"{statistics.mean(seconds):14.1f}")
+    for method in methods:
+        settings = {n: chosen_setting(runs, network, method, n, epochs) for n in sorted({CHOSEN_AT[s] for s in sizes})}
+        print(f"{method}: chosen {settings}")
+
+
+def cost_of_step(turns: int = 9, steps: int = 20) -> None:
+    """CPU time of a step of LeNet-300-100 over that of forward and backward at batch 128, best of the turns."""
+    X, y = torch.randn(128, 784), torch.randint(10, (128,))
+
+    def best(f: Callable[[], object]) -> float:
+        seconds = []
+        for _ in range(turns):
+            began = time.process_time()
+            for _ in range(steps):
+                f()
+            seconds.append((time.process_time() - began) / steps)
+        return min(seconds)
+
+    def both(module: nn.Module) -> None:
+        module.zero_grad()
+        nn.functional.cross_entropy(module(X), y).backward()
+
+    print(f"\n{'p':>6}{'zeros':>8}{'shrinking':>12}{'at the target':>16}{'fixed':>8}   over forward and backward")
+    for p, zeros in itertools.product((2 / 3, 1 / 2, 0.0, 1.0), (0.0, 0.9, 0.99)):
+        ratios = []
+        for phase in ("shrinking", "at the target", "fixed"):
+            module = lenet_300_100()
+            with torch.no_grad():
+                for w in weights_of(module):
+                    w.mul_(torch.rand_like(w) >= zeros)
+            both(module)
+            adam = torch.optim.Adam(module.parameters(), 1e-9, fused=True)  # so slow that nothing changes
+            n_left = n_nonzeros(module) if phase == "at the target" else 1
+            optimizer = ProximalOptimizer(adam, module, p=p, target=n_left)
+            if phase == "fixed":
+                optimizer.frozen = True
+            optimizer.step()
+            ratios.append(best(optimizer.step) / best(partial(both, module)))
+        print(f"{p:6.2f}{zeros:8.2f}" + f"{ratios[0]:12.2f}{ratios[1]:16.2f}{ratios[2]:8.2f}")
