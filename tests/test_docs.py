@@ -63,3 +63,15 @@ def test_the_query_of_the_exporter_gives_the_network():
     database.executemany("INSERT INTO readings VALUES (?)", [(float(x),) for x in space["x"]])
     rows = database.execute(space["sql"](space["network"], "readings", ["x"])).fetchall()
     np.testing.assert_allclose(np.ravel(rows), space["network"](space["x"]), atol=1e-12)
+
+
+@pytest.mark.parametrize("room", ["", "estimators", "export", "multivariate", "nn", "regression", "report", "verify"])
+def test_every_public_name_is_listed_in_the_api(room):
+    import reluctant
+
+    face = getattr(reluctant, room) if room else reluctant
+    listed = set(
+        re.findall(r"^   (\w+)$", "".join(page.read_text() for page in (DOCS / "api").glob("*.md")), re.MULTILINE)
+    )
+    rooms = {"estimators", "experiments", "export", "multivariate", "nn", "regression", "report", "solve", "verify"}
+    assert not set(dir(face)) - rooms - listed
