@@ -9,6 +9,7 @@ U at the smallest.
 from __future__ import annotations
 
 import numpy as np
+
 from reluctant.compiling import njit
 
 _STEPS = 100
