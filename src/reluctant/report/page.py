@@ -1,0 +1,266 @@
+"""One page about a model: a single HTML file that needs no network, no server and no library."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import resources
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from reluctant.arrays import Array
+from reluctant.export.predictor import Model
+from reluctant.files import as_path, write_atomically
+from reluctant.model.description import Sentences, described
+from reluctant.report.code import code_of, page_program
+from reluctant.report.contents import contents
+from reluctant.report.subject import SizesTried, Subject
+from reluctant.report.words import aligned, findings_of, number
+from reluctant.text import shown
+from reluctant.validation import check_number
+from reluctant.version import __version__
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+MOST_LINES = 100
+"""Segments or neurons that a page lists."""
+
+_SIGN = re.compile(r"(?<!\S)-")
+"""A sign or a difference in a sentence, not the hyphen of a word."""
+
+_SCRIPTS = ("charts", "model", "line", "paths", "inputs", "residuals", "network", "main")
+"""Parts of the script, in order."""
+
+
+def write_page(
+    model: Model,
+    X: ArrayLike,
+    y: ArrayLike,
+    path: str | PathLike[str],
+    *,
+    names: Sequence[str] | None = None,
+    outputs: Sequence[str] | None = None,
+    units: Mapping[str, str] | None = None,
+    tolerance: float | None = None,
+    bounds: tuple[ArrayLike, ArrayLike] | None = None,
+    sizes: SizesTried | None = None,
+) -> Path:
+    """Write a page that says what was found and what is proved, with figures to move and code to copy.
+
+    On the line sliders go through the fits of fewest neurons for every tolerance, and through the exact fits for every
+    p. The page computes with `export_javascript` of the model. Needs jinja2, which comes with ``reluctant[cli]``.
+
+    Parameters
+    ----------
+    model : Solution, PiecewiseLinear, ReLUNetwork, or fitted SparseReLURegressor or SparseReLUClassifier
+        What the page is about.
+    X : array_like, shape (N,) or (N, d)
+        The rows that it was made from.
+    y : array_like, shape (N,) or (N, m)
+        Their targets, or labels where the model has classes.
+    path : str or path-like
+        Name of the file, ending in ``.html``.
+    names, outputs : sequence of str, optional
+        Names of the d inputs and m outputs, by default those that the model or the columns have. Any text.
+    units : mapping of str to str, optional
+        Units of inputs and outputs, by name.
+    tolerance : float, optional
+        The tolerance that was asked for; the head of the page speaks of it, and residuals are drawn in its band.
+    bounds : (lo, hi), each a number or array_like of shape (N,), optional
+        Another band in its place.
+    sizes : SizePath, optional
+        Networks of other sizes, for the figure of error against size; estimators bring their own.
+
+    Returns
+    -------
+    Path
+        The file, which appears whole or not at all.
+
+    Raises
+    ------
+    ValueError
+        If model, rows and names do not belong together, or the path does not end in ``.html``.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from reluctant import approximate
+    >>> x, y = [0, 1, 2, 3, 4], [0, 1, 4, 9, 16]
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     page = write_page(approximate(x, y, tolerance=0.5), x, y, f"{directory}/square.html", tolerance=0.5)
+    ...     "1 neuron stays within 0.5 of each of 5 rows." in page.read_text(encoding="utf-8")
+    True
+    """
+    path = as_path(path)
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"the path must end in .html, got {path.name!r}")
+    page = render_page(
+        model, X, y, names=names, outputs=outputs, units=units, tolerance=tolerance, bounds=bounds, sizes=sizes
+    )
+    write_atomically(path, page.encode())
+    return path
+
+
+def render_page(
+    model: Model,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    names: Sequence[str] | None = None,
+    outputs: Sequence[str] | None = None,
+    units: Mapping[str, str] | None = None,
+    tolerance: float | None = None,
+    bounds: tuple[ArrayLike, ArrayLike] | None = None,
+    sizes: SizesTried | None = None,
+    form: Any = None,
+) -> str:
+    """Return what `write_page` writes; `form` is what `reluctant.report.explorer` puts at its head."""
+    template = _template()
+    subject = Subject.of(model, X, y, names, outputs, units, sizes)
+    tolerance = None if tolerance is None else check_number(tolerance, "tolerance")
+    data = contents(subject, tolerance, _band(bounds, len(subject.X)))
+    script = _script(subject)
+    style = _file("page.css")
+    return template.render(
+        version=__version__,
+        title=_title(subject),
+        subject=subject,
+        findings=findings_of(subject, tolerance),
+        parts=_parts(subject),
+        most=MOST_LINES,
+        codes=code_of(subject),
+        data=data,
+        payload=embedded(data),
+        script=script,
+        style=style,
+        policy=_policy(script, style, form is not None),
+        form=form,
+        describe_p=_about_p(data["pPath"]),
+    )
+
+
+def embedded(value: Any) -> str:
+    r"""JSON for a script element: no ``<``, so that no text in it can end the element.
+
+    Examples
+    --------
+    >>> embedded({"name": "</script>"})
+    '{"name":"\\u003c/script\\u003e"}'
+    """
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _band(bounds: tuple[ArrayLike, ArrayLike] | None, n_rows: int) -> tuple[Array, Array] | None:
+    if bounds is None:
+        return None
+    lo, hi = (np.broadcast_to(np.asarray(bound, dtype=np.float64), (n_rows,)) for bound in bounds)
+    return lo, hi
+
+
+def _title(subject: Subject) -> str:
+    outputs = ", ".join(column.name for column in subject.outputs[:3])
+    inputs = ", ".join(column.name for column in subject.inputs[:3])
+    more = f" and {len(subject.inputs) - 3} more" if len(subject.inputs) > 3 else ""
+    return f"{outputs} from {inputs}{more}"
+
+
+def _parts(subject: Subject) -> list[Any]:
+    """Segments or neurons in the user's units, as the template writes them."""
+    network = subject.network if subject.line is None else subject.line.to_network()
+    names = [column.name for column in subject.inputs]
+    outputs = [column.name for column in subject.outputs]
+    if network.n_outputs > 1 and subject.classes is not None:
+        outputs = [f"score of {label}" for label in subject.classes]
+    elif subject.classes is not None:
+        outputs = [f"log-odds of {subject.classes[1]}"]
+    names, outputs = _apart(names + outputs, len(names))
+    columns = [*zip(names, subject.inputs), *zip(outputs, subject.outputs)]
+    units = {name: column.unit for name, column in columns if column.unit and subject.classes is None}
+    return described(network.hinges, network.active, names, units, outputs, 4, subject.X)
+
+
+def _apart(labels: list[str], n_inputs: int) -> tuple[list[str], list[str]]:
+    """The same names, numbered where two are equal: sentences tell columns by them."""
+    apart: list[str] = []
+    for label in labels:
+        n = 1
+        while (label if n == 1 else f"{label} ({n})") in apart:
+            n += 1
+        apart.append(label if n == 1 else f"{label} ({n})")
+    return apart[:n_inputs], apart[n_inputs:]
+
+
+def _about_p(path: dict[str, Any] | None) -> str:
+    """What the exact fit does as p grows, in one sentence."""
+    if path is None:
+        return ""
+    counts, critical = path["neurons"], path["critical"]
+    if len(counts) == 1:
+        return f"Every p below 1 gives the same fit through all rows, of {counts[0]:,} neurons."
+    below = "1" if critical >= 1 else number(critical, 5)
+    return (
+        f"Below p* = {below} every p gives the fewest neurons that pass through all rows, {min(counts):,}; "
+        f"the fit changes at {len(counts) - 1:,} values of p."
+    )
+
+
+def _script(subject: Subject) -> str:
+    """The model and the figures as one script, which sees nothing of the page but what it asks for."""
+    program, function = page_program(subject)
+    probabilities = "null" if subject.classes is None else f"{function}_probabilities"
+    bridge = (
+        f"const exported = {function};\nconst exportedProbabilities = {probabilities};\n"
+        f"const exportedTakesNumber = {'true' if subject.line is not None else 'false'};"
+    )
+    parts = [_file(f"{name}.js") for name in _SCRIPTS]
+    return "\n".join(['"use strict";', "(() => {", program, bridge, *parts, "})();"])
+
+
+def _policy(script: str, style: str, served: bool) -> str:
+    """The content security policy: this very script and style run, nothing is fetched, nothing is sent."""
+    hashed = {
+        name: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        for name, text in (("script", script), ("style", style))
+    }
+    form = "'self'" if served else "'none'"
+    return (
+        f"default-src 'none'; script-src 'sha256-{hashed['script']}'; style-src 'sha256-{hashed['style']}'; "
+        f"img-src data:; base-uri 'none'; form-action {form}"
+    )
+
+
+@cache
+def _file(name: str) -> str:
+    return (resources.files("reluctant.report") / "templates" / name).read_text(encoding="utf-8")
+
+
+@cache
+def _template() -> Template:
+    try:
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+    except ModuleNotFoundError:
+        remedy = 'pages need jinja2; install it with: pip install "reluctant[cli]"'
+        raise ModuleNotFoundError(remedy, name="jinja2") from None
+    environment = Environment(
+        loader=PackageLoader("reluctant.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["minus"] = lambda text: _SIGN.sub("\N{MINUS SIGN}", shown(text))
+    environment.filters["aligned"] = aligned
+    environment.tests["sentences"] = lambda part: isinstance(part, Sentences)
+    return environment.get_template("page.html.jinja")
