@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -35,14 +32,13 @@ from reluctant.command.options import (
     one_input,
     parsed_tolerance,
 )
-from reluctant.errors import SolverError
+from reluctant.command.pages import explore, report
+from reluctant.command.terminal import EXIT_CODES, complain, errors_in_one_line, print_json, print_rows, status
 from reluctant.model.network import ReLUNetwork
 from reluctant.objective import check_bias
-from reluctant.text import shown
 from reluctant.version import __version__
 
 if TYPE_CHECKING:
-    from reluctant.command.summary import Rows
     from reluctant.export.c import DType
 
 app = typer.Typer(
@@ -52,11 +48,10 @@ app = typer.Typer(
 )
 
 _UsageError: type[Any] = typer.BadParameter.__bases__[0]  # of the parser's own errors too
-_EXIT_CODES = (
-    "Exit codes: 0 done, 1 the data or the files do not allow it, 2 the command line is wrong, 3 an unforeseen fault, "
-    "130 interrupted."
-)
 _TRACEBACK = "RELUCTANT_TRACEBACK"
+
+for _command in (report, explore):
+    app.command(epilog=EXIT_CODES)(_command)
 
 
 def main() -> None:
@@ -76,20 +71,20 @@ def _exit_code(arguments: Sequence[str]) -> int:
         return app(arguments, prog_name="reluctant", standalone_mode=False) or 0
     except _UsageError as error:
         command = error.ctx.command_path if error.ctx else "reluctant"
-        _complain(f"{error.format_message().rstrip('.')}. See {command} --help.")
+        complain(f"{error.format_message().rstrip('.')}. See {command} --help.")
         return error.exit_code
     except (typer.Abort, KeyboardInterrupt):
-        _complain("interrupted")
+        complain("interrupted")
         return 130
     except BrokenPipeError:  # who read the output has gone, as `head` does
         return 1
     except OSError as error:  # files were reported where they were used: these are the streams
-        _complain(f"cannot write what was found: {error.strerror or error}")
+        complain(f"cannot write what was found: {error.strerror or error}")
         return 1
     except Exception as error:
         if os.environ.get(_TRACEBACK):
             raise
-        _complain(f"unforeseen {type(error).__name__}: {error}; {_TRACEBACK}=1 shows where")
+        complain(f"unforeseen {type(error).__name__}: {error}; {_TRACEBACK}=1 shows where")
         return 3
 
 
@@ -111,7 +106,7 @@ def _flushed() -> bool:
         except OSError as error:
             done = False
             if not isinstance(error, BrokenPipeError):
-                _complain(f"cannot write what was found: {error.strerror or error}")
+                complain(f"cannot write what was found: {error.strerror or error}")
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     return done
 
@@ -131,7 +126,7 @@ def _options(
     """Find the sparsest one-hidden-layer ReLU network that fits a table, and hand it over as C."""
 
 
-@app.command(epilog=_EXIT_CODES)
+@app.command(epilog=EXIT_CODES)
 def fit(
     table: Table,
     x: Input,
@@ -227,7 +222,7 @@ def fit(
     if bias is not None and p != 1.0:
         raise typer.BadParameter("it goes with --p 1.", param_hint="'--bias'")
     dtype: DType = "float" if single else "double"
-    with _errors_in_one_line(table), _status(quiet) as say:
+    with errors_in_one_line(table), status(quiet) as say:
         from reluctant.command.job import Job, run
 
         job = Job(
@@ -242,11 +237,11 @@ def fit(
         )
         outcome = run(job, say)
     if as_json:
-        _print_json(outcome.as_json())
+        print_json(outcome.as_json())
     elif not quiet:
         from reluctant.command.summary import summary
 
-        _print_rows(summary(outcome))
+        print_rows(summary(outcome))
 
 
 def _check_figure(value: Path | None) -> Path | None:
@@ -255,7 +250,7 @@ def _check_figure(value: Path | None) -> Path | None:
     return value
 
 
-@app.command(epilog=_EXIT_CODES)
+@app.command(epilog=EXIT_CODES)
 def path(
     table: Table,
     x: Input,
@@ -291,7 +286,7 @@ def path(
     column = one_input(x, y)
     if max_neurons is not None and not errors:
         raise typer.BadParameter("it goes with --errors.", param_hint="'--max-neurons'")
-    with _errors_in_one_line(table), _status(quiet=False) as say:
+    with errors_in_one_line(table), status(quiet=False) as say:
         from reluctant.command.pieces import follow, follow_errors
 
         source = (table, column, y, decimal_comma, separator, say)
@@ -302,19 +297,19 @@ def path(
 
             save_figure(pieces.path.plot(), figure)
     if as_json:
-        _print_json(pieces.as_json())
+        print_json(pieces.as_json())
     else:
-        _print_rows([*pieces.rows(), *([] if figure is None else [("figure", str(figure))])])
+        print_rows([*pieces.rows(), *([] if figure is None else [("figure", str(figure))])])
 
 
-@app.command(epilog=_EXIT_CODES)
+@app.command(epilog=EXIT_CODES)
 def show(
     network: Annotated[Path, typer.Argument(metavar="NETWORK", help="A .json or .npz file that reluctant wrote.")],
 ) -> None:
     """Print what a saved network holds."""
-    with _errors_in_one_line(network):
+    with errors_in_one_line(network):
         f = ReLUNetwork.load(network)
-    _print_rows(
+    print_rows(
         [
             ("network", str(network)),
             ("shape", f"{f.n_inputs} -> {f.n_neurons} -> {f.n_outputs}"),
@@ -324,7 +319,7 @@ def show(
     )
 
 
-@app.command(epilog=_EXIT_CODES)
+@app.command(epilog=EXIT_CODES)
 def experiment(
     name: Annotated[
         str | None,
@@ -352,59 +347,6 @@ def experiment(
 
     if name is not None and name not in NAMES:
         raise typer.BadParameter(f"{name!r} is not one of {', '.join(NAMES)}.", param_hint="'NAME'")
-    with _errors_in_one_line():
+    with errors_in_one_line():
         for chosen in NAMES if name is None else [name]:
             typer.echo(run(chosen, out, quick=quick, say=lambda message: typer.echo(message, err=True)))
-
-
-@contextmanager
-def _errors_in_one_line(file: Path | None = None) -> Iterator[None]:
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        extra = "torch" if error.name == "torch" else "cli"
-        _fail(f'{error.name} is missing; install it with: pip install "reluctant[{extra}]"')
-    except OSError as error:
-        _fail(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error))
-    except MemoryError:
-        _fail(f"{file or 'the experiment'}: there is not enough memory")
-    except SolverError as error:
-        _fail(str(error))
-    except ValueError as error:
-        counted = " (rows count from 0, the header not counted)" if re.search(r"\brows? \d", str(error)) else ""
-        named = "" if file is None or str(file) in str(error) else f"{file}: "
-        _fail(f"{named}{error}{counted}")
-    except KeyboardInterrupt:
-        _fail("interrupted", 130)
-
-
-def _fail(message: str, code: int = 1) -> None:
-    _complain(message)
-    raise typer.Exit(code)
-
-
-def _complain(message: str) -> None:
-    with suppress(OSError):  # where nobody can be told, the exit code has to do
-        typer.echo(f"error: {shown(' '.join(message.split()))}", err=True)
-
-
-@contextmanager
-def _status(quiet: bool) -> Iterator[Callable[[str], None]]:
-    """A line on the terminal that tells what is being done; nothing where no one watches."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda message: None
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status("") as status:
-        yield status.update
-
-
-def _print_json(result: dict[str, Any]) -> None:
-    typer.echo(json.dumps(result, indent=2, allow_nan=False))
-
-
-def _print_rows(rows: Rows) -> None:
-    width = max(len(label) for label, _ in rows)
-    for label, text in rows:
-        typer.echo(f"{typer.style(label.ljust(width), bold=True)}  {shown(text)}")

@@ -158,11 +158,11 @@ def run(job: Job, say: Say = lambda message: None) -> Outcome:
     x, y, *others = read_columns(job.table, names, job.decimal_comma, job.separator)
     say("solving (the first run on a machine compiles the solver)")
     if job.has_tolerance:
-        band = Band(x, y, _tolerances(job, y, *others), job.side, job.between, job.shape)
+        band = Band(x, y, tolerances(job, y, *others), job.side, job.between, job.shape)
         solution, c, excess, remedy = _within(job, band)
     else:
         band, excess, remedy = None, 0.0, None
-        solution = _solve(job, x, y)
+        solution = solve(job, x, y)
         c = render_c(solution, job.identifier, job.dtype, (x, y))
     contents = _contents(job, solution, c, x, y, band, say)
     files = {kind: job.out / f"{job.identifier}.{_ENDINGS[kind]}" for kind in contents}
@@ -171,13 +171,14 @@ def run(job: Job, say: Say = lambda message: None) -> Outcome:
     return Outcome(job, len(y), solution, c, remedy, files, excess)
 
 
-def _solve(job: Job, x: Array, y: Array) -> Solution:
+def solve(job: Job, x: Array, y: Array) -> Solution:
+    """The exact fit, or the one of so many neurons: what is asked for without a band."""
     if job.max_neurons is not None:
         return approximate(x, y, max_neurons=job.max_neurons)
     return interpolate(x, y, 0.0 if job.p is None else job.p, bias=job.bias)
 
 
-def _tolerances(job: Job, y: Array, column: Array | None = None) -> Array:
+def tolerances(job: Job, y: Array, column: Array | None = None) -> Array:
     """The tolerance of each row."""
     if column is not None:
         return check_nonnegative(column, f"column {job.tolerance_column!r}", len(y))

@@ -88,6 +88,29 @@ def one_input(x: list[str], y: str) -> str:
     return x[0]
 
 
+def check_inputs(x: list[str], y: str) -> None:
+    """Refuse a column that is named twice."""
+    stripped = [name.strip() for name in x]
+    if y.strip() in stripped:
+        raise typer.BadParameter("it names the same column as --x.", param_hint="'--y'")
+    for i, name in enumerate(stripped):
+        if name in stripped[:i]:
+            raise typer.BadParameter(f"{name!r} is given twice.", param_hint="'--x'")
+
+
+def parsed_units(given: list[str], columns: tuple[str, ...]) -> dict[str, str]:
+    """Units by column, from COLUMN=UNIT each."""
+    units = {}
+    for text in given:
+        name, equals, unit = text.rpartition("=")
+        if not equals or not unit.strip():
+            raise typer.BadParameter(f"{text!r} is not COLUMN=UNIT.", param_hint="'--unit'")
+        if name not in columns:
+            raise typer.BadParameter(f"{name!r} is neither --x nor --y.", param_hint="'--unit'")
+        units[name] = unit.strip()
+    return units
+
+
 def check_at_most_one(given: list[str]) -> None:
     """Refuse a second option of which one decides."""
     if len(given) > 1:

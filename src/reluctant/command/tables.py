@@ -7,9 +7,11 @@ import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from reluctant.arrays import Array
 from reluctant.command.layout import Layout, layout_of, records
@@ -53,14 +55,47 @@ def read_columns(
         If it is not such a table, a column is missing or ambiguous, or an entry is not a finite number. Rows count
         from 0, the header not counted.
     """
+    frame = _frame(path, names, separator)
+    return [_numbers(frame[:, i], f"column {name!r}", decimal_comma) for i, name in enumerate(names)]
+
+
+def read_labelled(
+    path: Path, names: Sequence[str], label: str, decimal_comma: bool = False, separator: str | None = None
+) -> tuple[list[Array], NDArray[Any]]:
+    """Read columns of numbers as `read_columns` does, and one of labels as text."""
+    frame = _frame(path, (*names, label), separator)
+    labels = frame[:, -1]
+    if labels.is_null().any():
+        raise ValueError(f"column {label!r} has no value at row {labels.is_null().arg_max()}; remove the row")
+    numbers = [_numbers(frame[:, i], f"column {name!r}", decimal_comma) for i, name in enumerate(names)]
+    return numbers, np.array([str(entry).strip() for entry in labels.to_list()])
+
+
+def column_names(path: Path, separator: str | None = None) -> list[str]:
+    """Names of all columns of a table."""
+    content = _content(path)
+    if not content.startswith(b"PAR1"):
+        return [title.strip() for title in layout_of(_decoded(content), (), separator).header]
+    try:
+        return list(pl.read_parquet_schema(io.BytesIO(content)))
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise ValueError(f"the file is truncated or not valid Parquet ({_first_line(error)})") from None
+
+
+def _content(path: Path) -> bytes:
     content = path.read_bytes()
     if not content:
         raise ValueError("the file is empty")
+    return content
+
+
+def _frame(path: Path, names: Sequence[str], separator: str | None) -> pl.DataFrame:
+    content = _content(path)
     frame = _from_parquet(content, names) if content.startswith(b"PAR1") else _from_text(content, names, separator)
     frame = _without_empty_end(frame)
     if not len(frame):
         raise ValueError("the table has a header but no rows")
-    return [_numbers(frame[:, i], f"column {name!r}", decimal_comma) for i, name in enumerate(names)]
+    return frame
 
 
 def _from_parquet(content: bytes, names: Sequence[str]) -> pl.DataFrame:

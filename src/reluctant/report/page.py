@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-import re
 from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib import resources
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,25 +13,20 @@ from numpy.typing import ArrayLike
 from reluctant.arrays import Array
 from reluctant.export.predictor import Model
 from reluctant.files import as_path, write_atomically
-from reluctant.model.description import Sentences, described
+from reluctant.model.description import described
 from reluctant.report.code import code_of, page_program
 from reluctant.report.contents import contents
+from reluctant.report.form import Form
+from reluctant.report.html import embedded, policy, static, template
 from reluctant.report.subject import SizesTried, Subject
-from reluctant.report.words import aligned, findings_of, number
-from reluctant.text import shown
+from reluctant.report.words import findings_of, number
 from reluctant.validation import check_number
 from reluctant.version import __version__
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 MOST_LINES = 100
 """Segments or neurons that a page lists."""
 
-_SIGN = re.compile(r"(?<!\S)-")
-"""A sign or a difference in a sentence, not the hyphen of a word."""
-
-_SCRIPTS = ("charts", "model", "line", "paths", "inputs", "residuals", "network", "main")
+_SCRIPTS = ("charts", "model", "line", "paths", "inputs", "residuals", "network", "main", "form")
 """Parts of the script, in order."""
 
 
@@ -123,16 +112,16 @@ def render_page(
     tolerance: float | None = None,
     bounds: tuple[ArrayLike, ArrayLike] | None = None,
     sizes: SizesTried | None = None,
-    form: Any = None,
+    form: Form | None = None,
 ) -> str:
-    """Return what `write_page` writes; `form` is what `reluctant.report.explorer` puts at its head."""
-    template = _template()
+    """Return what `write_page` writes; `form` asks for another page, at its head."""
+    page = template("page.html.jinja")
     subject = Subject.of(model, X, y, names, outputs, units, sizes)
     tolerance = None if tolerance is None else check_number(tolerance, "tolerance")
     data = contents(subject, tolerance, _band(bounds, len(subject.X)))
     script = _script(subject)
-    style = _file("page.css")
-    return template.render(
+    style = static("page.css")
+    return page.render(
         version=__version__,
         title=_title(subject),
         subject=subject,
@@ -144,22 +133,10 @@ def render_page(
         payload=embedded(data),
         script=script,
         style=style,
-        policy=_policy(script, style, form is not None),
+        policy=policy(script, style, with_form=form is not None),
         form=form,
         describe_p=_about_p(data["pPath"]),
     )
-
-
-def embedded(value: Any) -> str:
-    r"""JSON for a script element: no ``<``, so that no text in it can end the element.
-
-    Examples
-    --------
-    >>> embedded({"name": "</script>"})
-    '{"name":"\\u003c/script\\u003e"}'
-    """
-    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _band(bounds: tuple[ArrayLike, ArrayLike] | None, n_rows: int) -> tuple[Array, Array] | None:
@@ -224,43 +201,5 @@ def _script(subject: Subject) -> str:
         f"const exported = {function};\nconst exportedProbabilities = {probabilities};\n"
         f"const exportedTakesNumber = {'true' if subject.line is not None else 'false'};"
     )
-    parts = [_file(f"{name}.js") for name in _SCRIPTS]
+    parts = [static(f"{name}.js") for name in _SCRIPTS]
     return "\n".join(['"use strict";', "(() => {", program, bridge, *parts, "})();"])
-
-
-def _policy(script: str, style: str, served: bool) -> str:
-    """The content security policy: this very script and style run, nothing is fetched, nothing is sent."""
-    hashed = {
-        name: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-        for name, text in (("script", script), ("style", style))
-    }
-    form = "'self'" if served else "'none'"
-    return (
-        f"default-src 'none'; script-src 'sha256-{hashed['script']}'; style-src 'sha256-{hashed['style']}'; "
-        f"img-src data:; base-uri 'none'; form-action {form}"
-    )
-
-
-@cache
-def _file(name: str) -> str:
-    return (resources.files("reluctant.report") / "templates" / name).read_text(encoding="utf-8")
-
-
-@cache
-def _template() -> Template:
-    try:
-        from jinja2 import Environment, PackageLoader, StrictUndefined
-    except ModuleNotFoundError:
-        remedy = 'pages need jinja2; install it with: pip install "reluctant[cli]"'
-        raise ModuleNotFoundError(remedy, name="jinja2") from None
-    environment = Environment(
-        loader=PackageLoader("reluctant.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["minus"] = lambda text: _SIGN.sub("\N{MINUS SIGN}", shown(text))
-    environment.filters["aligned"] = aligned
-    environment.tests["sentences"] = lambda part: isinstance(part, Sentences)
-    return environment.get_template("page.html.jinja")
