@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from reluctant import report as report
     from reluctant import solve as solve
     from reluctant.estimators import SparseReLUClassifier, SparseReLURegressor
+    from reluctant.loading import load
     from reluctant.model.piecewise_linear import PiecewiseLinear
     from reluctant.regression.size_path import SizePath
     from reluctant.solve import (
@@ -64,6 +65,7 @@ __all__ = [
     "critical_p",
     "error_path",
     "interpolate",
+    "load",
     "p_path",
     "recovery_threshold",
     "regress",
@@ -86,6 +88,7 @@ _HOME_OF = {
     "critical_p": "reluctant.solve",
     "error_path": "reluctant.solve",
     "interpolate": "reluctant.solve",
+    "load": "reluctant.loading",
     "p_path": "reluctant.solve",
     "recovery_threshold": "reluctant.solve",
     "regress": "reluctant.solve",

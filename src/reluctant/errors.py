@@ -23,5 +23,9 @@ class FileFormatError(ValueError):
     __module__ = "reluctant"
 
 
+class TableError(ValueError):
+    """Cells of a table cannot be used; the message names them by the lines of the file."""
+
+
 class EntryTypeError(ValueError, TypeError):
     """An entry of a table stands for no number; also a TypeError, which scikit-learn's conventions ask for."""

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluctant.arrays import Array
+from reluctant.certificate import Certificate as Certificate
+from reluctant.certificate import Kind as Kind
+from reluctant.certificate import Quantity as Quantity
+from reluctant.columns import Columns, checked_columns
+from reluctant.model import container
 from reluctant.model.network import ReLUNetwork
+from reluctant.text import counted as counted
+from reluctant.version import __version__
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,93 +29,8 @@ if TYPE_CHECKING:
 MET = 1e-9
 """A proved bound on a value or an objective is met by what exceeds it by no larger share of itself."""
 
-Quantity = Literal["neurons", "parameters", "value", "objective", "loss", "error"]
-Kind = Literal["proved", "generic", "none"]
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """What is known about the optimum.
-
-    Parameters
-    ----------
-    quantity : {"neurons", "parameters", "value", "objective", "loss", "error"}
-        What the bound is about: active neurons, nonzero hinge parameters, the ℓp path norm, mean loss plus
-        α times it, the mean loss alone, or the largest error, in units of the scale where rows have one.
-    lower_bound : float
-        No network that meets the request, or none of those in `among`, has less; 0 where nothing is known.
-    kind : {"proved", "generic", "none"}
-        ``proved``: holds for these very data, under the conditions `reason` names.
-        ``generic``: holds for almost every label vector, perhaps not for this one.
-        ``none``: nothing is claimed.
-    reason : str
-        One sentence: by which argument, under which conditions.
-    rounding : float, default 0
-        By how much rounding of the solution in float64 may carry it beyond the bound while it counts as met; `reason`
-        says so.
-    among : str, optional
-        The functions that the bound speaks of, where it does not hold for all that meet the request; every sentence
-        about it names them.
-
-    Notes
-    -----
-    All three kinds speak of the bound. Whether a solution meets it, so that nothing smaller exists, is
-    `Solution.is_optimal`.
-
-    Examples
-    --------
-    >>> print(Certificate("neurons", 3, "proved", "dynamic programme over all vertices"))
-    at least 3 neurons, as is proved: dynamic programme over all vertices
-    """
-
-    __module__ = "reluctant"
-
-    quantity: Quantity
-    lower_bound: float
-    kind: Kind
-    reason: str
-    rounding: float = 0.0
-    among: str = ""
-
-    def __post_init__(self) -> None:
-        if self.quantity not in get_args(Quantity):
-            names = ", ".join(map(repr, get_args(Quantity)))
-            raise ValueError(f"quantity must be one of {names}, got {self.quantity!r}")
-        if self.kind not in ("proved", "generic", "none"):
-            raise ValueError(f"kind must be 'proved', 'generic' or 'none', got {self.kind!r}")
-        if math.isnan(self.lower_bound):
-            raise ValueError("lower_bound must be a number, got NaN")
-
-    def __str__(self) -> str:
-        if self.kind == "none":
-            named = {
-                "value": "the least ℓp value",
-                "objective": "the least objective",
-                "loss": "the least mean loss",
-                "error": "the smallest largest error",
-            }
-            what = named.get(self.quantity, f"the fewest {self.quantity}")
-            return f"nothing is claimed about {what}: {self.reason}"
-        bound = f"{self.lower_bound:.6g}"
-        named = {
-            "value": f"an ℓp value of at least {bound}",
-            "objective": f"an objective of at least {bound}",
-            "loss": f"a mean loss of at least {bound}",
-            "error": f"a largest error of at least {bound}",
-        }
-        what = named.get(self.quantity, f"at least {counted(self.lower_bound, self.quantity)}")
-        how = "as is proved" if self.kind == "proved" else "for almost all labels"
-        return f"{what}, {how}{self.scope}: {self.reason}"
-
-    @property
-    def scope(self) -> str:
-        """Among which functions, as the end of a sentence; empty where the bound holds for all."""
-        return f" among {self.among}" if self.among else ""
-
-
-def counted(n: float, plural: str) -> str:
-    """A number with its noun: 1 neuron, 2 neurons."""
-    return f"{n:,.0f} {plural.removesuffix('s') if n == 1 else plural}"
+FIGURES = ("p", "value", "max_error", "max_error_between", "max_scaled_error", "alpha", "mean_loss", "tolerance")
+"""The numbers of a solution that a model file keeps."""
 
 
 class Solution:
@@ -141,6 +63,10 @@ class Solution:
         max_i |f(x_i) − y_i| / scale_i as `predict` computes it, where rows had scales (`approximate`).
     alpha, mean_loss : float, optional
         Weight of the path norm and mean loss of the solution, where both were minimised together (`regress`).
+    tolerance : float, optional
+        The one tolerance that was asked for at every row, where there was one.
+    columns : Columns, optional
+        What inputs and outputs are called, their units and categories, where it is known (`reluctant.columns`).
 
     Attributes
     ----------
@@ -171,6 +97,8 @@ class Solution:
         max_scaled_error: float | None = None,
         alpha: float | None = None,
         mean_loss: float | None = None,
+        tolerance: float | None = None,
+        columns: Columns | None = None,
     ) -> None:
         if network is None and function is None:
             raise ValueError("a Solution needs a network or a function")
@@ -186,6 +114,8 @@ class Solution:
         self.max_scaled_error = max_scaled_error
         self.alpha = alpha
         self.mean_loss = mean_loss
+        self.tolerance = tolerance
+        self.columns = columns
         if network is not None:
             self.__dict__["network"] = network
 
@@ -194,6 +124,7 @@ class Solution:
         names = (
             *("p", "value", "max_error", "certificate", "history"),
             *("function", "max_error_between", "max_scaled_error", "alpha", "mean_loss"),
+            *("tolerance", "columns"),
         )
         fields: dict[str, Any] = {name: getattr(self, name) for name in names}
         return type(self)(**(fields | {"network": self.__dict__.get("network")} | changes))
@@ -363,6 +294,67 @@ class Solution:
         for name, column in columns.items():
             table[name] = column
         return table
+
+    def save(
+        self,
+        path: str | PathLike[str],
+        *,
+        columns: Columns | None = None,
+        data: tuple[ArrayLike, ArrayLike] | None = None,
+    ) -> None:
+        """Write all of the solution to a ``.json`` file, which `reluctant.load` reads.
+
+        The network, the table of links, certificate and figures, the names of the columns, the version of this library
+        and a digest of the data; `history` is left out. The file appears whole or not at all.
+        ``docs/network_files.md`` describes it.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Name of the file, ending in ``.json``.
+        columns : Columns, optional
+            What inputs and outputs are called; by default `columns` of the solution.
+        data : tuple (X, y), optional
+            The data that the solution was made from, of which the file keeps the number of rows and a digest.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        ValueError
+            If the name ends otherwise, `columns` do not name every input and output, or `data` is no table of them.
+
+        Examples
+        --------
+        >>> import tempfile, reluctant
+        >>> x, y = [0, 1, 2, 3], [0, 0, 1, 2]
+        >>> solution = reluctant.interpolate(x, y)
+        >>> with tempfile.TemporaryDirectory() as directory:
+        ...     solution.save(f"{directory}/ramp.json", data=(x, y))
+        ...     print(reluctant.load(f"{directory}/ramp.json"))
+        1 neuron, proved minimal; ℓp value 1, largest error 0
+        """
+        container.write(path, self.to_record(columns=columns, data=data))
+
+    def to_record(
+        self, *, columns: Columns | None = None, data: tuple[ArrayLike, ArrayLike] | None = None
+    ) -> container.Record:
+        """What `save` writes."""
+        from reluctant.model.records import data_record, network_record, table_record
+
+        columns = checked_columns(self.columns if columns is None else columns, self.network)
+        figures = {name: getattr(self, name) for name in FIGURES}
+        return {
+            "kind": "solution",
+            "written_by": f"reluctant {__version__}",
+            "verdict": self.verdict,
+            "columns": None if columns is None else columns.to_record(),
+            "data": data_record(self.network, data),
+            "figures": {name: None if value is None else float(value) for name, value in figures.items()},
+            "certificate": self.certificate.to_record(),
+            "table": None if self.function is None else table_record(self.function),
+            "network": network_record(self.network),
+        }
 
     def plot(
         self,

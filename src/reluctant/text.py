@@ -23,5 +23,10 @@ def shortened(text: str, longest: int = _LONGEST) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
+def counted(n: float, plural: str) -> str:
+    """A number with its noun: 1 neuron, 2 neurons."""
+    return f"{n:,.0f} {plural.removesuffix('s') if n == 1 else plural}"
+
+
 def _is_unfit(character: str) -> bool:
     return unicodedata.category(character) in ("Cc", "Cs") or character in "\ufffe\uffff"

@@ -79,8 +79,8 @@ def test_json_holds_the_result_and_nothing_else(reluctant, table):
     assert result["table_entries"] == 12
     assert result["c"]["bytes"] == 8 * 15
     assert result["c"]["full_table_bytes"] == 8 * 12
-    assert result["files"] == {"network": "o/hat.json", "source": "o/hat.c", "header": "o/hat.h"}
-    network = ReLUNetwork.load(result["files"]["network"])
+    assert result["files"] == {"model": "o/hat.json", "source": "o/hat.c", "header": "o/hat.h"}
+    network = ReLUNetwork.load(result["files"]["model"])
     np.testing.assert_array_equal(network([-2, -1, 0, 1, 2, 3]), [0, 0, 1, 1, 0, 0])
 
 
@@ -157,7 +157,7 @@ def test_version(reluctant):
             ["fit", "t.csv", "--x", "x", "--y", "y", "--tolerance", "1", "--shape", "convex", "--between", "lines"],
             "leave out --between",
         ),
-        (["fit", "t.csv", "--x", "x", "--x", "z", "--y", "y"], "one input"),
+        (["fit", "t.csv", "--x", "x", "--x", "x", "--y", "y"], "it names 'x' twice"),
         (["fit", "t.csv", "--x", "x", "--y", "x"], "same column"),
     ],
 )
@@ -176,7 +176,7 @@ def test_a_wrong_command_line_is_exit_code_2(reluctant, table, arguments, messag
         ("", [], "none.csv: the file is empty"),
         ("x,y\n1,2\n1,3\n", [], "x = 1.0 appears with y = 2.0 and y = 3.0"),
         ("x,y\n1,2\n1,3\n", ["--tolerance", "0.1"], "a tolerance of 0.5"),
-        ("x,y\n1,2\n2,?\n", [], "row 1, which is not a number; correct it or remove the row (rows count from 0"),
+        ("x,y\n1,2\n2,?\n", [], "line 3, which is not a number; correct it or remove the row"),
         ("x,z\n1,2\n2,?\n", [], "there is no column 'y'"),
         ("x,y\n0,0\n1,1e300\n2,0\n", ["--float"], "beyond single precision"),
         ("x,y\n0,0\n1,1\n", ["--out", "none.csv"], "none.csv: File exists"),
@@ -420,7 +420,7 @@ def test_a_tolerance_with_a_per_cent_sign_is_a_share_of_each_target(reluctant):
     _, out, _ = reluctant(*INVERT, "--tolerance", "1%", "--no-plot", "--json")
     result = json.loads(out)
     assert (result["tolerance"], result["relative"]) == (None, 0.01)
-    network = ReLUNetwork.load(result["files"]["network"])
+    network = ReLUNetwork.load(result["files"]["model"])
     assert (np.abs(network(x) - y) <= 0.01 * np.abs(y) * (1 + 1e-9) + 1e-9).all()
     assert result["neurons"] == approximate(x, y, relative=0.01).n_neurons
 
@@ -451,7 +451,7 @@ def test_one_side_alone_is_kept_by_the_c_function_too(reluctant, tmp_path, side,
     assert (code, result["side"], result["c"]["keeps_tolerance"]) == (0, side.removeprefix("--"), True)
     function = approximate(x, y, bounds=(y - 1, y) if side == "--below" else (y, y + 1), between=between).function
     assert result["neurons"] == function.n_knots
-    network = ReLUNetwork.load(result["files"]["network"])
+    network = ReLUNetwork.load(result["files"]["model"])
     residual = (network(x) - y) * (-1 if side == "--below" else 1)
     assert residual.min() >= -1e-9
     assert residual.max() <= 1 + 1e-9

@@ -19,6 +19,8 @@ from urllib.parse import urlencode
 import numpy as np
 import pytest
 
+from reluctant import ReLUNetwork, SparseReLUClassifier, load
+from reluctant.columns import Column, Columns
 from reluctant.command.cli import main
 from reluctant.command.explorer import Explorer, application
 from reluctant.solve import approximate
@@ -92,59 +94,78 @@ def contents(page):
     return json.loads(re.search(r'<script type="application/json" id="contents">(.*?)</script>', page)[1])
 
 
-def test_report_writes_the_page_of_the_fit(reluctant, table, tmp_path):
-    code, out, err = reluctant("report", table, "--x", "x", "--y", "<script>", "--unit", "x=s", "--json")
+@pytest.fixture
+def model(table, tmp_path):
+    """A model file as fit writes it, with the rows it was made from."""
+    x, y = np.arange(8.0), np.arange(8.0) ** 2
+    path = tmp_path / "model.json"
+    columns = Columns((Column("x", "s"),), (Column("square", "m"),))
+    approximate(x, y, tolerance=1).save(path, columns=columns, data=(x, y))
+    return path
+
+
+def test_report_writes_the_page_of_a_model_and_its_table(reluctant, model, table, tmp_path):
+    code, out, err = reluctant("report", model, table, "--json")
     assert (code, err) == (0, "")
     said = json.loads(out)
-    assert said["page"] == "script_from_x.html"
-    assert said["neurons"] == 1
-    page = (tmp_path / said["page"]).read_text(encoding="utf-8")
+    assert (said["file"], said["rows"]) == ("square_from_x.html", 8)
+    page = (tmp_path / said["file"]).read_text(encoding="utf-8")
     assert len(page.encode()) == said["bytes"]
     held = contents(page)
-    assert (held["inputs"][0]["title"], held["outputs"][0]["name"]) == ("x (s)", "<script>")
-    assert held["exact"]
+    assert (held["inputs"][0]["title"], held["outputs"][0]["title"]) == ("x (s)", "square (m)")
+    assert (held["neurons"], held["tolerance"]) == (
+        approximate(range(8), np.arange(8.0) ** 2, tolerance=1).n_neurons,
+        1,
+    )
+    assert "this is proved, for these very rows." in page
 
 
-def test_report_takes_a_tolerance_and_the_sides_that_it_holds_on(reluctant, table, tmp_path):
-    column = ("report", table, "--x", "x", "--y", "square")
-    assert reluctant(*column, "--tolerance", 1, "--out", "both.html")[0] == 0
-    assert reluctant(*column, "--tolerance", 1, "--below", "--out", "below.html")[0] == 0
-    both, below = (contents((tmp_path / f"{name}.html").read_text(encoding="utf-8")) for name in ("both", "below"))
-    x = np.arange(8.0)
-    assert both["neurons"] == approximate(x, x * x, tolerance=1).n_neurons
-    assert (both["tolerance"], both["band"]) == (1.0, None)
-    assert below["tolerance"] is None
-    assert below["band"] is not None
+def test_what_is_proved_of_other_rows_is_not_said_of_these(reluctant, model, tmp_path):
+    other = tmp_path / "other.csv"
+    other.write_text("square,x\n" + "".join(f"{x * x + 0.25 * (x == 3)},{x}\n" for x in range(8)))
+    assert reluctant("report", model, other, "--out", "other.html")[0] == 0
+    page = (tmp_path / "other.html").read_text(encoding="utf-8")
+    assert "this is proved, for the rows that it was made from." in page
+    assert "these very rows" not in page
 
 
-def test_report_of_several_inputs_searches_within_the_tolerance(reluctant, table, tmp_path):
-    code, out, _ = reluctant("report", table, "--x", "x", "--x", "square", "--y", "<script>", "--tolerance", 20)
-    assert code == 0
-    assert "0 neurons" in out or "0 parameters" in out
-    assert len(contents((tmp_path / "script.html").read_text(encoding="utf-8"))["inputs"]) == 2
+def test_report_of_classes_and_of_a_network_alone(reluctant, model, table, tmp_path):
+    ReLUNetwork([[1.0, 0.0]], [-1.0], [2.0]).save(tmp_path / "network.json")
+    code, _, err = reluctant("report", "network.json", table)
+    assert code == 1
+    assert "network.json knows no names of columns; give the columns of its 2 inputs with --x" in err
+    columns = ("--x", "x", "--x", "square", "--y", "<script>")
+    assert reluctant("report", "network.json", table, *columns, "--out", "network.html")[0] == 0
+    held = contents((tmp_path / "network.html").read_text(encoding="utf-8"))
+    assert [column["name"] for column in held["inputs"]] == ["x", "square"]
+    X = np.column_stack([np.arange(8.0), np.arange(8.0) ** 2])
+    labels = np.array(["a", "b"])[(X[:, 0] > 3).astype(int)]
+    estimator = SparseReLUClassifier(max_parameters=2, random_state=0, time_limit=1).fit(X, labels)
+    estimator.save("classes.json", columns=Columns.named(["x", "square"], ["kind"]))
+    assert reluctant("report", "classes.json", table, "--out", "classes.html")[0] == 0
+    assert contents((tmp_path / "classes.html").read_text(encoding="utf-8"))["classes"] == ["a", "b"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--x", "x", "--y", "x"], 2, "it names the same column as --x"),
-        (["--x", "x", "--x", "x", "--y", "square"], 2, "'x' is given twice"),
-        (["--x", "x", "--y", "square", "--out", "p.txt"], 2, "'p.txt' does not end in .html"),
-        (["--x", "x", "--y", "square", "--unit", "z=m"], 2, "'z' is neither --x nor --y"),
-        (["--x", "x", "--y", "square", "--unit", "m"], 2, "'m' is not COLUMN=UNIT"),
-        (["--x", "x", "--y", "square", "--tolerance", "1", "--max-neurons", "2"], 2, "give either"),
-        (["--x", "x", "--y", "kind", "--task", "classification", "--p", "0.5"], 2, "it is for one input of numbers"),
-        (["--x", "x", "--y", "kind", "--task", "classification", "--tolerance", "1"], 2, "it is for numbers"),
-        (["--x", "x", "--y", "kind"], 1, "column 'kind' has 'a' at row 0, which is not a number"),
-        (["--x", "x", "--y", "none"], 1, "there is no column 'none'"),
+        (["model.json", "t.csv", "--out", "p.txt"], 2, "'p.txt' does not end in .html"),
+        (["model.json", "none.csv"], 1, "none.csv: No such file"),
+        (["none.json", "t.csv"], 1, "none.json: No such file"),
+        (["t.csv", "t.csv"], 1, "t.csv"),
+        (["model.json", "t.csv", "--y", "kind"], 1, "column 'kind'"),
+        (["model.json", "t.csv", "--x", "none"], 1, "there is no column 'none'"),
+        (["model.json", "t.csv", "--x", "x", "--x", "kind"], 1, "reads 1 column, and --x names 2"),
     ],
 )
-def test_bad_input_is_told_in_one_line_and_nothing_is_written(reluctant, table, tmp_path, arguments, code, message):
-    got, out, err = reluctant("report", table, *arguments)
+def test_bad_input_is_told_in_one_line_and_nothing_is_written(
+    reluctant, model, table, tmp_path, arguments, code, message
+):
+    got, out, err = reluctant("report", *arguments)
     assert (got, out) == (code, "")
     assert message in err
     assert err.count("\n") == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "t.csv"]
 
 
 def test_the_explorer_shows_a_form_and_the_report_of_what_is_chosen(client, table):
@@ -169,9 +190,7 @@ def test_the_explorer_shows_a_form_and_the_report_of_what_is_chosen(client, tabl
     ("query", "message"),
     [
         ({"x": "x", "y": "none"}, "there is no column &#39;none&#39;"),
-        ({"y": "x"}, "no input is chosen"),
-        ({"x": "x", "y": "x"}, "is both output and input"),
-        ({"x": "x", "y": "kind"}, "column &#39;kind&#39; has &#39;a&#39; at row 0, which is not a number"),
+        ({"x": "x", "y": "kind", "task": "regression"}, "column &#39;kind&#39;"),
         ({"x": "x", "y": "square", "tolerance": "1", "neurons": "2"}, "give either tolerance or neurons"),
         ({"x": "x", "y": "square", "tolerance": "nan"}, "tolerance must be a number of at least 0, got &#39;nan&#39;"),
         ({"x": "x", "y": "square", "neurons": "1.5"}, "neurons must be a whole number of at least 0"),

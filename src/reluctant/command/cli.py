@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 try:
     import typer
@@ -15,10 +15,14 @@ except ModuleNotFoundError:
         'error: the command needs more packages; install them with: pip install "reluctant[cli]"'
     ) from None
 
+from reluctant.command.models import export, predict, show
 from reluctant.command.options import (
     AsJson,
     DecimalComma,
+    Header,
     Input,
+    Inputs,
+    MissingCells,
     Output,
     Quiet,
     Separator,
@@ -27,6 +31,7 @@ from reluctant.command.options import (
     check_at_most_one,
     check_band,
     check_bias_name,
+    check_inputs,
     check_p,
     check_shape,
     one_input,
@@ -34,15 +39,11 @@ from reluctant.command.options import (
 )
 from reluctant.command.pages import explore, report
 from reluctant.command.terminal import EXIT_CODES, complain, errors_in_one_line, print_json, print_rows, status
-from reluctant.model.network import ReLUNetwork
 from reluctant.objective import check_bias
 from reluctant.version import __version__
 
-if TYPE_CHECKING:
-    from reluctant.export.c import DType
-
 app = typer.Typer(
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -50,7 +51,8 @@ app = typer.Typer(
 _UsageError: type[Any] = typer.BadParameter.__bases__[0]  # of the parser's own errors too
 _TRACEBACK = "RELUCTANT_TRACEBACK"
 
-for _command in (report, explore):
+
+for _command in (predict, show, export, report, explore):
     app.command(epilog=EXIT_CODES)(_command)
 
 
@@ -129,15 +131,19 @@ def _options(
 @app.command(epilog=EXIT_CODES)
 def fit(
     table: Table,
-    x: Input,
     y: Output,
+    x: Inputs = None,
+    task: Annotated[
+        Literal["regression", "classification"] | None,
+        typer.Option("--task", help="Numbers or classes. Default: classes where the output column holds text."),
+    ] = None,
     tolerance: Annotated[
         Tolerance | None,
         typer.Option(
             "--tolerance",
             metavar="E",
             parser=parsed_tolerance,
-            help="Largest error allowed, in units of y, or as a share of each |y|: 1%. Default: fit exactly.",
+            help="Largest error allowed, in units of y, or as a share of each |y|: 1%.",
         ),
     ] = None,
     tolerance_column: Annotated[
@@ -185,8 +191,26 @@ def fit(
     ] = None,
     max_neurons: Annotated[
         int | None,
-        typer.Option("--max-neurons", metavar="K", min=0, help="The smallest largest error with at most K neurons."),
+        typer.Option("--max-neurons", metavar="K", min=0, help="The smallest error with at most K neurons."),
     ] = None,
+    max_parameters: Annotated[
+        int | None,
+        typer.Option(
+            "--max-parameters", metavar="M", min=1, help="The smallest expected error with at most M parameters."
+        ),
+    ] = None,
+    categorical: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--categorical", metavar="COLUMN", help="An input whose numbers are names of categories, as text always is."
+        ),
+    ] = None,
+    missing: MissingCells = "error",
+    time_limit: Annotated[
+        float | None,
+        typer.Option("--time-limit", metavar="SECONDS", min=0.001, help="When searches over several inputs end."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of all randomness; the same seed, the same model.")] = 0,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the files go; made if missing.")] = Path(
         "reluctant-out"
     ),
@@ -195,53 +219,77 @@ def fit(
     ] = None,
     single: Annotated[bool, typer.Option("--float/--double", help="Type of the C function.")] = False,
     plot: Annotated[bool, typer.Option("--plot/--no-plot", help="Draw the fit as PNG and SVG.")] = True,
-    decimal_comma: DecimalComma = False,
+    decimal_comma: DecimalComma = None,
     separator: Separator = None,
+    header: Header = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Fit a column of a table by the network with the fewest neurons, or with the smallest error for so many.
+    """Fit a column of a table by a small network: the fewest neurons within a tolerance, or the best of so many.
 
-    Writes the network (JSON), a C99 source file with its header, and a figure (PNG and SVG).
+    One input of numbers is fitted exactly as asked, with what is proved about it. Several inputs, categories and
+    classes: without a tolerance cross-validation chooses the size. Writes the model (JSON), C source and header, and
+    for one input a figure (PNG and SVG). Without a tolerance, where an exact fit would take many neurons, it prints
+    tolerances to choose from and writes nothing (exit code 2).
 
-    Example: invert a thermocouple table within half a degree.
+    Example: invert a thermocouple table within half a degree; predict the species of an iris.
 
         reluctant fit type_k.csv --x emf_mv --y temperature_c --tolerance 0.5
+
+        reluctant fit iris.csv --y species --max-parameters 8
     """
-    column = one_input(x, y)
-    given = {"--tolerance": tolerance, "--tolerance-column": tolerance_column, "--p": p, "--max-neurons": max_neurons}
+    inputs = tuple(x or ())
+    check_inputs(inputs, y)
+    given = {
+        "--tolerance": tolerance,
+        "--tolerance-column": tolerance_column,
+        "--p": p,
+        "--max-neurons": max_neurons,
+        "--max-parameters": max_parameters,
+    }
     check_at_most_one([name for name, value in given.items() if value is not None])
     banded = tolerance is not None or tolerance_column is not None
     check_band(banded, {"--between": between == "lines", "--below": below, "--above": above, "--shape": bool(shape)})
     if shape and between == "lines":
         raise typer.BadParameter("it is for a tolerance at the rows; leave out --between.", param_hint="'--shape'")
-    if tolerance_column is not None and tolerance_column.strip() in (column.strip(), y.strip()):
+    if tolerance_column is not None and tolerance_column.strip() in [name.strip() for name in (*inputs, y)]:
         raise typer.BadParameter("it names the same column as --x or --y.", param_hint="'--tolerance-column'")
-    is_share = tolerance is not None and tolerance.is_share
-    value = None if tolerance is None else tolerance.value
     if bias is not None and p != 1.0:
         raise typer.BadParameter("it goes with --p 1.", param_hint="'--bias'")
-    dtype: DType = "float" if single else "double"
+    is_share = tolerance is not None and tolerance.is_share
+    value = None if tolerance is None else tolerance.value
     with errors_in_one_line(table), status(quiet) as say:
-        from reluctant.command.job import Job, run
+        from reluctant.command.fitting import Request, run
+        from reluctant.command.rows import Wanted
+        from reluctant.command.tables import Reading
 
-        job = Job(
-            *(table, column, y, None if is_share else value, p, max_neurons),
-            *(out, name, dtype, plot, decimal_comma, separator),
+        request = Request(
+            table,
+            Wanted(y, inputs, task, tuple(categorical or ()), tolerance_column),
+            Reading(separator, decimal_comma, header, missing),
+            tolerance=None if is_share else value,
             relative=value if is_share else None,
-            tolerance_column=tolerance_column,
+            p=p,
+            bias=check_bias(bias),
+            max_neurons=max_neurons,
+            max_parameters=max_parameters,
             side="below" if below else "above" if above else "both",
             between=between,
             shape=tuple(shape or ()),
-            bias=check_bias(bias),
+            out=out,
+            name=name,
+            dtype="float" if single else "double",
+            plot=plot,
+            seed=seed,
+            time_limit=time_limit,
         )
-        outcome = run(job, say)
+        outcome = run(request, say)
     if as_json:
         print_json(outcome.as_json())
     elif not quiet:
-        from reluctant.command.summary import summary
-
-        print_rows(summary(outcome))
+        print_rows(outcome.rows())
+    if not outcome.as_json()["files"]:
+        raise typer.Exit(2)
 
 
 def _check_figure(value: Path | None) -> Path | None:
@@ -269,8 +317,10 @@ def path(
             "--max-neurons", metavar="K", min=0, help="With --errors: where it ends. Default: 32, or more for few rows."
         ),
     ] = None,
-    decimal_comma: DecimalComma = False,
+    decimal_comma: DecimalComma = None,
     separator: Separator = None,
+    header: Header = None,
+    missing: MissingCells = "error",
     as_json: AsJson = False,
 ) -> None:
     """Follow the exact fit of minimal lp path norm from p = 0 to p = 1, or the error for every number of neurons.
@@ -288,8 +338,9 @@ def path(
         raise typer.BadParameter("it goes with --errors.", param_hint="'--max-neurons'")
     with errors_in_one_line(table), status(quiet=False) as say:
         from reluctant.command.pieces import follow, follow_errors
+        from reluctant.command.tables import Reading
 
-        source = (table, column, y, decimal_comma, separator, say)
+        source = (table, column, y, Reading(separator, decimal_comma, header, missing), say)
         pieces = follow_errors(*source, max_neurons) if errors else follow(*source)
         if figure is not None:
             say("drawing")
@@ -300,23 +351,6 @@ def path(
         print_json(pieces.as_json())
     else:
         print_rows([*pieces.rows(), *([] if figure is None else [("figure", str(figure))])])
-
-
-@app.command(epilog=EXIT_CODES)
-def show(
-    network: Annotated[Path, typer.Argument(metavar="NETWORK", help="A .json or .npz file that reluctant wrote.")],
-) -> None:
-    """Print what a saved network holds."""
-    with errors_in_one_line(network):
-        f = ReLUNetwork.load(network)
-    print_rows(
-        [
-            ("network", str(network)),
-            ("shape", f"{f.n_inputs} -> {f.n_neurons} -> {f.n_outputs}"),
-            ("parameters", f"{f.n_parameters} of the hinges, {f.n_affine} of the affine part"),
-            ("path norm", f"{f.path_norm(1.0):.6g} for p = 1, {f.path_norm(0.5):.6g} for p = 0.5"),
-        ]
-    )
 
 
 @app.command(epilog=EXIT_CODES)
@@ -334,6 +368,7 @@ def experiment(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the pages go; made if missing.")] = Path(
         "reluctant-experiments"
     ),
+    as_json: AsJson = False,
 ) -> None:
     """Run an experiment of the paper, or a study after it, and write its page with figures and numbers.
 
@@ -347,6 +382,11 @@ def experiment(
 
     if name is not None and name not in NAMES:
         raise typer.BadParameter(f"{name!r} is not one of {', '.join(NAMES)}.", param_hint="'NAME'")
+    pages = {}
     with errors_in_one_line():
         for chosen in NAMES if name is None else [name]:
-            typer.echo(run(chosen, out, quick=quick, say=lambda message: typer.echo(message, err=True)))
+            pages[chosen] = str(run(chosen, out, quick=quick, say=lambda message: typer.echo(message, err=True)))
+            if not as_json:
+                typer.echo(pages[chosen])
+    if as_json:
+        print_json({"pages": pages})

@@ -10,9 +10,11 @@ import webbrowser
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, QueryParams
@@ -21,10 +23,15 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from reluctant.command.reporting import Answer, Question, answer
-from reluctant.command.tables import column_names, read_columns
+from reluctant.command.band import Band
+from reluctant.command.job import Job, solve, tolerances
+from reluctant.command.reporting import Page
+from reluctant.command.rows import Rows, Task, Wanted, read_rows
+from reluctant.command.tables import DEFAULT, RawTable, Reading, read_table
+from reluctant.command.training import TrainingJob, fitted
 from reluctant.errors import SolverError
 from reluctant.report.form import Form, render_question
+from reluctant.solution import Solution
 from reluctant.text import shown
 
 HOST = "127.0.0.1"
@@ -32,8 +39,8 @@ SECONDS = 10.0
 """Time of a search or a cross-validation; the line needs none."""
 KEPT = 16
 """Answers kept, so that a page that is saved or asked for again is there at once."""
-SEARCHED = 50
-"""Columns among which the first question looks for numbers."""
+LISTED = 200
+"""Columns of a table that the form shows."""
 SHARE = 0.01
 """The first tolerance, as a share of the range of the output."""
 
@@ -84,122 +91,127 @@ class Guard:
 
 
 class Explorer:
-    """A table and the answers found so far."""
+    """A table and the pages found so far."""
 
-    def __init__(self, table: Path, decimal_comma: bool = False, separator: str | None = None) -> None:
-        self.table, self._decimal_comma, self._separator = table, decimal_comma, separator
-        self.columns = tuple(dict.fromkeys(column_names(table, separator)))
+    def __init__(self, table: Path, reading: Reading = DEFAULT) -> None:
+        self.table, self._reading = table, reading
+        raw = read_table(table, (), reading, others=True)
+        self.columns = tuple(dict.fromkeys(raw.names))[:LISTED]
         if len(self.columns) < 2:
             raise ValueError("the table has one column; an input and an output are needed")
-        self._answers: OrderedDict[tuple[Form, int], Answer] = OrderedDict()
+        self._first = self._first_question(raw)
+        self._pages: OrderedDict[tuple[Form, int], Page] = OrderedDict()
         self._lock = threading.Lock()
 
     async def page(self, request: Request) -> Response:
         """The report of what is asked for under a form to ask for something else."""
         form = self._form(request.query_params)
         try:
-            found = await _in_thread(lambda: self._answer(form))
-            saved = f"report.html?{request.query_params}"
-            page = await _in_thread(lambda: found.page(_with(form, saved_at=saved)))
-            return HTMLResponse(page, headers=_HEADERS)
+            found = await _in_thread(lambda: self._page(form))
+            saved = replace(form, saved_at=f"report.html?{request.query_params}")
+            html = await _in_thread(lambda: found.html(saved))
+            return HTMLResponse(html, headers=_HEADERS)
         except (ValueError, OSError, SolverError) as error:
-            return HTMLResponse(render_question(_with(form, message=_sentence(error))), 400, _HEADERS)
+            return HTMLResponse(render_question(replace(form, message=_sentence(error))), 400, _HEADERS)
 
     async def saved(self, request: Request) -> Response:
         """The report alone, as `reluctant report` writes it."""
         form = self._form(request.query_params)
         try:
-            found = await _in_thread(lambda: self._answer(form))
+            found = await _in_thread(lambda: self._page(form))
         except (ValueError, OSError, SolverError) as error:
             return PlainTextResponse(_sentence(error), 400, _HEADERS)
-        attached = {"Content-Disposition": f'attachment; filename="{found.question.name}.html"'}
-        return HTMLResponse(found.page(), headers=_HEADERS | attached)
+        attached = {"Content-Disposition": f'attachment; filename="{found.name}.html"'}
+        return HTMLResponse(found.html(), headers=_HEADERS | attached)
+
+    def _first_question(self, raw: RawTable) -> Form:
+        """The last column of numbers from the first, within a small tolerance."""
+        numbers = [j for j in range(len(self.columns)) if raw.kind(j) == "numbers"]
+        if len(numbers) < 2:
+            return Form(self.table.name, self.columns, (self.columns[0],), self.columns[-1])
+        (values,), _ = raw.read_numbers([numbers[-1]])
+        tolerance = f"{SHARE * float(np.nanmax(values) - np.nanmin(values)):.2g}"
+        x, y = (raw.names[j] for j in (numbers[0], numbers[-1]))
+        return Form(self.table.name, self.columns, (x,), y, tolerance=tolerance)
 
     def _form(self, query: QueryParams) -> Form:
-        """What is chosen; at first the last column of numbers from the first, within a small tolerance."""
+        """What is chosen; an output is no input of itself."""
         if not query:
-            numbers = [name for name in self.columns[:SEARCHED] if self._range(name) is not None]
-            x, y = (numbers or self.columns)[0], (numbers or self.columns)[-1]
-            tolerance = "" if not numbers else f"{SHARE * (self._range(y) or 0.0):.2g}"
-            return Form(self.table.name, self.columns, (x,), y, tolerance=tolerance)
+            return self._first
+        y = query.get("y", "")
         return Form(
             self.table.name,
             self.columns,
-            tuple(query.getlist("x")),
-            query.get("y", ""),
-            query.get("task", "regression"),
+            tuple(dict.fromkeys(name for name in query.getlist("x") if name != y)),
+            y,
+            query.get("task", ""),
             query.get("tolerance", ""),
             query.get("neurons", ""),
             query.get("parameters", ""),
         )
 
-    def _range(self, name: str) -> float | None:
-        """The largest less the smallest number of a column; None where not all of it is numbers."""
-        try:
-            (values,) = read_columns(self.table, [name], self._decimal_comma, self._separator)
-        except ValueError:
-            return None
-        return float(values.max() - values.min())
-
-    def _answer(self, form: Form) -> Answer:
-        """One answer at a time: a fit takes what the machine has."""
-        question = self._question(form)
+    def _page(self, form: Form) -> Page:
+        """One at a time: a fit takes what the machine has."""
+        wanted, sizes = self._wanted(form), _sizes(form)
         key = form, self.table.stat().st_mtime_ns
         with self._lock:
-            found = self._answers.pop(key, None) or answer(question)
-            self._answers[key] = found
-            while len(self._answers) > KEPT:
-                self._answers.popitem(last=False)
+            found = self._pages.pop(key, None) or self._found(wanted, sizes)
+            self._pages[key] = found
+            while len(self._pages) > KEPT:
+                self._pages.popitem(last=False)
             return found
 
-    def _question(self, form: Form) -> Question:
+    def _wanted(self, form: Form) -> Wanted:
         unknown = [name for name in (*form.x, form.y) if name not in self.columns]
         if unknown:
             raise ValueError(f"there is no column {unknown[0]!r}")
-        if not form.x:
-            raise ValueError("no input is chosen; choose one or more")
-        if form.y in form.x:
-            raise ValueError(f"{form.y!r} is both output and input; choose another output")
-        if form.task not in ("regression", "classification"):
+        tasks: dict[str, Task | None] = {"": None, "regression": "regression", "classification": "classification"}
+        if form.task not in tasks:
             raise ValueError(f"the task is regression or classification, not {form.task!r}")
-        given = [name for name in ("tolerance", "neurons", "parameters") if getattr(form, name).strip()]
-        if len(given) > 1:
-            raise ValueError(f"give either {given[0]} or {given[1]}; one number decides the size")
-        if form.task == "classification" and "tolerance" in given:
+        return Wanted(form.y, form.x, tasks[form.task])
+
+    def _found(self, wanted: Wanted, sizes: dict[str, Any]) -> Page:
+        rows = read_rows(self.table, wanted, self._reading)
+        if rows.task == "classification" and "tolerance" in sizes:
             raise ValueError("a tolerance is for numbers; for classes give neurons or parameters, or neither")
-        tolerance, neurons, parameters = (
-            _number(getattr(form, name), name) for name in ("tolerance", "neurons", "parameters")
-        )
-        return Question(
-            self.table,
-            form.x,
-            form.y,
-            "classification" if form.task == "classification" else "regression",
-            tolerance,
-            None if neurons is None else int(neurons),
-            None if parameters is None else int(parameters),
-            decimal_comma=self._decimal_comma,
-            separator=self._separator,
-            time_limit=SECONDS,
-        )
+        model: Any
+        if rows.is_line and "max_parameters" not in sizes:
+            model = _on_line(Job(self.table, rows.columns.names[0], wanted.y, **sizes), rows)
+        else:
+            model = fitted(TrainingJob(self.table, wanted, **sizes, time_limit=SECONDS), rows)
+        return Page(model, rows.X, rows.y, rows.columns, True)
 
 
-def _with(form: Form, **changes: str) -> Form:
-    return Form(**(vars(form) | changes))
+def _on_line(job: Job, rows: Rows) -> Solution:
+    """What `reluctant fit` finds, without files."""
+    x, y = rows.X[:, 0], rows.y
+    if not job.has_tolerance:
+        return solve(job, x, y)
+    solution = Band(x, y, tolerances(job, y)).solution()
+    assert solution is not None
+    return solution.replace(tolerance=job.tolerance)
 
 
-def _number(text: str, name: str) -> float | None:
-    """A number ≥ 0; a whole one where it counts."""
-    if not text.strip():
-        return None
+def _sizes(form: Form) -> dict[str, Any]:
+    """The one number that decides the size, as fits call it; empty where none is given."""
+    fields = {"tolerance": form.tolerance, "max_neurons": form.neurons, "max_parameters": form.parameters}
+    given = {name: text for name, text in fields.items() if text.strip()}
+    if len(given) > 1:
+        first, second = (name.removeprefix("max_") for name in list(given)[:2])
+        raise ValueError(f"give either {first} or {second}; one number decides the size")
+    return {name: _number(text, name.removeprefix("max_")) for name, text in given.items()}
+
+
+def _number(text: str, name: str) -> float:
+    """A number of at least 0; a whole one where it counts."""
     try:
         value = float(text)
     except ValueError:
         value = -1.0
-    if not 0 <= value < float("inf") or (name != "tolerance" and value != int(value)):
-        kind = "a number" if name == "tolerance" else "a whole number"
-        raise ValueError(f"{name} must be {kind} of at least 0, got {shown(text)!r}")
-    return value
+    counts = name != "tolerance"
+    if not 0 <= value < float("inf") or (counts and value != int(value)):
+        raise ValueError(f"{name} must be a {'whole ' * counts}number of at least 0, got {shown(text)!r}")
+    return int(value) if counts else value
 
 
 def _sentence(error: Exception) -> str:
@@ -234,14 +246,7 @@ def application(explorer: Explorer, port: int, token: str) -> ASGIApp:
     return Guard(Starlette(routes=routes), port, token)
 
 
-def serve(
-    table: Path,
-    port: int,
-    decimal_comma: bool,
-    separator: str | None,
-    open_browser: bool,
-    echo: Callable[[str], None],
-) -> None:
+def serve(table: Path, reading: Reading, port: int, open_browser: bool, echo: Callable[[str], None]) -> None:
     """Serve the pages of a table until Ctrl-C.
 
     Raises
@@ -251,7 +256,7 @@ def serve(
     ValueError
         If it is no table.
     """
-    explorer = Explorer(table, decimal_comma, separator)
+    explorer = Explorer(table, reading)
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((HOST, port))

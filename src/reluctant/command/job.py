@@ -13,11 +13,13 @@ import numpy as np
 
 from reluctant.arrays import Array
 from reluctant.command.band import Band, Side
-from reluctant.command.tables import read_columns
+from reluctant.command.rows import Rows, Wanted, read_rows
+from reluctant.command.tables import DEFAULT, Reading
 from reluctant.export.c import CExport, DType, render_c
 from reluctant.export.identifiers import identifier
 from reluctant.export.link_table import link_table
 from reluctant.files import made_directory, write_together
+from reluctant.model.container import encoded
 from reluctant.objective import Bias
 from reluctant.solution import Solution
 from reluctant.solve import approximate, interpolate
@@ -26,7 +28,7 @@ from reluctant.validation import check_nonnegative
 
 Say = Callable[[str], None]
 
-_ENDINGS = {"network": "json", "source": "c", "header": "h", "png": "png", "svg": "svg"}
+_ENDINGS = {"model": "json", "source": "c", "header": "h", "png": "png", "svg": "svg"}
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,7 @@ class Job:
     name: str | None = None
     dtype: DType = "double"
     plot: bool = True
-    decimal_comma: bool = False
-    separator: str | None = None
+    reading: Reading = DEFAULT
     relative: float | None = None
     tolerance_column: str | None = None
     side: Side = "both"
@@ -86,6 +87,7 @@ class Outcome:
     files: dict[str, Path]
     excess: float
     """How far the C function is beyond the tolerance; 0 if it keeps it as well as the solution."""
+    rows: Rows
 
     @property
     def table_entries(self) -> int:
@@ -104,7 +106,9 @@ class Outcome:
             "table": str(self.job.table),
             "x": self.job.x,
             "y": self.job.y,
+            "units": self.rows.columns.units,
             "rows": self.n_rows,
+            "rows_left_out": self.rows.n_dropped,
             "tolerance": self.job.tolerance,
             "relative": self.job.relative,
             "tolerance_column": self.job.tolerance_column,
@@ -154,21 +158,28 @@ def run(job: Job, say: Say = lambda message: None) -> Outcome:
         If the table does not hold what the job needs, or has no solution.
     """
     say("reading the table")
-    names = (job.x, job.y) if job.tolerance_column is None else (job.x, job.y, job.tolerance_column)
-    x, y, *others = read_columns(job.table, names, job.decimal_comma, job.separator)
+    return run_on(
+        job, read_rows(job.table, Wanted(job.y, (job.x,), "regression", (), job.tolerance_column), job.reading), say
+    )
+
+
+def run_on(job: Job, rows: Rows, say: Say = lambda message: None) -> Outcome:
+    """Do the job with rows that were read before."""
+    x, y = rows.X[:, 0], rows.y
     say("solving (the first run on a machine compiles the solver)")
     if job.has_tolerance:
-        band = Band(x, y, tolerances(job, y, *others), job.side, job.between, job.shape)
+        band = Band(x, y, tolerances(job, y, rows.beside), job.side, job.between, job.shape)
         solution, c, excess, remedy = _within(job, band)
     else:
         band, excess, remedy = None, 0.0, None
         solution = solve(job, x, y)
         c = render_c(solution, job.identifier, job.dtype, (x, y))
-    contents = _contents(job, solution, c, x, y, band, say)
+    solution = solution.replace(columns=rows.columns, tolerance=job.tolerance)
+    contents = _contents(job, solution, c, rows, band, say)
     files = {kind: job.out / f"{job.identifier}.{_ENDINGS[kind]}" for kind in contents}
     with made_directory(job.out):
         write_together({files[kind]: content for kind, content in contents.items()})
-    return Outcome(job, len(y), solution, c, remedy, files, excess)
+    return Outcome(job, len(y), solution, c, remedy, files, excess, rows)
 
 
 def solve(job: Job, x: Array, y: Array) -> Solution:
@@ -228,12 +239,11 @@ def _rounded_down(value: float, digits: int = 6) -> float:
     return float(Context(prec=digits, rounding=ROUND_DOWN).create_decimal_from_float(value))
 
 
-def _contents(
-    job: Job, solution: Solution, c: CExport, x: Array, y: Array, band: Band | None, say: Say
-) -> dict[str, bytes]:
+def _contents(job: Job, solution: Solution, c: CExport, rows: Rows, band: Band | None, say: Say) -> dict[str, bytes]:
     """What goes into each kind of file."""
+    x, y = rows.X[:, 0], rows.y
     contents = {
-        "network": solution.network.to_bytes(".json"),
+        "model": encoded(solution.to_record(data=(x, y))),
         "source": c.source.encode("ascii"),
         "header": c.header.encode("ascii"),
     }
@@ -243,7 +253,8 @@ def _contents(
 
         scalar = job.tolerance if job.side == "both" else None
         bounds = None if band is None or scalar is not None else band.bounds
-        figure = plot_fit(solution, x, y, scalar, bounds=bounds, x_label=job.x, y_label=job.y)
+        (x_column,), (y_column,) = rows.columns.inputs, rows.columns.outputs
+        figure = plot_fit(solution, x, y, scalar, bounds=bounds, x_label=x_column.label, y_label=y_column.label)
         contents |= {ending: figure_bytes(figure, ending) for ending in ("png", "svg")}
     return contents
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import typer
 
@@ -56,23 +57,61 @@ def check_bias_name(value: str | None) -> str | None:
 
 
 def check_separator(value: str | None) -> str | None:
-    """One ASCII character; ``tab`` is a tab."""
-    value = "\t" if value == "tab" else value
+    """One ASCII character; ``tab`` is a tab, and ``blank`` any number of blanks."""
+    value = {"tab": "\t", "blank": " "}.get(value or "", value)
     if value is not None and (len(value) != 1 or not value.isascii() or value in '\r\n"'):
         raise typer.BadParameter(f"{value!r} is not one ASCII character.")
     return value
 
 
-Table = Annotated[Path, typer.Argument(metavar="TABLE", help="CSV (comma, semicolon, tab) or Parquet file.")]
-Input = Annotated[list[str], typer.Option("--x", metavar="COLUMN", help="Input column; any text.")]
-Output = Annotated[str, typer.Option("--y", metavar="COLUMN", help="Output column; any text.")]
-DecimalComma = Annotated[bool, typer.Option("--decimal-comma", help="Read 1,5 as one and a half.")]
+Table = Annotated[
+    Path,
+    typer.Argument(
+        metavar="TABLE",
+        help="CSV text (any separator and encoding, also packed by gzip), .xlsx or Parquet; - is standard input.",
+    ),
+]
+_NUMBERED = "or its number from 1 on where no column has that name."
+Input = Annotated[list[str], typer.Option("--x", metavar="COLUMN", help=f"Input column by its name, {_NUMBERED}")]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--x",
+        metavar="COLUMN",
+        help=f"Input column by its name, {_NUMBERED} Give it again for more. Default: all others.",
+    ),
+]
+Output = Annotated[str, typer.Option("--y", metavar="COLUMN", help=f"Output column by its name, {_NUMBERED}")]
+DecimalComma = Annotated[
+    bool | None,
+    typer.Option(
+        "--decimal-comma/--decimal-point",
+        help="Read 1,5 as one and a half, or 1.5. Default: a comma where all numbers agree on it.",
+        show_default=False,
+    ),
+]
+Header = Annotated[
+    bool | None,
+    typer.Option(
+        "--header/--no-header",
+        help="Whether a line names the columns. Default: found by the names of the columns.",
+        show_default=False,
+    ),
+]
+MissingCells = Annotated[
+    Literal["error", "drop", "mean"],
+    typer.Option(
+        "--missing",
+        help="Empty cells: name them and stop, leave out their rows, or put in the mean of the column.",
+    ),
+]
 Separator = Annotated[
     str | None,
     typer.Option(
         metavar="CHARACTER",
         callback=check_separator,
-        help="What separates the columns of a text; found by the names of the columns if left out. 'tab' is a tab.",
+        help="What separates the columns of a text; 'tab' is a tab, 'blank' any number of them. Default: "
+        "found by the names of the columns and equal rows.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
@@ -82,33 +121,18 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but er
 def one_input(x: list[str], y: str) -> str:
     """The one column of inputs, other than the output."""
     if len(x) > 1:
-        raise typer.BadParameter("this release fits one input; give it once.", param_hint="'--x'")
-    if x[0].strip() == y.strip():
-        raise typer.BadParameter("it names the same column as --x.", param_hint="'--y'")
+        raise typer.BadParameter("paths are of one input; give it once.", param_hint="'--x'")
+    check_inputs(x, y)
     return x[0]
 
 
-def check_inputs(x: list[str], y: str) -> None:
-    """Refuse a column that is named twice."""
-    stripped = [name.strip() for name in x]
-    if y.strip() in stripped:
+def check_inputs(x: Sequence[str], y: str) -> None:
+    """Refuse a column that is given twice."""
+    if y.strip() in map(str.strip, x):
         raise typer.BadParameter("it names the same column as --x.", param_hint="'--y'")
-    for i, name in enumerate(stripped):
-        if name in stripped[:i]:
-            raise typer.BadParameter(f"{name!r} is given twice.", param_hint="'--x'")
-
-
-def parsed_units(given: list[str], columns: tuple[str, ...]) -> dict[str, str]:
-    """Units by column, from COLUMN=UNIT each."""
-    units = {}
-    for text in given:
-        name, equals, unit = text.rpartition("=")
-        if not equals or not unit.strip():
-            raise typer.BadParameter(f"{text!r} is not COLUMN=UNIT.", param_hint="'--unit'")
-        if name not in columns:
-            raise typer.BadParameter(f"{name!r} is neither --x nor --y.", param_hint="'--unit'")
-        units[name] = unit.strip()
-    return units
+    for i, name in enumerate(x):
+        if name in x[:i]:
+            raise typer.BadParameter(f"it names {name!r} twice.", param_hint="'--x'")
 
 
 def check_at_most_one(given: list[str]) -> None:

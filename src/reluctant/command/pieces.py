@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from reluctant.command.summary import Rows
-from reluctant.command.tables import read_columns
+from reluctant.command.tables import Reading, read_columns
 from reluctant.solution import counted
 from reluctant.solve import error_path, p_path
 from reluctant.univariate.error_path import ErrorPath
@@ -100,12 +100,10 @@ class Errors:
         ]
 
 
-def follow(
-    table: Path, x: str, y: str, decimal_comma: bool, separator: str | None, say: Callable[[str], None]
-) -> Pieces:
+def follow(table: Path, x: str, y: str, reading: Reading, say: Callable[[str], None]) -> Pieces:
     """Read the table and follow its fit; errors as in `reluctant.command.job.run`."""
     say("reading the table")
-    x_values, y_values = read_columns(table, (x, y), decimal_comma, separator)
+    x_values, y_values = read_columns(table, (x, y), reading)
     say("following the path (the first run on a machine compiles the solver)")
     return Pieces(table, len(y_values), p_path(x_values, y_values))
 
@@ -114,13 +112,12 @@ def follow_errors(
     table: Path,
     x: str,
     y: str,
-    decimal_comma: bool,
-    separator: str | None,
+    reading: Reading,
     say: Callable[[str], None],
     max_neurons: int | None,
 ) -> Errors:
     """Read the table and find its errors; errors as in `reluctant.command.job.run`."""
     say("reading the table")
-    x_values, y_values = read_columns(table, (x, y), decimal_comma, separator)
+    x_values, y_values = read_columns(table, (x, y), reading)
     say("sweeping (the first run on a machine compiles the solver)")
     return Errors(table, len(y_values), error_path(x_values, y_values, max_neurons=max_neurons))

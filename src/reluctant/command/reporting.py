@@ -1,155 +1,145 @@
-"""What `reluctant report` and `explore` are asked: columns of a table, a task, and what decides the size."""
+"""`reluctant report`: a model with the rows of a table, as a page."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
+import polars as pl
+from numpy.typing import NDArray
 
 from reluctant.arrays import Array
-from reluctant.command.band import Band
-from reluctant.command.job import Job, solve, tolerances
-from reluctant.command.tables import read_columns, read_labelled
+from reluctant.columns import Column, Columns
+from reluctant.command.cells import Fault, missing_cells
+from reluctant.command.job import Say
+from reluctant.command.opening import columns_of, network_of, opened
+from reluctant.command.prediction import inputs_of
+from reluctant.command.tables import RawTable, Reading, check_rows_left, read_table
+from reluctant.errors import FileFormatError
 from reluctant.export.identifiers import identifier
+from reluctant.files import write_atomically
+from reluctant.model import container
+from reluctant.model.container import digest_of
+from reluctant.report.form import Form
 from reluctant.report.page import render_page
-from reluctant.solution import Solution, counted
-from reluctant.solve import approximate
-
-Task = Literal["regression", "classification"]
-Say = Callable[[str], None]
+from reluctant.solution import Solution
+from reluctant.text import counted
 
 
 @dataclass(frozen=True)
-class Question:
-    """A table, its columns, and one number at most that decides the size.
+class Page:
+    """A model and rows that its page is about."""
 
-    On the line `job` says all of it; its table and columns are these.
-    """
-
-    table: Path
-    x: tuple[str, ...]
-    y: str
-    task: Task = "regression"
-    tolerance: float | None = None
-    max_neurons: int | None = None
-    max_parameters: int | None = None
-    units: dict[str, str] = field(default_factory=dict)
-    decimal_comma: bool = False
-    separator: str | None = None
-    time_limit: float | None = None
-    job: Job | None = None
-
-    @property
-    def is_line(self) -> bool:
-        """Whether one column of numbers stands for numbers, and the number of parameters is left open."""
-        return len(self.x) == 1 and self.task == "regression" and self.max_parameters is None
+    model: Any
+    X: Array
+    y: NDArray[Any]
+    columns: Columns
+    are_own: bool | None = None
 
     @property
     def name(self) -> str:
-        """Name of the page."""
-        return identifier(f"{self.y}_from_{self.x[0]}" if len(self.x) == 1 else self.y)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A model, the rows it was made from, and what its page takes besides."""
-
-    question: Question
-    model: Any
-    X: Array
-    y: Any
-    options: dict[str, Any]
+        """Name of the file."""
+        output = self.columns.outputs[0].name
+        inputs = self.columns.inputs
+        return identifier(f"{output}_from_{inputs[0].name}" if len(inputs) == 1 else output)
 
     @property
-    def n_neurons(self) -> int:
-        """Neurons of the model."""
-        return int(self.model.n_neurons if isinstance(self.model, Solution) else self.model.n_neurons_)
-
-    @property
-    def verdict(self) -> str:
+    def found(self) -> str:
         """What was found, in one clause."""
         if isinstance(self.model, Solution):
             return self.model.verdict
-        return f"{counted(self.n_neurons, 'neurons')}; {self.model.certificate_.reason}"
+        return counted(network_of(self.model).n_neurons, "neurons")
 
-    def page(self, form: Any = None) -> str:
-        """The page about it."""
-        question = self.question
-        return render_page(
-            self.model,
-            self.X,
-            self.y,
-            names=list(question.x),
-            outputs=[question.y],
-            units=question.units,
-            form=form,
-            **self.options,
-        )
+    def html(self, form: Form | None = None) -> str:
+        """The page; `form` stands at its head."""
+        return render_page(self.model, self.X, self.y, columns=self.columns, are_own=self.are_own, form=form)
+
+    def write(self, path: Path) -> int:
+        """Write the page, whole or not at all, and return its bytes."""
+        content = self.html().encode()
+        write_atomically(path, content)
+        return len(content)
 
 
-def answer(question: Question, say: Say = lambda message: None) -> Answer:
-    """Read the table and find the model.
+def page_of(
+    path: Path, table: Path, x: tuple[str, ...], y: str | None, reading: Reading, say: Say = lambda message: None
+) -> Page:
+    """Read a model, and the rows of a table that it is to be compared with.
+
+    Parameters
+    ----------
+    path : Path
+        The file of the model.
+    table : Path
+        The table, or ``-``.
+    x : tuple of str
+        Columns of the inputs in the order of the model; its own names if empty.
+    y : str, optional
+        Column of the output; that of the model by default.
+    reading : Reading
+        How to read the table.
+    say : callable
+        Hears what is being done.
 
     Raises
     ------
     OSError
-        If the table cannot be read.
+        If a file cannot be read.
     ValueError
-        If it does not hold what is asked for, or has no solution.
+        If the model does not know the names of its columns and none are given, or the table does not hold them.
     """
+    say("reading the model")
+    model = opened(path)
+    network, known = network_of(model), columns_of(model)
+    if known is None and (not x or y is None):
+        raise ValueError(
+            f"{path} knows no names of columns; give the columns of its {counted(network.n_inputs, 'inputs')} with --x "
+            "and that of its output with --y"
+        )
+    if network.n_outputs > 1 and not hasattr(model, "classes_"):
+        raise ValueError(f"{path} has {network.n_outputs} outputs; the command reports one, report.write_page all")
+    columns = known or Columns.named(x, [y or ""])
+    if x and len(x) != len(columns.inputs):
+        raise ValueError(f"{path} reads {counted(len(columns.inputs), 'columns')}, and --x names {len(x)}")
+    names = x or tuple(column.name for column in columns.inputs)
+    output = y or columns.outputs[0].name
     say("reading the table")
-    if question.is_line:
-        return _on_line(question, say)
-    source = (question.table, question.x, question.y, question.decimal_comma, question.separator)
-    if question.task == "classification":
-        columns, labels = read_labelled(*source)
-        say("choosing the size by cross-validation")
-        return _estimated(question, np.column_stack(columns), labels)
-    *columns, y = read_columns(question.table, (*question.x, question.y), question.decimal_comma, question.separator)
-    X = np.column_stack(columns)
-    if question.tolerance is None:
-        say("choosing the size by cross-validation")
-        return _estimated(question, X, y)
-    say("searching within the tolerance")
-    solution = approximate(
-        X, y, tolerance=question.tolerance, affine=True, random_state=0, time_limit=question.time_limit
-    )
-    return Answer(question, solution, X, y, {"tolerance": question.tolerance})
+    raw = read_table(table, (*names, output), reading)
+    inputs = tuple(replace(column, name=name) for column, name in zip(columns.inputs, names))
+    X, kept = inputs_of(raw, inputs, network.n_inputs)
+    targets, there = _targets(raw, len(names), model)
+    check_rows_left(kept & there)
+    columns = Columns(inputs, (Column(output, raw.units.get(output, columns.outputs[0].unit)),))
+    X, targets = X[there[kept]], targets[kept & there]
+    return Page(model, X, targets, columns, _are_own(path, X, targets))
 
 
-def _on_line(question: Question, say: Say) -> Answer:
-    job = question.job or Job(
-        question.table,
-        question.x[0],
-        question.y,
-        tolerance=question.tolerance,
-        max_neurons=question.max_neurons,
-        decimal_comma=question.decimal_comma,
-        separator=question.separator,
-    )
-    names = (job.x, job.y) if job.tolerance_column is None else (job.x, job.y, job.tolerance_column)
-    x, y, *others = read_columns(job.table, names, job.decimal_comma, job.separator)
-    say("solving (the first run on a machine compiles the solver)")
-    if not job.has_tolerance:
-        return Answer(question, solve(job, x, y), x, y, {})
-    band = Band(x, y, tolerances(job, y, *others), job.side, job.between, job.shape)
-    solution = band.solution()
-    assert solution is not None
-    plain = job.tolerance is not None and job.side == "both"
-    return Answer(question, solution, x, y, {"tolerance": job.tolerance} if plain else {"bounds": band.bounds})
+def _are_own(path: Path, X: Array, y: NDArray[Any]) -> bool | None:
+    """Whether a model was made from these rows, by the digest of the data in its file; None where it has none."""
+    if y.dtype.kind != "f" or path.suffix.lower() == ".npz":
+        return None
+    try:
+        data = container.read(path).get("data")
+    except FileFormatError:  # of a network alone
+        return None
+    return None if data is None else bool(data["digest"] == digest_of((X, y)))
 
 
-def _estimated(question: Question, X: Array, y: Any) -> Answer:
-    from reluctant.estimators import SparseReLUClassifier, SparseReLURegressor
-
-    estimator = SparseReLUClassifier if question.task == "classification" else SparseReLURegressor
-    model = estimator(
-        max_neurons=question.max_neurons,
-        max_parameters=question.max_parameters,
-        random_state=0,
-        time_limit=question.time_limit,
-    )
-    return Answer(question, model.fit(X, y), X, y, {})
+def _targets(raw: RawTable, j: int, model: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """The column of the output, and the rows that have it: numbers, or labels as the classes of the model are."""
+    name = raw.names[j]
+    if hasattr(model, "classes_"):
+        texts = raw.texts[:, j].cast(pl.String)
+        there = ~texts.is_null().to_numpy()
+        classes = {str(label): label for label in model.classes_.tolist()}
+        labels = np.array([classes.get(str(text).strip(), text) for text in texts.to_list()], dtype=object)
+        faults: list[Fault] = []
+    else:
+        (labels,), faults = raw.read_numbers([j])
+        there = ~np.isnan(labels)
+    if raw.reading.missing == "error":
+        faults += missing_cells(np.where(there, 0.0, np.nan), name, faults)
+    raw.check(faults)
+    return labels, there

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 from reluctant.command.job import Outcome
-from reluctant.solution import Solution
+from reluctant.solution import Solution, counted
 
 Rows = list[tuple[str, str]]
 """Label and text of each line; a line without label goes on with what the one above says."""
 
 
+@dataclass(frozen=True)
+class Summary:
+    """An outcome, as what every way of fitting ends with."""
+
+    outcome: Outcome
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, for `json.dumps`."""
+        return self.outcome.as_json()
+
+    def rows(self) -> Rows:
+        """Lines for people."""
+        return summary(self.outcome)
+
+
 def summary(outcome: Outcome) -> Rows:
     """Neurons and what is proved, errors, ratios to the full table, and where the files are."""
     job, solution, c = outcome.job, outcome.solution, outcome.c
+    (x,), (y,) = outcome.rows.columns.inputs, outcome.rows.columns.outputs
+    left_out = f", {counted(outcome.rows.n_dropped, 'rows')} left out" if outcome.rows.n_dropped else ""
     return [
-        ("table", f"{job.table}, {outcome.n_rows:,} row{'s' * (outcome.n_rows != 1)}; {job.y} from {job.x}"),
+        ("table", f"{job.table}, {counted(outcome.n_rows, 'rows')}{left_out}; {y.label} from {x.label}"),
         *_found(outcome),
         ("", solution.certificate.reason),
         ("largest error", _errors(solution)),

@@ -12,13 +12,14 @@ from typing import Any
 
 import typer
 
-from reluctant.errors import SolverError
+from reluctant.errors import SolverError, TableError
 from reluctant.text import shown
 
 EXIT_CODES = (
-    "Exit codes: 0 done, 1 the data or the files do not allow it, 2 the command line is wrong, 3 an unforeseen fault, "
-    "130 interrupted."
+    "Exit codes: 0 done, 1 the data or the files do not allow it, 2 the command line is wrong or leaves a choice open, "
+    "3 an unforeseen fault, 130 interrupted."
 )
+
 _EXTRA_OF = {"torch": "torch", "starlette": "explore", "uvicorn": "explore"}
 
 
@@ -37,8 +38,14 @@ def errors_in_one_line(file: Path | None = None) -> Iterator[None]:
     except SolverError as error:
         fail(str(error))
     except ValueError as error:
-        counted = " (rows count from 0, the header not counted)" if re.search(r"\brows? \d", str(error)) else ""
-        named = "" if file is None or str(file) in str(error) else f"{file}: "
+        named_lines = isinstance(error, TableError)
+        counted = (
+            " (rows count from 0, the header not counted)"
+            if not named_lines and re.search(r"\brows? \d", str(error))
+            else ""
+        )
+        source = "standard input" if str(file) == "-" else file
+        named = "" if file is None or str(file) in str(error) else f"{source}: "
         fail(f"{named}{error}{counted}")
     except KeyboardInterrupt:
         fail("interrupted", 130)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from os import PathLike
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from reluctant.arrays import Array
+from reluctant.columns import Columns
 from reluctant.effort import Effort
 from reluctant.estimators.checks import (
     REACH,
@@ -25,6 +27,8 @@ from reluctant.estimators.checks import (
 )
 from reluctant.estimators.cross_validated import ValidatedPath, fit_cross_validated, fit_in_blocks
 from reluctant.estimators.importance import importances
+from reluctant.estimators.records import estimator_record
+from reluctant.model import container
 from reluctant.model.clip import Clip
 from reluctant.model.network import ReLUNetwork
 from reluctant.objective import check_p
@@ -57,6 +61,47 @@ class SparseReLU(BaseEstimator):
 
     network_: ReLUNetwork
     clip_: Clip
+
+    def save(
+        self,
+        path: str | PathLike[str],
+        *,
+        columns: Columns | None = None,
+        data: tuple[ArrayLike, ArrayLike] | None = None,
+    ) -> None:
+        """Write the fitted estimator to a ``.json`` file, which `reluctant.load` reads without running any code in it.
+
+        All that `predict` and the exporters need, and the parameters; `path_` is left out, and so are parameters that
+        are neither numbers nor text, as a generator or a loss of one's own. ``docs/network_files.md`` describes the
+        file, which appears whole or not at all.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Name of the file, ending in ``.json``.
+        columns : Columns, optional
+            What inputs and outputs are called in the table that they come from, with units and categories
+            (`reluctant.columns`); by default `columns_`, if the estimator has one.
+        data : tuple (X, y), optional
+            The data that the estimator was fitted to, numbers, of which the file keeps the number of rows and a digest.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        ValueError
+            If the name ends otherwise, `columns` do not name every input, or `data` is no table of the inputs.
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
+        """
+        container.write(path, self.to_record(columns=columns, data=data))
+
+    def to_record(
+        self, *, columns: Columns | None = None, data: tuple[ArrayLike, ArrayLike] | None = None
+    ) -> container.Record:
+        """What `save` writes."""
+        check_is_fitted(self, "network_")
+        return estimator_record(self, columns, data)
 
     def _checked(self) -> str | None:
         """Check all parameters; return the name of the one that decides the size."""

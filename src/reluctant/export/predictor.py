@@ -69,7 +69,8 @@ class Predictor:
         if isinstance(model, Predictor):
             return model
         if isinstance(model, Solution):
-            return cls(model.network if model.function is None else model.function, verdict=model.verdict)
+            names = None if model.columns is None else model.columns.labels
+            return cls(model.network if model.function is None else model.function, None, names, verdict=model.verdict)
         if isinstance(model, (PiecewiseLinear, ReLUNetwork)):
             return cls(model)
         if not isinstance(model, FittedEstimator):
@@ -79,7 +80,8 @@ class Predictor:
                 f"SparseReLUClassifier after fit, got {kind}"
             )
         clip = model.clip_ if np.isfinite([model.clip_.low, model.clip_.high]).any() else None
-        names = getattr(model, "feature_names_in_", None)
+        columns = getattr(model, "columns_", None)
+        names = getattr(model, "feature_names_in_", None) if columns is None else columns.labels
         return cls(
             model.network_,
             clip,

@@ -58,6 +58,13 @@ def export_vnnlib(model: Model, path: str | PathLike[str], bounds: ArrayLike, ou
     path = as_path(path)
     if path.suffix != ".vnnlib":
         raise ValueError(f"the path of a VNN-LIB file must end in .vnnlib, got {path.name!r}")
+    text = render_vnnlib(model, bounds, outside)
+    write_atomically(path, text.encode())
+    return text
+
+
+def render_vnnlib(model: Model, bounds: ArrayLike, outside: ArrayLike) -> str:
+    """Return what `export_vnnlib` writes, without writing it."""
     network = Predictor.of(model).network
     low, high = checked_box(network.n_inputs, bounds)
     ranges = as_evaluation_points(outside, "outside")
@@ -88,9 +95,7 @@ def export_vnnlib(model: Model, path: str | PathLike[str], bounds: ArrayLike, ou
     ]
     head = f"; Written by ReLUctant {__version__}: can an output leave its range?"
     lines = [head, *declared, "; inputs", *box, "; outputs", f"(assert (or {' '.join(left)}))", ""]
-    text = "\n".join(lines)
-    write_atomically(path, text.encode())
-    return text
+    return "\n".join(lines)
 
 
 def _decimal(value: float) -> str:

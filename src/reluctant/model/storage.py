@@ -18,6 +18,7 @@ import numpy as np
 from reluctant.arrays import Array
 from reluctant.errors import FileFormatError
 from reluctant.files import as_path, read_regular, write_atomically
+from reluctant.model import container
 from reluctant.validation import as_floats
 
 Arrays = dict[str, Array]
@@ -30,6 +31,8 @@ FIELDS = ("input_weights", "biases", "output_weights", "slope", "intercept")
 LARGEST = {".json": 1 << 28, ".npz": 1 << 30}
 """Most bytes of a file, and of what an npz unpacks to: more is neither written nor read."""
 
+_HEAD = 1000
+"""Bytes in which the format of a JSON file is looked for."""
 _LONGEST_TEXT = 128
 """Characters of an npz's format and digest."""
 
@@ -62,13 +65,31 @@ def read(path: str | PathLike[str]) -> Arrays:
     path = as_path(path)
     ending = _ending(path)
     try:
-        body = _PARSERS[ending](read_regular(path, LARGEST[ending]))
+        content = read_regular(path, LARGEST[ending])
+        if ending == ".json" and container.FORMAT.encode() in content[:_HEAD]:
+            return arrays_of(container.decoded(content).get("network"))
+        body = _PARSERS[ending](content)
         arrays = {name: _numbers(body[name], name) for name in FIELDS}
         _check_shape(body.get("shape"), arrays)
         _check_digest(body, arrays)
     except ValueError as error:
         raise FileFormatError(f"{path} {error}") from None
     return arrays
+
+
+def arrays_of(record: Any) -> Arrays:
+    """The arrays of the network in a model file.
+
+    Raises
+    ------
+    ValueError
+        If one is missing, unknown, or no list of numbers.
+    """
+    if not isinstance(record, dict):
+        raise ValueError(f"does not hold a valid network: it must be an object, got {record!r:.40}")
+    _check_entries(record, set(FIELDS))
+    arrays = {name: _numbers(values, name) for name, values in _with_columns(record).items()}
+    return {name: arrays[name] for name in FIELDS}
 
 
 def digest(arrays: Arrays, version: int = VERSION) -> str:
@@ -107,9 +128,14 @@ def _from_json(content: bytes) -> Body:
         raise ValueError("is JSON but not a network saved by reluctant")
     _check_header(body)
     _check_entries(body, {"format", "version", "shape", "digest", *FIELDS})
+    return _with_columns(body)
+
+
+def _with_columns(body: Body) -> Body:
+    """The same, where lists hold numbers; a list without rows does not say how many columns it has."""
+    body = dict(body)
     for name in FIELDS:
         _check_json_numbers(body[name], name)
-    # A list without rows does not say how many columns it has.
     slope = np.atleast_2d(_numbers(body["slope"], "slope"))
     for name, columns in (("input_weights", slope.shape[0]), ("output_weights", slope.shape[1])):
         if body[name] == []:

@@ -16,7 +16,7 @@ class Form:
     columns: tuple[str, ...]
     x: tuple[str, ...]
     y: str
-    task: str = "regression"
+    task: str = ""
     tolerance: str = ""
     neurons: str = ""
     parameters: str = ""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from reluctant.arrays import Array
+from reluctant.columns import Columns
 from reluctant.export.predictor import Model
 from reluctant.files import as_path, write_atomically
 from reluctant.model.description import described
@@ -18,7 +19,7 @@ from reluctant.report.code import code_of, page_program
 from reluctant.report.contents import contents
 from reluctant.report.form import Form
 from reluctant.report.html import embedded, policy, static, template
-from reluctant.report.subject import SizesTried, Subject
+from reluctant.report.subject import EXACT, SizesTried, Subject, Titles
 from reluctant.report.words import findings_of, number
 from reluctant.validation import check_number
 from reluctant.version import __version__
@@ -112,20 +113,29 @@ def render_page(
     tolerance: float | None = None,
     bounds: tuple[ArrayLike, ArrayLike] | None = None,
     sizes: SizesTried | None = None,
+    columns: Columns | None = None,
+    are_own: bool | None = None,
     form: Form | None = None,
 ) -> str:
-    """Return what `write_page` writes; `form` asks for another page, at its head."""
+    """Return what `write_page` writes.
+
+    Names and units may stand in `columns` instead; `are_own` says whether the model was made from these very rows,
+    where that is known; `form` asks for another page, at its head.
+    """
     page = template("page.html.jinja")
-    subject = Subject.of(model, X, y, names, outputs, units, sizes)
-    tolerance = None if tolerance is None else check_number(tolerance, "tolerance")
-    data = contents(subject, tolerance, _band(bounds, len(subject.X)))
+    columns = getattr(model, "columns", getattr(model, "columns_", None)) if columns is None else columns
+    subject = Subject.of(model, X, y, _titles(columns, names, outputs, units), sizes)
+    tolerance = getattr(model, "tolerance", None) if tolerance is None else check_number(tolerance, "tolerance")
+    band = _band(bounds, len(subject.X))
+    data = contents(subject, tolerance, band)
+    are_own = _are_own(subject, band) if are_own is None else are_own
     script = _script(subject)
     style = static("page.css")
     return page.render(
         version=__version__,
         title=_title(subject),
         subject=subject,
-        findings=findings_of(subject, tolerance),
+        findings=findings_of(subject, tolerance, are_own),
         parts=_parts(subject),
         most=MOST_LINES,
         codes=code_of(subject),
@@ -137,6 +147,30 @@ def render_page(
         form=form,
         describe_p=_about_p(data["pPath"]),
     )
+
+
+def _titles(
+    columns: Columns | None,
+    names: Sequence[str] | None,
+    outputs: Sequence[str] | None,
+    units: Mapping[str, str] | None,
+) -> Titles:
+    """What is given, and of the rest what the columns of the model say."""
+    if columns is None:
+        return Titles(names, outputs, units)
+    known = {column.name: column.unit for column in (*columns.inputs, *columns.outputs) if column.unit}
+    named = columns.names if names is None else names
+    called = [column.name for column in columns.outputs] if outputs is None else outputs
+    return Titles(named, called, {k: v for k, v in known.items() if k in (*named, *called)} if units is None else units)
+
+
+def _are_own(subject: Subject, band: tuple[Array, Array] | None) -> bool:
+    """Whether the model may have been made from these rows: its largest error at those that count is the one it has."""
+    if subject.solution is None:
+        return True
+    counted = slice(None) if band is None else np.isfinite(band[0]) | np.isfinite(band[1])
+    largest = float(np.abs(subject.residuals[counted]).max(initial=0.0))
+    return abs(largest - subject.solution.max_error) <= EXACT * float(np.abs(subject.y).max())
 
 
 def _band(bounds: tuple[ArrayLike, ArrayLike] | None, n_rows: int) -> tuple[Array, Array] | None:

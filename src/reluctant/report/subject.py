@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -43,6 +43,14 @@ class Column:
     def title(self) -> str:
         """Name and unit."""
         return f"{self.name} ({self.unit})" if self.unit else self.name
+
+
+class Titles(NamedTuple):
+    """What columns are called, and their units by name; None where it is not said."""
+
+    names: Sequence[str] | None = None
+    outputs: Sequence[str] | None = None
+    units: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,9 +130,7 @@ class Subject:
         model: Model,
         X: ArrayLike,
         y: ArrayLike,
-        names: Sequence[str] | None,
-        outputs: Sequence[str] | None,
-        units: Mapping[str, str] | None,
+        titles: Titles,
         sizes: SizesTried | None,
     ) -> Subject:
         """Check model, rows and names together.
@@ -137,7 +143,9 @@ class Subject:
         predictor = Predictor.of(model)
         targets = y if predictor.classes is None else _class_indices(y, predictor.classes)
         rows, values = _table(predictor, X, targets)
-        titles = column_names(X) if names is None and predictor.names is None else names or predictor.names
+        names = titles.names
+        if names is None:
+            names = column_names(X) if predictor.names is None else predictor.names
         d, m = rows.shape[1], 1 if predictor.classes is not None else values.shape[1]
         solution = model if isinstance(model, Solution) else None
         return cls(
@@ -147,7 +155,7 @@ class Subject:
             sizes if sizes is not None else getattr(model, "path_", None),
             rows,
             values,
-            *_columns(titles, _output_names(outputs, y), units, d, m),
+            *_columns(names, _output_names(titles.outputs, y), titles.units, d, m),
         )
 
 

@@ -59,13 +59,13 @@ def _aligned(cells: Sequence[str]) -> list[str]:
     return [cell.replace("-", "\N{MINUS SIGN}") for cell in filled]
 
 
-def findings_of(subject: Subject, tolerance: float | None) -> Findings:
-    """The sentences and figures at the head of the page."""
+def findings_of(subject: Subject, tolerance: float | None, are_own: bool) -> Findings:
+    """The sentences and figures at the head of the page; what is proved holds for the rows the model was made from."""
     certificate = subject.certificate
     claim, is_proved = (
         ("Nothing is said about how small it could be: this model carries no certificate.", False)
         if certificate is None
-        else _claim(subject, certificate)
+        else _claim(subject, certificate, "these very rows" if are_own else "the rows that it was made from")
     )
     reason = "" if certificate is None else certificate.reason
     facts = _class_facts(subject) if subject.classes is not None else _error_facts(subject)
@@ -91,7 +91,7 @@ def _found(subject: Subject, tolerance: float | None) -> str:
     return f"{size} follow{'s' * one} {n_rows} with a largest error of {number(error)}{unit}."
 
 
-def _claim(subject: Subject, certificate: Certificate) -> tuple[str, bool]:
+def _claim(subject: Subject, certificate: Certificate, rows: str) -> tuple[str, bool]:
     """What is known about the optimum, in plain words, and whether it is a proved bound that is met."""
     among = f", among {certificate.among}" if certificate.among else ""
     if certificate.kind == "none":
@@ -108,7 +108,7 @@ def _claim(subject: Subject, certificate: Certificate) -> tuple[str, bool]:
     if certificate.kind == "generic":
         return f"For almost all targets {least}{among}; for these very ones that is not proved.", False
     if not _is_met(subject, certificate):
-        return f"Proved for these very rows: {least}{among}. Whether so little is enough is open.", False
+        return f"Proved for {rows}: {least}{among}. Whether so little is enough is open.", False
     none_less = {
         "neurons": "fewer neurons does so",
         "parameters": "fewer parameters does so",
@@ -117,7 +117,7 @@ def _claim(subject: Subject, certificate: Certificate) -> tuple[str, bool]:
         "loss": "a smaller mean loss exists with so many neurons",
         "error": "so many neurons has a smaller largest error",
     }[certificate.quantity]
-    return f"No network with {none_less}{among}: this is proved, for these very rows.", True
+    return f"No network with {none_less}{among}: this is proved, for {rows}.", True
 
 
 def _is_met(subject: Subject, certificate: Certificate) -> bool:

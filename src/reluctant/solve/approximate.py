@@ -176,18 +176,21 @@ def approximate(
     epsilon = check_half_widths(tolerance, y, "tolerance")
     if relative is not None:
         epsilon = epsilon + shares_of(y, relative)
+    asked = float(tolerance) if relative is None and np.ndim(tolerance) == 0 else None  # type: ignore[arg-type]
     if is_line(X, y):
         from reluctant.univariate.shapes import Shape
         from reluctant.univariate.tolerance import approximate_line
 
         wanted = Shape.checked(shape)
         solution = approximate_line(X[:, 0], y, epsilon, rtol, rounding_of(*given), along_lines, wanted)
-        return _with_affine_part(solution, X, affine)
+        return _with_affine_part(solution, X, affine).replace(tolerance=asked)
+    with_affine = has_affine_part(affine, X)
     if X.shape[1] == 1:
-        return _over_one_input(X, y, epsilon, rtol, rounding_of(*given), has_affine_part(affine, X), aim, start, effort)
+        found = _over_one_input(X, y, epsilon, rtol, rounding_of(*given), with_affine, aim, start, effort)
+        return found.replace(tolerance=asked)
     from reluctant.multivariate.tolerance import approximate_space
 
-    return approximate_space(X, y, epsilon, rtol, has_affine_part(affine, X), aim, start, effort)
+    return approximate_space(X, y, epsilon, rtol, with_affine, aim, start, effort).replace(tolerance=asked)
 
 
 def _check_goes_with_shape(X: Array, y: Array, max_neurons: int | None, along_lines: bool, affine: bool | None) -> None:
