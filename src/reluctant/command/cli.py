@@ -37,6 +37,7 @@ from reluctant.command.options import (
     one_input,
     parsed_tolerance,
 )
+from reluctant.command.pages import explore, report
 from reluctant.command.terminal import EXIT_CODES, complain, errors_in_one_line, print_json, print_rows, status
 from reluctant.objective import check_bias
 from reluctant.version import __version__
@@ -51,7 +52,7 @@ _UsageError: type[Any] = typer.BadParameter.__bases__[0]  # of the parser's own 
 _TRACEBACK = "RELUCTANT_TRACEBACK"
 
 
-for _command in (predict, show, export):
+for _command in (predict, show, export, report, explore):
     app.command(epilog=EXIT_CODES)(_command)
 
 

@@ -168,11 +168,11 @@ def run_on(job: Job, rows: Rows, say: Say = lambda message: None) -> Outcome:
     x, y = rows.X[:, 0], rows.y
     say("solving (the first run on a machine compiles the solver)")
     if job.has_tolerance:
-        band = Band(x, y, _tolerances(job, y, rows.beside), job.side, job.between, job.shape)
+        band = Band(x, y, tolerances(job, y, rows.beside), job.side, job.between, job.shape)
         solution, c, excess, remedy = _within(job, band)
     else:
         band, excess, remedy = None, 0.0, None
-        solution = _solve(job, x, y)
+        solution = solve(job, x, y)
         c = render_c(solution, job.identifier, job.dtype, (x, y))
     solution = solution.replace(columns=rows.columns, tolerance=job.tolerance)
     contents = _contents(job, solution, c, rows, band, say)
@@ -182,13 +182,14 @@ def run_on(job: Job, rows: Rows, say: Say = lambda message: None) -> Outcome:
     return Outcome(job, len(y), solution, c, remedy, files, excess, rows)
 
 
-def _solve(job: Job, x: Array, y: Array) -> Solution:
+def solve(job: Job, x: Array, y: Array) -> Solution:
+    """The exact fit, or the one of so many neurons: what is asked for without a band."""
     if job.max_neurons is not None:
         return approximate(x, y, max_neurons=job.max_neurons)
     return interpolate(x, y, 0.0 if job.p is None else job.p, bias=job.bias)
 
 
-def _tolerances(job: Job, y: Array, column: Array | None = None) -> Array:
+def tolerances(job: Job, y: Array, column: Array | None = None) -> Array:
     """The tolerance of each row."""
     if column is not None:
         return check_nonnegative(column, f"column {job.tolerance_column!r}", len(y))

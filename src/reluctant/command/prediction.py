@@ -107,7 +107,7 @@ def predicted(
     outputs = tuple(column.name for column in columns.outputs)
     say("reading the table")
     raw = read_table(table, names, reading, beside=tuple(name for name in outputs if name not in names))
-    X, kept = _inputs(raw, [replace(c, name=name) for c, name in zip(columns.inputs, names)], network.n_inputs)
+    X, kept = inputs_of(raw, [replace(c, name=name) for c, name in zip(columns.inputs, names)], network.n_inputs)
     say("predicting")
     values = model(X) if isinstance(model, ReLUNetwork) else model.predict(X)
     frame = raw.texts[:, : len(names)].filter(kept)
@@ -122,7 +122,7 @@ def predicted(
     return Predicted(table, frame, int((~kept).sum()), _errors(raw, len(names), outputs, values, kept))
 
 
-def _inputs(raw: RawTable, columns: Sequence[Column], n_inputs: int) -> tuple[Array, NDArray[np.bool_]]:
+def inputs_of(raw: RawTable, columns: Sequence[Column], n_inputs: int) -> tuple[Array, NDArray[np.bool_]]:
     """The inputs of the model, and the rows that have all of them."""
     numeric = [j for j, column in enumerate(columns) if column.categories is None]
     values, faults = raw.read_numbers(numeric)

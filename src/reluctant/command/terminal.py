@@ -20,6 +20,8 @@ EXIT_CODES = (
     "3 an unforeseen fault, 130 interrupted."
 )
 
+_EXTRA_OF = {"torch": "torch", "starlette": "explore", "uvicorn": "explore"}
+
 
 @contextmanager
 def errors_in_one_line(file: Path | None = None) -> Iterator[None]:
@@ -27,7 +29,7 @@ def errors_in_one_line(file: Path | None = None) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        extra = "torch" if error.name == "torch" else "cli"
+        extra = _EXTRA_OF.get(str(error.name).partition(".")[0], "cli")
         fail(f'{error.name} is missing; install it with: pip install "reluctant[{extra}]"')
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error))

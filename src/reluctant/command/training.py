@@ -133,7 +133,7 @@ def train(job: TrainingJob, rows: Rows, say: Say = lambda message: None) -> Trai
         If the rows do not allow a model.
     """
     say("choosing the size by cross-validation" if job.tolerance is None else "searching within the tolerance")
-    model = _fitted(job, rows)
+    model = fitted(job, rows)
     measured = None if rows.task == "classification" else (rows.X, rows.y)
     c = render_c(model, job.identifier, job.dtype, measured)
     contents = {
@@ -148,7 +148,8 @@ def train(job: TrainingJob, rows: Rows, say: Say = lambda message: None) -> Trai
     return Trained(job, rows, model, c, files)
 
 
-def _fitted(job: TrainingJob, rows: Rows) -> Solution | SparseReLURegressor | SparseReLUClassifier:
+def fitted(job: TrainingJob, rows: Rows) -> Solution | SparseReLURegressor | SparseReLUClassifier:
+    """The model, without files."""
     options: dict[str, Any] = {
         "max_parameters": job.max_parameters,
         "max_neurons": job.max_neurons,

@@ -174,7 +174,7 @@ def _check_includable(file: str) -> None:
 
 
 def render_c(
-    model: Model,
+    model: Model | Predictor,
     name: str,
     dtype: DType = "double",
     data: tuple[ArrayLike, ArrayLike] | None = None,

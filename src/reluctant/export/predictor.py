@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -48,6 +49,10 @@ class Predictor:
         """The classes as text."""
         return None if self.classes is None else tuple(map(str, self.classes.tolist()))
 
+    def with_labels(self, labels: Sequence[int] | None) -> Predictor:
+        """The same outputs, with these classes, and nothing else that a user named."""
+        return replace(self, names=None, verdict=None, classes=None if labels is None else np.array(labels))
+
     @property
     def network(self) -> ReLUNetwork:
         """The function as neurons."""
@@ -55,13 +60,15 @@ class Predictor:
 
     @classmethod
     def of(cls, model: Any) -> Predictor:
-        """The parts of any model.
+        """The parts of any model; those of a predictor are itself.
 
         Raises
         ------
         ValueError
             If it is of another kind, or an estimator that is not fitted.
         """
+        if isinstance(model, Predictor):
+            return model
         if isinstance(model, Solution):
             names = None if model.columns is None else model.columns.labels
             function = model.network if model.function is None else model.function

@@ -193,7 +193,7 @@ def _stem(path: Path) -> str:
 
 
 def render_program(
-    language: Language, model: Model, name: str, data: tuple[ArrayLike, ArrayLike] | None = None
+    language: Language, model: Model | Predictor, name: str, data: tuple[ArrayLike, ArrayLike] | None = None
 ) -> ProgramExport:
     """Return what the exporters write, without writing it."""
     predictor = Predictor.of(model)

@@ -41,19 +41,23 @@ def tables_of(predictor: Predictor, dtype: np.dtype, data: tuple[Array, Array] |
     ValueError
         If a number is beyond `dtype`.
     """
-    function = predictor.function
+    line = line_of(predictor)
+    if line is None:
+        return _forward(predictor.network, predictor, dtype, data)
+    return _links(line, dtype, data)
+
+
+def line_of(predictor: Predictor) -> PiecewiseLinear | None:
+    """The function of one input and one output as a table, constant from the bounds of a clip on; None for others."""
+    function, clip = predictor.function, predictor.clip
     if isinstance(function, ReLUNetwork):
         if not function.n_inputs == function.n_outputs == 1:
-            return _forward(function, predictor, dtype, data)
+            return None
         function = line_function(function)
-    return _links(function, predictor, dtype, data)
+    return function if clip is None else clipped_line(function, float(clip.low[0]), float(clip.high[0]))
 
 
-def _links(
-    function: PiecewiseLinear, predictor: Predictor, dtype: np.dtype, data: tuple[Array, Array] | None
-) -> Tables:
-    if predictor.clip is not None:
-        function = clipped_line(function, float(predictor.clip.low[0]), float(predictor.clip.high[0]))
+def _links(function: PiecewiseLinear, dtype: np.dtype, data: tuple[Array, Array] | None) -> Tables:
     table = link_table(function, dtype)
     x = np.concatenate([function.knots, function.anchors[0]]) if data is None else data[0]
     low, high = float(x.min()), float(x.max())

@@ -33,11 +33,50 @@ def describe(
     X: ArrayLike | None,
 ) -> str:
     """Write `ReLUNetwork.describe` for a network's (U, V, A) and its active neurons."""
+    return "\n\n".join(map(str, described(hinges, active, names, units, outputs, digits, X)))
+
+
+@dataclass(frozen=True)
+class SegmentTable:
+    """The straight segments of an output of one input, in words: a title, a header and a row of texts for each."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+    def __str__(self) -> str:
+        widths = [max(map(len, column)) for column in zip(self.header, *self.rows)]
+        lines = ["  ".join(map(str.rjust, row, widths)).rstrip() for row in (self.header, *self.rows)]
+        return "\n".join([self.title, *lines])
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """The affine part of every output, and a sentence for each active neuron."""
+
+    affine: list[str]
+    neurons: list[str]
+
+    def __str__(self) -> str:
+        numbered = [f"{i}. {sentence}" for i, sentence in enumerate(self.neurons, 1)]
+        return "\n".join([*self.affine, *(["On top of that:"] if numbered else []), *numbered])
+
+
+def described(
+    hinges: tuple[Array, Array, Array],
+    active: Mask,
+    names: Sequence[str] | None,
+    units: Mapping[str, str] | None,
+    outputs: Sequence[str] | None,
+    digits: int,
+    X: ArrayLike | None,
+) -> list[SegmentTable | Sentences]:
+    """The parts of `describe`: of one input a table for each output that bends or has data, else sentences."""
     U, V, A = hinges
     words = _words(names, units, outputs, digits, X, shape=(len(A) - 1, A.shape[1]))
     if U.shape[1] == 2:
         return _segments(words, *merge(U, V, A, MERGE_RTOL, True))
-    return _sentences(words, U, V, A, active)
+    return [_sentences(words, U, V, A, active)]
 
 
 def input_labels(names: Sequence[str] | None, n_inputs: int) -> list[str]:
@@ -142,21 +181,22 @@ def _rows(X: ArrayLike, n_inputs: int) -> Array:
     return rows
 
 
-def _segments(words: _Words, U: Array, V: Array, A: Array) -> str:
+def _segments(words: _Words, U: Array, V: Array, A: Array) -> list[SegmentTable | Sentences]:
     """One table for each output of a network of one input."""
     table = hinge_table(U[:, 0], U[:, 1], V, A[0], A[1])
     slopes = np.ldexp(table.slopes, table.exponent)
-    texts = []
+    parts: list[SegmentTable | Sentences] = []
     for c, output in enumerate(words.outputs):
         bends = np.flatnonzero(np.diff(slopes[:, c])) + 1
         starts, stops = _with_ends(table.thresholds[bends - 1], words.rows)
         ends = np.concatenate([starts, stops])
         if np.isfinite(ends).any():
             values = np.where(np.isfinite(ends), table(np.where(np.isfinite(ends), ends, 0.0))[:, c], np.nan)
-            texts.append(_table(words, output, ends, slopes[np.append(0, bends), c], values))
+            parts.append(_table(words, output, ends, slopes[np.append(0, bends), c], values))
         else:
-            texts.append(_affine(words, output, A[:1, c], float(A[1, c]), np.zeros(1), math.nan))
-    return "\n\n".join(texts)
+            line = _affine(words, output, A[:1, c], float(A[1, c]), np.zeros(1), math.nan)
+            parts.append(Sentences([line], []))
+    return parts
 
 
 def _with_ends(knots: Array, rows: Array | None) -> tuple[Array, Array]:
@@ -169,18 +209,16 @@ def _with_ends(knots: Array, rows: Array | None) -> tuple[Array, Array]:
     return np.append(first, knots), np.append(knots, last)
 
 
-def _table(words: _Words, output: str, ends: Array, slopes: Array, values: Array) -> str:
+def _table(words: _Words, output: str, ends: Array, slopes: Array, values: Array) -> SegmentTable:
     """Segments in order; `ends` are where they start and then where they stop, `values` those there."""
     name, n = words.names[0], len(slopes)
     places = [words.within(float(x), _spread_of(ends)) for x in ends]
     levels = [words.within(float(y), _spread_of(values)) if math.isfinite(y) else "" for y in values]
-    rows = list(zip(places[:n], places[n:], map(words.number, slopes.tolist()), levels[:n]))
+    rows: list[tuple[str, ...]] = [*zip(places[:n], places[n:], map(words.number, slopes.tolist()), levels[:n])]
     header = ("from", "to", f"slope{words.per(output, name)}", f"{output} at the start")
-    widths = [max(map(len, column)) for column in zip(header, *rows)]
-    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths)).rstrip() for row in (header, *rows)]
     of = f"{output}{_in(words, output)} against {name}{_in(words, name)}"
     straight = f"{n} straight segments, the first and the last go on" if n > 1 else "one straight line, which goes on"
-    return "\n".join([f"{of}: {straight}", *lines])
+    return SegmentTable(f"{of}: {straight}", header, rows)
 
 
 def _in(words: _Words, name: str) -> str:
@@ -193,7 +231,7 @@ def _spread_of(values: Array) -> float:
     return float(np.ptp(finite)) if len(finite) else math.nan
 
 
-def _sentences(words: _Words, U: Array, V: Array, A: Array, active: Mask) -> str:
+def _sentences(words: _Words, U: Array, V: Array, A: Array, active: Mask) -> Sentences:
     """The affine part, then a sentence for each active neuron."""
     origins = words.origins()
     constants = V[~active].T @ np.maximum(U[~active, -1], 0.0)
@@ -201,9 +239,7 @@ def _sentences(words: _Words, U: Array, V: Array, A: Array, active: Mask) -> str
     for c, output in enumerate(words.outputs):
         level = math.fsum([*(A[:-1, c] * origins), A[-1, c], constants[c]])
         lines.append(_affine(words, output, A[:-1, c], level, origins, words.spread(A[:-1, c])))
-    neurons = [_neuron(words, u, v, origins) for u, v in zip(U[active], V[active])]
-    numbered = [f"{i}. {sentence}" for i, sentence in enumerate(neurons, 1)]
-    return "\n".join([*lines, *(["On top of that:"] if numbered else []), *numbered])
+    return Sentences(lines, [_neuron(words, u, v, origins) for u, v in zip(U[active], V[active])])
 
 
 def _affine(words: _Words, output: str, slope: Array, level: float, origins: Array, spread: float) -> str:

@@ -1,7 +1,10 @@
-"""Figures of solutions, paths and networks."""
+"""Figures of solutions, paths and networks, and a page about a model."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from reluctant.faces import face
 from reluctant.report.figures import plot_fit, plot_function, save_figure
 from reluctant.report.networks import (
     plot_error_path,
@@ -12,6 +15,9 @@ from reluctant.report.networks import (
     plot_path,
 )
 
+if TYPE_CHECKING:
+    from reluctant.report.page import render_page, write_page
+
 __all__ = [
     "plot_error_path",
     "plot_fit",
@@ -21,9 +27,12 @@ __all__ = [
     "plot_p_path",
     "plot_partial",
     "plot_path",
+    "render_page",
     "save_figure",
+    "write_page",
 ]
 
+_FIGURES = tuple(name for name in __all__ if not name.endswith("_page"))
+_PAGES = {"render_page": "reluctant.report.page", "write_page": "reluctant.report.page"}
 
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = face(__name__, _PAGES, _FIGURES)

@@ -308,7 +308,7 @@ def _draw_between(axes: Axes, function: PiecewiseLinear, x: Array, y: Array, ban
     counted = np.ones(len(x), bool) if band is None else np.isfinite(band[0]) | np.isfinite(band[1])
     if not counted.any():
         return
-    at, difference, worst = _between(function, x[counted], y[counted])
+    at, difference, worst = between_rows(function, x[counted], y[counted])
     kept = thinned(at, difference)
     axes.plot(at[kept], difference[kept], color=DATA, linewidth=0.8, zorder=1)
     if worst is not None:
@@ -316,7 +316,7 @@ def _draw_between(axes: Axes, function: PiecewiseLinear, x: Array, y: Array, ban
         axes.plot(at[worst], difference[worst], "D", label=label, **_KNOT_STYLE)
 
 
-def _between(function: PiecewiseLinear, x: Array, y: Array) -> tuple[Array, Array, int | None]:
+def between_rows(function: PiecewiseLinear, x: Array, y: Array) -> tuple[Array, Array, int | None]:
     """Rows and knots between them, f less the polyline there, and where that is largest; None where it is at a row.
 
     Where one x has several y the polyline is that through the least or that through the largest of them, whichever is
