@@ -33,16 +33,18 @@ static int put(char c, FILE *stream)
 int main(void)
 {
     static FILE out = FDEV_SETUP_STREAM(put, NULL, _FDEV_SETUP_WRITE);
-    volatile int32_t result;
+    volatile RESULT result;
     uint16_t least = 65535, most = 0, code = 0, i;
 
     UCSR0B = 1 << TXEN0;
     stdout = &out;
     TCCR1B = 1; /* counts cycles */
     for (i = 0; i < 512; ++i, code += LAST / 511u) {
-        const uint16_t before = TCNT1;
-        uint16_t took;
-        result = NAME(code);
+        const ARGUMENT x = EXPRESSION;
+        uint16_t before, took;
+        cli(); /* nothing between the two readings but the call */
+        before = TCNT1;
+        result = NAME(x);
         took = TCNT1 - before;
         least = took < least ? took : least;
         most = took > most ? took : most;
@@ -56,7 +58,8 @@ int main(void)
     }
 }
 """
-CALL = '#include "FILE"\nTYPE called(uint16_t x);\nTYPE called(uint16_t x)\n{\n    return NAME(x);\n}\n'
+CALL = '#include "FILE"\nRESULT called(ARGUMENT x);\nRESULT called(ARGUMENT x)\n{\n    return NAME(x);\n}\n'
+SIGNATURE = re.compile(r"static inline (\w+) \w+\((\w+) x\);")
 
 
 @dataclass(frozen=True)
@@ -84,19 +87,25 @@ class Target:
         programs = (self.compiler, self.size, *self.simulator[:1])
         return next((program for program in programs if shutil.which(program) is None), "")
 
-    def run(self, header: Path, name: str) -> Report:
-        """Compile a header that has all, run its self-test, and measure."""
+    def run(self, header: Path, name: str, last: int, expression: str = "code") -> Report:
+        """Compile a header that has all, run its self-test, and measure; cycles at codes up to `last`.
+
+        The argument of a code is given as an expression.
+        """
         with tempfile.TemporaryDirectory() as folder:
             measured = self._measured(header, name, Path(folder))
-            return Report(*measured) if self.size != "avr-size" else self._on_avr(header, name, Path(folder), measured)
+            if self.size != "avr-size":
+                return Report(*measured)
+            return self._on_avr(header, name, last, expression, Path(folder), measured)
 
     def _compiled(self, source: Path, *options: str) -> None:
-        subprocess.run([self.compiler, *self.options, "-std=c99", *options, source], check=True, cwd=source.parent)
+        subprocess.run(
+            [self.compiler, *self.options, *options, source], check=True, cwd=source.parent, capture_output=True
+        )
 
     def _measured(self, header: Path, name: str, folder: Path) -> tuple[int, int, int]:
         source = folder / "called.c"
-        result = re.search(r"static inline (\w+)", header.read_text())[1]
-        source.write_text(_filled(CALL, header, name).replace("TYPE", result))
+        source.write_text(_filled(CALL, header, name))
         self._compiled(source, "-Os", "-c", "-fstack-usage", "-o", "called.o")
         size = subprocess.run([self.size, folder / "called.o"], capture_output=True, text=True, check=True).stdout
         text, data = map(int, size.splitlines()[1].split()[:2])
@@ -110,11 +119,14 @@ class Target:
         self._compiled(source, "-Os", *self.to_run, "-DRELUCTANT_SELF_TEST", "-o", "test")
         return subprocess.run([*self.simulator, folder / "test"], timeout=120).returncode
 
-    def _on_avr(self, header: Path, name: str, folder: Path, measured: tuple[int, int, int]) -> Report:
+    def _on_avr(
+        self, header: Path, name: str, last: int, expression: str, folder: Path, measured: tuple[int, int, int]
+    ) -> Report:
         source = folder / "avr.c"
-        last = re.search(r"_code <= (\d+)u", header.read_text())[1]
-        source.write_text(_filled(AVR_PROGRAM, header, name).replace("LAST", last))
-        self._compiled(source, "-std=gnu99", "-Os", "-DRELUCTANT_SELF_TEST", "-o", "avr.elf")
+        source.write_text(
+            _filled(AVR_PROGRAM, header, name).replace("LAST", str(last)).replace("EXPRESSION", expression)
+        )
+        self._compiled(source, "-Os", "-DRELUCTANT_SELF_TEST", "-o", "avr.elf")
         command = [*self.simulator, folder / "avr.elf"]
         said = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
         words = said.stdout + said.stderr
@@ -124,18 +136,26 @@ class Target:
 
 
 def _filled(text: str, header: Path, name: str) -> str:
-    return text.replace("FILE", str(header.resolve()), 1).replace("NAME", name)
+    result, argument = SIGNATURE.search(header.read_text()).groups()
+    filled = text.replace("FILE", str(header.resolve()), 1).replace("NAME", name)
+    return filled.replace("RESULT", result).replace("ARGUMENT", argument)
 
 
 TARGETS = {
-    "x86-64": Target("gcc", "size", ()),
+    "x86-64": Target("gcc", "size", ("-std=c99",)),
     "ARM": Target(
         "arm-none-eabi-gcc",
         "arm-none-eabi-size",
-        ("-mthumb", "-mcpu=arm926ej-s"),  # of the cores that qemu-arm runs with newlib, one with the Thumb of an M0
+        (
+            "-std=c99",
+            "-mthumb",
+            "-mcpu=arm926ej-s",
+        ),  # of the cores that qemu-arm runs with newlib, one with the Thumb of an M0
         ("--specs=rdimon.specs",),
         ("qemu-arm",),
     ),
-    "AVR": Target("avr-gcc", "avr-size", ("-mmcu=atmega328p",), (), ("simavr", "-m", "atmega328p", "-f", "16000000")),
+    "AVR": Target(
+        "avr-gcc", "avr-size", ("-std=gnu99", "-mmcu=atmega328p"), (), ("simavr", "-m", "atmega328p", "-f", "16000000")
+    ),
 }
 """x86-64 is this machine, where it is one."""

@@ -20,6 +20,7 @@ from reluctant.export.integers.tables import GridCodes, IntegerTable
 from reluctant.model.piecewise_linear import PiecewiseLinear
 
 CC = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+CXX = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
 needs_cc = pytest.mark.skipif(CC is None, reason="no C compiler (cc, gcc or clang) on the path")
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion"]
 SHAPES = ["links", "grid", "powers"]
@@ -130,6 +131,16 @@ def test_the_self_test_notices_one_changed_number(tmp_path, file):
     head, tail = text[: text.index("f_slope[")], text[text.index("f_slope[") :]
     (tmp_path / file).write_text(head + tail.replace(f" {slope},", f" {int(slope) + 1},", 1))
     assert self_test(tmp_path / file) > 0
+
+
+@pytest.mark.skipif(CXX is None, reason="no C++ compiler on the path")
+@pytest.mark.parametrize("shape", SHAPES)
+def test_headers_compile_as_cpp_without_warnings(tmp_path, shape):
+    x, y = curve(4)
+    model = approximate(x, y, tolerance=0.01 * np.ptp(y))
+    export_c(model, tmp_path / "f.h", data=(x, y), integers=Integers(10, 0.05 * np.ptp(y), shape=shape))
+    options = ["-std=c++11", *STRICT[1:], "-DRELUCTANT_SELF_TEST", "-fsyntax-only"]
+    subprocess.run([CXX, "-x", "c++", *options, tmp_path / "f.h"], check=True)
 
 
 def test_results_wrap_as_those_of_c():
@@ -264,6 +275,6 @@ def test_every_code_comes_out_on_other_machines(tmp_path, targets, target, shape
         data=(x, y),
         integers=Integers(12, 0.02 * np.ptp(y), shape=shape),
     )
-    report = machine.run(tmp_path / "f.h", exported.name)
+    report = machine.run(tmp_path / "f.h", exported.name, 4095)
     assert report.failures == 0
     assert isinstance(exported.integers, IntegerTable)

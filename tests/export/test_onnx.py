@@ -174,3 +174,12 @@ def test_without_onnx_the_remedy_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ImportError, match=r"pip install 'reluctant\[onnx\]'"):
         export_onnx(ReLUNetwork([[1.0]], [0.0], [1.0]), tmp_path / "f.onnx")
+
+
+def test_nodes_have_names_and_all_attributes_of_their_operator(tmp_path):
+    """OMLT looks nodes up by name and reads no defaults."""
+    export_onnx(ReLUNetwork([[1.0, 2.0]], [0.5], [3.0], slope=[1.0, 0.0]), tmp_path / "f.onnx", sequential=True)
+    nodes = onnx.load(tmp_path / "f.onnx").graph.node
+    assert len({node.name for node in nodes}) == len(nodes) == 3
+    for node in nodes:
+        assert node.op_type == "Relu" or {a.name for a in node.attribute} == {"alpha", "beta", "transB"}

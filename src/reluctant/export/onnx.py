@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 _INT64 = 7  # TensorProto.INT64, for which onnx need not be loaded
+_GEMM: dict[str, Any] = {"alpha": 1.0, "beta": 1.0, "transB": 1}
+"""The first two are as by default; OMLT reads none but explicit ones."""
 OPSET, IR_VERSION = 14, 7
 """The oldest that have every operator used, which runtimes from 2021 on read."""
 
@@ -186,15 +188,15 @@ def _add_layers(
     W, b, V, c = (_rounded(part, dtype) for part in layers)
     if not len(b):
         names = [inputs, graph.constant("S", _rounded(slope, dtype)), graph.constant("c", c)]
-        graph.add("Gemm", names, outputs, transB=1)
+        graph.add("Gemm", names, outputs, **_GEMM)
         return
     names = [inputs, graph.constant("W", W), graph.constant("b", b)]
-    hidden = graph.add("Relu", [graph.add("Gemm", names, "hidden", transB=1)], "active")
+    hidden = graph.add("Relu", [graph.add("Gemm", names, "hidden", **_GEMM)], "active")
     skip = affine and bool(slope.any())
     names = [hidden, graph.constant("V", V), graph.constant("c", c)]
-    bent = graph.add("Gemm", names, "bent" if skip else outputs, transB=1)
+    bent = graph.add("Gemm", names, "bent" if skip else outputs, **_GEMM)
     if skip:
-        flat = graph.add("Gemm", [inputs, graph.constant("S", _rounded(slope, dtype))], "straight", transB=1)
+        flat = graph.add("Gemm", [inputs, graph.constant("S", _rounded(slope, dtype))], "straight", **_GEMM)
         graph.add("Add", [bent, flat], outputs)
 
 
@@ -246,7 +248,9 @@ def _model(graph: Graph, network: ReLUNetwork, name: str, dtype: np.dtype) -> Mo
             helper.make_tensor_value_info("label", kind, [None]),
             helper.make_tensor_value_info("probabilities", number, [None, len(classes)]),
         ]
-    nodes = [helper.make_node(op, ins, [out], **attributes) for op, ins, out, attributes in graph.nodes]
+    nodes = [
+        helper.make_node(op, ins, [out], name=f"to_{out}", **attributes) for op, ins, out, attributes in graph.nodes
+    ]
     tensors = [numpy_helper.from_array(values, label) for label, values in graph.constants.items()]
     return helper.make_model(
         helper.make_graph(nodes, name, inputs, outputs, tensors),

@@ -1,0 +1,317 @@
+"""What leaves the library, measured: how fast it answers, how small it is, and how easily it is optimised over.
+
+    python benchmarks/hand_over.py [--part latency|integers|milp]
+
+The table is that of the type K thermocouple, millivolts to degrees within 0.5, and the rival a dense network of one
+hidden layer with as small a root mean square error: the first of 4, 8, 16, … 256 neurons that scikit-learn trains to
+it, the best of three seeds, else the one with the least. Other machines than this one are simulated; what is not
+installed is left out and named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import tempfile
+import time
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from reluctant import ReLUNetwork, SparseReLURegressor, approximate, regress
+from reluctant.export import Integers, export_c, export_onnx
+from targets import TARGETS
+
+TABLE = Path(__file__).parents[1] / "examples" / "thermocouple_type_k.csv"
+TOLERANCE = 0.5
+WIDTHS = (4, 8, 16, 32, 64, 128, 256)
+MILLION = 1_000_000
+LIMIT = 60.0
+"""Seconds for one optimisation."""
+
+
+def thermocouple():
+    temperature, emf = np.loadtxt(TABLE, delimiter=",", skiprows=1).T
+    return emf, temperature
+
+
+def error_of(network, X, y):
+    """Root mean square."""
+    return float(np.sqrt(np.mean((network(X) - y) ** 2)))
+
+
+def dense(X, y, target, held_out=None):
+    """The smallest dense network whose root mean square error is at most `target`, else the best, and its error.
+
+    On rows held out it has the choice among three penalties too.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.neural_network import MLPRegressor
+    from sklearn.utils._testing import ignore_warnings
+
+    X = np.asarray(X, float).reshape(len(y), -1)
+    at, spread, middle, scale = X.mean(axis=0), X.std(axis=0), y.mean(), y.std()
+    penalties, measured_on = ((1e-6,), (X, y)) if held_out is None else ((1e-6, 0.1, 10.0), held_out)
+    best = None
+    for width in WIDTHS:
+        for penalty, seed in product(penalties, range(3)):
+            settings = {"solver": "lbfgs", "max_iter": 3000, "max_fun": 10**6}
+            model = MLPRegressor(hidden_layer_sizes=(width,), alpha=penalty, random_state=seed, **settings)
+            ignore_warnings(category=ConvergenceWarning)(model.fit)((X - at) / spread, (y - middle) / scale)
+            W = model.coefs_[0].T / spread
+            intercept = middle + scale * model.intercepts_[1]
+            network = ReLUNetwork(W, model.intercepts_[0] - W @ at, scale * model.coefs_[1], intercept=intercept)
+            found = error_of(network, *measured_on)
+            if best is None or found < best[1]:
+                best = network, found
+        if best[1] <= target:
+            break
+    return best
+
+
+def seconds(call, least=0.2):
+    """The shortest of several times of a call that go on for so long."""
+    times, start = [], time.perf_counter()
+    while not times or time.perf_counter() - start < least:
+        before = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - before)
+    return min(times)
+
+
+DENSE_C = """
+static const float w[N] = {W}, b[N] = {B}, v[N] = {V};
+static float dense(float x)
+{
+    float y = C;
+    int k;
+    for (k = 0; k < N; ++k) {
+        const float h = w[k] * x + b[k];
+        if (h > 0) {
+            y += v[k] * h;
+        }
+    }
+    return y;
+}
+"""
+TIMER_C = """
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <stdint.h>
+INCLUDES
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec + 1e-9 * t.tv_nsec;
+}
+int main(void)
+{
+    ARGUMENT *x = malloc(ROWS * sizeof *x);
+    RESULT *y = malloc(ROWS * sizeof *y);
+    double best = 1e9;
+    int i, round;
+    srand(1);
+    for (i = 0; i < ROWS; ++i) {
+        x[i] = (ARGUMENT)(LOW + (HIGH - LOW) * (rand() / (RAND_MAX + 1.0)));
+    }
+    for (round = 0; round < 7; ++round) {
+        double before = now();
+        for (i = 0; i < ROWS; ++i) {
+            y[i] = NAME(x[i]);
+        }
+        before = now() - before;
+        best = before < best ? before : best;
+    }
+    printf("%.9g %g\\n", best, (double)y[ROWS - 1]);
+    return 0;
+}
+"""
+
+
+def c_seconds(folder, code, name, argument, result, low, high):
+    """Seconds for a million rows in C, -O2."""
+    filled = TIMER_C.replace("INCLUDES", code).replace("NAME", name).replace("ROWS", str(MILLION))
+    for word, value in (("ARGUMENT", argument), ("RESULT", result), ("LOW", repr(low)), ("HIGH", repr(high))):
+        filled = filled.replace(word, value)
+    source = folder / "timer.c"
+    source.write_text(filled)
+    subprocess.run(["gcc", "-O2", "-std=gnu99", "-I", folder, "-o", folder / "timer", source, "-lm"], check=True)
+    return float(subprocess.run([folder / "timer"], capture_output=True, text=True, check=True).stdout.split()[0])
+
+
+def part_latency():
+    """One row, and a million."""
+    import onnxruntime
+
+    x, y = thermocouple()
+    solution = approximate(x, y, tolerance=TOLERANCE)
+    ours = error_of(solution.network, x, y)
+    rival, error = dense(x, y, ours)
+    print(f"ours: {solution.n_neurons} neurons, rms {ours:.3f}; dense: {len(rival.biases)} neurons, {error:.3f}")
+    many = np.random.default_rng(0).uniform(x.min(), x.max(), MILLION)
+    rows = []
+    W, b, V = rival.input_weights.T.copy(), rival.biases, rival.output_weights
+
+    def plain(X):
+        return np.maximum(X @ W + b, 0) @ V + rival.intercept
+
+    rows.append(("Python", lambda X: solution.predict(X[:, 0]), plain))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        sessions = []
+        for model, file in ((solution, "ours"), (rival, "dense")):
+            export_onnx(model, folder / f"{file}.onnx", dtype="float")
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads = 1
+            sessions.append(onnxruntime.InferenceSession(str(folder / f"{file}.onnx"), options))
+        run = [lambda X, s=s: s.run(None, {s.get_inputs()[0].name: X.astype(np.float32)}) for s in sessions]
+        rows.append(("ONNX Runtime, float, one thread", *run))
+        print(f"{'':34}{'one row, µs':>22}{'a million rows, ms':>24}")
+        print(f"{'':34}{'ours':>11}{'dense':>11}{'ours':>12}{'dense':>12}")
+        for what, ours, other in rows:
+            one = [1e6 * seconds(lambda f=f: f(many[:1, None])) for f in (ours, other)]
+            all_ = [1e3 * seconds(lambda f=f: f(many[:, None])) for f in (ours, other)]
+            print(f"{what:34}{one[0]:11.3f}{one[1]:11.3f}{all_[0]:12.1f}{all_[1]:12.1f}")
+        export_c(solution, folder / "fine.h", dtype="double")
+        export_c(solution, folder / "single.h", dtype="float")
+        request = Integers(16, TOLERANCE, reference="rows")
+        whole = export_c(solution, folder / "whole.h", data=(x, y), integers=request)
+        low, high = float(x.min()), float(x.max())
+        listed = {letter: ", ".join(f"{v:.9g}f" for v in values.ravel())
+                  for letter, values in (("W", W), ("B", b), ("V", V))}  # fmt: skip
+        code = DENSE_C.replace("[N]", f"[{len(b)}]").replace("k < N", f"k < {len(b)}")
+        for letter, values in listed.items():
+            code = code.replace(f"{{{letter}}}", f"{{{values}}}")
+        code = code.replace("y = C", f"y = {float(rival.intercept[0])!r}f")
+        rival_s = c_seconds(folder, code, "dense", "float", "float", low, high)
+        result = f"{whole.integers.result_type.name}_t"
+        for what, ours in (
+            ("C, double", c_seconds(folder, '#include "fine.h"', "fine", "double", "double", low, high)),
+            ("C, float", c_seconds(folder, '#include "single.h"', "single", "float", "float", low, high)),
+            ("C, integers of 16 bits", c_seconds(folder, '#include "whole.h"', "whole", "uint16_t", result, 0, 65536)),
+        ):
+            print(f"{what:34}{1e6 * ours / MILLION:11.4f}{1e6 * rival_s / MILLION:11.4f}"
+                  f"{1e3 * ours:12.1f}{1e3 * rival_s:12.1f}")  # fmt: skip
+        print("dense in C: a loop over its neurons in float, -O2")
+
+
+def part_integers():
+    """Bytes, stack and cycles in integers, and in float beside them."""
+    x, y = thermocouple()
+    solution = approximate(x, y, tolerance=TOLERANCE)
+    there = {name: target for name, target in TARGETS.items() if not target.missing()}
+    for name in TARGETS.keys() - there.keys():
+        print(f"{name} is left out: no {TARGETS[name].missing()}")
+    print(f"{'':20}{'pieces':>7}{'tables, B':>11}{'error':>8}{'seconds':>9}", end="")
+    print("".join(f"{name + ': B, stack, cycles':>30}" for name in there), " wrong")
+    step = float(np.ptp(x)) / 65535
+    jobs = [(f"{shape}, {bits} bits", Integers(bits, TOLERANCE, reference="rows", shape=shape))
+            for bits in (16, 14) for shape in ("links", "grid", "powers")]  # fmt: skip
+    for what, request in [*jobs, ("float", None)]:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "f.h"
+            start = time.perf_counter()
+            dtype = "double" if request else "float"
+            exported = export_c(solution, file, dtype=dtype, data=(x, y), integers=request)
+            took = time.perf_counter() - start
+            last = 2**request.bits - 1 if request else 65535
+            expression = "code" if request else f"{float(x.min())}f + {step}f * code"
+            reports = [_report(target, file, last, expression) for target in there.values()]
+        pieces = exported.integers.n_links if request else solution.n_neurons + 1
+        error = exported.error_bound if request else exported.data_error
+        print(f"{what:20}{pieces:7}{exported.table_bytes:11}{error:8.4f}{took:9.2f}", end="")
+        for report in reports:
+            if report is None:
+                print(f"{'does not fit':>30}", end="")
+                continue
+            cycles = "" if report.cycles is None else f"{report.cycles[0]}-{report.cycles[1]}"
+            print(f"{report.n_bytes:>12}{report.stack:>6}{cycles:>12}", end="")
+        print(f"  {sum(report.failures for report in reports if report)}")
+    print(
+        "B: code and tables, -Os; the float routines of a library are not counted. Error of float: at the rows alone."
+    )
+
+
+def _report(target, file, last, expression):
+    try:
+        return target.run(file, "f", last, expression)
+    except subprocess.CalledProcessError:
+        return None
+
+
+def extremes(network, bounds):
+    """Binaries, and seconds to prove the least and the largest output of the box; None where the limit ends it."""
+    import highspy
+
+    took = 0.0
+    for sense in (highspy.ObjSense.kMinimize, highspy.ObjSense.kMaximize):
+        model = highspy.Highs()
+        model.setOptionValue("output_flag", False)
+        model.setOptionValue("threads", 1)
+        model.setOptionValue("time_limit", LIMIT)
+        columns = network.to_highs(model, bounds)
+        model.changeColCost(int(columns.outputs[0]), 1.0)
+        model.changeObjectiveSense(sense)
+        start = time.perf_counter()
+        model.run()
+        took += time.perf_counter() - start
+        if model.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            return len(columns.binaries), None
+    return len(columns.binaries), took
+
+
+def friedman(n_rows, seed, noise=1.0):
+    from sklearn.datasets import make_friedman1
+
+    return make_friedman1(n_rows, noise=noise, random_state=seed)
+
+
+def part_milp():
+    """Binaries and seconds of our networks, and of dense ones with as small an error."""
+    import sys
+
+    sys.path.insert(0, str(TABLE.parent))
+    import optimise_over_a_network as pump
+
+    x, y = thermocouple()
+    ours = approximate(x, y, tolerance=TOLERANCE).network
+    cases = [("type K, 1 input, rms of rows", ours, (x, y), None)]
+    X, z = pump.table()
+    fresh = np.random.default_rng(1).uniform(*np.transpose(pump.BOUNDS), (4000, 2))
+    cases.append(("pump, 2 inputs, rms of new rows", regress(X, z, alpha=1e-6, random_state=0).network, (X, z),
+                  (fresh, pump.losses(*fresh.T))))  # fmt: skip
+    X, z = friedman(500, 0)
+    model = SparseReLURegressor(random_state=0).fit(X, z)
+    new = friedman(10_000, 1, 0.0)
+    cases.append(("Friedman 1, 10 inputs, rms of new rows", model.network_, (X, z), new))
+    print(f"{'':40}{'error':>16}{'neurons':>14}{'binaries':>14}{'seconds':>18}")
+    print(f"{'':40}" + f"{'ours':>8}{'dense':>8}" + f"{'ours':>7}{'dense':>7}" * 2 + f"{'ours':>9}{'dense':>9}")
+    for what, network, (X, y), held_out in cases:
+        found = error_of(network, *((X, y) if held_out is None else held_out))
+        rival, rival_error = dense(X, y, found, held_out)
+        X = np.asarray(X).reshape(len(y), -1)
+        bounds = np.column_stack([X.min(axis=0), X.max(axis=0)])
+        (few, took), (many, longer) = extremes(network, bounds), extremes(rival, bounds)
+        print(f"{what:40}{found:8.4f}{rival_error:8.4f}{network.n_neurons:7}{len(rival.biases):7}{few:7}{many:7}"
+              f"{_time(took):>9}{_time(longer):>9}", flush=True)  # fmt: skip
+    print(f"seconds: least and largest output on the box of the rows, HiGHS on one thread, at most {LIMIT:.0f} each")
+
+
+def _time(took):
+    return f"> {LIMIT:.0f}" if took is None else f"{took:.2f}"
+
+
+PARTS = {"latency": part_latency, "integers": part_integers, "milp": part_milp}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--part", choices=PARTS)
+    chosen = parser.parse_args().part
+    for name, part in PARTS.items():
+        if chosen in (None, name):
+            print(f"\n{name}: {part.__doc__}")
+            part()
