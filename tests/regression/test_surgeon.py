@@ -17,12 +17,12 @@ from reluctant.regression.penalties import Ridge
 from reluctant.regression.starts import dense, forward
 from reluctant.regression.surgeon import (
     Front,
-    _inverse,
     _is_deletable,
     _levelled,
     _Savings,
     _without_cheapest,
     backward,
+    inverse,
 )
 
 
@@ -48,7 +48,7 @@ def test_the_inverse_is_that_of_elimination(definite):
     A = np.random.default_rng(0).standard_normal((8, 5))
     hessian = A.T @ A - (0.0 if definite else 3.0) * np.eye(5)
     assert (np.linalg.eigvalsh(hessian)[0] > 0) == definite
-    assert_allclose(_inverse(hessian), np.linalg.inv(hessian), rtol=1e-10, atol=1e-12)
+    assert_allclose(inverse(hessian), np.linalg.inv(hessian), rtol=1e-10, atol=1e-12)
 
 
 def linear_problem(seed, d=6, n_rows=30):

@@ -15,7 +15,9 @@ from reluctant.nn.consolidation import consolidate
 from reluctant.nn.extraction import to_network
 from reluctant.nn.factorized import factorize, harden
 from reluctant.nn.footprint import Footprint
+from reluctant.nn.head import prune_head
 from reluctant.nn.layers import LayerPair, OneHiddenLayer, layer_pairs
+from reluctant.nn.layerwise import Refit, prune_layerwise
 from reluctant.nn.modules import to_module
 from reluctant.nn.one_input import to_piecewise_linear
 from reluctant.nn.penalty import PathNorm, path_norm
@@ -39,6 +41,7 @@ __all__ = [
     "PathNorm",
     "ProximalOptimizer",
     "Recording",
+    "Refit",
     "Restarts",
     "ReweightedL1",
     "Schedule",
@@ -57,6 +60,8 @@ __all__ = [
     "path_norm",
     "polish",
     "prox_power",
+    "prune_head",
+    "prune_layerwise",
     "to_module",
     "to_network",
     "to_piecewise_linear",

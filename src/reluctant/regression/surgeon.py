@@ -221,7 +221,7 @@ def _without_cheapest(model: Model, problem: Problem, n_deleted: int) -> Model |
         return None
     local = quadratic_model(model, unknowns, problem)
     hessian = regular(local.hessian, REGULAR)
-    C = _inverse(hessian)
+    C = inverse(hessian)
     theta = unknowns.gather(model)
     expected = theta.copy()
     saved = _Savings(model, unknowns)
@@ -232,16 +232,21 @@ def _without_cheapest(model: Model, problem: Problem, n_deleted: int) -> Model |
         q = int(np.argmin(cost))
         left -= int(saved.counts[q])
         if unknowns.size <= DOWNDATED:
-            column = C[:, q] / C[q, q]
-            expected -= expected[q] * column
-            C -= np.outer(column, C[q])
+            downdate(C, expected, q)
         gone = saved.delete(q)
         kept[gone] = free[gone] = False
         expected[gone] = 0.0
     return _followed(model, unknowns, theta, kept, hessian, problem)
 
 
-def _inverse(hessian: Array) -> Array:
+def downdate(C: Array, expected: Array, q: int) -> None:
+    """Delete unknown q from the inverse curvature C, and let the others follow, in place (Hassibi and Stork, 1993)."""
+    column = C[:, q] / C[q, q]
+    expected -= expected[q] * column
+    C -= np.outer(column, C[q])
+
+
+def inverse(hessian: Array) -> Array:
     """H⁻¹ from Cholesky's factor, or by elimination where rounding leaves H without one."""
     factor, failed = dpotrf(hessian, lower=1)
     if failed:
