@@ -107,6 +107,8 @@ def train_factorised(
     groups = [{"params": factors, "weight_decay": decay}, {"params": rest}]
     optimizer = torch.optim.SGD(groups, lr=rate, momentum=0.9)
     train(module, optimizer, split, epochs=(1 - TUNED) * epochs, seed=seed)
+    if not all(bool(torch.isfinite(q).all()) for q in factors):
+        return  # it has diverged, which counts as it is
     harden(module, n_left=n_left)
     fine_tune(module, split, rate=2e-3, epochs=TUNED * epochs, seed=seed)
 

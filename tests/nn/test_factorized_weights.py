@@ -174,6 +174,10 @@ def test_what_cannot_be_factorised_is_refused_before_anything_changes():
             harden(module, **arguments)
     with pytest.raises(ValueError, match="n_left must be at most the 820 that there are, got 821"):
         harden(module, n_left=821)
+    with torch.no_grad():
+        module[0].bias[0] = torch.nan
+    with pytest.raises(ValueError, match="parameters that are not finite; training has diverged"):
+        harden(module, 0.1)
     pair = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
     factorize(pair, 2)
     with pytest.raises(ValueError, match="n_left is for factorize by weight or by unit"):

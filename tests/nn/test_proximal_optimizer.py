@@ -138,8 +138,7 @@ def test_points_stationary_for_loss_and_penalty_stay_whatever_the_optimiser_and_
     assert moved < 1e-9 if metric == "optimizer" else moved > 1e-3
 
 
-@pytest.mark.parametrize("make", [deep, convolutional])
-@pytest.mark.parametrize("scale", [1.0, 1e4])
+@pytest.mark.parametrize(("make", "scale"), [(deep, 1e4), (convolutional, 1.0)])
 def test_a_target_is_met_from_above_within_a_few_weights_in_any_units_of_the_loss_and_biases_stay(make, scale):
     module = make()
     X = data()[0] if make is deep else torch.rand(40, 1, 6, 6)

@@ -166,7 +166,7 @@ def harden(module: nn.Module, threshold: float | None = None, *, n_left: int | N
     Raises
     ------
     ValueError
-        If the module is not factorised, not exactly one of `threshold` and `n_left` is given, or `n_left` is given by
+        If the module is not factorised or not finite, not exactly one of `threshold` and `n_left` is given, or `n_left` is given by
         path or is more than there are.
     """
     if (threshold is None) == (n_left is None):
@@ -176,6 +176,8 @@ def harden(module: nn.Module, threshold: float | None = None, *, n_left: int | N
     others = list(products(module))
     if not paths and not others:
         raise ValueError("module has no factorised layer; call factorize first")
+    if not all(bool(torch.isfinite(parameter).all()) for parameter in module.parameters()):
+        raise ValueError("module has parameters that are not finite; training has diverged, lower its learning rate")
     if n_left is not None:
         _check_left(n_left, others, bool(paths))
     for layer, name, _ in others:
