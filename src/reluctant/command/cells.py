@@ -82,6 +82,11 @@ def decimal_mark(columns: Sequence[pl.Series], elsewhere: Sequence[pl.Series]) -
     return "," if agrees and shows else "."
 
 
+def with_points(column: pl.Series) -> pl.Series:
+    """The same with points for the commas in its numbers."""
+    return column.zip_with(~column.str.contains(_COMMA).fill_null(False), column.str.replace(",", ".", literal=True))
+
+
 def _shows_comma(column: pl.Series) -> bool:
     """Whether a column has a decimal comma and no dot in its numbers."""
     numbers = column.filter(column.str.contains(_LIKE_NUMBER).fill_null(False))

@@ -258,6 +258,7 @@ def fit(
         raise typer.BadParameter("it goes with --p 1.", param_hint="'--bias'")
     is_share = tolerance is not None and tolerance.is_share
     value = None if tolerance is None else tolerance.value
+    meant = task or ("regression" if banded or p is not None else None)
     with errors_in_one_line(table), status(quiet) as say:
         from reluctant.command.fitting import Request, run
         from reluctant.command.rows import Wanted
@@ -265,7 +266,7 @@ def fit(
 
         request = Request(
             table,
-            Wanted(y, inputs, task, tuple(categorical or ()), tolerance_column),
+            Wanted(y, inputs, meant, tuple(categorical or ()), tolerance_column),
             Reading(separator, decimal_comma, header, missing),
             tolerance=None if is_share else value,
             relative=value if is_share else None,

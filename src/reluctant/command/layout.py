@@ -12,6 +12,7 @@ BLANKS = " "
 """Any number of blanks and tabs; tried where no other separator shows the columns."""
 NUMBER = re.compile(r"\s*[-+]?(\d[\d.,]*|[.,]\d+)([eE][-+]?\d+)?\s*")
 """What looks like a number, whatever its commas and dots mean."""
+_ONE_MARK = re.compile(r"\s*[-+]?(\d+[.,]?\d*|[.,]\d+)([eE][-+]?\d+)?\s*")
 MISSING = frozenset(("", "na", "n/a", "#n/a", "nan", "null", "none"))
 """Entries that stand for none, in lower case."""
 
@@ -68,7 +69,9 @@ def layout_of(text: str, names: Sequence[str], separator: str | None = None, has
             return _behind_units(text, found)
     if counts or has_header is False:
         numbered = _by_number(text, starts, names, candidates, has_header)
-        if numbered:
+        if numbered is None and has_header is False:
+            numbered = _by_number(text, starts, (), candidates, has_header)
+        if numbered is not None:
             return numbered
     return _first_line(text, starts, candidates)
 
@@ -85,6 +88,19 @@ def records(text: str, start: int, separator: str) -> Iterator[tuple[int, list[s
             yield reader.line_num, fields
     except csv.Error:
         return
+
+
+def is_closed(text: str, start: int, lines: int, separator: str) -> bool:
+    """Whether every quote that opens is closed in the record that begins so many lines after a character."""
+    if separator == BLANKS:
+        return True
+    for _, line in zip(range(lines), _lines(text, start)):
+        start += len(line)
+    try:
+        next(csv.reader(_lines(text, start), delimiter=separator, strict=True), None)
+    except csv.Error as error:
+        return "end of data" not in str(error)
+    return True
 
 
 def is_row(fields: Sequence[str]) -> bool:
@@ -130,7 +146,8 @@ def _header_with(text: str, starts: Sequence[int], names: Sequence[str], candida
         for i, start in enumerate(starts):
             if behind_comment and not text.startswith(_COMMENT, start):
                 continue
-            found = [_layout(text, start, s, behind_comment) for s in candidates]
+            is_comment = not behind_comment and text.startswith(_COMMENT, start)
+            found = [_layout(text, start, s, behind_comment) for s in candidates if not (is_comment and s == BLANKS)]
             found = [
                 x for x in found if _has(x.header, names) and (behind_comment or not _continues(text, starts[:i], x))
             ]
@@ -149,7 +166,9 @@ def _by_number(
     for separator in candidates:
         for i, start in enumerate(starts):
             layout = _layout(text, start, separator)
-            if len(layout.header) < least or not all(NUMBER.fullmatch(layout.header[k - 1]) for k in numbers if k):
+            if len(layout.header) < least or not any(map(NUMBER.fullmatch, layout.header)):
+                continue
+            if not all(NUMBER.fullmatch(layout.header[k - 1]) for k in numbers if k):
                 continue
             before = _layout(text, starts[i - 1], separator, text.startswith(_COMMENT, starts[i - 1])) if i else None
             if has_header is not False and before and len(before.header) == len(layout.header):
@@ -236,7 +255,14 @@ def _following(text: str, layout: Layout) -> list[tuple[int, list[str]]]:
 
 def _has(header: Sequence[str], names: Sequence[str]) -> bool:
     """Whether a record has all names; where one is wanted it needs another column beside it."""
-    return len(header) > 1 and {name.strip() for name in names} <= {title.strip() for title in header}
+    return len(header) > 1 and has_names(header, names)
+
+
+def has_names(header: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether titles have all names, blanks around them apart."""
+    titles = set(header)
+    absent = {name for name in names if name not in titles}
+    return not absent or {name.strip() for name in absent} <= {title.strip() for title in titles}
 
 
 def _all_numbers(header: Sequence[str]) -> bool:
@@ -244,11 +270,9 @@ def _all_numbers(header: Sequence[str]) -> bool:
 
 
 def _continues(text: str, starts: Sequence[int], layout: Layout) -> bool:
-    """Whether a line before the header has as many fields as it has, comments apart."""
+    """Whether a line before the header is a row: it has as many fields, a number among them."""
     before = (_layout(text, s, layout.separator).header for s in starts if not text.startswith(_COMMENT, s))
-    if layout.separator == BLANKS:  # titles have words, rows have numbers
-        before = (fields for fields in before if any(map(NUMBER.fullmatch, fields)))
-    return any(len(fields) == len(layout.header) for fields in before)
+    return any(len(fields) == len(layout.header) and any(map(_ONE_MARK.fullmatch, fields)) for fields in before)
 
 
 def _agreement(text: str, layout: Layout) -> tuple[float, int]:

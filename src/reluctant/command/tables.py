@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Literal
@@ -25,8 +25,19 @@ from reluctant.command.cells import (
     missing_cells,
     numbers_of,
     stripped,
+    with_points,
 )
-from reluctant.command.layout import NUMBER, Layout, header_row, is_row, layout_of, records, units_of
+from reluctant.command.layout import (
+    NUMBER,
+    Layout,
+    has_names,
+    header_row,
+    is_closed,
+    is_row,
+    layout_of,
+    records,
+    units_of,
+)
 from reluctant.command.source import PARQUET, content_of, is_workbook, texts_of
 from reluctant.text import shortened
 
@@ -35,6 +46,8 @@ Missing = Literal["error", "drop", "mean"]
 _SHOWN = 8  # column names listed in an error
 _WIDE = 2_000
 """Columns from which on one by one is faster than polars' reader, which looks at all of them."""
+_MOST = 1_000
+"""Columns that are inputs without being named."""
 _HEAD = 60  # rows of a spreadsheet that are searched for a header
 _SAMPLE = 1_000  # rows of other columns that tell the decimal mark
 
@@ -199,7 +212,9 @@ def read_table(
 def _positions(names: Sequence[str], header: Sequence[str], others: bool, beside: Sequence[str]) -> tuple[int, ...]:
     wanted = [_position(name, header) for name in names]
     if others:
-        wanted += [i for i in range(len(header)) if i not in set(wanted)]
+        if len(header) > _MOST:
+            raise ValueError(f"the table has {len(header):,} columns, too many to take all; name the inputs with --x")
+        wanted += [i for i in range(len(header)) if i not in wanted]
     titles = [title.strip() for title in header]
     return (*wanted, *(titles.index(name.strip()) for name in beside if name.strip() in titles))
 
@@ -214,7 +229,9 @@ def _position(name: str, header: Sequence[str]) -> int:
         raise ValueError(f"{len(found)} columns are named {name!r}; rename all but one, or give numbers of columns")
     if name.strip().isdecimal() and 1 <= int(name) <= len(header):
         return int(name) - 1
-    near = difflib.get_close_matches(name.strip(), header, n=1) or [t for t in header if t.lower() == name.lower()]
+    near = difflib.get_close_matches(name.strip(), header[:_WIDE], n=1) or [
+        t for t in header if t.lower() == name.lower()
+    ]
     guess = f"did you mean {shortened(near[0])!r}? " if near else ""
     if all(map(NUMBER.fullmatch, header)):
         guess = "the first line holds numbers, where a header line is expected; give numbers of columns, or "
@@ -272,7 +289,10 @@ def _from_workbook(
     # The text of a number is what the sheet shows, rounded; its value is the float.
     shown = [stripped(c).rename(f"{j}") for j, c in enumerate(texts)]
     floats = [exact[first:, i].cast(pl.String) for i in positions]
-    numbers = [number.zip_with(number.is_not_null(), text) for number, text in zip(floats, shown)]
+    typed = [text.set(number.is_not_null(), None) for number, text in zip(floats, shown)]
+    mark = decimal_mark(typed, ()) if reading.decimal_comma is None else "," if reading.decimal_comma else "."
+    typed = typed if mark == "." else [with_points(text) for text in typed]
+    numbers = [number.zip_with(number.is_not_null(), text) for number, text in zip(floats, typed)]
     frame = pl.DataFrame([number.rename(f"{j}") for j, number in enumerate(numbers)])
     lines = np.arange(first + 1, first + 1 + len(frame))
     kept = ~frame.select(pl.all_horizontal(pl.all().is_null())).to_series().to_numpy()
@@ -285,7 +305,7 @@ def _from_workbook(
         _units_by_name(header, units),
         lambda row: int(lines[row]),
         "row",
-        reading,
+        replace(reading, decimal_comma=False),
     )
 
 
@@ -313,7 +333,7 @@ def _laid_out(content: bytes, names: Sequence[str], reading: Reading) -> tuple[s
             text = text.replace("\r", "\n")
         layout = layout_of(text, names, reading.separator, reading.has_header)
         first = first or (text, layout)
-        if {name.strip() for name in names} <= {title.strip() for title in layout.header}:
+        if has_names(layout.header, names):
             return text, layout
     assert first is not None
     return first
@@ -343,7 +363,7 @@ def _rows_one_by_one(text: str, layout: Layout, positions: Sequence[int]) -> tup
     width = len(layout.header)
     cells: list[list[str | None]] = [[] for _ in positions]
     lines: list[int] = []
-    before, earlier, fields = 0, 0, None
+    before, earlier = 0, 0
     for number, fields in records(text, layout.start, layout.separator):
         if is_row(fields):
             if any(map(str.strip, fields[width:])):
@@ -356,8 +376,7 @@ def _rows_one_by_one(text: str, layout: Layout, positions: Sequence[int]) -> tup
         earlier, before = before, number
     rest = text[layout.start :]
     expected = rest.count("\n") + (rest != "" and not rest.endswith("\n"))
-    unclosed = fields is not None and before - earlier > 1 and not rest.rstrip().endswith('"')
-    if before < expected or unclosed or (fields and fields[-1].endswith("\n")):
+    if before < expected or not is_closed(text, layout.start, earlier, layout.separator):
         line = layout.line + (before if before < expected else earlier) + 1
         raise ValueError(f"the text is not a table separated by {layout.separator!r}: line {line} cannot be read")
     frame = pl.DataFrame(

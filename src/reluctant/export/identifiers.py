@@ -15,6 +15,13 @@ MAX_BYTES = 4095
 
 FALLBACK = "network"
 
+_SPELT = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "œ": "oe", "ø": "oe", "å": "aa"}
+    | {"Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ẞ": "SS", "Æ": "Ae", "Œ": "Oe", "Ø": "Oe", "Å": "Aa"}
+    | {"µ": "u", "μ": "u", "Ω": "Ohm", "\u2126": "Ohm", "ı": "i", "ł": "l", "Ł": "L", "đ": "d", "ð": "d", "þ": "th"}
+)
+"""What has no accent to be dropped, or is spelt otherwise without."""
+
 _TAKEN_PATTERNS = re.compile(
     r"[A-Z][A-Z0-9_]*$"  # macros
     r"|(PRI|SCN)[a-zX]|E[0-9A-Z]|SIG[A-Z_]|([LMP]|LC|AF|PF)_"
@@ -28,8 +35,9 @@ _VARIANT = re.compile(r"(f|l|f[0-9]+x?|_r|64)$")
 def identifier(text: str) -> str:
     """Return a C identifier close to `text`.
 
-    Accents are dropped, other characters become underscores. A name that starts with a digit, is a keyword of C or
-    C++, is all capitals as macros are, or belongs to the library of C99, POSIX or GNU is given a prefix.
+    Umlauts and ligatures are spelt out, other accents dropped, and other characters become underscores. A name that
+    starts with a digit, is a keyword of C or C++, is all capitals as macros are, or belongs to the library of C99,
+    POSIX or GNU is given a prefix.
 
     Parameters
     ----------
@@ -43,10 +51,11 @@ def identifier(text: str) -> str:
 
     Examples
     --------
-    >>> [identifier(text) for text in ("Température (°C)", "2nd stage", "double", "")]
-    ['Temperature_C', 'n2nd_stage', 'n_double', 'network']
+    >>> [identifier(text) for text in ("Température (°C)", "Größe", "2nd stage", "double", "")]
+    ['Temperature_C', 'Groesse', 'n2nd_stage', 'n_double', 'network']
     """
-    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    spelt = unicodedata.normalize("NFC", text).translate(_SPELT)
+    ascii_text = unicodedata.normalize("NFKD", spelt).encode("ascii", "ignore").decode()
     name = re.sub(r"[^0-9A-Za-z]+", "_", ascii_text).strip("_") or FALLBACK
     if name[0].isdigit():
         name = f"n{name}"
