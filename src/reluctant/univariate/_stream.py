@@ -21,28 +21,36 @@ from reluctant.compiling import njit
 from reluctant.univariate._predicates import turn
 from reluctant.univariate._sweep import SHALLOWEST, STEEPEST, _line, _line_at
 
-LOW_HEAD, LOW_SIZE, HIGH_HEAD, HIGH_SIZE, HAS_STEEPEST, HAS_SHALLOWEST = range(6)
-"""Where the counters are: hulls are in use from their head, the left support of an extremal line, up to their size."""
-N_COUNTERS = 6
-STEEPEST_LINE, SHALLOWEST_LINE, LAST_BOUNDS = range(3)
-"""What the supports are: (x_a, lo_a, x_b, hi_b), (x_a, hi_a, x_b, lo_b), and the last lo and hi that were finite."""
+LOW_HEAD, LOW_SIZE, HIGH_HEAD, HIGH_SIZE, HAS_STEEPEST, HAS_SHALLOWEST, LAST_KIND = range(7)
+"""Where the counters are: hulls are in use from their head, the left support of an extremal line, up to their size. The
+kind is that of the line that was ended last, 0 before there is one."""
+STEEPEST_LINE, SHALLOWEST_LINE, LAST_BOUNDS, LAST_ENDED = range(4)
+"""What the supports are: (x_a, lo_a, x_b, hi_b), (x_a, hi_a, x_b, lo_b), the last lo and hi that were finite, and the
+line that was ended last: its pivot, a bound that the next link passes through or not at all, the place from there on
+at which that one has taken over, and its slope."""
 
 _NO_LINE = (math.nan, math.nan, math.nan, math.nan)
 
 
+def nothing_yet():
+    """Counters and supports before the first row."""
+    return np.zeros(LAST_KIND + 1, np.int64), np.full((LAST_ENDED + 1, 4), math.nan)
+
+
 @njit(cache=True)
 def advance(x, lo, hi, along_lines, counters, supports, lows, highs):
-    """Enter rows; returns (anchors and slopes (3, n), pivots (2, n), ends (n,), kinds) of the links that they end.
+    """Enter rows; returns anchors and slopes (3, n) of the links that they end, and the knots at which these begin.
 
-    `lows` and `highs` (2, capacity) are the points of the hulls, with room for all rows. Link k turns up or down at its
-    pivot, a bound that the next link passes through or not at all, and between there and ends[k] that one takes over.
+    `lows` and `highs` (2, capacity) are the points of the hulls, with room for all rows. The first link of all begins
+    nowhere, which is NaN.
     """
     n = len(x)
-    lines, pivots, ends = np.empty((3, n)), np.empty((2, n)), np.empty(n)
-    kinds, links = np.empty(n, np.int8), 0
+    lines, knots, links = np.empty((3, n)), np.empty(n), 0
     low_head, low_size, high_head, high_size = counters[0], counters[1], counters[2], counters[3]
     has_max, has_min = counters[4] == 1, counters[5] == 1
+    kind = counters[6]
     steepest, shallowest, last = _support(supports, 0), _support(supports, 1), _support(supports, 2)
+    ended = _support(supports, 3)
     max_line, min_line = _line_of(steepest), _line_of(shallowest)
     for i in range(n):
         xi, lo_i, hi_i = x[i], lo[i], hi[i]
@@ -50,13 +58,16 @@ def advance(x, lo, hi, along_lines, counters, supports, lows, highs):
         steep, steep_margin = _line_at(xi, max_line)
         shallow, shallow_margin = _line_at(xi, min_line)
         # Turned round so that a line too steep for floats, which is NaN here, is left to the exact turn.
-        above = has_lo and has_max and not lo_i <= steep - steep_margin and _turn(steepest, xi, lo_i) > 0.0
-        below = has_hi and has_min and not hi_i >= shallow + shallow_margin and _turn(shallowest, xi, hi_i) < 0.0
+        above = has_lo and has_max and not lo_i <= steep - steep_margin
+        above = above and (lo_i > steep + steep_margin or _turn(steepest, xi, lo_i) > 0.0)
+        below = has_hi and has_min and not hi_i >= shallow + shallow_margin
+        below = below and (hi_i < shallow - shallow_margin or _turn(shallowest, xi, hi_i) < 0.0)
         if above or below:
             line, support = (max_line, steepest) if above else (min_line, shallowest)
-            lines[0, links], lines[1, links], lines[2, links] = line
-            pivots[0, links], pivots[1, links], ends[links] = support[2], support[3], xi
-            kinds[links] = STEEPEST if above else SHALLOWEST
+            lines[0, links], lines[1, links] = line[0], line[1]
+            knots[links], lines[2, links] = beginning(line, ended, kind)
+            kind = STEEPEST if above else SHALLOWEST
+            taken_over = xi
             steepest, shallowest, low_head, high_head = _NO_LINE, _NO_LINE, 0, 0
             if above:
                 low_size, high_size = 0, _keep_from(highs, high_size, support[2], support[3])
@@ -64,8 +75,9 @@ def advance(x, lo, hi, along_lines, counters, supports, lows, highs):
                 low_size, high_size = _keep_from(lows, low_size, support[2], support[3]), 0
             if along_lines:
                 edge = (last[0], last[1], xi, lo_i) if above else (last[2], last[3], xi, hi_i)
-                x_e, y_e = _way_out(line, support[2], edge, 1.0 if above else -1.0)
-                ends[links] = x_e
+                at, side = ((steep, steep_margin), 1.0) if above else ((shallow, shallow_margin), -1.0)
+                x_e, y_e = _way_out(line, support[2], edge, at, side)
+                taken_over = x_e
                 if x_e < xi and above:
                     lows[0, 0], lows[1, 0], low_size = x_e, y_e, 1
                     high_head, shallowest, steepest = _lines_through(highs, high_size, x_e, y_e, 1.0)
@@ -76,9 +88,10 @@ def advance(x, lo, hi, along_lines, counters, supports, lows, highs):
                 steep, steep_margin = _line_at(xi, max_line)
                 shallow, shallow_margin = _line_at(xi, min_line)
             has_max, has_min = not math.isnan(steepest[0]), not math.isnan(shallowest[0])
+            ended = (support[2], support[3], taken_over, lines[2, links])
             links += 1
         if has_hi and low_size > low_head and (not has_max or not hi_i >= steep + steep_margin):
-            if not has_max or _turn(steepest, xi, hi_i) < 0.0:
+            if not has_max or hi_i < steep - steep_margin or _turn(steepest, xi, hi_i) < 0.0:
                 while low_head + 1 < low_size:
                     j, k = low_head, low_head + 1
                     if turn(lows[0, j], lows[1, j], lows[0, k], lows[1, k], xi, hi_i) > 0.0:
@@ -87,7 +100,7 @@ def advance(x, lo, hi, along_lines, counters, supports, lows, highs):
                 steepest, has_max = (lows[0, low_head], lows[1, low_head], xi, hi_i), True
                 max_line = _line_of(steepest)
         if has_lo and high_size > high_head and (not has_min or not lo_i <= shallow - shallow_margin):
-            if not has_min or _turn(shallowest, xi, lo_i) > 0.0:
+            if not has_min or lo_i > shallow + shallow_margin or _turn(shallowest, xi, lo_i) > 0.0:
                 while high_head + 1 < high_size:
                     j, k = high_head, high_head + 1
                     if turn(highs[0, j], highs[1, j], highs[0, k], highs[1, k], xi, lo_i) < 0.0:
@@ -113,10 +126,26 @@ def advance(x, lo, hi, along_lines, counters, supports, lows, highs):
             highs[0, high_size], highs[1, high_size] = xi, hi_i
             high_size += 1
             last = (last[0], last[1], xi, hi_i)
-    _keep(counters, (low_head, low_size, high_head, high_size, int(has_max), int(has_min)))
-    for k, support in enumerate((steepest, shallowest, last)):
+    _keep(counters, (low_head, low_size, high_head, high_size, int(has_max), int(has_min), kind))
+    for k, support in enumerate((steepest, shallowest, last, ended)):
         _keep(supports[k], support)
-    return lines[:, :links].copy(), pivots[:, :links].copy(), ends[:links].copy(), kinds[:links].copy()
+    return lines[:, :links].copy(), knots[:links].copy()
+
+
+@njit(cache=True, inline="always")
+def beginning(line, before, kind):
+    """Where a line takes over from the one that was ended before it, and its slope; see `LAST_ENDED`.
+
+    Slopes that floats cannot tell apart are set apart.
+    """
+    x, y, taken_over, slope = before
+    own = line[2]
+    if kind == 0:
+        return math.nan, own
+    if own == slope:
+        own = np.nextafter(slope, math.inf if kind == STEEPEST else -math.inf)
+    gap = y - (line[1] + own * (x - line[0]))
+    return min(max(x + gap / (own - slope), x), taken_over), own
 
 
 @njit(cache=True)
@@ -142,15 +171,16 @@ def _turn(support, x, y):
 
 
 @njit(cache=True)
-def _way_out(line, pivot, edge, side):
+def _way_out(line, pivot, edge, at, side):
     """Where a line leaves the band through an edge, and a bound for all lines that have crossed it by then.
 
-    The edge is that of the lower bounds for side 1, of the upper ones for −1. Both are rounded to the safe side: x_e is
+    The edge is that of the lower bounds for side 1, of the upper ones for −1; `at` is the value of the line at its end,
+    with a bound on its error. Both are rounded to the safe side: x_e is
     not left of the crossing and y_e not beyond the line at x_e, so that every function in the band keeps the bound.
     """
     left, y_left, right, y_right = edge
     at_left, margin_left = _line_at(left, line)
-    at_right, margin_right = _line_at(right, line)
+    at_right, margin_right = at
     before = max(side * (at_left - y_left) + margin_left, 0.0)
     after = side * (y_right - at_right) - margin_right
     if not after > 0.0:  # NaN too: there is no edge before the first bound, or the line is too steep for floats
@@ -225,33 +255,22 @@ def forget(counters, supports, lows, highs):
         counters[2 * which], counters[2 * which + 1] = head - drop, size - drop
 
 
-@njit(cache=True)
-def knots_between(lines, pivots, ends, kinds):
-    """Knots between consecutive lines (3, n), n − 1 of them; slopes that floats cannot tell apart are set apart."""
-    n = lines.shape[1]
-    knots = np.empty(max(n - 1, 0))
-    for j in range(n - 1):
-        if lines[2, j + 1] == lines[2, j]:
-            lines[2, j + 1] = np.nextafter(lines[2, j], math.inf if kinds[j] == STEEPEST else -math.inf)
-        gap = pivots[1, j] - (lines[1, j + 1] + lines[2, j + 1] * (pivots[0, j] - lines[0, j + 1]))
-        knot = pivots[0, j] + gap / (lines[2, j + 1] - lines[2, j])
-        knots[j] = min(max(knot, pivots[0, j]), ends[j])
-    return knots
+def last_line(counters, supports, middle, low, high):
+    """(X, Y, M) of the line that is left when the rows end, and the knot at which it begins, NaN for the only one.
 
-
-def last_line(supports, kinds, middle, low, high):
-    """(X, Y, M) of the line that is left when the rows end, `low` the highest lower bound and `high` the lowest upper.
-
-    After a failure upwards the shallowest line turns least, and conversely. The only line of a band is the mean of both
-    at `middle`, or the one that there is; where their slopes are beyond float64, or vanish in it, or there is none, a
-    constant takes their place if one fits.
+    `low` is the highest lower bound and `high` the lowest upper one. After a failure upwards the shallowest line turns
+    least, and conversely. The only line of a band is the mean of both at `middle`, or the one that there is; where
+    their slopes are beyond float64, or vanish in it, or there is none, a constant takes their place if one fits.
     """
-    if len(kinds):
-        return np.array(_line(*supports[STEEPEST_LINE if kinds[-1] == SHALLOWEST else SHALLOWEST_LINE]))
+    kind = counters[LAST_KIND]
+    if kind != 0:
+        line = _line(*supports[STEEPEST_LINE if kind == SHALLOWEST else SHALLOWEST_LINE])
+        knot, slope = beginning(line, supports[LAST_ENDED], kind)
+        return np.array([line[0], line[1], slope]), knot
     lines = np.array([_line(*support) for support in supports[:LAST_BOUNDS] if not math.isnan(support[0])])
     steepest = np.max(np.abs(lines[:, 2])) if len(lines) else 0.0
     if low <= high and not 0.0 < steepest < math.inf:
         ends = [end for end in (low, high) if math.isfinite(end)]
-        return np.array([middle, sum(end / len(ends) for end in ends), 0.0])
+        return np.array([middle, sum(end / len(ends) for end in ends), 0.0]), math.nan
     values = lines[:, 1] + lines[:, 2] * (middle - lines[:, 0])
-    return np.array([middle, np.sum(values / len(lines)), np.sum(lines[:, 2] / len(lines))])
+    return np.array([middle, np.sum(values / len(lines)), np.sum(lines[:, 2] / len(lines))]), math.nan

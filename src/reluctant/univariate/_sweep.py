@@ -268,29 +268,26 @@ def largest_excess(x, lo, hi, room, knots, anchors, slopes):
 
 
 @njit(cache=True)
-def excess_at_knots(x, bound, side, room, knots, anchors, slopes, left):
-    """By how much the function leaves the polyline through bounds at its knots, as `largest_excess` does at rows.
+def excess_at_knots(lower, upper, knots, anchors, slopes, left):
+    """By how much the function leaves the polylines through bounds at its knots, as `largest_excess` does at rows.
 
-    The bounds are finite, lower ones for side 1, upper ones for −1. Both links count at a knot, where they meet up to
-    rounding only. Returns the excess as it is reckoned, what it is at most, and what is left of it beyond `left` times
-    what rounding of the knot and of values there amounts to.
+    Each side is (x, bounds, room) of its finite bounds. Both links count at a knot, where they meet up to rounding
+    only. Returns the excess as it is reckoned, what it is at most, and what is left of it beyond `left` times what
+    rounding of the knot and of values there amounts to.
     """
+    x_lo, lo, room_lo = lower
+    x_hi, hi, room_hi = upper
     worst = at_most = beyond = -math.inf
-    after = 0
+    after_lo = after_hi = 0
     for k in range(len(knots)):
         t = knots[k]
-        if after < len(x) and x[after] <= t:
-            after = _first_after(x, t, after)
-        before = after - 1
-        if before < 0 or after == len(x) or x[before] == t:
-            continue
-        edge = _line(x[before], bound[before], x[after], bound[after])
-        at, margin = _line_at(t, edge)
-        bend = max(abs(slopes[k] - edge[2]), abs(slopes[k + 1] - edge[2]))
-        for link in (k, k + 1):
-            y, own_margin = _line_at(t, (anchors[0, link], anchors[1, link], slopes[link]))
-            rounded = margin + own_margin + 2.0**-52 * abs(t) * bend
-            excess = side * (at - y) - min(room[before], room[after])
+        here = _line_at(t, (anchors[0, k], anchors[1, k], slopes[k]))
+        there = _line_at(t, (anchors[0, k + 1], anchors[1, k + 1], slopes[k + 1]))
+        after_lo, after_hi = _first_after(x_lo, t, after_lo), _first_after(x_hi, t, after_hi)
+        for excess, rounded in (
+            _excess_of_edge(x_lo, lo, room_lo, after_lo, 1.0, t, here, there, slopes[k], slopes[k + 1]),
+            _excess_of_edge(x_hi, hi, room_hi, after_hi, -1.0, t, here, there, slopes[k], slopes[k + 1]),
+        ):
             if not excess <= worst:
                 worst = excess
             if not excess + rounded <= at_most:
@@ -301,8 +298,28 @@ def excess_at_knots(x, bound, side, room, knots, anchors, slopes, left):
 
 
 @njit(cache=True, inline="always")
+def _excess_of_edge(x, bound, room, after, side, t, here, there, slope, next_slope):
+    """By how much the farther of two values at t leaves the edge before `after`, and how much of that may be rounding.
+
+    The values come with bounds on their errors; the larger bound counts for both.
+    """
+    before = after - 1
+    if before < 0 or after == len(x) or x[before] == t:
+        return -math.inf, 0.0
+    edge = _line(x[before], bound[before], x[after], bound[after])
+    at, margin = _line_at(t, edge)
+    bend = max(abs(slope - edge[2]), abs(next_slope - edge[2]))
+    excess, other = side * (at - here[0]), side * (at - there[0])
+    if other > excess or math.isnan(other):  # a NaN is the worst
+        excess = other
+    return excess - min(room[before], room[after]), margin + max(here[1], there[1]) + 2.0**-52 * abs(t) * bend
+
+
+@njit(cache=True, inline="always")
 def _first_after(x, t, low):
-    """The index of the first x above t, from `low` on, where x is not; found in steps that grow and then halve."""
+    """The index of the first x above t, at `low` or later; found in steps that grow and then halve."""
+    if low == len(x) or x[low] > t:
+        return low
     step = 1
     while low + step < len(x) and x[low + step] <= t:
         low += step

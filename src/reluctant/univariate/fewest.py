@@ -171,11 +171,12 @@ def excess_of(f: PiecewiseLinear, band: Band, room: Array, left: float = _LEFT) 
     at_rows = _sweep.largest_excess(band.x, band.lo, band.hi, room, f.knots, f.anchors, f.slopes)
     if not band.along_lines:
         return Excess(at_rows, 0.0)
-    both = []
-    for bound, side in ((band.lo, 1.0), (band.hi, -1.0)):
-        vertices = np.isfinite(bound)
-        columns = (band.x, bound, room) if vertices.all() else (a[vertices] for a in (band.x, bound, room))
-        x, y, own_room = columns
-        both.append(_sweep.excess_at_knots(x, y, side, own_room, f.knots, f.anchors, f.slopes, left))
-    reckoned, at_most, beyond = map(max, *both)
+    sides = (_vertices(band.x, bound, room) for bound in (band.lo, band.hi))
+    reckoned, at_most, beyond = _sweep.excess_at_knots(*sides, f.knots, f.anchors, f.slopes, left)
     return Excess(max(at_rows, beyond), at_most if reckoned > 0 else 0.0)
+
+
+def _vertices(x: Array, bound: Array, room: Array) -> tuple[Array, Array, Array]:
+    """The rows at which a polyline through bounds has its vertices."""
+    finite = np.isfinite(bound)
+    return (x, bound, room) if finite.all() else (x[finite], bound[finite], room[finite])

@@ -3,40 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from reluctant.arrays import Array
 from reluctant.errors import TooSteepError
 from reluctant.model.links import Links
 from reluctant.univariate import _stream
+from reluctant.univariate.tunnel import CHUNK
 from reluctant.validation import as_evaluation_points, check_choice, check_number
 
-_CHUNK = 1 << 14
 _LEAST = 64
 """Room for points of a hull at first, and rows after which points are forgotten at the earliest."""
-
-
-class _Ended(NamedTuple):
-    """Lines that are links, and what is known of the knots at which they end; see `_stream.advance`."""
-
-    lines: Array  # (3, n)
-    pivots: Array  # (2, n)
-    ends: Array  # (n,)
-    kinds: NDArray[np.int8]  # (n,)
-
-    def then(self, other: _Ended) -> _Ended:
-        """Both, one after the other."""
-        lines, pivots = np.hstack([self.lines, other.lines]), np.hstack([self.pivots, other.pivots])
-        return _Ended(lines, pivots, np.hstack([self.ends, other.ends]), np.hstack([self.kinds, other.kinds]))
-
-    def last(self) -> _Ended:
-        """The last one, if there is one."""
-        return _Ended(
-            self.lines[:, -1:].copy(), self.pivots[:, -1:].copy(), self.ends[-1:].copy(), self.kinds[-1:].copy()
-        )
 
 
 class LinkStream:
@@ -92,13 +72,12 @@ class LinkStream:
         self._first = self._last = math.nan
         self._finished = False
         self._highest_lo, self._lowest_hi = -math.inf, math.inf
-        self._counters = np.zeros(_stream.N_COUNTERS, np.int64)
-        self._supports = np.full((3, 4), math.nan)
+        self._counters, self._supports = _stream.nothing_yet()
         self._lows, self._highs = np.empty((2, _LEAST)), np.empty((2, _LEAST))
         self._since_forgetting = 0
         self._last_knot = -math.inf
         # The line that was ended last, whose knot is not known before the next one is.
-        self._open = _Ended(np.empty((3, 0)), np.empty((2, 0)), np.empty(0), np.empty(0, np.int8))
+        self._open = np.empty((3, 0))
 
     @property
     def n_kept(self) -> int:
@@ -128,7 +107,7 @@ class LinkStream:
             If links are steeper, or knots closer, than float64 can hold.
         """
         x, y = self._checked(x, y)
-        parts = [self._advance(x[i : i + _CHUNK], y[i : i + _CHUNK]) for i in range(0, len(x), _CHUNK)]
+        parts = [self._advance(x[i : i + CHUNK], y[i : i + CHUNK]) for i in range(0, len(x), CHUNK)]
         return parts[0] if len(parts) == 1 else Links.joined(parts)
 
     def finish(self) -> Links:
@@ -149,27 +128,26 @@ class LinkStream:
             raise ValueError("the stream has no rows; push at least one before finish")
         self._finished = True
         middle = 0.5 * self._first + 0.5 * self._last
-        lines = np.column_stack(
-            [
-                self._open.lines,
-                _stream.last_line(self._supports, self._open.kinds, middle, self._highest_lo, self._lowest_hi),
-            ]
-        )
-        return self._handed_over(lines, _stream.knots_between(lines, *self._open[1:]))
+        last = self._counters, self._supports, middle, self._highest_lo, self._lowest_hi
+        line, knot = _stream.last_line(*last)
+        return self._handed_over(*self._with_open(line[:, None], np.array([knot])))
 
     def _advance(self, x: Array, y: Array) -> Links:
         lo, hi = y - self.tolerance, y + self.tolerance
         self._make_room(len(x))
         state = self._counters, self._supports, self._lows, self._highs
-        ended = self._open.then(_Ended(*_stream.advance(x, lo, hi, self._along_lines, *state)))
+        lines, knots = self._with_open(*_stream.advance(x, lo, hi, self._along_lines, *state))
         if self.n_rows == 0:
             self._first = float(x[0])
         self.n_rows += len(x)
         self._last = float(x[-1])
         self._highest_lo, self._lowest_hi = max(self._highest_lo, lo.max()), min(self._lowest_hi, hi.min())
-        knots = _stream.knots_between(*ended)
-        self._open = ended.last()
-        return self._handed_over(ended.lines[:, :-1], knots)
+        self._open = lines[:, -1:].copy()
+        return self._handed_over(lines[:, :-1], knots)
+
+    def _with_open(self, lines: Array, beginnings: Array) -> tuple[Array, Array]:
+        """The line that was ended last and others after it, and the knots between them all."""
+        return np.hstack([self._open, lines]), beginnings if self._open.size else beginnings[1:]
 
     def _handed_over(self, lines: Array, knots: Array) -> Links:
         if not np.isfinite(lines).all():

@@ -6,21 +6,26 @@ function of one link between two of its own knots is within the band if it is at
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from reluctant.arrays import Array
 from reluctant.univariate import _stream
 
+CHUNK = 1 << 14
+"""Rows that are entered at a time: what they end fits the cache, and no table of the length of the rows is touched."""
+
 
 def links_within(x: Array, lo: Array, hi: Array, along_lines: bool) -> tuple[Array, Array, Array]:
     """Knots, anchors and slopes of the function that the sweep finds."""
     n = len(x)
-    counters = np.zeros(_stream.N_COUNTERS, np.int64)
-    supports = np.full((3, 4), math.nan)
-    lows, highs = np.empty((2, n + 1)), np.empty((2, n + 1))
-    lines, pivots, ends, kinds = _stream.advance(x, lo, hi, along_lines, counters, supports, lows, highs)
-    last = _stream.last_line(supports, kinds, float(x[n // 2]), float(lo.max()), float(hi.min()))
-    lines = np.column_stack([lines, last])
-    return _stream.knots_between(lines, pivots, ends, kinds), lines[:2], lines[2]
+    counters, supports = _stream.nothing_yet()
+    hulls = np.empty((2, n + 1)), np.empty((2, n + 1))
+    lines, knots = [], []
+    for first in range(0, n, CHUNK):
+        rows = slice(first, first + CHUNK)
+        ended, begun = _stream.advance(x[rows], lo[rows], hi[rows], along_lines, counters, supports, *hulls)
+        lines.append(ended)
+        knots.append(begun)
+    last, knot = _stream.last_line(counters, supports, float(x[n // 2]), float(lo.max()), float(hi.min()))
+    every = np.hstack([*lines, last[:, None]])
+    return np.append(np.concatenate(knots), knot)[1:], every[:2], every[2]
