@@ -49,6 +49,8 @@ class Certificate:
     among : str, optional
         The functions that the bound speaks of, where it does not hold for all that meet the request; every sentence
         about it names them.
+    value_name : str, default "ℓp value"
+        What the quantity ``value`` is called.
 
     Notes
     -----
@@ -69,6 +71,7 @@ class Certificate:
     reason: str
     rounding: float = 0.0
     among: str = ""
+    value_name: str = "ℓp value"
 
     def __post_init__(self) -> None:
         if self.quantity not in get_args(Quantity):
@@ -82,7 +85,7 @@ class Certificate:
     def __str__(self) -> str:
         if self.kind == "none":
             named = {
-                "value": "the least ℓp value",
+                "value": f"the least {self.value_name}",
                 "objective": "the least objective",
                 "loss": "the least mean loss",
                 "error": "the smallest largest error",
@@ -91,7 +94,7 @@ class Certificate:
             return f"nothing is claimed about {what}: {self.reason}"
         bound = f"{self.lower_bound:.6g}"
         named = {
-            "value": f"an ℓp value of at least {bound}",
+            "value": f"{article(self.value_name)} {self.value_name} of at least {bound}",
             "objective": f"an objective of at least {bound}",
             "loss": f"a mean loss of at least {bound}",
             "error": f"a largest error of at least {bound}",
@@ -104,6 +107,11 @@ class Certificate:
     def scope(self) -> str:
         """Among which functions, as the end of a sentence; empty where the bound holds for all."""
         return f" among {self.among}" if self.among else ""
+
+
+def article(noun: str) -> str:
+    """A or an; ℓ is read as el."""
+    return "an" if noun[0] in "aeioℓ" else "a"
 
 
 def counted(n: float, plural: str) -> str:
@@ -264,7 +272,7 @@ class Solution:
     def _noun(self) -> str:
         """What the certificate's quantity is called, where it is no count."""
         error = "largest error" if self.max_scaled_error is None else "largest scaled error"
-        named = {"value": "ℓp value", "objective": "objective", "loss": "mean loss", "error": error}
+        named = {"value": self.certificate.value_name, "objective": "objective", "loss": "mean loss", "error": error}
         return named[self.certificate.quantity]
 
     @property

@@ -1,8 +1,12 @@
-"""Text that others wrote, made fit to be shown."""
+"""Text that others wrote, made fit to be shown, and numbers in words."""
 
 from __future__ import annotations
 
 import unicodedata
+
+import numpy as np
+
+from reluctant.arrays import Array
 
 _LONGEST = 80
 
@@ -21,6 +25,18 @@ def shown(text: str, keep: str = "") -> str:
 def shortened(text: str, longest: int = _LONGEST) -> str:
     """Return `text`, of what is too long the beginning and an ellipsis."""
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def spelled_range(values: Array) -> str:
+    """The least and the largest of some numbers in six digits, once where they are the same there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> spelled_range(np.array([0.1, 0.1 + 1e-12])), spelled_range(np.array([0.1, 2.0]))
+    ('0.1', '0.1 to 2')
+    """
+    return " to ".join(dict.fromkeys([f"{np.min(values):g}", f"{np.max(values):g}"]))
 
 
 def _is_unfit(character: str) -> bool:

@@ -155,7 +155,7 @@ def run(job: Job, say: Say = lambda message: None) -> Outcome:
     """
     say("reading the table")
     names = (job.x, job.y) if job.tolerance_column is None else (job.x, job.y, job.tolerance_column)
-    x, y, *others = read_columns(job.table, names, job.decimal_comma, job.separator)
+    x, y, *others = read_columns(job.table, names, job.decimal_comma, job.separator, names[2:])
     say("solving (the first run on a machine compiles the solver)")
     if job.has_tolerance:
         band = Band(x, y, _tolerances(job, y, *others), job.side, job.between, job.shape)
@@ -180,7 +180,7 @@ def _solve(job: Job, x: Array, y: Array) -> Solution:
 def _tolerances(job: Job, y: Array, column: Array | None = None) -> Array:
     """The tolerance of each row."""
     if column is not None:
-        return check_nonnegative(column, f"column {job.tolerance_column!r}", len(y))
+        return check_nonnegative(column, f"column {job.tolerance_column!r}", len(y), infinite=True)
     if job.relative is not None:
         return job.relative * np.abs(y)
     return np.full(len(y), job.tolerance)
@@ -195,7 +195,7 @@ def _within(job: Job, band: Band) -> tuple[Solution, CExport, float, Remedy | No
 
     def exported(solution: Solution) -> tuple[CExport, float]:
         table = link_table(solution.function, np.dtype(np.float32 if job.dtype == "float" else np.float64))
-        return render_c(solution, job.identifier, job.dtype, (band.x, band.y)), band.excess(table, solution)
+        return render_c(solution, job.identifier, job.dtype, band.counted), band.excess(table, solution)
 
     solution = band.solution()
     assert solution is not None

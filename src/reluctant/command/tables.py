@@ -14,7 +14,7 @@ import polars as pl
 from reluctant.arrays import Array
 from reluctant.command.layout import Layout, layout_of, records
 from reluctant.text import shortened
-from reluctant.validation import as_floats
+from reluctant.validation import as_floats, check_finite
 
 _NUMBER = re.compile(r"\s*[-+]?[\d.,]+([eE][-+]?\d+)?\s*")
 _GROUPED = re.compile(r"[-+]?\d{1,3}(,\d{3})+")
@@ -22,7 +22,11 @@ _SHOWN = 8  # column names listed in an error
 
 
 def read_columns(
-    path: Path, names: Sequence[str], decimal_comma: bool = False, separator: str | None = None
+    path: Path,
+    names: Sequence[str],
+    decimal_comma: bool = False,
+    separator: str | None = None,
+    infinite: Sequence[str] = (),
 ) -> list[Array]:
     """Read columns of a table as float64.
 
@@ -39,6 +43,8 @@ def read_columns(
         Whether 1,5 means one and a half; a dot is refused then, for it may group thousands.
     separator : str, optional
         The one character between columns, by default whichever makes the names those of the header.
+    infinite : sequence of str
+        Columns in which inf and -inf may stand.
 
     Returns
     -------
@@ -60,7 +66,7 @@ def read_columns(
     frame = _without_empty_end(frame)
     if not len(frame):
         raise ValueError("the table has a header but no rows")
-    return [_numbers(frame[:, i], f"column {name!r}", decimal_comma) for i, name in enumerate(names)]
+    return [_numbers(frame[:, i], f"column {name!r}", decimal_comma, name in infinite) for i, name in enumerate(names)]
 
 
 def _from_parquet(content: bytes, names: Sequence[str]) -> pl.DataFrame:
@@ -129,7 +135,7 @@ def _without_empty_end(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.head(filled[-1] + 1 if len(filled) else 0)
 
 
-def _numbers(column: pl.Series, title: str, decimal_comma: bool) -> Array:
+def _numbers(column: pl.Series, title: str, decimal_comma: bool, infinite: bool) -> Array:
     empty = column.is_null()
     if empty.any():
         raise ValueError(f"{title} has no value at row {empty.arg_max()}; fill it in or remove the row")
@@ -141,7 +147,11 @@ def _numbers(column: pl.Series, title: str, decimal_comma: bool) -> Array:
         raise ValueError(f"{title} holds {column.dtype} values; give numbers")
     elif column.dtype.is_integer() and "128" in str(column.dtype):  # which numpy does not have
         return as_floats(np.array(column.to_list(), dtype=object), title)
-    return as_floats(column.to_numpy(), title)
+    values = column.to_numpy()
+    if infinite and values.dtype.kind == "f":
+        check_finite(np.where(np.isinf(values), 0.0, values), title)
+        return values.astype(np.float64)
+    return as_floats(values, title)
 
 
 def _parsed(texts: pl.Series, title: str, decimal_comma: bool) -> pl.Series:
