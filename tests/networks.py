@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from reluctant import ReLUNetwork
+from reluctant.model.centring import carried_back
 
 FIELDS = ("input_weights", "biases", "output_weights", "slope", "intercept")
 
@@ -50,3 +51,22 @@ def networks(draw, d: int | None = None, m: int | None = None) -> ReLUNetwork:
         return np.array(draw(st.lists(st.integers(-2, 2), min_size=n, max_size=n)), dtype=float).reshape(shape)
 
     return ReLUNetwork(integers(K, d), integers(K), integers(K, m), integers(d, m), integers(m))
+
+
+AT = {
+    "time stamps": (np.array([1.6e9, 0.0, 5.0]), np.array([1e4, 1.0, 2.0])),
+    "a million spreads": (np.full(3, 1e6), np.ones(3)),
+    "a column of three": (np.array([0.0, 101325.0, 0.0]), np.array([1.0, 1e-3, 1.0])),
+}
+"""Offsets and spreads of three columns."""
+
+
+def far_network(name: str) -> tuple[ReLUNetwork, np.ndarray]:
+    """A network of twelve neurons whose kinks lie among the rows that come with it, far from zero."""
+    offset, spread = AT[name]
+    rng = np.random.default_rng(0)
+    W, b = rng.normal(size=(12, 3)) / spread, rng.normal(size=12)
+    beside = offset + 0.38 * spread * (offset != 0)
+    slope, intercept = carried_back(rng.normal(size=(1, 3)) / spread, np.ones(1), offset, beside)
+    far = ReLUNetwork(*carried_back(W, b, offset, beside), rng.normal(size=12), slope.T, intercept)
+    return far, offset + spread * rng.uniform(-1, 1, (50, 3))

@@ -14,7 +14,7 @@
 | tables/01 | `multivariate/test_interpolation.py`, outputs over one input |
 | 02, 09 | here, tables without noise; `regression/test_growth.py` |
 | 03, 04 | `command/test_tables.py`, dots beside decimal commas, headers; `command/test_cli.py`, the separator |
-| 05 | `multivariate/test_interpolation.py`, columns far from zero; an offset of 1e6 in five columns here |
+| 05 | `multivariate/test_interpolation.py` and here, columns far from zero; `model/test_centring.py` |
 | 07 | `model/test_description.py`, knots of a column with an offset |
 | robustness/c_filename_injection, c_identifiers, mixed_export | `export/test_c.py`, `test_files.py` |
 | checkpoint_edited | `nn/test_checkpoints.py` |
@@ -87,16 +87,14 @@ def test_neurons_of_small_integers_are_counted_from_a_start_too():
     assert solution.n_neurons <= 2
 
 
-def test_five_columns_a_million_spreads_from_zero_are_met_or_their_offset_is_named():
+@pytest.mark.parametrize(("offset", "spread", "n"), [(1e6, np.ones(5), 50), ([1.6e9, 0], [1e4, 1], 25)])
+def test_columns_a_million_spreads_from_zero_are_met(offset, spread, n):
+    """In 0.1.0 refused, or met with many more parameters than near zero."""
     rng = np.random.default_rng(0)
-    rng.uniform(0, 1, (25, 2)), rng.normal(size=25)
-    wide, labels = rng.uniform(0, 1, (50, 5)), rng.normal(size=50)
-    try:
-        solution = interpolate(wide + 1e6, labels, random_state=0, time_limit=2)
-    except ValueError as error:
-        assert "subtract an offset from column" in str(error)  # noqa: PT017
-    else:
-        assert np.abs(solution.network(wide + 1e6) - labels).max() <= 1e-9 * np.abs(labels).max()
+    rows, labels = offset + np.array(spread) * rng.uniform(0, 1, (n, len(spread))), rng.normal(size=n)
+    solution = interpolate(rows, labels, random_state=0, target=n + 10)
+    assert solution.n_parameters <= n + 10
+    assert np.abs(solution.network(rows) - labels).max() <= 1e-9 * np.abs(labels).max()
 
 
 @pytest.mark.parametrize(("n", "d", "p"), [(60, 3, 0.5), (2000, 20, 0.0), (2000, 20, 0.5)])

@@ -72,6 +72,13 @@ def test_examples_of_public_classes_run(name):
         assert doctest.DocTestRunner().run(case).failed == 0
 
 
+@pytest.mark.parametrize("verb", ["approximate", "approximate_function", "critical_p", "interpolate", "regress"])
+def test_a_verb_is_no_module_whatever_is_imported_first(verb):
+    lines = f"import reluctant.solve.{verb}, reluctant\nfrom reluctant.solve import {verb}\n"
+    lines += f"assert callable(reluctant.{verb}) and reluctant.{verb} is {verb} is reluctant.solve.{verb}"
+    subprocess.run([sys.executable, "-c", lines], check=True)
+
+
 def test_unknown_names_are_attribute_errors():
     with pytest.raises(AttributeError, match="no attribute 'interpolat'"):
         _ = reluctant.interpolat

@@ -124,3 +124,10 @@ def test_breakpoints_of_several_inputs_are_refused():
     solution = interpolate([[0, 0], [1, 0], [0, 1]], [0, 1, 2], p=1, time_limit=1)
     with pytest.raises(ValueError, match=r"one input and one output; use network\.describe"):
         solution.breakpoints()
+
+
+def test_a_value_with_euclidean_biases_is_not_called_an_lp_value():
+    solution = interpolate([-1.0, 0, 1, 2], [0.0, 1, 0, 3], p=1, bias="l2")
+    assert "ℓp" not in f"{solution} {solution!r} {solution.certificate}"
+    assert solution.verdict.startswith("value with ℓ2 biases")
+    assert "a value with ℓ2 biases of at least" in str(solution.certificate)

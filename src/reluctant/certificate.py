@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self, get_args
 
 from reluctant.model.container import Entries, Record
-from reluctant.text import counted
+from reluctant.text import article, counted
 
 Quantity = Literal["neurons", "parameters", "value", "objective", "loss", "error"]
 Kind = Literal["proved", "generic", "none"]
@@ -36,6 +36,8 @@ class Certificate:
     among : str, optional
         The functions that the bound speaks of, where it does not hold for all that meet the request; every sentence
         about it names them.
+    value_name : str, default "ℓp value"
+        What the quantity ``value`` is called.
 
     Notes
     -----
@@ -56,6 +58,7 @@ class Certificate:
     reason: str
     rounding: float = 0.0
     among: str = ""
+    value_name: str = "ℓp value"
 
     def __post_init__(self) -> None:
         if self.quantity not in get_args(Quantity):
@@ -69,7 +72,7 @@ class Certificate:
     def __str__(self) -> str:
         if self.kind == "none":
             named = {
-                "value": "the least ℓp value",
+                "value": f"the least {self.value_name}",
                 "objective": "the least objective",
                 "loss": "the least mean loss",
                 "error": "the smallest largest error",
@@ -78,7 +81,7 @@ class Certificate:
             return f"nothing is claimed about {what}: {self.reason}"
         bound = f"{self.lower_bound:.6g}"
         named = {
-            "value": f"an ℓp value of at least {bound}",
+            "value": f"{article(self.value_name)} {self.value_name} of at least {bound}",
             "objective": f"an objective of at least {bound}",
             "loss": f"a mean loss of at least {bound}",
             "error": f"a largest error of at least {bound}",
@@ -109,6 +112,7 @@ class Certificate:
             entries.text("reason"),
             entries.number("rounding"),
             entries.text("among"),
+            entries.text("value_name"),
         )
         entries.end()
         return certificate

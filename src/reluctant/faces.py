@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -36,4 +37,18 @@ def face(package: str, home_of: Mapping[str, str], loaded: tuple[str, ...] = ())
     def names() -> list[str]:
         return sorted({*home_of, *loaded})
 
+    if any(home == f"{package}.{name}" for name, home in home_of.items()):
+        sys.modules[package].__class__ = _NamesBeforeModules
     return load, names
+
+
+class _NamesBeforeModules(types.ModuleType):
+    """A package in which a module may have the name of what it holds: that is what the name means there.
+
+    The import system binds every module of a package to its name in the package, over what stands there.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, types.ModuleType) and value.__name__ == f"{self.__name__}.{name}":
+            value = getattr(value, name, value)
+        super().__setattr__(name, value)

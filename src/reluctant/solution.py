@@ -195,7 +195,7 @@ class Solution:
     def _noun(self) -> str:
         """What the certificate's quantity is called, where it is no count."""
         error = "largest error" if self.max_scaled_error is None else "largest scaled error"
-        named = {"value": "ℓp value", "objective": "objective", "loss": "mean loss", "error": error}
+        named = {"value": self.certificate.value_name, "objective": "objective", "loss": "mean loss", "error": error}
         return named[self.certificate.quantity]
 
     @property

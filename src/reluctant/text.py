@@ -1,8 +1,12 @@
-"""Text that others wrote, made fit to be shown."""
+"""Text that others wrote, made fit to be shown, and numbers in words."""
 
 from __future__ import annotations
 
 import unicodedata
+
+import numpy as np
+
+from reluctant.arrays import Array
 
 _LONGEST = 80
 
@@ -26,6 +30,23 @@ def shortened(text: str, longest: int = _LONGEST) -> str:
 def counted(n: float, plural: str) -> str:
     """A number with its noun: 1 neuron, 2 neurons."""
     return f"{n:,.0f} {plural.removesuffix('s') if n == 1 else plural}"
+
+
+def spelled_range(values: Array) -> str:
+    """The least and the largest of some numbers in six digits, once where they are the same there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> spelled_range(np.array([0.1, 0.1 + 1e-12])), spelled_range(np.array([0.1, 2.0]))
+    ('0.1', '0.1 to 2')
+    """
+    return " to ".join(dict.fromkeys([f"{np.min(values):g}", f"{np.max(values):g}"]))
+
+
+def article(noun: str) -> str:
+    """A or an; ℓ is read as el."""
+    return "an" if noun[0] in "aeioℓ" else "a"
 
 
 def _is_unfit(character: str) -> bool:

@@ -438,6 +438,19 @@ def test_a_column_holds_the_tolerance_of_each_row(reluctant, tmp_path):
 
 
 @pytest.mark.parametrize("between", ["rows", "lines"])
+def test_a_row_of_infinite_tolerance_does_not_count(reluctant, tmp_path, between):
+    path = tmp_path / "e.csv"
+    path.write_text("x,y,e\n0,0,0.1\n1,50,inf\n2,2,0.1\n3,3,0.1\n")
+    arguments = ("fit", path, "--x", "x", "--y", "y", "--tolerance-column", "e", "--between", between)
+    _, out, _ = reluctant(*arguments, "--no-plot", "--json")
+    result = json.loads(out)
+    assert (result["neurons"], result["c"]["keeps_tolerance"]) == (0, True)
+    assert result["c"]["max_error"] < 0.11
+    path.write_text("x,y,e\n0,0,0.1\n1,inf,1\n")
+    assert "column 'y' has an infinite value at row 1" in reluctant(*arguments)[2]
+
+
+@pytest.mark.parametrize("between", ["rows", "lines"])
 @pytest.mark.parametrize("kind", ["--float", "--double"])
 @pytest.mark.parametrize("side", ["--below", "--above"])
 def test_one_side_alone_is_kept_by_the_c_function_too(reluctant, tmp_path, side, kind, between):

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from networks import AT, far_network
 from reluctant import ReLUNetwork, approximate, interpolate
 from reluctant.export import export_c
 from reluctant.export.c import render_c
@@ -188,6 +189,20 @@ def test_several_inputs_and_outputs(tmp_path, dtype, K, d, m, affine):
     computed = network_in_c(tmp_path / "net.c", "net", dtype, d, m)(X).astype(np.float64)
     assert np.abs(computed - Y).max() <= exported.error_bound
     assert exported.data_error == np.abs(computed - Y).max()
+
+
+@needs_cc
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", AT)
+def test_a_network_far_from_zero_is_counted_from_a_centre(tmp_path, dtype, name):
+    network, X = far_network(name)
+    X = X.astype(NUMPY[dtype]).astype(np.float64)
+    y = network(X)
+    exported = export_c(network, tmp_path / "distant.c", dtype=dtype, data=(X, y))
+    computed = network_in_c(tmp_path / "distant.c", "distant", dtype, 3, 1)(X)[:, 0].astype(np.float64)
+    assert np.abs(computed - y).max() <= exported.error_bound
+    assert exported.data_error == np.abs(computed - y).max()
+    assert exported.error_bound < np.abs(y).max() * (1e-13 if dtype == "double" else 1e-4)
 
 
 @needs_cc

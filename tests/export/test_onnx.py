@@ -16,6 +16,7 @@ from skl2onnx import to_onnx
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from networks import far_network
 from reluctant import ReLUNetwork, SparseReLUClassifier, SparseReLURegressor, approximate
 from reluctant.estimators import register_skl2onnx
 from reluctant.export import export_onnx
@@ -81,6 +82,19 @@ def test_a_network_is_what_the_file_computes(tmp_path, sequential, dtype):
         assert exported.data_error == pytest.approx(error, rel=2.0, abs=1e-12)
         operators = [node.op_type for node in onnx.load(tmp_path / "f.onnx").graph.node]
         assert operators == ["Gemm", "Relu", "Gemm"] if sequential else set(operators) <= {"Gemm", "Relu", "Add"}
+
+
+@pytest.mark.parametrize("dtype", ["double", "float"])
+def test_a_network_far_from_zero_is_counted_from_a_centre(tmp_path, dtype):
+    network, rows = far_network("time stamps")
+    rows = rows.astype(NUMPY[dtype])
+    labels = network(rows.astype(float))
+    exported = export_onnx(network, tmp_path / "f.onnx", dtype=dtype, data=(rows.astype(float), labels))
+    [computed] = run(tmp_path / "f.onnx", rows, dtype)
+    assert np.max(np.abs(computed[:, 0] - labels)) <= exported.error_bound
+    assert exported.error_bound < np.abs(labels).max() * (1e-13 if dtype == "double" else 1e-4)
+    sequential = export_onnx(network, tmp_path / "s.onnx", sequential=True, data=(rows.astype(float), labels))
+    assert exported.error_bound < sequential.data_error < sequential.error_bound or dtype == "float"
 
 
 def test_a_solution_carries_its_verdict_and_its_errors(tmp_path):

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from networks import far_network
 from reluctant import ReLUNetwork, SparseReLUClassifier, SparseReLURegressor, approximate, interpolate
 from reluctant.export import export_javascript, export_python, export_rust
 from reluctant.export.programs import JAVASCRIPT, PYTHON, RUST, _rust_string, render_program
@@ -101,6 +102,22 @@ def test_a_network_of_several_inputs_and_outputs(language, tmp_path):
         expected = network(rows)
         np.testing.assert_allclose(values.reshape(expected.shape), expected, atol=exported.error_bound)
         assert exported.data_error <= exported.error_bound
+
+
+@languages
+@pytest.mark.parametrize("clipped", [False, True])
+def test_a_network_far_from_zero_is_counted_from_a_centre(language, tmp_path, clipped):
+    network, rows = far_network("time stamps")
+    model, expected = network, network(rows)
+    if clipped:
+        model = SparseReLURegressor(alpha=1e-3, random_state=0).fit(X[:30], X[:30, 0])
+        model.network_ = network
+        model.clip_ = Clip(np.array([1.6e9 - 2e3, -np.inf, 4.5]), np.array([1.6e9 + 3e3, np.inf, np.inf]))
+        expected = network(model.clip_(rows))
+    exported = WRITE[language](model, tmp_path / f"f{SUFFIX[language]}", name="f", data=(rows, expected))
+    values = np.ravel(run(language, tmp_path, exported.source, rows.tolist(), ["f"]))
+    np.testing.assert_allclose(values, expected, atol=exported.error_bound)
+    assert exported.data_error <= exported.error_bound < 1e-12 * np.abs(expected).max()
 
 
 @languages

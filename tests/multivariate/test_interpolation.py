@@ -607,3 +607,10 @@ def test_more_time_gives_no_worse_network():
 def test_a_search_that_the_time_ended_says_so():
     X, y = uniform(60, 2)
     assert "time limit ended the search" in interpolate(X, y, time_limit=0.2, random_state=0).certificate.reason
+
+
+@pytest.mark.parametrize("rows", [[0.0, 0, 1, 2], [[0.0, 0], [0, 0], [1, 1], [2, 1]]])
+def test_bounds_that_no_value_keeps_are_named_as_they_were_given(rows):
+    Y = np.array([[0.25, 1.0], [0.75, 1.0], [2.0, 3.0], [4.0, 5.0]])
+    with pytest.raises(InfeasibleError, match=r"lower bound 0.75 of output 0 at row 1 .* upper bound 0.375 at row 0"):
+        approximate(rows, Y, bounds=(Y, Y + 0.125))

@@ -1,6 +1,7 @@
 """Knots that several outputs share, against an exhaustive search over knot patterns."""
 
 from fractions import Fraction
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -8,9 +9,10 @@ from numpy.testing import assert_array_equal
 from scipy.optimize import linprog
 
 from reluctant import InfeasibleError, interpolate
-from reluctant.univariate import _blocks, _shared_knots, shared_knots
+from reluctant.effort import Clock
+from reluctant.univariate import _blocks, _shared_knots, blocks, shared_knots
 from reluctant.univariate.blocks import excluded_rows
-from reluctant.univariate.shared_knots import is_positively_dependent
+from reluctant.univariate.shared_knots import interpolate_shared, is_positively_dependent
 
 KINDS = ["normal", "signs", "integers", "rank one", "zero jumps"]
 
@@ -238,3 +240,20 @@ def test_rows_of_jumps_bound_their_own_errors():
         unit = Fraction(float(np.max(np.abs(jumps.values[j] / sizes))))
         for c in range(3):
             assert abs((-1) ** j * exact[c] / unit - Fraction(float(rows[j, c]))) <= Fraction(float(errors[j]))
+
+
+@pytest.mark.parametrize("looks", [0, 1, 2, 5])
+def test_a_clock_that_ends_the_search_leaves_an_interpolant_and_a_bound_below_the_fewest(looks):
+    """Bounds and counts on both sides of those of the whole search."""
+    rng = np.random.default_rng(0)
+    x = np.arange(24.0)
+    with mock.patch.object(blocks, "STRIDE_WORK", 250.0):
+        for _ in range(10):
+            Y = np.cumsum(np.cumsum(rng.integers(-2, 3, (24, 4)), axis=0), axis=0).astype(float)
+            whole = interpolate_shared(x, Y)
+            clock = Clock()
+            with mock.patch.object(clock, "expired", iter([*[False] * looks, *[True] * 1000]).__next__):
+                ended = interpolate_shared(x, Y, clock=clock)
+            assert ended.certificate.lower_bound <= whole.n_neurons == whole.certificate.lower_bound <= ended.n_neurons
+            assert np.abs(ended.network(x) - Y).max() <= 1e-9 * np.abs(Y).max()
+            assert ended.n_neurons - ended.certificate.lower_bound <= 12

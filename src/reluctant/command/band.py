@@ -38,6 +38,12 @@ class Band:
         lo = self.y if self.side == "above" else self.y - self.tolerance
         return lo, self.y if self.side == "below" else self.y + self.tolerance
 
+    @property
+    def counted(self) -> tuple[Array, Array]:
+        """The rows that count, all but those of infinite tolerance; all of them where none does."""
+        counts = np.isfinite(self.tolerance)
+        return (self.x[counts], self.y[counts]) if counts.any() else (self.x, self.y)
+
     def solution(self, margin: float = 0.0) -> Solution | None:
         """The fewest neurons within the band less a margin on each side; None where it has not that much."""
         if margin > 0.0 and margin >= self.tolerance.min() * (1.0 if self.side == "both" else 0.5):
@@ -78,6 +84,8 @@ class Band:
         if self.between == "rows":
             return at_rows
         vertices, lo, hi = self._polylines()
+        if not len(vertices):
+            return at_rows
         knots = knots[(knots > vertices[0]) & (knots < vertices[-1])]
         values = np.asarray(evaluate(knots), dtype=np.float64)
         outside = np.maximum(np.interp(knots, vertices, lo) - values, values - np.interp(knots, vertices, hi))
@@ -86,7 +94,9 @@ class Band:
     def _polylines(self) -> tuple[Array, Array, Array]:
         """Every x once, with the largest lower and the smallest upper bound there."""
         lo, hi = self.bounds
-        vertices, where = np.unique(self.x, return_inverse=True)
+        counts = np.isfinite(lo) & np.isfinite(hi)
+        lo, hi = lo[counts], hi[counts]
+        vertices, where = np.unique(self.x[counts], return_inverse=True)
         low, high = np.full(len(vertices), -np.inf), np.full(len(vertices), np.inf)
         np.maximum.at(low, where, lo)
         np.minimum.at(high, where, hi)

@@ -95,8 +95,8 @@ def _shows_comma(column: pl.Series) -> bool:
     return agrees and bool((~commas.str.contains(_GROUPED_BY_COMMA)).any())
 
 
-def numbers_of(column: pl.Series, name: str, mark: Mark) -> tuple[Array, list[Fault]]:
-    """Numbers (N,), NaN where a cell is empty or bad, and the bad cells.
+def numbers_of(column: pl.Series, name: str, mark: Mark, infinite: bool = False) -> tuple[Array, list[Fault]]:
+    """Numbers (N,), NaN where a cell is empty or bad, and the bad cells; `infinite` ones are good where they may be.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def numbers_of(column: pl.Series, name: str, mark: Mark) -> tuple[Array, list[Fa
         If it holds values that are no numbers whatever the cell, or two integers fall on one float.
     """
     if column.dtype == pl.String:
-        return _parsed(column, name, mark)
+        return _parsed(column, name, mark, infinite)
     if column.dtype.is_nested() or not (column.dtype.is_numeric() or column.dtype == pl.Boolean):
         raise ValueError(f"column {name!r} holds {column.dtype} values; give numbers")
     there = column.is_not_null().to_numpy()
@@ -116,7 +116,7 @@ def numbers_of(column: pl.Series, name: str, mark: Mark) -> tuple[Array, list[Fa
     if raw.dtype.kind == "f":
         numbers = np.full(len(column), np.nan)
         numbers[there] = raw
-        return numbers, _infinite(numbers, name)
+        return numbers, [] if infinite else _infinite(numbers, name)
     return _spread(as_floats(raw, f"column {name!r}"), there), []
 
 
@@ -126,7 +126,7 @@ def _spread(values: Array, there: Mask) -> Array:
     return numbers
 
 
-def _parsed(column: pl.Series, name: str, mark: Mark) -> tuple[Array, list[Fault]]:
+def _parsed(column: pl.Series, name: str, mark: Mark, infinite: bool) -> tuple[Array, list[Fault]]:
     texts = column
     if mark == ",":
         dotted = texts.str.contains(".", literal=True).fill_null(False)
@@ -139,9 +139,9 @@ def _parsed(column: pl.Series, name: str, mark: Mark) -> tuple[Array, list[Fault
     bad = np.flatnonzero(floats.is_null().to_numpy() & there)
     faults = [_fault(name, int(row), column[int(row)], mark) for row in bad]
     numbers = floats.fill_null(np.nan).to_numpy().astype(np.float64)
-    infinite = _infinite(numbers, name)
-    numbers[[fault.row for fault in infinite]] = np.nan
-    return numbers, faults + infinite
+    beyond = [] if infinite else _infinite(numbers, name)
+    numbers[[fault.row for fault in beyond]] = np.nan
+    return numbers, faults + beyond
 
 
 def _infinite(numbers: Array, name: str) -> list[Fault]:

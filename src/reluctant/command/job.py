@@ -192,7 +192,7 @@ def solve(job: Job, x: Array, y: Array) -> Solution:
 def tolerances(job: Job, y: Array, column: Array | None = None) -> Array:
     """The tolerance of each row."""
     if column is not None:
-        return check_nonnegative(column, f"column {job.tolerance_column!r}", len(y))
+        return check_nonnegative(column, f"column {job.tolerance_column!r}", len(y), infinite=True)
     if job.relative is not None:
         return job.relative * np.abs(y)
     return np.full(len(y), job.tolerance)
@@ -207,7 +207,7 @@ def _within(job: Job, band: Band) -> tuple[Solution, CExport, float, Remedy | No
 
     def exported(solution: Solution) -> tuple[CExport, float]:
         table = link_table(solution.function, np.dtype(np.float32 if job.dtype == "float" else np.float64))
-        return render_c(solution, job.identifier, job.dtype, (band.x, band.y)), band.excess(table, solution)
+        return render_c(solution, job.identifier, job.dtype, band.counted), band.excess(table, solution)
 
     solution = band.solution()
     assert solution is not None

@@ -93,7 +93,7 @@ def read_rows(path: Path, wanted: Wanted, reading: Reading) -> Rows:
 def _assembled(table: RawTable, first: int, texts: set[int], task: Task) -> Rows:
     names = table.names
     numeric = [j for j in range(len(names)) if j not in texts and not (j == 0 and task == "classification")]
-    values, faults = table.read_numbers(numeric)
+    values, faults = table.read_numbers(numeric, infinite=range(1, first))
     numbers = dict(zip(numeric, values))
     empty = {j: np.isnan(v) for j, v in numbers.items()}
     empty |= {j: table.texts[:, j].is_null().to_numpy() for j in range(len(names)) if j not in numbers}

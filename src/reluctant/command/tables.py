@@ -102,11 +102,14 @@ class RawTable:
         texts = [self.numbers[:, j] for j in columns if self.numbers[:, j].dtype == pl.String]
         return decimal_mark(texts, self.elsewhere)
 
-    def read_numbers(self, columns: Sequence[int]) -> tuple[list[Array], list[Fault]]:
-        """Some of the columns read as numbers, with NaN for bad and empty cells, and the bad ones."""
+    def read_numbers(self, columns: Sequence[int], infinite: Sequence[int] = ()) -> tuple[list[Array], list[Fault]]:
+        """Some of the columns read as numbers, with NaN for bad and empty cells, and the bad ones.
+
+        Infinite numbers are bad but in the columns `infinite`.
+        """
         mark, faults, read = self.mark(columns), [], []
         for j in columns:
-            values, bad = numbers_of(self.numbers[:, j], self.names[j], mark)
+            values, bad = numbers_of(self.numbers[:, j], self.names[j], mark, j in infinite)
             read.append(values)
             faults += bad
         return read, faults

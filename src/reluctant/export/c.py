@@ -270,12 +270,15 @@ def _links(table: LinkTable, predictor: Predictor, dtype: DType) -> dict[str, An
 
 
 def _forward(tables: ForwardTables, dtype: DType) -> dict[str, Any]:
+    read = tables.prepared
     return {
         "tables": tables,
         "counter": _counter(tables.n_numbers + tables.n_indices),
         "index": f"{tables.index_type.name}_t",
         "argument": f"const {dtype} x[{tables.n_inputs}]",
-        "unbounded": tables.clipped is not None and bool(np.isinf([tables.clipped.low, tables.clipped.high]).any()),
+        "clipped": read is not None and read.is_clipped,
+        "centred": read is not None and read.is_centred,
+        "unbounded": read is not None and read.is_clipped and bool(np.isinf([read.low, read.high]).any()),
     }
 
 

@@ -1,4 +1,4 @@
-"""Networks as ONNX: two matrix products with a ReLU between, and of an estimator what stands before and behind them."""
+"""Networks as ONNX: two matrix products with a ReLU between, and what stands before and behind them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluctant.arrays import Array
-from reluctant.export.forward import ClippedInputs, rounding_bound
+from reluctant.export.forward import PreparedInputs, centred_in, rounding_bound
 from reluctant.export.predictor import DType, Model, Predictor, numpy_type
 from reluctant.files import as_path, write_atomically
 from reluctant.model.network import ReLUNetwork
@@ -97,7 +97,8 @@ def export_onnx(
         Type of input, weights and arithmetic.
     sequential : bool
         Whether to write nothing but Gemm, Relu, Gemm, as verifiers and MILP tools want it: the affine part becomes two
-        neurons for each output that has one, exactly. Not of an estimator with a clip or classes.
+        neurons for each output that has one, exactly. Inputs far from zero beside their spread are not counted from a
+        centre then, and the error bound says what that costs. Not of an estimator with a clip or classes.
     data : tuple (X, y), optional
         Data at which to measure the error; not of a classifier.
 
@@ -153,7 +154,8 @@ def render_onnx(
     checked = predictor.checked(data)
     network = predictor.network
     graph = graph_of(predictor, network, number, sequential=sequential)
-    bound = rounding_bound(network, number, None if checked is None else checked[0], predictor.clip)
+    rows = None if checked is None else checked[0]
+    bound = rounding_bound(network, number, rows, predictor.clip, centred=not sequential)
     proto = _model(graph, network, name, number)
     error = None if checked is None else _largest_error(proto, checked, number)
     _describe(proto, predictor, bound, error)
@@ -171,10 +173,14 @@ def graph_of(predictor: Predictor, network: ReLUNetwork, dtype: np.dtype, *, seq
     """
     graph, inputs = Graph(), "X"
     if predictor.clip is not None:
-        bounds = ClippedInputs.of(predictor.clip, np.arange(network.n_inputs), dtype)
+        bounds = PreparedInputs.of(predictor.clip, np.arange(network.n_inputs), dtype)
         inputs = graph.add("Max", [inputs, graph.constant("low", bounds.low)], "not_below")
         inputs = graph.add("Min", [inputs, graph.constant("high", bounds.high)], "clipped")
     layers = sequential_layers(network) if sequential else hidden_and_output(network)
+    if not sequential and network.centred is not None:
+        centre, biases, intercept = centred_in(network, dtype)
+        inputs = graph.add("Sub", [inputs, graph.constant("centre", _rounded(np.asarray(centre), dtype))], "centred")
+        layers = hidden_and_output(network, biases)._replace(c=intercept)
     outputs = "y" if predictor.classes is None else "scores"
     _add_layers(graph, layers, network.slope.T, inputs, outputs, dtype, affine=not sequential)
     if predictor.classes is not None:

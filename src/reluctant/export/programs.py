@@ -214,7 +214,7 @@ def render_program(
         "links": isinstance(held, LinkTable),
         "n_inputs": 1 if isinstance(held, LinkTable) else held.n_inputs,
         "n_outputs": 1 if isinstance(held, LinkTable) else held.n_outputs,
-        "clipped": predictor.clip is not None,
+        **_preparation(held, predictor),
         "labels": None if predictor.labels is None else [language.quoted(label) for label in predictor.labels],
     }
     return ProgramExport(name, rendered(language.template, **context, **literals), *tables[1:4])
@@ -229,16 +229,26 @@ def _links(table: LinkTable) -> dict[str, list]:
     }
 
 
+def _preparation(held: LinkTable | ForwardTables, predictor: Predictor) -> dict[str, bool]:
+    """Whether inputs are moved within bounds, and whether they are counted from a centre."""
+    if isinstance(held, LinkTable):
+        return {"clipped": predictor.clip is not None, "centred": False}
+    read = held.prepared
+    return {"clipped": read is not None and read.is_clipped, "centred": read is not None and read.is_centred}
+
+
 def _forward(tables: ForwardTables) -> dict[str, list]:
     """Every neuron with its bias, the inputs it reads and the outputs it adds to; indices are those of the inputs."""
-    clipped = tables.clipped
-    bounds = [] if clipped is None else zip(clipped.used.tolist(), clipped.low.tolist(), clipped.high.tolist())
+    read = tables.prepared
+    columns = [] if read is None else [read.used] + [read.low, read.high] * read.is_clipped
+    columns += [] if read is None else [read.centre] * read.is_centred
+    prepared = list(zip(*(column.tolist() for column in columns)))
     neurons = [
         (float(bias), [(i, float(w)) for i, w in tables.into.row(k)], [(j, float(v)) for j, v in tables.out.row(k)])
         for k, bias in enumerate(tables.biases)
     ]
     affine = [[(i, float(w)) for i, w in tables.affine.row(j)] for j in range(tables.n_outputs)]
-    return {"bounds": list(bounds), "neurons": neurons, "affine": affine, "intercept": tables.intercept.tolist()}
+    return {"prepared": prepared, "neurons": neurons, "affine": affine, "intercept": tables.intercept.tolist()}
 
 
 def _facts(name: str, predictor: Predictor, tables: Tables) -> list[str]:

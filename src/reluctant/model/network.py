@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from reluctant.arrays import Array, Index, Mask
 from reluctant.errors import FileFormatError
-from reluctant.model import description, evaluation, merging, milp, storage
+from reluctant.model import centring, description, evaluation, merging, milp, storage
 from reluctant.model.hinge_table import HingeTable, hinge_table
 from reluctant.objective import check_p, path_norm, row_norms
 from reluctant.validation import as_evaluation_points
@@ -49,7 +49,8 @@ class ReLUNetwork:
     -----
     The arrays are copied and read-only. For one input (d = 1) a call searches among the kinks and sums in
     double-double arithmetic, so it is accurate and takes O((N + K) log K); a plain forward pass of the same
-    parameters loses digits when many neurons are steep.
+    parameters loses digits when many neurons are steep. For more inputs a call is a forward pass, in which inputs far
+    from zero beside their spread, such as time stamps, are counted from a point near the kinks.
 
     Examples
     --------
@@ -216,12 +217,28 @@ class ReLUNetwork:
             if X.ndim != 2 or X.shape[1] != self.n_inputs:
                 raise ValueError(f"X must have {self.n_inputs} columns, got an array of shape {X.shape}")
             shape = (len(X),)
-        y = self._table(X[:, 0]) if self.n_inputs == 1 else evaluation.forward(X, **self._fields)
+        y = self._table(X[:, 0]) if self.n_inputs == 1 else self._forward(X)
         return y.reshape(shape if self.n_outputs == 1 else (*shape, self.n_outputs))
 
     @cached_property
     def _table(self) -> HingeTable:
         return hinge_table(self.input_weights[:, 0], self.biases, self.output_weights, self.slope[0], self.intercept)
+
+    def _forward(self, X: Array) -> Array:
+        centred = self.centred
+        if centred is None:
+            return evaluation.forward(X, **self._fields)
+        moved = self._fields | {"biases": centred.biases, "intercept": centred.intercept}
+        return evaluation.forward(X - centred.centre, **moved)
+
+    @cached_property
+    def centred(self) -> centring.Centred | None:
+        """For kinks that lie far from zero: a centre among them, and biases and intercept counted from there.
+
+        A call evaluates W (x − centre) + biases, which keeps the digits that W x + b loses; None where it need not.
+        """
+        w, b, v, slope, intercept = self._fields.values()
+        return None if self.n_inputs == 1 else centring.centred(w, b, v, slope, intercept)
 
     @property
     def _fields(self) -> dict[str, Array]:

@@ -19,8 +19,8 @@ class Layers(NamedTuple):
     c: Array  # (m,)
 
 
-def hidden_and_output(network: ReLUNetwork) -> Layers:
-    """The neurons that have an effect, and what they add up to beside the affine part.
+def hidden_and_output(network: ReLUNetwork, biases: Array | None = None) -> Layers:
+    """The neurons that have an effect, with other biases if given, and what they add up to beside the affine part.
 
     Examples
     --------
@@ -30,7 +30,8 @@ def hidden_and_output(network: ReLUNetwork) -> Layers:
     """
     read = (network.input_weights != 0).any(axis=1) | (network.biases > 0)
     keep = read & (network.output_weights != 0).any(axis=1)
-    return Layers(network.input_weights[keep], network.biases[keep], network.output_weights[keep].T, network.intercept)
+    b = network.biases if biases is None else biases
+    return Layers(network.input_weights[keep], b[keep], network.output_weights[keep].T, network.intercept)
 
 
 def sequential_layers(network: ReLUNetwork) -> Layers:

@@ -27,7 +27,7 @@ from reluctant.multivariate.points import (
     label_size,
     max_error_of,
 )
-from reluctant.multivariate.proofs.bounds import NOTHING, Bound, generic_bound, what_is_known
+from reluctant.multivariate.proofs.bounds import NOTHING, Bound, elementary_bound, generic_bound, what_is_known
 from reluctant.multivariate.proofs.enumeration import enumeration_size, fewest_neurons, fewest_parameters
 from reluctant.multivariate.proofs.identifiability import STATEMENT, is_identified
 from reluctant.multivariate.proofs.lines import bound_on_lines
@@ -99,7 +99,8 @@ def sparsest(
         mixed = _of_mixed_outputs(X, y, affine, aim, start, effort, clock, prove)
         if mixed is not None:
             return mixed
-    bound = _on_lines(rows, labels, aim)
+    elementary = elementary_bound(aim.minimize, rows, labels, affine=affine)
+    bound = max(_on_lines(rows, labels, aim), elementary, key=lambda bound: bound.least)
     task = _Task(rows, labels, affine, aim, bound.least, effort.rng())
     effort = replace(effort, random_state=task.rng)
     best = _one_by_one(task, effort, clock)

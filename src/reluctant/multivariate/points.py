@@ -76,6 +76,24 @@ def distinct_bands(X: Array, y: Array, half_width: Array) -> tuple[Array, Array,
     return rows, 0.5 * low + 0.5 * high, 0.5 * high - 0.5 * low
 
 
+def check_bounds_meet(X: Array, lo: Array, hi: Array) -> None:
+    """Raise an InfeasibleError that names two equal rows of X and bounds of theirs with no value between them."""
+    _, copy_of = np.unique(X, axis=0, return_inverse=True)
+    shape = (int(copy_of.max()) + 1, *lo.shape[1:])
+    low, high = np.full(shape, -np.inf), np.full(shape, np.inf)
+    np.maximum.at(low, copy_of, lo)
+    np.minimum.at(high, copy_of, hi)
+    for row, *output in np.argwhere(low > high)[:1].tolist():
+        of_row = np.flatnonzero(copy_of == row)
+        i, j = int(of_row[np.argmax(lo[of_row, *output])]), int(of_row[np.argmin(hi[of_row, *output])])
+        where = f" of output {output[0]}" if output else ""
+        raise InfeasibleError(
+            f"rows {min(i, j)} and {max(i, j)} of X are equal, but the lower bound {lo[i, *output]!s}{where} at row "
+            f"{i} and the upper bound {hi[j, *output]!s} at row {j} have no value between them; widen one of them by "
+            f"{lo[i, *output] - hi[j, *output]:g}"
+        )
+
+
 def closest_rows(rows: Array) -> float:
     """Smallest distance of two rows, relative to the largest entry of each column."""
     scaled = rows / np.maximum(np.abs(rows).max(axis=0), np.finfo(np.float64).tiny)

@@ -29,6 +29,7 @@ from reluctant.multivariate.proofs.bounds import NOTHING, Bound, elementary_boun
 from reluctant.multivariate.proofs.lines import bound_on_lines
 from reluctant.multivariate.proofs.subsample import Rows, bound_from_few_rows
 from reluctant.solution import Certificate, Solution
+from reluctant.text import spelled_range
 
 FIRST_SHARE = 0.3
 """Share of the time for the middle of the band, and for the outputs one by one."""
@@ -135,10 +136,8 @@ class Band:
 
     def in_words(self) -> str:
         """The tolerance that was used."""
-        low, high = self.tolerance.min(), self.tolerance.max()
-        asked = f"{low:g}" if low == high else f"{low:g} to {high:g}"
         widened = f"widened by a relative {self.slack:g}" if self.slack else "as given"
-        return f"tolerance {asked} {widened}, nowhere below {INTERPOLATES:g} max|y|"
+        return f"tolerance {spelled_range(self.tolerance)} {widened}, nowhere below {INTERPOLATES:g} max|y|"
 
 
 def within_band(

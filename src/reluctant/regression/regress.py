@@ -19,8 +19,8 @@ from reluctant.solution import Certificate, Solution
 
 _DEAREST = 400
 """Exponent of the highest price of a hinge: far beyond what it could gain in standardised units."""
-LOCAL = "the best of a local search; nothing is known about the least objective"
-KEPT = "the given start, on which the search did not improve; nothing is known about the least objective"
+LOCAL = "the best of a local search, whose results from other starts may be lower"
+KEPT = "the given start, on which a local search did not improve"
 
 
 def distinct_weighted_rows(X: Array, targets: Array, weights: Array) -> tuple[Array, Array, Array]:

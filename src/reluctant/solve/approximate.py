@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from reluctant.arrays import Array
-from reluctant.effort import Effort
+from reluctant.effort import DEFAULT_SECONDS, Effort
+from reluctant.errors import InfeasibleError
 from reluctant.model.network import ReLUNetwork
 from reluctant.multivariate.aim import Aim, Count
 from reluctant.solution import LineSolution, Solution
@@ -224,15 +225,19 @@ def _between_bounds(
     effort: Effort,
 ) -> Solution:
     """Bounds in R^d or for several outputs, as tolerances about their middle."""
-    from reluctant.multivariate.points import max_error_of
+    from reluctant.multivariate.points import check_bounds_meet, max_error_of
     from reluctant.multivariate.tolerance import approximate_space
 
     middle, half = middle_of(y, lo, hi)
     with_affine = has_affine_part(affine, X)
-    if X.shape[1] == 1:
-        solution = _over_one_input(X, middle, half, rtol, rounding, with_affine, aim, start, effort)
-    else:
-        solution = approximate_space(X, middle, half, rtol, with_affine, aim, start, effort)
+    try:
+        if X.shape[1] == 1:
+            solution = _over_one_input(X, middle, half, rtol, rounding, with_affine, aim, start, effort)
+        else:
+            solution = approximate_space(X, middle, half, rtol, with_affine, aim, start, effort)
+    except InfeasibleError:
+        check_bounds_meet(X, lo, hi)  # which names the bounds, not their middles
+        raise
     reason = f"{solution.certificate.reason}, about the middle of the bounds"
     return solution.replace(
         max_error=max_error_of(solution.network, X, y, half),
@@ -256,7 +261,7 @@ def _over_one_input(
     from reluctant.univariate.shared_tolerance import better_known, may_be_searched, shared_within
 
     if not epsilon.any():
-        return interpolate_shared(X[:, 0], Y, rounding, affine).replace(p=None)
+        return interpolate_shared(X[:, 0], Y, rounding, affine, effort.clock(DEFAULT_SECONDS)).replace(p=None)
     aim = Aim.checked("neurons", aim.target)
     solution, certificate = shared_within(X[:, 0], Y, epsilon, slack, rounding, affine)
     if solution is not None:

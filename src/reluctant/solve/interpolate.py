@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reluctant.effort import Effort
+from reluctant.effort import DEFAULT_SECONDS, Effort
 from reluctant.model.network import ReLUNetwork
 from reluctant.multivariate.aim import Aim, Count
 from reluctant.objective import Bias, check_p
@@ -83,7 +83,8 @@ def interpolate(
     time_limit : float, optional
         In R^d: seconds, for all outputs, after which the best network so far is returned; 30 by default, ``math.inf``
         for none. With p = 0 the search often ends before, at the bound. An interrupt (Ctrl-C) returns the best so far;
-        a second one is raised.
+        a second one is raised. For one input and several outputs: the same of the search for shared knots; jumps that
+        it has not come to then have a knot each, and the bound is less.
     random_state : int, Generator or None
         In R^d: source of all randomness.
     n_jobs : int
@@ -162,7 +163,8 @@ def interpolate(
 
         def solve(p: float) -> Solution:
             line_rtol = rounding_of(*given) if rtol is None else rtol
-            return interpolate_shared(X[:, 0], y, line_rtol, affine is not False)
+            clock = effort.clock(DEFAULT_SECONDS)
+            return interpolate_shared(X[:, 0], y, line_rtol, affine is not False, clock)
     else:
         from reluctant.multivariate.interpolation import interpolate_space
 

@@ -10,18 +10,27 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from reluctant.arrays import Array, Mask
+from reluctant.effort import never
 from reluctant.univariate import _blocks
 from reluctant.univariate._shared_knots import NO, YES
 
+STRIDE_WORK = 1e6
+"""Rows times the cube of the outputs, a second or so at worst, between two looks at the clock."""
+
 
 def most_blocks(
-    rows: Array, errors: Array, nonzero: Mask, whole: Callable[[int], Sequence[int]]
-) -> list[tuple[int, int]]:
-    """First and last points of the blocks, by earliest end.
+    rows: Array,
+    errors: Array,
+    nonzero: Mask,
+    whole: Callable[[int], Sequence[int]],
+    stop: Callable[[], bool] = never,
+) -> tuple[list[tuple[int, int]], int]:
+    """First and last points of the blocks, by earliest end, and how many points were looked at before `stop` said so.
 
     `rows` (N, m) are ±g, alternately, with their errors; `whole` gives the jump at a point in integers, in a unit of
     its own.
     """
+    stride = 1 + int(STRIDE_WORK / rows.shape[1] ** 3)
     blocks: list[tuple[int, int]] = []
     start, end = 0, 0
     integers: dict[int, list[int]] = {}
@@ -32,12 +41,17 @@ def most_blocks(
         return integers[j]
 
     while True:
-        start, end, answer = _blocks.next_doubtful(rows, errors, nonzero, start, end)
+        until = end + stride
+        start, end, answer = _blocks.next_doubtful(rows[:until], errors[:until], nonzero[:until], start, end)
+        if stop() or (answer == NO and end == len(rows)):
+            return blocks, end
         if answer == NO:
-            return blocks
+            continue
         first = start
         while answer != YES:
-            excluded = excluded_rows([row(j) for j in range(first, end + 1)])
+            excluded = excluded_rows([row(j) for j in range(first, end + 1)], stop)
+            if excluded is None:
+                return blocks, end
             if not excluded:
                 break
             if excluded[-1] == end - first:
@@ -59,8 +73,10 @@ def _shortest(rows: Array, errors: Array, first: int, end: int) -> int:
     return first
 
 
-def excluded_rows(rows: Sequence[Sequence[int]]) -> list[int]:
+def excluded_rows(rows: Sequence[Sequence[int]], stop: Callable[[], bool] = never) -> list[int] | None:
     """Rows that are in no combination Σ c_l rows[l] = 0 with c ≥ 0; none exactly if there is one with c > 0.
+
+    None where `stop` said so before that was known.
 
     If there are any, some are returned. With c = 1 + s that is s ≥ 0 with Σ s_l rows[l] = −Σ rows[l]: the first phase
     of the simplex method, with Bland's rule, in integers with one denominator for all [Edmonds 1967]. If it fails, its
@@ -77,7 +93,7 @@ def excluded_rows(rows: Sequence[Sequence[int]]) -> list[int]:
         target = -sum(column)
         table.append([*column, target] if target >= 0 else [-v for v in (*column, target)])
     basis, denominator = [n + k for k in range(len(table))], 1
-    while True:
+    while not stop():
         open_rows = [row for row, b in zip(table, basis) if b >= n]
         gains = [sum(row[j] for row in open_rows) for j in range(n)]
         entering = next((j for j in range(n) if gains[j] > 0 and j not in basis), None)
@@ -101,3 +117,4 @@ def excluded_rows(rows: Sequence[Sequence[int]]) -> list[int]:
                 factor = row[entering]
                 table[k] = [(v * pivot - factor * u) // denominator for v, u in zip(row, pivot_row)]
         basis[leaving], denominator = entering, pivot
+    return None

@@ -42,6 +42,11 @@ _EVEN = 2.0**-48
 """Moments about 0 that differ by a smaller share are one within rounding, for which a dual is at hand."""
 
 
+_SIZES: dict[Bias, str] = {"l1": "1 + |t|", "l2": "√(1 + t²)"}
+"""What a slope change at t counts."""
+_VALUE_NAMES: dict[Bias, str] = {"l1": "ℓp value", "l2": "value with ℓ2 biases"}
+
+
 class Points(NamedTuple):
     """Points, their slope jumps, and which gaps hold points that are drawn straight, so that no knot may be there."""
 
@@ -85,7 +90,9 @@ def interpolate_line(x: Array, y: Array, bias: Bias, rtol: float = RTOL) -> Line
     """Minimise Σ|c| φ(t) over the interpolants of checked data (N,), (N,); see `reluctant.interpolate`."""
     x, y = sorted_points(x, y)
     if len(x) == 1:
-        return through_one_point(x, y, 1.0, Certificate("value", 0.0, "proved", "a constant has no knots"))
+        return through_one_point(
+            x, y, 1.0, Certificate("value", 0.0, "proved", "a constant has no knots", value_name=_VALUE_NAMES[bias])
+        )
     corners = corners_of(x, y, rtol)
     solution = _minimal(x, y, corners, bias)
     if not len(corners.solid) or solution.is_optimal:
@@ -134,9 +141,8 @@ def _certificate(x: Array, y: Array, corners: Corners, plan: Plan, bias: Bias, v
         plan = _PLANS[bias](Points(corners.x, corners.jumps, corners.solid))
     errors = relative_errors(corners.x, corners.y, corners.jumps)
     bound = min(max(plan.bound(corners.jumps, errors), 0.0), value)
-    norm = {"l1": "1 + |t|", "l2": "√(1 + t²)"}[bias]
-    reason = f"dual polyline within {norm}, {corners.words}, less what rounding can amount to"
-    return Certificate("value", bound, "proved", reason)
+    reason = f"dual polyline within {_SIZES[bias]}, {corners.words}, less what rounding can amount to"
+    return Certificate("value", bound, "proved", reason, value_name=_VALUE_NAMES[bias])
 
 
 def _plan_l1(points: Points) -> Plan:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from reluctant.arrays import Array, Index, Mask
+from reluctant.effort import Clock
 from reluctant.errors import TooSteepError
 from reluctant.model.network import ReLUNetwork
 from reluctant.solution import Certificate, Solution
@@ -37,8 +38,12 @@ _GOAL = 1e-12
 _SMALLEST_JUMP = 2.0**-900
 
 
-def interpolate_shared(x: Array, Y: Array, rtol: float = RTOL, affine: bool = True) -> Solution:
+def interpolate_shared(
+    x: Array, Y: Array, rtol: float = RTOL, affine: bool = True, clock: Clock | None = None
+) -> Solution:
     """The interpolant of Y (N, m) with the fewest knots, which all outputs share; see `reluctant.interpolate`.
+
+    Where the clock ends the search for blocks, jumps that it has not come to have a knot each.
 
     Raises
     ------
@@ -52,9 +57,11 @@ def interpolate_shared(x: Array, Y: Array, rtol: float = RTOL, affine: bool = Tr
     x, Y = columns[0][0], np.column_stack([y for _, y in columns])
     drawn = Jumps.of(x, [corners_of(x, y, rtol) for y in Y.T])
     exact = Jumps.of(x, [corners_of(x, y, 0.0) for y in Y.T]) if drawn.n_drawn else drawn
-    plan, other = _plan(drawn), _plan(exact) if drawn.n_drawn else None
-    fewest = plan.n_knots if other is None else min(plan.n_knots, other.n_knots)
-    chosen, jumps = (plan, drawn) if plan.n_knots == fewest or other is None else (other, exact)
+    with (clock or Clock()).listening() as clock:
+        clock.doing("looking for jumps that share knots")
+        plan, other = _plan(drawn, clock), _plan(exact, clock) if drawn.n_drawn else None
+    fewest = plan.least if other is None else min(plan.least, other.least)
+    chosen, jumps = (plan, drawn) if other is None or plan.n_knots <= other.n_knots else (other, exact)
     network = _network(x, Y, jumps, chosen, affine)
     allowed = max(INTERPOLATES, 2.0 * rtol)
     if _missed(network, x, Y, allowed) and len(chosen.ends):  # blocks whose knots float64 does not hold
@@ -66,7 +73,7 @@ def interpolate_shared(x: Array, Y: Array, rtol: float = RTOL, affine: bool = Tr
             f"float64 weights do not hold what output {missed[0]} of y needs; rescale x or interpolate it by itself"
         )
     error = float(np.max(np.abs(network(given[0]) - given[1])))
-    certificate = Certificate("neurons", fewest, "proved", _reason(drawn, plan, other, affine))
+    certificate = Certificate("neurons", fewest, "proved", _reason(drawn, plan, other, affine, clock))
     return Solution(network=network, p=0.0, value=network.path_norm(0.0), max_error=error, certificate=certificate)
 
 
@@ -76,13 +83,15 @@ def network_through(x: Array, Y: Array, affine: bool) -> ReLUNetwork:
     return _network(x, Y, jumps, Plan(jumps.nonzero, np.empty(0, np.int64), np.empty(0, np.int64)), affine)
 
 
-def _reason(drawn: Jumps, plan: Plan, other: Plan | None, affine: bool) -> str:
+def _reason(drawn: Jumps, plan: Plan, other: Plan | None, affine: bool, clock: Clock) -> str:
     words = "most disjoint blocks of slope jumps that share knots, every sign exact"
     if other is not None:
         words += f", {plan.n_knots} with {drawn.n_drawn} points within rounding (rtol) of links drawn straight, "
         words += f"{other.n_knots} with every point as it is"
     if not affine:
         words += "; without an affine part at most one neuron more is needed, beside a constant, which does not count"
+    if plan.doubtful or (other is not None and other.doubtful):
+        words += f", of those that the search came to{clock.in_words()}"
     return words
 
 
@@ -206,6 +215,12 @@ class Plan(NamedTuple):
     nonzero: Mask
     firsts: Index
     ends: Index
+    doubtful: int = 0  # points with a jump that no search for blocks came to
+
+    @property
+    def least(self) -> int:
+        """Knots without which there is no interpolant: of the points in doubt at most every second saves one more."""
+        return self.n_knots - (self.doubtful + 1) // 2
 
     @property
     def n_knots(self) -> int:
@@ -216,16 +231,18 @@ class Plan(NamedTuple):
         """The plan with a knot at every point of the blocks in which some value (N, m) is missed."""
         before = np.concatenate([[0], np.cumsum(missed.any(axis=1))])
         kept = before[self.ends + 1] == before[self.firsts]
-        return Plan(self.nonzero, self.firsts[kept], self.ends[kept])
+        return self._replace(firsts=self.firsts[kept], ends=self.ends[kept])
 
 
-def _plan(jumps: Jumps) -> Plan:
+def _plan(jumps: Jumps, clock: Clock) -> Plan:
     """The most disjoint blocks, by earliest end."""
     nonzero = jumps.nonzero
     rows, errors, rounding = jumps.rows()
     if rows.shape[1] > FEW_OUTPUTS:
-        blocks = np.array(most_blocks(rows, errors, nonzero, jumps.whole), np.int64).reshape(-1, 2)
-        return Plan(nonzero, np.ascontiguousarray(blocks[:, 0]), np.ascontiguousarray(blocks[:, 1]))
+        found, seen = most_blocks(rows, errors, nonzero, jumps.whole, clock.expired)
+        blocks = np.array(found, np.int64).reshape(-1, 2)
+        doubtful = int(np.count_nonzero(nonzero[seen:]))
+        return Plan(nonzero, np.ascontiguousarray(blocks[:, 0]), np.ascontiguousarray(blocks[:, 1]), doubtful)
     firsts: list[int] = []
     ends: list[int] = []
     start, end, skip = 0, 0, 1

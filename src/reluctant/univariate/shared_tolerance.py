@@ -16,6 +16,7 @@ from reluctant.arrays import Array, Index
 from reluctant.errors import TooSteepError
 from reluctant.model.network import ReLUNetwork
 from reluctant.solution import Certificate, Solution
+from reluctant.text import spelled_range
 from reluctant.univariate import _shared_links, _sweep
 from reluctant.univariate.band import Band, sorted_band
 from reluctant.univariate.fewest import fewest_links
@@ -152,10 +153,10 @@ def better_known(solution: Solution | None, other: Solution, certificate: Certif
 
 
 def _tolerance_in_words(tolerance: Array, slack: float) -> str:
-    low, high = tolerance.min(), tolerance.max()
-    asked = f"{low:g}" if low == high else f"{low:g} to {high:g}"
     widened = f"widened by a relative {0.75 * slack:g}" if slack else "as given"
-    return f"tolerance {asked} {widened}; a solution is held to {INTERPOLATES:g} max|y| at the closest"
+    return (
+        f"tolerance {spelled_range(tolerance)} {widened}; a solution is held to {INTERPOLATES:g} max|y| at the closest"
+    )
 
 
 def _candidates(bands: Bands, starts: Index) -> list[Array]:

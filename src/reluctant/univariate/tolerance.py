@@ -10,6 +10,7 @@ from reluctant.arrays import Array
 from reluctant.model._double_double import two_sum
 from reluctant.model.piecewise_linear import PiecewiseLinear
 from reluctant.solution import Certificate, LineSolution, counted
+from reluctant.text import spelled_range
 from reluctant.univariate import _sweep
 from reluctant.univariate.band import Band, bounded_band, sorted_band
 from reluctant.univariate.distance import errors_of
@@ -53,8 +54,7 @@ def approximate_line(
         return slack > 0 or bool((np.abs(f(x) - y) <= tolerance).all())
 
     found = fewest_within(band, keeps, shape.links, shape.tightened)
-    low, high = tolerance.min(), tolerance.max()
-    asked = f"tolerance {low:g}" if low == high else f"tolerance {low:g} to {high:g}"
+    asked = f"tolerance {spelled_range(tolerance)}"
     ignored = f", without the {n_ignored} rows of infinite tolerance" if n_ignored else ""
     reason = _reason(shape.search, band, ignored, asked, "", slack, rtol)
     return _solution(found, x, y, reason + (_beyond(found.function, x, y, tolerance) if slack == 0 else ""))

@@ -21,6 +21,8 @@ from reluctant.multivariate.points import INTERPOLATES, distinct_rows, label_siz
 
 RESTARTS = 20
 """Fresh starts where neither their number nor the time is limited."""
+RESTARTS_BY_DEFAULT = 50
+"""Fresh starts, forty vain kicks each, where the caller gave no time limit: small data reach them long before it ends."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ def _stages(
 ) -> Iterator[Found]:
     task = _Task.of(X, y, affine)
     report = _print_improvement if effort.verbose else None
-    searches = task.searches(aim, clock, None, effort.n_jobs, effort.random_state, start, affine)
+    restarts = RESTARTS_BY_DEFAULT if effort.time_limit is None else None
+    searches = task.searches(aim, clock, restarts, effort.n_jobs, effort.random_state, start, affine)
     first = begin(searches, report)
     if first.ended is None and first.best is not None:
         yield task.found(first, None)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.linalg import qr
 
 from reluctant.arrays import Array, Mask
+from reluctant.model.centring import carried_back, products
 from reluctant.model.network import ReLUNetwork
 from reluctant.multivariate.newton_prune import _kernels
 from reluctant.multivariate.points import power_of_two
@@ -252,8 +253,15 @@ class Unknowns:
         return B
 
 
+def carried(hinges: Array, centre: Array, beside: Array) -> Array:
+    """Rows (w, b) of hinges of x − centre as rows of x; see `carried_back`."""
+    return np.column_stack(carried_back(hinges[:, :-1], hinges[:, -1], centre, beside))
+
+
 FAR = 8.0
 """A column whose middle lies so many times its half-range from zero is searched centred."""
+BESIDE = 0.38
+"""Where, in its unit from the middle of such a column, a weight changed by last places leaves a hinge as it is."""
 
 
 @dataclass(frozen=True)
@@ -293,15 +301,17 @@ class Units:
         V = weights.V * y
         size = np.max(np.abs(V), axis=1, initial=0.0, keepdims=True)
         U, affine = weights.U / x * size, weights.affine * y / x[:, None]
-        U[:, -1] -= U[:, :-1] @ self.centre
-        affine[-1] -= self.centre @ affine[:-1]
+        if self.far is not None:
+            beside = self.centre + np.where(self.far, BESIDE * self.x, 0.0)
+            U, affine = (carried(hinges, self.centre, beside) for hinges in (U, affine.T))
+            affine = affine.T
         return ReLUNetwork.from_hinges(U, V / size, affine)
 
     def scaled(self, network: ReLUNetwork, affine: bool = True) -> Weights:
         """The state of a network in the units of the data, without its affine part where none is wanted."""
         x = np.append(self.x, 1.0)
         U, V, A = (np.array(part) for part in network.hinges)
-        U[:, -1] += U[:, :-1] @ self.centre
-        A[-1] += self.centre @ A[:-1]
+        U[:, -1], _ = products(U[:, :-1], self.centre, U[:, -1])
+        A[-1], _ = products(A[:-1].T, self.centre, A[-1])
         part = A * x[:, None] / self.y if affine else np.zeros_like(A)
         return Weights(U * x, V / self.y, part).normalised()
