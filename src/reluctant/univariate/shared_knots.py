@@ -50,8 +50,8 @@ def interpolate_shared(x: Array, Y: Array, rtol: float = RTOL, affine: bool = Tr
     given = x, Y
     columns = [sorted_points(x, column) for column in Y.T]
     x, Y = columns[0][0], np.column_stack([y for _, y in columns])
-    drawn = Jumps.of(x, [corners_of(x, y, rtol) for y in Y.T])
-    exact = Jumps.of(x, [corners_of(x, y, 0.0) for y in Y.T]) if drawn.n_drawn else drawn
+    drawn = Jumps.of(x, [corners_of(x, y, rtol) for _, y in columns])
+    exact = Jumps.of(x, [corners_of(x, y, 0.0) for _, y in columns]) if drawn.n_drawn else drawn
     plan, other = _plan(drawn), _plan(exact) if drawn.n_drawn else None
     fewest = plan.n_knots if other is None else min(plan.n_knots, other.n_knots)
     chosen, jumps = (plan, drawn) if plan.n_knots == fewest or other is None else (other, exact)
