@@ -2,9 +2,45 @@
 
 from __future__ import annotations
 
+import os
 import signal
+from collections import defaultdict
 
+import hypothesis
 import pytest
+
+SHARE = 3
+"""The gate draws one in so many of the examples that a property asks for, and at least so many:"""
+LEAST = 15
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of the cases of a test with `@pytest.mark.gate(n)` the gate runs n, spread over all; the others are slow.
+
+    Properties draw all their examples where RELUCTANT_EXAMPLES=all.
+    """
+    cases = defaultdict(list)
+    for item in items:
+        if item.get_closest_marker("gate") is not None:
+            cases[item.parent, item.originalname].append(item)
+    for group in cases.values():
+        n = group[0].get_closest_marker("gate").args[0]
+        chosen = {round(k * (len(group) - 1) / max(n - 1, 1)) for k in range(n)}
+        for i, item in enumerate(group):
+            if i not in chosen:
+                item.add_marker(pytest.mark.slow)
+    if os.environ.get("RELUCTANT_EXAMPLES") != "all":
+        properties = [item for item in items if hypothesis.is_hypothesis_test(getattr(item, "obj", None))]
+        for function in {item.function for item in properties if item.get_closest_marker("slow") is None}:
+            _draw_fewer(function)
+
+
+def _draw_fewer(function) -> None:
+    """Let a property draw a share of its examples; without randomness they are the first ones."""
+    all_of_them = function._hypothesis_internal_use_settings
+    fewer = max(all_of_them.max_examples // SHARE, min(LEAST, all_of_them.max_examples))
+    function._hypothesis_internal_use_settings = hypothesis.settings(all_of_them, max_examples=fewer)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -97,6 +97,7 @@ def test_columns_a_million_spreads_from_zero_are_met(offset, spread, n):
     assert np.abs(solution.network(rows) - labels).max() <= 1e-9 * np.abs(labels).max()
 
 
+@pytest.mark.gate(2)
 @pytest.mark.parametrize(("n", "d", "p"), [(60, 3, 0.5), (2000, 20, 0.0), (2000, 20, 0.5)])
 def test_a_time_limit_is_kept(n, d, p):
     """In seconds of this process, whatever else the machine does; 0.1.0 took twice, and eight times, as long."""
@@ -110,6 +111,7 @@ def test_a_time_limit_is_kept(n, d, p):
     assert solution.max_error <= 1e-9 * np.abs(labels).max()
 
 
+@pytest.mark.gate(1)
 @pytest.mark.parametrize("swapped", [False, True])
 def test_a_table_of_one_neuron_without_noise_gives_one_neuron(swapped):
     table = np.random.default_rng(0).random((60, 2))

@@ -300,6 +300,8 @@ def as_array(values: Any, name: str) -> np.ndarray:
 
 def _to_floats(raw: np.ndarray, name: str, first_row: int = 0) -> Array:
     """Numbers of any kind as float64; text, dates, complex and missing values are refused."""
+    if raw.dtype == np.float64:
+        return raw
     if raw.dtype.kind in "biuf":
         with np.errstate(over="ignore"):
             return raw.astype(np.float64, copy=False)

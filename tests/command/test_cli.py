@@ -229,6 +229,7 @@ if os.path.exists("/dev/full"):
     STREAMS |= {"stdout full": "> /dev/full", "both full": "> /dev/full 2>&1"}
 
 
+@pytest.mark.gate(2)
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs a shell")
 @pytest.mark.parametrize(
     ("arguments", "code"), [("show n.json", 0), ("show none.json", 1), ("bogus", 2), ("fit --help", 0)]

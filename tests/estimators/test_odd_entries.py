@@ -155,6 +155,7 @@ def test_a_missing_entry_of_a_nullable_column_is_named_with_row_and_column(dtype
     assert f" at row {ROW}, column 'b'; remove or replace it" in message
 
 
+@pytest.mark.gate(6)
 @everywhere
 @pytest.mark.parametrize(
     "value", [10**29, "1e3", np.float32(3), True, decimal.Decimal("1.5"), fractions.Fraction(1, 3)]

@@ -23,12 +23,14 @@ def test_the_minimum_rule_never_has_more_validation_loss_than_one_standard_error
     assert one_se.n_parameters_ <= least.n_parameters_
 
 
+@pytest.mark.gate(3)
 @pytest.mark.parametrize("cap", [1, 2, 4, 7, 12])
 def test_caps_on_parameters_hold(hinge_table, cap):
     model = SparseReLURegressor(max_parameters=cap, random_state=0).fit(*hinge_table)
     assert model.n_parameters_ == model.network_.size <= cap
 
 
+@pytest.mark.gate(2)
 @pytest.mark.parametrize("cap", [0, 1, 2, 3])
 def test_caps_on_neurons_hold(hinge_table, class_table, cap):
     assert SparseReLURegressor(max_neurons=cap, random_state=0).fit(*hinge_table).n_neurons_ <= cap

@@ -96,6 +96,7 @@ def parquet_and_arrays(path, n_rows, classes=False):
     return ParquetTable(path, ["flow", "heat", "age"], "target", "weight"), X, y, weights
 
 
+@pytest.mark.gate(2)
 @pytest.mark.parametrize("many_rows", [100, 10_000])
 @pytest.mark.parametrize("classes", [False, True])
 def test_a_parquet_file_gives_the_model_of_its_rows_as_arrays(tmp_path, monkeypatch, many_rows, classes):
@@ -117,6 +118,7 @@ def test_a_parquet_file_gives_the_model_of_its_rows_as_arrays(tmp_path, monkeypa
         np.testing.assert_allclose(streamed.feature_importances_, held.feature_importances_)
 
 
+@pytest.mark.gate(2)
 @pytest.mark.parametrize("factor", [7.0, 1e-300, 1e300])
 @pytest.mark.parametrize("many_rows", [100, 10_000])
 def test_a_common_factor_of_the_weights_means_nothing_in_a_table_as_in_fit(monkeypatch, many_rows, factor):

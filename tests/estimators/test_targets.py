@@ -62,6 +62,7 @@ def without_temperature(model, X, y, monkeypatch):
         return clone(model).fit(X, y)
 
 
+@pytest.mark.gate(2)
 @pytest.mark.parametrize("params", [{}, {"max_parameters": 9}, {"max_neurons": 1, "affine": False}])
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_outputs_are_divided_by_the_temperature_and_nothing_else_changes(monkeypatch, class_table, params, n_classes):

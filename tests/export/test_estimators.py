@@ -107,6 +107,7 @@ def _few_paths(monkeypatch):
     monkeypatch.setattr(selection, "REPEATS_FEW_ROWS", 1)
 
 
+@pytest.mark.gate(6)
 @needs_cc
 @pytest.mark.parametrize("dtype", NUMPY)
 @pytest.mark.parametrize(("d", "m"), [(1, 1), (3, 1), (2, 2), (1, 2)])
@@ -129,6 +130,7 @@ def test_a_regressor_in_c_is_predict(tmp_path, dtype, d, m, params):
         np.testing.assert_allclose(computed, expected, rtol=1e-5 if dtype == "float" else 1e-12, atol=1e-4)
 
 
+@pytest.mark.gate(6)
 @needs_cc
 @pytest.mark.parametrize("dtype", NUMPY)
 @pytest.mark.parametrize("d", [1, 3])
@@ -163,6 +165,7 @@ def test_a_classifier_in_c_is_decision_function_probabilities_and_class(tmp_path
     assert (f"temperature {model.temperature_}" in exported.header) == ("alpha" not in params)
 
 
+@pytest.mark.gate(2)
 @needs_cc
 @pytest.mark.parametrize("dtype", NUMPY)
 @pytest.mark.parametrize("d", [1, 3])
@@ -196,6 +199,7 @@ def test_a_network_that_reads_no_input_is_a_constant(tmp_path):
     assert Compiled(tmp_path / "model.c", "model", "double", 2, 1)([[1e9, np.nan]]) == model.predict(X[:1])
 
 
+@pytest.mark.gate(2)
 @needs_cxx
 @pytest.mark.parametrize("dtype", NUMPY)
 @pytest.mark.parametrize("d", [1, 3])
@@ -328,6 +332,7 @@ def test_labels_longer_than_c99_grants_are_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.gate(4)
 @needs_cc
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("name", ["x", "y", "p", "best", "largest", "class"])

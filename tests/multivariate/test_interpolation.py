@@ -25,6 +25,7 @@ def exact_values(network, X):
     return hidden @ v[:, 0] + X @ network.slope[:, 0].astype(np.longdouble) + network.intercept[0]
 
 
+@pytest.mark.gate(4)
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(("n", "d"), [(10, 50), (20, 5), (20, 20), (30, 3)])
 def test_generic_labels_are_met_with_as_many_parameters_as_points(n, d, seed):
@@ -88,9 +89,13 @@ def planted_outputs(seed, m, n_rows):
     return X, np.maximum(X @ U.T, 0.0) @ V, np.count_nonzero(U) + np.count_nonzero(V) - 4
 
 
-def test_planted_networks_of_several_outputs_are_found_on_most_seeds():
+@pytest.mark.parametrize(
+    ("tables", "most"),
+    [([(0, 2), (1, 3)], 1), pytest.param([(s, m) for m in (2, 3) for s in range(3)], 5, marks=pytest.mark.slow)],
+)
+def test_planted_networks_of_several_outputs_are_found_on_most_seeds(tables, most):
     found = 0
-    for seed, m in [(0, 2), (1, 2), (2, 2), (0, 3), (1, 3), (2, 3)]:
+    for seed, m in tables:
         X, Y, n_planted = planted_outputs(seed, m, 240)
         n = -(-5 * n_planted // m)
         solution = interpolate(X[:n], Y[:n], random_state=0)
@@ -98,7 +103,7 @@ def test_planted_networks_of_several_outputs_are_found_on_most_seeds():
         assert solution.certificate.lower_bound <= solution.n_parameters
         elsewhere = np.abs(solution.network(X[n:]) - Y[n:]).max()
         found += solution.n_parameters <= n_planted and elsewhere <= 1e-6
-    assert found >= 5
+    assert found >= most
 
 
 def test_convex_case_carries_its_dual_bound():

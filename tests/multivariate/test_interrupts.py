@@ -108,10 +108,16 @@ EASY = {"start", "hops", "round of hops"}
 """What gives an interpolant where none is known yet: it looks at the clock, and ends at once."""
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
+APPROXIMATIONS = [("start", 0), ("kick", 0), ("outputs apart", 2), ("band", 0), ("round in the band", 0)]
+
+
 @pytest.mark.parametrize(
-    ("phase", "m"),
-    [("start", 0), ("kick", 0), ("outputs apart", 2), ("band", 0), ("round in the band", 0)],
+    ("phase", "m", "n_jobs"),
+    [
+        pytest.param(phase, m, n_jobs, marks=[pytest.mark.slow] if k % 2 == n_jobs - 1 else [])
+        for k, (phase, m) in enumerate(APPROXIMATIONS)
+        for n_jobs in (1, 2)
+    ],
 )
 def test_approximate_ends_where_it_is(begun, phase, m, n_jobs):
     X, y = uniform(30, 3, m)

@@ -28,6 +28,7 @@ def one_by_one(X, y, seed, p, alpha, K, epochs, bias, batches, **kind):
     return module
 
 
+@pytest.mark.gate(4)
 @pytest.mark.parametrize(
     ("d", "m", "bias", "batch_size"),
     [(4, 1, None, None), (4, 1, False, None), (1, 1, None, None), (4, 3, None, None), (1, 2, None, 3), (4, 1, None, 3)],

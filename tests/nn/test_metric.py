@@ -128,6 +128,7 @@ def in_tensors(u, tau, p):
     u.copy_(prox_power(u, tau, p))
 
 
+@pytest.mark.gate(8)
 @pytest.mark.usefixtures("way")
 @pytest.mark.parametrize(("m", "holds"), [(1, True), (1, False), (2, False)])
 @pytest.mark.parametrize(("d", "bias"), [(3, True), (1, False)])
@@ -216,6 +217,7 @@ def test_they_do_not_stay_under_the_plain_step_so_that_test_can_fail():
     assert (after - before).abs().max() > 1e-2
 
 
+@pytest.mark.gate(5)
 @pytest.mark.parametrize(
     ("m", "holds", "bias"), [(1, True, True), (1, False, True), (3, False, True), (2, False, False)]
 )

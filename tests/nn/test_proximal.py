@@ -86,6 +86,7 @@ def way(request, monkeypatch):
         monkeypatch.setattr(ProximalStep, "bind", bind)
 
 
+@pytest.mark.gate(6)
 @pytest.mark.usefixtures("way")
 @pytest.mark.parametrize(("d", "bias"), [(3, True), (3, False), (1, False)])
 @pytest.mark.parametrize("p", [0.4, 0.5, 1.0])
@@ -411,6 +412,7 @@ def test_bad_input_is_refused_in_words():
         Plain(adam, module, p=0.5, alpha=1.0).load_state_dict(adam.state_dict())
 
 
+@pytest.mark.slow
 def test_runs_whose_bias_does_not_count_stay_stable():
     """With ‖v_k‖ = ‖w_k‖ alone, b_k grows without bound as w_k → 0, and this run fails near epoch 9,300."""
     torch.manual_seed(1)

@@ -78,6 +78,7 @@ def test_no_factors_give_less_decay_than_the_path_norm(depth):
         assert decay >= depth / 2 * path_norm(module, 2 / depth) * (1 - 1e-12)
 
 
+@pytest.mark.slow
 def test_factorised_training_with_several_outputs_finds_which_neuron_feeds_which_output():
     rng = np.random.default_rng(0)
     X = torch.from_numpy(rng.uniform(-1, 1, (60, 2)))

@@ -39,6 +39,7 @@ def state(loss: Loss, m: int, affine: bool, seed: int) -> tuple[Model, Problem, 
     return Model(rng.standard_normal((K, d + 1)), V, A), problem, rows, hinges
 
 
+@pytest.mark.gate(8)
 @pytest.mark.parametrize("affine", [True, False])
 @pytest.mark.parametrize(
     ("loss", "m"), [*((loss, m) for loss in REGRESSION for m in (1, 2)), (Logistic(), 1), (Softmax(), 3)]
@@ -74,6 +75,7 @@ def test_no_hinge_is_refused_that_a_line_search_along_its_amplitude_finds_worth_
             assert on <= 2 or least >= value - 1e-6 * abs(value), seed
 
 
+@pytest.mark.gate(4)
 @pytest.mark.parametrize("affine", [True, False])
 @pytest.mark.parametrize("loss", REGRESSION)
 @pytest.mark.parametrize("m", [1, 2])
@@ -89,12 +91,13 @@ def test_growth_of_a_curve_ends_with_its_neurons_or_with_little_left(loss: Loss,
         assert problem.objective(model) < 0.7 * zero, seed
 
 
-def test_a_path_finds_a_curve_with_every_seed() -> None:
+@pytest.mark.gate(2)
+@pytest.mark.parametrize("seed", range(8))
+def test_a_path_finds_a_curve_with_every_seed(seed) -> None:
     x = np.linspace(-1, 1, 500)
     y = x**2 + 0.5 * np.sin(6 * x)
-    for seed in range(8):
-        path = size_path(x[:, None], y, ridge=1e-4, random_state=seed)
-        assert 2 * path.training_loss.min() < 2e-3 * np.var(y), seed
+    path = size_path(x[:, None], y, ridge=1e-4, random_state=seed)
+    assert 2 * path.training_loss.min() < 2e-3 * np.var(y)
 
 
 def test_six_periods_of_a_noisy_sine_are_found() -> None:

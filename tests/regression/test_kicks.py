@@ -34,6 +34,7 @@ def affine_path(rows, loss, max_neurons=None):
     return problem, front
 
 
+@pytest.mark.gate(2)
 @pytest.mark.parametrize(("loss", "m"), [(Squared(), 1), (Squared(), 2), (Logistic(), 1), (Softmax(), 3)])
 def test_kicks_lower_objectives_and_raise_none(loss, m):
     rows = rough_rows(loss, m)

@@ -40,6 +40,7 @@ def chebyshev(X, Y):
 NOISE = [np.random.Generator.standard_normal, lambda rng, n: rng.uniform(-1, 1, n), lambda rng, n: rng.standard_t(2, n)]
 
 
+@pytest.mark.gate(9)
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("m", [1, 2])
 @pytest.mark.parametrize("unit", [1e-3, 1.0, 1e4])
@@ -74,18 +75,18 @@ def least_on_the_support(network, X, y, alpha):
     return linprog(cost, A_ub=np.vstack(rows), b_ub=np.concatenate(right), bounds=free).fun
 
 
+@pytest.mark.gate(1)
 @pytest.mark.parametrize("alpha", [1e-2, 1e-3])
-def test_a_network_is_near_the_least_of_its_support_by_linear_programming(alpha):
-    excess = []
-    for seed in range(3):
-        X, y = bent(seed)
-        solution = regress(X, y, alpha=alpha, p=1, loss="max", random_state=0)
-        assert solution.n_neurons > 0
-        excess.append(solution.objective / least_on_the_support(solution.network, X, y, alpha) - 1)
-    assert min(excess) > -1e-6
-    assert max(excess) < 1e-1  # a search: 0.2 to 8 % above, of other draws too
+@pytest.mark.parametrize("seed", range(3))
+def test_a_network_is_near_the_least_of_its_support_by_linear_programming(seed, alpha):
+    X, y = bent(seed)
+    solution = regress(X, y, alpha=alpha, p=1, loss="max", random_state=0)
+    assert solution.n_neurons > 0
+    excess = solution.objective / least_on_the_support(solution.network, X, y, alpha) - 1
+    assert -1e-6 < excess < 1e-1  # a search: 0.2 to 8 % above, of other draws too
 
 
+@pytest.mark.gate(2)
 @pytest.mark.parametrize("p", [0.5, 1.0])
 @pytest.mark.parametrize("seed", range(3))
 def test_the_largest_error_is_smaller_than_that_of_other_losses(seed, p):

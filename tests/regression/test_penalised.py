@@ -76,6 +76,7 @@ def moved(parts, rng):
         yield [each * (1 + share * rng.standard_normal(each.shape)) for each in parts]
 
 
+@pytest.mark.gate(6)
 @pytest.mark.parametrize("p", [0.3, 0.5, 1.0])
 @pytest.mark.parametrize("alpha", [1e-2, 1e-3])
 @pytest.mark.parametrize("seed", range(3))
@@ -88,6 +89,7 @@ def test_no_network_near_by_is_lower_by_more_than_a_ten_thousandth(seed, alpha, 
     assert lowest >= solution.objective * (1 - 1e-4)
 
 
+@pytest.mark.gate(3)
 @pytest.mark.parametrize("p", [0.3, 1.0])
 @pytest.mark.parametrize("seed", range(3))
 def test_objective_is_not_above_that_of_the_start(p, seed):
@@ -317,6 +319,7 @@ def test_scaling_y_scales_the_function():
     assert_allclose(large.predict(X) / 1e3, regress(X, y, alpha=10.0, p=1, random_state=0).predict(X), atol=1e-6)
 
 
+@pytest.mark.gate(2)
 @pytest.mark.parametrize(("p", "power"), [(0.5, 398), (0.5, -500), (1.0, 501), (1.0, -651)])
 def test_a_power_of_two_in_one_input_and_in_alpha_changes_no_bit(p, power):
     """The bias is free there, so Σ|v w|^p is all that the unit of x enters."""
@@ -334,6 +337,7 @@ def test_a_power_of_two_in_one_input_and_in_alpha_changes_no_bit(p, power):
     assert scaled.mean_loss == plain.mean_loss
 
 
+@pytest.mark.gate(3)
 @pytest.mark.parametrize(("loss", "degree"), [("squared", 2), ("absolute", 1)])
 @pytest.mark.parametrize(("p", "power"), [(0.5, 400), (0.5, -400), (1.0, 99), (1.0, -399)])
 def test_a_power_of_two_in_y_and_in_alpha_changes_no_bit(loss, degree, p, power):
@@ -362,6 +366,7 @@ def test_inputs_of_any_scale_get_the_objective_of_their_units(unit):
     assert solution.objective <= 1.15 * objective_of(carried, X * unit, y, 1e-3, 0.5)  # two searches, of other draws
 
 
+@pytest.mark.gate(4)
 @pytest.mark.parametrize(("unit", "alpha"), [(1e-160, 1e300), (1e-250, 1e100), (1e150, 1e-300)])
 @pytest.mark.parametrize("loss", ["squared", "absolute", "huber", "quantile"])
 def test_prices_beyond_float64_are_those_that_nothing_pays_for(loss, unit, alpha):

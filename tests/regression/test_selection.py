@@ -289,9 +289,10 @@ def test_the_loss_of_huber_has_one_threshold_for_all_folds():
     assert_allclose(losses[0], expected, rtol=1e-9)
 
 
-def test_pure_noise_gives_almost_nothing():
+@pytest.mark.parametrize("n", [60, pytest.param(200, marks=pytest.mark.slow)])
+def test_pure_noise_gives_almost_nothing(n):
     rng = np.random.default_rng(0)
-    choice = choose(rng.normal(size=(200, 4)), rng.normal(size=(200, 1)), np.ones(200), Config(Squared()))
+    choice = choose(rng.normal(size=(n, 4)), rng.normal(size=(n, 1)), np.ones(n), Config(Squared()))
     assert choice.size <= 2
 
 
@@ -345,6 +346,7 @@ def test_paths_that_only_kicks_make_good_are_taken(monkeypatch):
     assert choose(*table(), Config(Squared(), kicks=3), effort=Effort(random_state=1)).trial.kicks == 3
 
 
+@pytest.mark.gate(1)
 @pytest.mark.parametrize("seed", range(2))
 def test_kicks_that_change_nothing_are_never_taken_and_change_no_size(monkeypatch, seed):
     monkeypatch.setattr(selection, "RIDGES", (1e-3, 1e-1))

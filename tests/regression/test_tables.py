@@ -166,7 +166,8 @@ class Recorded:
             yield tables.RawBlock(X, y + rng.standard_normal(len(X)), np.ones(len(X)))
 
 
-def test_streamed_fit_is_as_good_as_the_one_in_memory_and_reads_blocks_only(monkeypatch):
+@pytest.mark.parametrize(("n_seeds", "most"), [(1, 1.1), pytest.param(3, 1.02, marks=pytest.mark.slow)])
+def test_streamed_fit_is_as_good_as_the_one_in_memory_and_reads_blocks_only(monkeypatch, n_seeds, most):
     monkeypatch.setattr(streaming, "SAMPLE", 1000)
     monkeypatch.setattr(selection, "RIDGES", (1e-3,))
     monkeypatch.setattr(selection, "RIDGES_CLASSES", (1e-3,))
@@ -174,7 +175,8 @@ def test_streamed_fit_is_as_good_as_the_one_in_memory_and_reads_blocks_only(monk
     monkeypatch.setattr(selection, "RIDGES_ON_SLOPES_CLASSES", ())
     table = Recorded(30_000, 2_000)
     config = Config(Squared())
-    streamed = [fit_streamed(table, as_column, config, size=30, effort=Effort(random_state=seed)) for seed in range(3)]
+    efforts = [Effort(random_state=seed) for seed in range(n_seeds)]
+    streamed = [fit_streamed(table, as_column, config, size=30, effort=effort) for effort in efforts]
     assert all(fitted.model.size <= 30 for fitted in streamed)
     assert table.largest == 2_000
     X, y, w = joined(table)
@@ -185,7 +187,7 @@ def test_streamed_fit_is_as_good_as_the_one_in_memory_and_reads_blocks_only(monk
         summed_loss(model, u.rows(test[0], test[1][:, None], test[2]), Squared()) * u.y_scale[0] ** 2
         for model, u in (*((fitted.model, fitted.units) for fitted in streamed), (whole, units))
     ]
-    assert np.median(losses[:3]) < 1.02 * losses[3]  # the paths of few rows differ by a few per cent
+    assert np.median(losses[:-1]) < most * losses[-1]  # the paths of few rows differ by a few per cent
 
 
 def test_streamed_choice_compares_sizes_on_held_out_rows(monkeypatch):

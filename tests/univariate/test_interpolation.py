@@ -21,6 +21,7 @@ from oracles import (
     total_variation,
 )
 from reluctant import interpolate
+from reluctant.univariate import _kernels
 from univariate.checks import assert_interpolates
 from univariate.strategies import GENERATORS, GENERIC, TIED, float_table, integers, tables
 
@@ -56,6 +57,19 @@ def test_dynamic_programme_equals_brute_force(kind, p):
     rng = np.random.default_rng(10)
     for _ in range(12):
         assert_optimal(GENERATORS[kind](rng, int(rng.integers(1, 13))), p)
+
+
+@on_tables
+@given(data=tables(min_points=3), gaps=st.integers(0, 2**16 - 1))
+def test_jumps_and_knots_of_all_points_follow_from_those_of_any_corners(data, gaps):
+    x, y = data.x, data.y
+    kept = np.array([i for i in range(len(x)) if i in (0, len(x) - 1) or not gaps >> (i % 16) & 1])
+    jumps, all_jumps = _kernels.slope_jumps(x[kept], y[kept]), _kernels.slope_jumps(x, y)
+    assert (_kernels.jumps_of_all(x, y, kept, jumps) == all_jumps).all()
+    runs = [len(list(run)) for sign, run in groupby(np.sign(all_jumps[1:-1])) if sign != 0]
+    expected = sum((length + 1) // 2 for length in runs)
+    assert _kernels.fewest_knots_of_all(x, y, kept, jumps) == expected
+    assert _kernels.fewest_knots(all_jumps, np.empty(0, dtype=np.bool_)) == expected
 
 
 @pytest.mark.parametrize("p", [0.2, 0.5, 0.8])

@@ -1,6 +1,7 @@
 """Open links: their envelope against evaluation on a grid, and what may stand for them against sampled lines."""
 
 import numpy as np
+import pytest
 
 from reluctant.univariate._open_links import DEBT, MU, ROWS, A, G, M, P, S, V, _excess, lower_envelope, thin
 
@@ -26,9 +27,10 @@ def owners_of(links, cut, ends, meeting_cut):
     return set(room[-1][:count].tolist())
 
 
-def test_links_that_are_least_on_a_grid_are_in_the_envelope_and_no_others():
+@pytest.mark.parametrize("n_tables", [10, pytest.param(40, marks=pytest.mark.slow)])
+def test_links_that_are_least_on_a_grid_are_in_the_envelope_and_no_others(n_tables):
     rng = np.random.default_rng(0)
-    for _ in range(40):
+    for _ in range(n_tables):
         n = int(rng.integers(1, 40))
         links, cut = links_of(rng, n), rng.uniform(0.3, 3)
         v = np.linspace(-12, 12, 20001)

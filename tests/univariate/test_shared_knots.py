@@ -92,11 +92,13 @@ def check_fewest(seed, least=2, most=3):
     assert np.max(np.abs(solution.network(x) - Y)) <= 1e-9 * np.max(np.abs(Y))
 
 
+@pytest.mark.gate(30)
 @pytest.mark.parametrize("seed", range(100))
 def test_shared_knots_are_as_few_as_any_pattern_has(seed):
     check_fewest(seed)
 
 
+@pytest.mark.gate(40)
 @pytest.mark.parametrize("seed", range(100, 140))
 def test_many_outputs_share_as_few_knots_as_any_pattern_has(seed):
     check_fewest(seed, 4, 6)

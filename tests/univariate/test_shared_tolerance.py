@@ -67,6 +67,7 @@ def check_between(seed):
         assert not some_fit(x, lo - 1e-9, hi + 1e-9, certificate.lower_bound - 1)
 
 
+@pytest.mark.gate(8)
 @pytest.mark.parametrize("seed", range(24))
 def test_bound_is_below_what_a_grid_of_knots_needs_and_at_least_half_of_what_is_found(seed):
     check_between(seed)

@@ -433,6 +433,7 @@ def test_band_that_holds_zero_needs_no_neuron():
         assert (solution.n_neurons, solution.certificate.lower_bound) == (0, 0)
 
 
+@pytest.mark.gate(20)
 @pytest.mark.parametrize("seed", range(60))
 def test_keys_and_counters_of_fifty_bits_are_decided_as_integers_decide_them(seed):
     rng = np.random.default_rng(seed)

@@ -50,6 +50,7 @@ def check_least_variation(x, y):
     assert solution.is_optimal
 
 
+@pytest.mark.gate(20)
 @pytest.mark.parametrize("seed", range(60))
 def test_p_one_has_the_least_value_of_all_hinges(seed):
     check_least_variation(*small_table(seed))
@@ -77,6 +78,7 @@ def check_fewest(x, y, most=2):
         assert solution.n_neurons == fewest
 
 
+@pytest.mark.gate(40)
 @pytest.mark.parametrize("seed", range(100, 130))
 def test_no_choice_of_intervals_sides_and_signs_has_fewer_neurons(seed):
     check_fewest(*small_table(seed))

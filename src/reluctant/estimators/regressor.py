@@ -105,14 +105,14 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
     >>> import numpy as np
     >>> from reluctant import SparseReLURegressor
     >>> rng = np.random.default_rng(0)
-    >>> X = rng.uniform(-1, 1, (200, 3))
-    >>> y = np.maximum(X[:, 0] - 0.2, 0) + 0.02 * rng.standard_normal(200)
+    >>> X = rng.uniform(-1, 1, (100, 3))
+    >>> y = np.maximum(X[:, 0] - 0.2, 0) + 0.02 * rng.standard_normal(100)
     >>> model = SparseReLURegressor(random_state=0).fit(X, y)
     >>> model.score(X, y) > 0.98
     True
     >>> small = SparseReLURegressor(max_parameters=4, random_state=0).fit(X, y)
-    >>> small.n_neurons_, small.features_used_.tolist(), round(small.score(X, y), 2)
-    (1, [0], 0.99)
+    >>> small.n_neurons_, small.features_used_.tolist(), small.score(X, y) > 0.98
+    (1, [0], True)
     """
 
     __module__ = "reluctant"

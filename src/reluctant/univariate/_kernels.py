@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from reluctant.compiling import njit
-from reluctant.univariate._predicates import slope_jump, turn
+from reluctant.univariate._predicates import CANCELLATION, cancelled_jump, slope_jump, turn
 
 TIE = 1e-12  # merging gains that differ by less than this share count as equal
 CLOSE = 2.0**-18
@@ -16,13 +16,12 @@ CLOSE = 2.0**-18
 
 @njit(cache=True)
 def steepest(x, lo, hi):
-    """The largest slope that every function in the band has from one point to the next, and the index of the first."""
-    worst, at = 0.0, 0
+    """The largest slope that every function in the band has from one point to the next."""
+    worst = 0.0
     for i in range(len(x) - 1):
         slope = max(lo[i + 1] - hi[i], lo[i] - hi[i + 1]) / (x[i + 1] - x[i])
-        if slope > worst:
-            worst, at = slope, i
-    return worst, at
+        worst = slope if slope > worst else worst  # not where it is NaN
+    return worst
 
 
 @njit(cache=True)
@@ -30,19 +29,34 @@ def slope_jumps(x, y):
     """Signed jumps c_i = s_i − s_{i−1} at the inner points; zero at both ends. Signs are exact."""
     n = len(x)
     c = np.zeros(n)
-    for i in range(1, n - 1):
-        c[i] = slope_jump(x[i - 1], y[i - 1], x[i], y[i], x[i + 1], y[i + 1])
+    before = (y[1] - y[0]) / (x[1] - x[0]) if n > 2 else 0.0
+    for i in range(1, n - 1):  # `slope_jump`, each slope divided once
+        after = (y[i + 1] - y[i]) / (x[i + 1] - x[i])
+        jump, size = after - before, abs(before) + abs(after)
+        if not abs(jump) > CANCELLATION * size:
+            jump = cancelled_jump(x[i - 1], y[i - 1], x[i], y[i], x[i + 1], y[i + 1], jump, size)
+        c[i] = jump
+        before = after
     return c
 
 
 @njit(cache=True)
-def count_collinear(x, y, rtol, x_max, y_max):
-    """How many inner points lie within their rounding tolerance of the chord of their neighbours."""
-    count = 0
+def collinear(x, y, rtol, x_max, y_max):
+    """Which inner points lie within their rounding tolerance of the chord of their neighbours, and how many.
+
+    2 for those that do with the rounding of y alone, 1 for others that do with that of x too. The two numbers are of
+    all that do, and of those with 2.
+    """
+    count, without_x = 0, 0
+    passes = np.zeros(len(x), np.uint8)
+    of_y = rounding_tolerance(0.0, rtol, 0.0, y_max)
     for i in range(1, len(x) - 1):
-        if _is_collinear(x, y, i - 1, i, i + 1, rtol, x_max, y_max):
-            count += 1
-    return count
+        distance, s = _off_chord(x, y, i - 1, i, i + 1)
+        either, alone = distance <= rounding_tolerance(s, rtol, x_max, y_max), distance <= of_y
+        passes[i] = np.uint8(either) + np.uint8(alone)
+        count += either
+        without_x += alone
+    return passes, count, without_x
 
 
 @njit(cache=True, inline="always")
@@ -56,22 +70,21 @@ def rounding_tolerance(s, rtol, x_max, y_max):
 
 
 @njit(cache=True, inline="always")
-def _is_collinear(x, y, i, j, k, rtol, x_max, y_max):
+def _off_chord(x, y, i, j, k):
+    """The vertical distance of point j from the chord of points i and k, and the slope of that."""
     s = (y[k] - y[i]) / (x[k] - x[i])
-    # From the nearer end, so that the rounding of the chord stays below its own ulp.
-    if x[j] - x[i] < x[k] - x[j]:
-        distance = (y[j] - y[i]) - s * (x[j] - x[i])
-    else:
-        distance = (y[j] - y[k]) - s * (x[j] - x[k])
-    return abs(distance) <= rounding_tolerance(s, rtol, x_max, y_max)
+    # From the nearer end, so that the rounding of the chord stays below its own ulp; chosen without a branch.
+    before, after = x[j] - x[i], x[j] - x[k]
+    nearer = before < -after
+    return abs((y[j] - (y[i] if nearer else y[k])) - s * (before if nearer else after)), s
 
 
 @njit(cache=True)
-def corners(x, y, rtol, x_max, y_max):
+def corners(x, y, passes, least, rtol, x_max, y_max):
     """Indices of the points that remain when collinear groups are drawn as one chord each.
 
-    A maximal group of consecutive inner points that pass the collinearity test is dropped when every one of
-    them is within its tolerance of the chord that replaces it. Otherwise the group is cut, greedily, into
+    A maximal group of consecutive inner points that pass the collinearity test, with `least` or more, is dropped when
+    every one of them is within its tolerance of the chord that replaces it. Otherwise the group is cut, greedily, into
     the longest chords between data points that are.
     """
     n = len(x)
@@ -80,13 +93,13 @@ def corners(x, y, rtol, x_max, y_max):
     size = 1
     i = 1
     while i < n - 1:
-        if not _is_collinear(x, y, i - 1, i, i + 1, rtol, x_max, y_max):
+        if passes[i] < least:
             kept[size] = i
             size += 1
             i += 1
             continue
         stop = i + 1  # the group is i .. stop − 1
-        while stop < n - 1 and _is_collinear(x, y, stop - 1, stop, stop + 1, rtol, x_max, y_max):
+        while stop < n - 1 and passes[stop] >= least:
             stop += 1
         a = i - 1
         while a < stop:
@@ -127,6 +140,45 @@ def _longest_chord(x, y, a, stop, rtol, x_max, y_max):
 
 
 @njit(cache=True)
+def jumps_of_all(x, y, kept, jumps):
+    """What `slope_jumps` gives for all points, from the jumps of those kept."""
+    c = np.zeros(len(x))
+    for k in range(1, len(kept)):
+        same, stop = _has_same_jump(kept, k)
+        for i in range(kept[k - 1] + 1, stop):
+            c[i] = jumps[k] if same else slope_jump(x[i - 1], y[i - 1], x[i], y[i], x[i + 1], y[i + 1])
+    return c
+
+
+@njit(cache=True)
+def fewest_knots_of_all(x, y, kept, jumps):
+    """`fewest_knots` for all points, from the jumps of those kept."""
+    count, alone, last = 0, False, 0.0
+    for k in range(1, len(kept)):
+        same, stop = _has_same_jump(kept, k)
+        for i in range(kept[k - 1] + 1, stop):
+            c = jumps[k] if same else slope_jump(x[i - 1], y[i - 1], x[i], y[i], x[i + 1], y[i + 1])
+            alone = _is_first_of_pair(last, c, alone)
+            count += alone
+            last = c
+    return count
+
+
+@njit(cache=True, inline="always")
+def _has_same_jump(kept, k):
+    """Whether a kept point has the neighbours that it has among all points; and one past the inner points up to it."""
+    inner = k < len(kept) - 1
+    return inner and kept[k - 1] + 1 == kept[k] == kept[k + 1] - 1, kept[k] + inner
+
+
+@njit(cache=True, inline="always")
+def _is_first_of_pair(last, c, alone):
+    """Whether a jump is the first, third, … of its run, given the jump before it and whether that was."""
+    in_run = ((last > 0.0) & (c > 0.0)) | ((last < 0.0) & (c < 0.0))
+    return (c != 0.0) & (not (in_run & alone))
+
+
+@njit(cache=True)
 def ends_turn_as_data(x, y, kept, jumps):
     """Whether the corners at the ends of links that leave points out turn to the side to which all the points turn."""
     for k in range(1, len(kept) - 1):
@@ -156,31 +208,47 @@ def match_runs(c, solid, p):
     """Maximum-weight matching of every run of equal curvature; merged[j] says that jumps j and j + 1 share a knot.
 
     Global minimum of Σ|c|^p for 0 < p < 1; for p = 0 the p → 0+ limit: fewest knots, then smallest Σ log|c|.
+    Runs of one to three jumps, which rough data have in no order that a processor could guess, take no branch.
     """
     n = len(c)
     merged = np.zeros(n, np.bool_)
+    in_run = _in_run_with_next(c, solid)
     gain = np.empty(1)
     i = 1
     while i < n - 1:
-        if c[i] == 0.0:
-            i += 1
-            continue
-        stop = run_end(c, solid, i)
-        length = stop - i
-        if length == 2:
-            merged[i] = True
-        elif length == 3:
-            # The middle jump joins its larger neighbour, for every p.
-            merged[i if abs(c[i]) >= abs(c[i + 2]) * (1.0 - TIE) else i + 1] = True
-        elif length > 3:
+        two = in_run[i]
+        three = two & in_run[i + 1]
+        if three & in_run[i + 2]:
+            stop = i + 4
+            while in_run[stop - 1]:
+                stop += 1
             if p == 0.0 or p == 1.0:
                 _match_most_pairs(c, i, stop, merged)
             else:
-                if len(gain) < length:
-                    gain = np.empty(max(length, 2 * len(gain)))
+                if len(gain) < stop - i:
+                    gain = np.empty(max(stop - i, 2 * len(gain)))
                 _match_heaviest(c, i, stop, p, gain, merged)
-        i = stop
+            i = stop
+            continue
+        # Of three jumps the middle one joins its larger neighbour, for every p.
+        leftmost = abs(c[i]) >= abs(c[min(i + 2, n - 1)]) * (1.0 - TIE)
+        merged[i] = two & (leftmost | (not three))
+        merged[i + 1] = three & (not leftmost)
+        i += 1 + two + three
     return merged
+
+
+@njit(cache=True, inline="always")
+def _in_run_with_next(c, solid):
+    """Whether a jump is in one run with the next one, for every jump; two entries more, which are not."""
+    n = len(c)
+    in_run = np.zeros(n + 2, np.bool_)
+    for i in range(1, n - 1):
+        in_run[i] = ((c[i] > 0.0) & (c[i + 1] > 0.0)) | ((c[i] < 0.0) & (c[i + 1] < 0.0))
+    if len(solid):
+        for i in range(1, n - 1):
+            in_run[i] &= not solid[i]
+    return in_run
 
 
 @njit(cache=True)
@@ -221,10 +289,17 @@ def _match_heaviest(c, start, stop, p, gain, merged):
     for j in range(start, stop):
         largest = max(largest, abs(c[j]))
     difference = 0.0
+    # Near p = 1 the terms of a gain cancel; below, the power of a jump serves its two gains.
+    by_terms = p <= 0.9
+    b = abs(c[stop - 1]) / largest
+    power_b = _power(b, p) if by_terms else 0.0
     for j in range(stop - 2, start - 1, -1):
-        w = merging_gain(abs(c[j]) / largest, abs(c[j + 1]) / largest, p)
+        a = abs(c[j]) / largest
+        power_a = _power(a, p) if by_terms else 0.0
+        w = power_a + power_b - _power(a + b, p) if by_terms else merging_gain(a, b, p)
         gain[j - start] = (w - difference) + TIE * w  # ties go to the leftmost pairs
         difference = max(0.0, w - difference)
+        b, power_b = a, power_a
     j = start
     while j < stop - 1:
         if gain[j - start] >= 0.0:
@@ -234,13 +309,16 @@ def _match_heaviest(c, start, stop, p, gain, merged):
             j += 1
 
 
+@njit(cache=True, inline="always")
+def _power(a, p):
+    return math.sqrt(a) if p == 0.5 else a**p
+
+
 @njit(cache=True)
 def merging_gain(a, b, p):
     """Weight a^p + b^p − (a + b)^p > 0, by what the objective falls when two jumps share a knot."""
-    if p == 0.5:
-        return math.sqrt(a) + math.sqrt(b) - math.sqrt(a + b)
     if p <= 0.9:
-        return a**p + b**p - (a + b) ** p
+        return _power(a, p) + _power(b, p) - _power(a + b, p)
     # Near p = 1 the terms cancel: S^p [t (t^(p−1) − 1) + (1−t) ((1−t)^(p−1) − 1)] with t = a / S.
     s = a + b
     if a == 0.0 or b == 0.0:
@@ -251,64 +329,93 @@ def merging_gain(a, b, p):
 
 @njit(cache=True)
 def links_of_matching(x, y, c, merged):
-    """Knots, anchors and slopes of the links, from a matching, and the slope change at every knot.
+    """Knots, anchors and slopes of the links, from a matching.
 
     A single jump is a knot at its data point. A merged pair (j, j + 1) is one knot between its two points,
-    where the chord that ends at x_j meets the chord that starts at x_{j+1}. Also returns the smallest jump, whether
-    some change is so small a share of its slopes that it is not their difference, and the largest distance of a knot
-    from the chord of its two points.
+    where the chord that ends at x_j meets the chord that starts at x_{j+1}. Also returns whether some slope change is
+    so small a share of its slopes that it is not their difference, and the largest distance of a knot from the chord
+    of its two points.
     """
     n = len(x)
+    n_knots = count_knots(c, merged)
+    knots = np.empty(n_knots)
+    anchors = np.empty((2, n_knots + 1))
+    slopes = np.empty(n_knots + 1)
     k = 0
-    i = 1
-    while i < n - 1:
-        if c[i] != 0.0:
-            k += 1
-        i += 2 if merged[i] else 1
-    knots = np.empty(k)
-    changes = np.empty(k)
-    anchors = np.empty((2, k + 1))
-    slopes = np.empty(k + 1)
-    k = 0
-    smallest, close, farthest = math.inf, False, 0.0
+    close, farthest = False, 0.0
     _set_link(x, y, 0, k, anchors, slopes)
     i = 1
     while i < n - 1:
-        if c[i] != 0.0:
-            if merged[i]:
-                knots[k] = _meeting_point(x[i], x[i + 1], abs(c[i]), abs(c[i + 1]))
-                farthest = max(farthest, abs(c[i]) * (knots[k] - x[i]))
-                changes[k] = c[i] + c[i + 1]
-                smallest = min(smallest, abs(c[i]), abs(c[i + 1]))
-                i += 1
-            else:
-                knots[k] = x[i]
-                changes[k] = c[i]
-                smallest = min(smallest, abs(c[i]))
-            k += 1
-            _set_link(x, y, i, k, anchors, slopes)
-            close |= abs(changes[k - 1]) < CLOSE * (abs(slopes[k - 1]) + abs(slopes[k]))
+        if c[i] == 0.0:
+            i += 1
+            continue
+        # Pairs and single jumps come in no order that a processor could guess: one formula without a branch for both.
+        pair = np.int64(merged[i])
+        a, b = abs(c[i]), abs(c[i + 1]) if pair else 0.0
+        knot = _meeting_point(x[i], x[i + 1], a, b)
+        far = a * (knot - x[i])
+        farthest = far if far > farthest else farthest
+        change = c[i] + (c[i + 1] if pair else 0.0)
+        i += pair
+        knots[k] = knot
+        k += 1
+        _set_link(x, y, i, k, anchors, slopes)
+        close |= abs(change) < CLOSE * (abs(slopes[k - 1]) + abs(slopes[k]))
         i += 1
-    return knots, anchors, slopes, changes, smallest, close, farthest
+    return knots, anchors, slopes, close, farthest
+
+
+@njit(cache=True)
+def count_knots(c, merged):
+    """Number of slope changes that a matching leaves."""
+    count = 0
+    for i in range(1, len(c) - 1):
+        count += np.int64(c[i] != 0.0) - np.int64(merged[i])
+    return count
+
+
+@njit(cache=True)
+def fewest_knots(c, solid):
+    """How many slope changes the matchings with most pairs leave."""
+    count, alone = 0, False
+    for i in range(1, len(c) - 1):
+        if len(solid) and solid[i - 1]:
+            alone = False
+        alone = _is_first_of_pair(c[i - 1], c[i], alone)
+        count += alone
+    return count
+
+
+@njit(cache=True)
+def changes_of_matching(c, merged):
+    """The slope changes that a matching leaves."""
+    changes = np.empty(count_knots(c, merged))
+    k = 0
+    for i in range(1, len(c) - 1):
+        if c[i] != 0.0 and not merged[i - 1]:
+            changes[k] = c[i] + (c[i + 1] if merged[i] else 0.0)
+            k += 1
+    return changes
 
 
 @njit(cache=True)
 def value_of_matching(c, merged, p):
-    """Number of slope changes that a matching leaves, Σ|c|^p over them, and the smallest jump."""
-    count, total, smallest = 0, 0.0, math.inf
+    """Σ|c|^p over the slope changes that a matching leaves, their number for p = 0, and the smallest jump."""
+    total, smallest = 0.0, math.inf
+    if p == 0.0:
+        return float(count_knots(c, merged)), smallest
     i = 1
     while i < len(c) - 1:
-        change = c[i]
-        if change != 0.0:
-            smallest = min(smallest, abs(change))
-            if merged[i]:
-                i += 1
-                smallest = min(smallest, abs(c[i]))
-                change += c[i]
-            count += 1
-            total += math.sqrt(abs(change)) if p == 0.5 else abs(change) ** p
-        i += 1
-    return count, total, smallest
+        if c[i] == 0.0:
+            i += 1
+            continue
+        pair = np.int64(merged[i])
+        a, b = abs(c[i]), abs(c[i + 1]) if pair else math.inf
+        smallest = min(smallest, min(a, b))
+        change = abs(c[i] + (c[i + 1] if pair else 0.0))
+        total += change if p == 1.0 else _power(change, p)
+        i += 1 + pair
+    return total, smallest
 
 
 @njit(cache=True, inline="always")
@@ -320,50 +427,16 @@ def _set_link(x, y, i, k, anchors, slopes):
     anchors[1, k] = y[at]
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _meeting_point(left, right, a, b):
-    """Kink of a merged pair: left + (right − left) b / (a + b), kept in (left, right]."""
-    dx = right - left
-    if a >= b:
-        t = left + dx * ((b / a) / (1.0 + b / a))
-    else:
-        t = right - dx * ((a / b) / (1.0 + a / b))
-    return min(max(t, np.nextafter(left, math.inf)), right)
-
-
-@njit(cache=True)
-def largest_residual(x, y, knots, anchors, slopes):
-    """max_i |f(x_i) − y_i| of a link-local table, for sorted x."""
-    worst = 0.0
-    k = 0
-    for i in range(len(x)):
-        while k < len(knots) and x[i] >= knots[k]:
-            k += 1
-        residual = abs(anchors[1, k] + slopes[k] * (x[i] - anchors[0, k]) - y[i])
-        if not residual <= worst:  # a NaN is the worst
-            worst = residual
-    return worst
-
-
-@njit(cache=True)
-def largest_distances(x, y, knots, anchors, slopes):
-    """max_i |f(x_i) − y_i| for sorted x, and the largest distance of f from the polyline through the points.
-
-    The difference is piecewise linear, so between the points it is largest at a knot.
-    """
-    at_points, at_knots = 0.0, 0.0
-    k = 0
-    for i in range(len(x)):
-        while k < len(knots) and x[i] >= knots[k]:
-            t = knots[k]
-            k += 1
-            if i > 0 and x[i] > t > x[i - 1]:
-                chord = y[i] + (y[i] - y[i - 1]) / (x[i] - x[i - 1]) * (t - x[i])
-                at_knots = max(at_knots, abs(anchors[1, k] + slopes[k] * (t - anchors[0, k]) - chord))
-        residual = abs(anchors[1, k] + slopes[k] * (x[i] - anchors[0, k]) - y[i])
-        if not residual <= at_points:  # a NaN is the worst
-            at_points = residual
-    return at_points, max(at_points, at_knots)
+    """Kink of a merged pair: left + (right − left) b / (a + b), kept in (left, right]; left where b = 0."""
+    larger = a >= b
+    share = (b if larger else a) / (a if larger else b)
+    part = (right - left) * (share / (1.0 + share))
+    knot = left + part if larger else right - part
+    if b > 0.0 and not knot > left:
+        knot = np.nextafter(left, math.inf)
+    return knot if knot < right else right
 
 
 @njit(cache=True)
@@ -372,13 +445,6 @@ def objective_value(changes, p):
     total = 0.0
     if p == 0.0:
         return float(len(changes))
-    if p == 1.0:
-        for k in range(len(changes)):
-            total += abs(changes[k])
-    elif p == 0.5:
-        for k in range(len(changes)):
-            total += math.sqrt(abs(changes[k]))
-    else:
-        for k in range(len(changes)):
-            total += abs(changes[k]) ** p
+    for k in range(len(changes)):
+        total += abs(changes[k]) if p == 1.0 else _power(abs(changes[k]), p)
     return total

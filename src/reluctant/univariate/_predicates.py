@@ -19,8 +19,8 @@ from reluctant.model._compiled_sums import two_product, two_sum
 _FILTER = 3.3306690738754716e-16
 _SMALLEST_SAFE = 2.0**-900
 _LARGEST_SAFE = 2.0**450
-# A difference of slopes above this share of them errs by at most 3 · 2^-53 / 2^-21 < 7e-10 of itself.
-_CANCELLATION = 2.0**-21
+CANCELLATION = 2.0**-21
+"""A difference of slopes above this share of them errs by at most 3 · 2^-53 / 2^-21 < 7e-10 of itself."""
 # Above this share products held in two floats give all its digits.
 _HEAVY_CANCELLATION = 1e-8
 
@@ -42,10 +42,13 @@ def slope_jump(x0, y0, x1, y1, x2, y2):
     """slope(1, 2) − slope(0, 1) with the exact sign and a relative error below 7e-10, where it is above 2^-960."""
     before = (y1 - y0) / (x1 - x0)
     after = (y2 - y1) / (x2 - x1)
-    jump = after - before
-    size = abs(before) + abs(after)
-    if abs(jump) > _CANCELLATION * size:
-        return jump
+    jump, size = after - before, abs(before) + abs(after)
+    return jump if abs(jump) > CANCELLATION * size else cancelled_jump(x0, y0, x1, y1, x2, y2, jump, size)
+
+
+@njit(cache=True)
+def cancelled_jump(x0, y0, x1, y1, x2, y2, jump, size):
+    """`slope_jump` where the difference of the two rounded slopes has lost its digits; with the sum of their sizes."""
     if abs(jump) > _HEAVY_CANCELLATION * size:
         compensated = _compensated_jump(x0, y0, x1, y1, x2, y2)
         if not math.isnan(compensated):

@@ -87,8 +87,8 @@ def largest_known(y, tolerance):
     """The largest |y_i| that its own tolerance does not leave open."""
     largest = 0.0
     for i in range(len(y)):
-        if abs(y[i]) > largest and abs(y[i]) > tolerance[i]:
-            largest = abs(y[i])
+        known = abs(y[i]) if abs(y[i]) > tolerance[i] else 0.0
+        largest = known if known > largest else largest
     return largest
 
 

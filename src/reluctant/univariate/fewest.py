@@ -69,10 +69,11 @@ def fewest_within(
     assert function is not None
     fewest = function.n_knots
     excess = excess_of(function, band, band.room, _LEFT if band.room.any() else 0.0)
+    between = excess.between
     if not (keeps(function) and excess.beyond <= 0):
         function = _within_rounding(band, lo, hi, function, links, tightened)
-        excess = excess_of(function, band, band.room)
-    return Fewest(function, fewest, excess.between)
+        between = excess_of(function, band, band.room).between if band.along_lines else 0.0
+    return Fewest(function, fewest, between)
 
 
 def _from_larger_units(band: Band, keeps: Callable[[PiecewiseLinear], bool]) -> Fewest:

@@ -15,14 +15,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reluctant.arrays import Array, Mask
+from reluctant.arrays import Array, Index, Mask
 from reluctant.errors import TooSteepError
 from reluctant.model.assembly import network_without_affine_part
 from reluctant.model.links import Links
 from reluctant.model.network import ReLUNetwork
 from reluctant.model.piecewise_linear import PiecewiseLinear
 from reluctant.solution import Certificate, LineSolution
-from reluctant.univariate import _kernels
+from reluctant.univariate import _evaluation, _kernels
 from reluctant.univariate.points import sorted_points
 
 RTOL = 2.0**-51
@@ -43,7 +43,7 @@ _SMALLEST_JUMP = 2.0**-960
 _SUBTRACTED = 2.0**21 * (1.0 + 2.0**-10)
 """Slopes that are more times as large as their difference are not simply subtracted by `slope_jump`."""
 
-_EVERY_POINT = "with every point as it is, to the last bit"
+EVERY_POINT = "with every point as it is, to the last bit"
 
 
 class Corners(NamedTuple):
@@ -56,11 +56,19 @@ class Corners(NamedTuple):
     words: str  # which points, as certificates say it
     fewest: bool = True  # whether keeping every point saves no knot
     allowed: float = INTERPOLATES  # largest error relative to max|y|
+    kept: Index | None = None  # which points these are; None where every point is kept
 
     @classmethod
-    def exact(cls, x: Array, y: Array, words: str = _EVERY_POINT) -> Corners:
+    def exact(cls, x: Array, y: Array, words: str = EVERY_POINT) -> Corners:
         """Every point, and jumps of exact sign."""
         return cls(x, y, _kernels.slope_jumps(x, y), np.empty(0, dtype=np.bool_), words)
+
+    def of_every_point(self, x: Array, y: Array) -> Corners:
+        """`exact` for the points that these are the corners of, most of whose jumps are known."""
+        if self.kept is None:
+            return self
+        jumps = _kernels.jumps_of_all(x, y, self.kept, self.jumps)
+        return Corners(x, y, jumps, np.empty(0, dtype=np.bool_), EVERY_POINT)
 
 
 def corners_of(x: Array, y: Array, rtol: float = RTOL) -> Corners:
@@ -74,24 +82,24 @@ def corners_of(x: Array, y: Array, rtol: float = RTOL) -> Corners:
     y_max = max(abs(y.min()), abs(y.max()))
     if rtol == 0:
         return Corners.exact(x, y)
-    n_collinear = _kernels.count_collinear(x, y, rtol, x_max, y_max)
-    if n_collinear:
-        # In rough data with an offset in x a few points pass by chance; they are no sign that x is rounded.
-        without_x = _kernels.count_collinear(x, y, rtol, 0.0, y_max)
-        if (n_collinear - without_x) * CHANCE < len(x):
-            n_collinear, x_max = without_x, 0.0
+    passes, n_collinear, without_x = _kernels.collinear(x, y, rtol, x_max, y_max)
+    # In rough data with an offset in x a few points pass by chance; they are no sign that x is rounded.
+    rounded_x = (n_collinear - without_x) * CHANCE >= len(x)
+    if not rounded_x:
+        n_collinear, x_max = without_x, 0.0
     if not n_collinear:
         return Corners.exact(x, y, "no point within rounding of the chord of its neighbours")
-    kept = _kernels.corners(x, y, rtol, x_max, y_max)
+    kept = _kernels.corners(x, y, passes, 1 if rounded_x else 2, rtol, x_max, y_max)
     if len(kept) == len(x):
         return Corners.exact(x, y)
     solid = np.diff(kept) > 1
-    jumps = _kernels.slope_jumps(x[kept], y[kept])
+    corner_x, corner_y = x[kept], y[kept]
+    jumps = _kernels.slope_jumps(corner_x, corner_y)
     # Then the points left out can only add jumps: a pair of jumps in which one of them is new saves no more than it.
     fewest = _kernels.ends_turn_as_data(x, y, kept, jumps)
     words = f"with {np.count_nonzero(solid)} links drawn straight through points within rounding (rtol) of them"
     words += ", whose ends turn as the data do" if fewest else ""
-    return Corners(x[kept], y[kept], jumps, solid, words, fewest, max(INTERPOLATES, 2.0 * rtol))
+    return Corners(corner_x, corner_y, jumps, solid, words, fewest, max(INTERPOLATES, 2.0 * rtol), kept)
 
 
 class Interpolant(NamedTuple):
@@ -116,12 +124,11 @@ def interpolant(x: Array, y: Array, p: float = 0.0, rtol: float = RTOL) -> Inter
     if not len(corners.solid) or solution.n_neurons == 0 or (p in (0.0, 1.0) and corners.fewest):
         return Interpolant(x, y, corners, solution)
     # Links drawn straight may have made corners where the data have none.
-    exact = Corners.exact(x, y)
-    least = Least.of(exact, p)
+    least = Least.of_every_point(x, y, corners, p)
     if not least.is_below(solution):
-        return Interpolant(x, y, corners, beside(solution, exact, least))
-    other = solution_of_matching(x, y, exact, least.merged, p)
-    return Interpolant(x, y, exact, beside(other, corners, Least.of(corners, p)))
+        return Interpolant(x, y, corners, beside(solution, EVERY_POINT, least))
+    exact = corners.of_every_point(x, y)
+    return Interpolant(x, y, exact, beside(minimal(x, y, exact, p), corners.words, Least.of(corners, p)))
 
 
 def minimal(x: Array, y: Array, corners: Corners, p: float) -> LineSolution:
@@ -130,9 +137,8 @@ def minimal(x: Array, y: Array, corners: Corners, p: float) -> LineSolution:
 
 
 class Least(NamedTuple):
-    """The minimum of V_p for given corners: its matching, and its figures without its table."""
+    """The minimum of V_p for given corners: its figures, without its table."""
 
-    merged: Mask
     n_knots: int
     value: float
     bound: float
@@ -140,10 +146,24 @@ class Least(NamedTuple):
     @classmethod
     def of(cls, corners: Corners, p: float) -> Least:
         """The fewest knots for p = 0."""
+        if p == 0:
+            return cls.of_knots(_kernels.fewest_knots(corners.jumps, corners.solid))
         merged = _kernels.match_runs(corners.jumps, corners.solid, p)
-        n_knots, value, smallest_jump = _kernels.value_of_matching(corners.jumps, merged, p)
-        bound = n_knots if p == 0 else _rounded_down(value, p, corners.jumps, smallest_jump)
-        return cls(merged, n_knots, value, bound)
+        value, smallest_jump = _kernels.value_of_matching(corners.jumps, merged, p)
+        bound = _rounded_down(value, p, corners.jumps, smallest_jump)
+        return cls(_kernels.count_knots(corners.jumps, merged), value, bound)
+
+    @classmethod
+    def of_every_point(cls, x: Array, y: Array, corners: Corners, p: float) -> Least:
+        """The same for all the points that these are the corners of."""
+        if p == 0 and corners.kept is not None:
+            return cls.of_knots(_kernels.fewest_knots_of_all(x, y, corners.kept, corners.jumps))
+        return cls.of(corners.of_every_point(x, y), p)
+
+    @classmethod
+    def of_knots(cls, n_knots: int) -> Least:
+        """So many knots, for p = 0."""
+        return cls(n_knots, float(n_knots), n_knots)
 
     def is_below(self, solution: LineSolution) -> bool:
         """Whether it is smaller than a solution, by more than rounding."""
@@ -154,14 +174,14 @@ class Least(NamedTuple):
         return self.value < solution.value * (1.0 - _kernels.TIE)
 
 
-def beside(solution: LineSolution, corners: Corners, other: Least) -> LineSolution:
-    """The solution with the smaller bound of the two.
+def beside(solution: LineSolution, words: str, other: Least) -> LineSolution:
+    """The solution with the smaller bound of the two, the other one for the points that the words say.
 
     One of the two keeps every point: its bound holds for the data to the last bit, and so does the smaller one.
     """
     own = solution.certificate
     least = f"it takes {other.n_knots} neurons" if own.quantity == "neurons" else f"the value is {other.value:.6g}"
-    bound, reason = min(own.lower_bound, other.bound), f"{own.reason}; {corners.words} {least}"
+    bound, reason = min(own.lower_bound, other.bound), f"{own.reason}; {words} {least}"
     return solution.replace(certificate=Certificate(own.quantity, bound, own.kind, reason))
 
 
@@ -242,8 +262,8 @@ def through(x: Array, y: Array, corners: Corners, links: Links) -> tuple[Piecewi
         If its slopes are beyond float64.
     """
     function = PiecewiseLinear(*links)
-    max_error = _kernels.largest_residual(x, y, function.knots, function.anchors, function.slopes)
-    if not max_error <= corners.allowed * np.max(np.abs(y)):
+    max_error = _evaluation.largest_residual(x, y, function.knots, function.anchors, function.slopes)
+    if not max_error <= corners.allowed * max(abs(y.min()), abs(y.max())):
         steepest = np.max(np.abs(function.slopes))
         raise TooSteepError(
             f"the slopes of the data (up to {steepest:.3g}) are beyond float64: the interpolant would miss y by "
@@ -263,14 +283,15 @@ def solution_of_matching(x: Array, y: Array, corners: Corners, merged: Mask, p: 
     if len(x) == 1:
         return through_one_point(x, y, p, _certificate(corners, p, 0.0))
     arrays = _kernels.links_of_matching(corners.x, corners.y, corners.jumps, merged)
-    knots, anchors, slopes, changes, smallest_jump, close, farthest = arrays
-    function, max_error = through(x, y, corners, Links(knots, anchors, slopes, changes if close else None))
-    value = _kernels.objective_value(changes, p)
+    knots, anchors, slopes, close, farthest = arrays
+    changes = _kernels.changes_of_matching(corners.jumps, merged) if close else None
+    function, max_error = through(x, y, corners, Links(knots, anchors, slopes, changes))
+    value, smallest_jump = _kernels.value_of_matching(corners.jumps, merged, p)
     if not value < math.inf:
         raise TooSteepError(
             f"the slope changes of the interpolant sum to more than float64 holds for p = {p:g}; rescale x or y"
         )
-    bound = float(len(knots)) if p == 0 else _rounded_down(value, p, corners.jumps, smallest_jump)
+    bound = value if p == 0 else _rounded_down(value, p, corners.jumps, smallest_jump)
     return LineSolution(
         p=p,
         value=value,

@@ -97,7 +97,7 @@ def interpolate_line(x: Array, y: Array, bias: Bias, rtol: float = RTOL) -> Line
     solution = _minimal(x, y, corners, bias)
     if not len(corners.solid) or solution.is_optimal:
         return solution
-    exact = _minimal(x, y, Corners.exact(x, y), bias)  # points so close that drawing them straight turns lines
+    exact = _minimal(x, y, corners.of_every_point(x, y), bias)  # points so close that drawing them straight turns lines
     if exact.value < solution.value:
         return exact
     bound = max(solution.certificate.lower_bound, min(exact.certificate.lower_bound, solution.value))

@@ -25,7 +25,7 @@ def sorted_points(x: Array, y: Array) -> tuple[Array, Array]:
         If slopes are beyond float64.
     """
     # Arrays of one kind for the compiled code, which is compiled again for read-only and for strided ones.
-    x, y = np.require(x, requirements=["C", "W"]), np.require(y, requirements=["C", "W"])
+    x, y = (a if a.flags.carray else np.require(a, requirements=["C", "W"]) for a in (x, y))
     check_span(x, "x")
     check_span(y, "y")
     if is_increasing(x):
@@ -60,11 +60,13 @@ def check_slopes(x: Array, lo: Array, hi: Array) -> None:
 
     Infinite bounds ask for no slope.
     """
-    steepest, i = _kernels.steepest(x, lo, hi)
+    steepest = _kernels.steepest(x, lo, hi)
     low, high = reach(lo, hi)
     with np.errstate(over="ignore"):
         mean = (high - low) / (x[-1] - x[0]) if len(x) > 1 else 1.0
     if not steepest < math.inf or steepest / _STEEPEST > mean:
+        with np.errstate(all="ignore"):
+            i = int(np.nanargmax(np.maximum(lo[1:] - hi[:-1], lo[:-1] - hi[1:]) / np.diff(x)))
         raise TooSteepError(
             f"the slope from x = {x[i]!s} to x = {x[i + 1]!s}, {steepest:.3g}, is beyond float64 or more than 2^600 "
             "times the range of y over that of x; rescale x or y, or merge the two"

@@ -206,7 +206,7 @@ class PPath:
         solution = solution_of_matching(self._x, self._y, self._corners, self._matching(p), p)
         if self._other is None:
             return solution
-        return beside(solution, self._other, Least.of(self._other, p))
+        return beside(solution, self._other.words, Least.of(self._other, p))
 
     def plot(self, *, ax: Any = None) -> Figure:
         """Draw the path with `reluctant.report.plot_p_path`, on `ax` or in a new figure; needs matplotlib."""
@@ -263,7 +263,7 @@ def _deciding_corners(x: Array, y: Array, rtol: float) -> tuple[Corners, Corners
     drawn = corners_of(x, y, rtol)
     if not len(drawn.solid) or not drawn.jumps.any():
         return drawn, None
-    exact = Corners.exact(x, y)
+    exact = drawn.of_every_point(x, y)
     return (
         (drawn, exact)
         if drawn.fewest or Least.of(drawn, 0.0).n_knots <= Least.of(exact, 0.0).n_knots

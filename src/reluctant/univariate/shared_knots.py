@@ -55,8 +55,8 @@ def interpolate_shared(
     given = x, Y
     columns = [sorted_points(x, column) for column in Y.T]
     x, Y = columns[0][0], np.column_stack([y for _, y in columns])
-    drawn = Jumps.of(x, [corners_of(x, y, rtol) for y in Y.T])
-    exact = Jumps.of(x, [corners_of(x, y, 0.0) for y in Y.T]) if drawn.n_drawn else drawn
+    drawn = Jumps.of(x, [corners_of(x, y, rtol) for _, y in columns])
+    exact = Jumps.of(x, [corners_of(x, y, 0.0) for _, y in columns]) if drawn.n_drawn else drawn
     with (clock or Clock()).listening() as clock:
         clock.doing("looking for jumps that share knots")
         plan, other = _plan(drawn, clock), _plan(exact, clock) if drawn.n_drawn else None

@@ -13,7 +13,7 @@ from reluctant.solution import Certificate, LineSolution, counted
 from reluctant.text import spelled_range
 from reluctant.univariate import _sweep
 from reluctant.univariate.band import Band, bounded_band, sorted_band
-from reluctant.univariate.distance import errors_of
+from reluctant.univariate.distance import errors_of, values_of
 from reluctant.univariate.fewest import Fewest, fewest_within
 from reluctant.univariate.impossible import check_possible
 from reluctant.univariate.interpolation import RTOL, interpolate_line
@@ -51,7 +51,7 @@ def approximate_line(
         check_possible(shape, band, x, (y - tolerance, y + tolerance), counts, "tolerances larger")
 
     def keeps(f: PiecewiseLinear) -> bool:
-        return slack > 0 or bool((np.abs(f(x) - y) <= tolerance).all())
+        return slack > 0 or bool((np.abs(values_of(f, x) - y) <= tolerance).all())
 
     found = fewest_within(band, keeps, shape.links, shape.tightened)
     asked = f"tolerance {spelled_range(tolerance)}"
@@ -83,7 +83,7 @@ def bounded_line(
     check_possible(shape, band, x, (lo, hi), counts, "bounds wider")
 
     def keeps(f: PiecewiseLinear) -> bool:
-        values = f(x)
+        values = values_of(f, x)
         return slack > 0 or bool(((lo <= values) & (values <= hi)).all())
 
     found = fewest_within(band, keeps, shape.links, shape.tightened)
@@ -135,7 +135,7 @@ def _reason(search: str, band: Band, ignored: str, asked: str, of: str, slack: f
 
 def _beyond(f: PiecewiseLinear, x: Array, y: Array, tolerance: Array) -> str:
     """By how much the values of f in float64 leave the tolerance, in words; the differences are exact."""
-    values = f(x)
+    values = values_of(f, x)
     near = np.abs(values - y) >= tolerance
     if not near.any():
         return ""

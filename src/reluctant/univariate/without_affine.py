@@ -159,9 +159,9 @@ def _disjoint(pairs: list[int]) -> Iterator[list[int]]:
 
 
 def _table_of(corners: Corners, merged: Mask) -> PiecewiseLinear:
-    arrays = _kernels.links_of_matching(corners.x, corners.y, corners.jumps, merged)
-    knots, anchors, slopes, changes, _, close, _ = arrays
-    return PiecewiseLinear(knots, anchors, slopes, changes if close else None)
+    knots, anchors, slopes, close, _ = _kernels.links_of_matching(corners.x, corners.y, corners.jumps, merged)
+    changes = _kernels.changes_of_matching(corners.jumps, merged) if close else None
+    return PiecewiseLinear(knots, anchors, slopes, changes)
 
 
 def _from_home(corners: Corners, slopes: Array, p: float) -> Candidate:

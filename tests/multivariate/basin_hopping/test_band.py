@@ -79,8 +79,8 @@ def test_a_tolerance_of_zero_is_refused_by_name_and_row():
 def test_neurons_are_counted_when_asked_for():
     rng = np.random.default_rng(65)
     X, y = rng.uniform(-1, 1, (40, 10)), rng.uniform(-1, 1, 40)
-    few = sparsest_within(X, y, 0.3, aim=Aim("neurons", 0), max_rounds=2, random_state=0)
-    sparse = sparsest_within(X, y, 0.3, max_rounds=2, random_state=0)
+    few = sparsest_within(X, y, 0.3, aim=Aim("neurons", 0), max_rounds=1, random_state=0)
+    sparse = sparsest_within(X, y, 0.3, max_rounds=1, random_state=0)
     assert few.history[-1][1] == few.network.n_neurons < sparse.network.n_neurons
     assert np.abs(few.network(X) - y).max() <= 0.3 * (1 + 1e-12)
 
@@ -137,7 +137,7 @@ def test_equal_outputs_cost_no_more_than_one_weight_a_neuron():
     rng = np.random.default_rng(14)
     X = rng.standard_normal((40, 3))
     y = evaluate(X, SIGNS, U) + rng.uniform(-0.1, 0.1, 40)
-    options = {"max_rounds": 6, "random_state": 0}
+    options = {"max_rounds": 2, "random_state": 0}
     one = sparsest_within(X, y, 0.1, **options).network
     copies = sparsest_within(X, np.column_stack([y, y, y]), 0.1, **options).network
     assert one.n_parameters <= copies.n_parameters <= one.n_parameters + 2 * one.n_neurons

@@ -28,6 +28,7 @@ def teacher(seed, d, points_per_parameter, n_neurons=4):
     return X, rng.choice([-1.0, 1.0], n_neurons), U
 
 
+@pytest.mark.gate(3)
 @pytest.mark.parametrize(
     ("seed", "d", "points_per_parameter"), [(0, 5, 5), (1, 5, 5), (2, 10, 5), (3, 20, 5), (0, 20, 3), (1, 20, 3)]
 )

@@ -44,12 +44,13 @@ CLOSE = {
 }
 
 
+@pytest.mark.gate(1)
 @pytest.mark.parametrize("gap", CLOSE)
 def test_a_network_as_steep_as_rows_are_close_is_not_excluded(gap):
     X, y, known = CLOSE[gap]
     assert exact_error(known, X, y) < 1e-15
     assert fewest_parameters(X, y).lower_bound <= known.n_parameters
-    solution = interpolate(X, y, random_state=0, time_limit=5)
+    solution = interpolate(X, y, random_state=0, time_limit=100)  # it ends by itself, in a second
     assert solution.certificate.lower_bound <= known.n_parameters
     assert solution.certificate.kind == "proved"
 
@@ -79,8 +80,9 @@ def never_beaten(seeds):
     return tight
 
 
-def test_bounds_on_close_rows_are_at_most_the_counts_of_the_network_behind_the_labels():
-    assert never_beaten(range(250)) > 200
+@pytest.mark.parametrize("n", [50, pytest.param(250, marks=pytest.mark.slow)])
+def test_bounds_on_close_rows_are_at_most_the_counts_of_the_network_behind_the_labels(n):
+    assert never_beaten(range(n)) > 0.8 * n
 
 
 @pytest.mark.slow

@@ -69,6 +69,7 @@ def brute_force_parameters(X, y, most):
     return most + 1
 
 
+@pytest.mark.gate(4)
 @pytest.mark.parametrize(
     "y", [[0, 0, 0], [1, 1, 1], [0, 1, 2], [1, 0, 0], [0, 1, 0], [1, -1, 1], [2, 1, -1], [0, 0.3, 0.7]]
 )
@@ -80,6 +81,7 @@ def test_parameters_equal_brute_force_over_patterns_and_supports(y):
     assert attains(proof, X, y)
 
 
+@pytest.mark.gate(1)
 @pytest.mark.parametrize("y", [[0, 1, 1], [1, 1, 0], [-1, 0, 2]])
 def test_parameters_equal_brute_force_in_the_plane(y):
     X = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 2.0]])
@@ -87,6 +89,7 @@ def test_parameters_equal_brute_force_in_the_plane(y):
     assert fewest_parameters(X, y).lower_bound == brute_force_parameters(X, y, 3)
 
 
+@pytest.mark.gate(5)
 @pytest.mark.parametrize(("N", "d"), [(3, 2), (4, 2), (3, 3), (5, 1)])
 @pytest.mark.parametrize("kind", ["uniform", "signs", "integers", "one sign"])
 def test_parameters_equal_the_sparsest_extreme_point(N, d, kind):
@@ -124,6 +127,7 @@ def brute_force_neurons(X, y, most):
     return most + 1
 
 
+@pytest.mark.gate(3)
 @pytest.mark.parametrize("seed", range(6))
 def test_neurons_equal_brute_force_over_patterns(seed):
     X, y = uniform(4, 2, seed)

@@ -48,6 +48,7 @@ def test_all_candidates_interpolate(N, d):
     assert np.all(np.abs(f - y).max(axis=1) <= 1e-9 * np.maximum(weight, 1))
 
 
+@pytest.mark.gate(3)
 @pytest.mark.parametrize("p", [0.2, 0.5, 0.8])
 @pytest.mark.parametrize("y", [[0, 0, 1, 1, 0, 0], [0, 1, 0, 1, 0, 2], [1, 2, 4, 3, 3, 1]])
 def test_minimum_is_below_every_network_random_descent_finds(p, y):

@@ -40,8 +40,9 @@ def never_beaten(seeds, most_sets=1_000, **size):
     return met
 
 
-def test_no_planted_network_has_less_than_a_few_rows_prove():
-    assert never_beaten(range(72)) > 12
+@pytest.mark.parametrize(("n", "met"), [(24, 4), pytest.param(72, 13, marks=pytest.mark.slow)])
+def test_no_planted_network_has_less_than_a_few_rows_prove(n, met):
+    assert never_beaten(range(n)) >= met
 
 
 @pytest.mark.slow

@@ -186,10 +186,11 @@ class Unknowns:
     @classmethod
     def of(cls, data: Data, weights: Weights) -> Unknowns:
         """Unknowns of a state, in the order hinge coordinates, free output weights, affine part."""
-        neuron, coordinate = np.nonzero(weights.U)
+        # Contiguous ones: the compiled code is compiled again for strided ones, which `nonzero` gives.
+        neuron, coordinate = map(np.ascontiguousarray, np.nonzero(weights.U))
         free = weights.V != 0.0
         free[np.arange(len(free)), np.argmax(np.abs(weights.V), axis=1)] = False
-        out_neuron, output = np.nonzero(free)
+        out_neuron, output = map(np.ascontiguousarray, np.nonzero(free))
         n_hinge = neuron.size + out_neuron.size
         deletable = np.arange(n_hinge + data.affine.size * data.n_outputs) < n_hinge
         if data.far is not None:

@@ -1,0 +1,53 @@
+"""Values and errors of link-local tables at sorted points, in one pass."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True)
+def values_at(x, knots, anchors, slopes):
+    """Values of a link-local table at increasing x, as `Links.at` reckons them."""
+    values = np.empty(len(x))
+    k = 0
+    for i in range(len(x)):
+        while k < len(knots) and x[i] >= knots[k]:
+            k += 1
+        values[i] = (x[i] - anchors[0, k]) * slopes[k] + anchors[1, k]
+    return values
+
+
+@njit(cache=True)
+def largest_residual(x, y, knots, anchors, slopes):
+    """max_i |f(x_i) − y_i| of a link-local table, for sorted x."""
+    worst = 0.0
+    k = 0
+    for i in range(len(x)):
+        while k < len(knots) and x[i] >= knots[k]:
+            k += 1
+        residual = abs(anchors[1, k] + slopes[k] * (x[i] - anchors[0, k]) - y[i])
+        if not residual <= worst:  # a NaN is the worst
+            worst = residual
+    return worst
+
+
+@njit(cache=True)
+def largest_distances(x, y, knots, anchors, slopes):
+    """max_i |f(x_i) − y_i| for sorted x, and the largest distance of f from the polyline through the points.
+
+    The difference is piecewise linear, so between the points it is largest at a knot.
+    """
+    at_points, at_knots = 0.0, 0.0
+    k = 0
+    for i in range(len(x)):
+        while k < len(knots) and x[i] >= knots[k]:
+            t = knots[k]
+            k += 1
+            if i > 0 and x[i] > t > x[i - 1]:
+                chord = y[i] + (y[i] - y[i - 1]) / (x[i] - x[i - 1]) * (t - x[i])
+                at_knots = max(at_knots, abs(anchors[1, k] + slopes[k] * (t - anchors[0, k]) - chord))
+        residual = abs(anchors[1, k] + slopes[k] * (x[i] - anchors[0, k]) - y[i])
+        if not residual <= at_points:  # a NaN is the worst
+            at_points = residual
+    return at_points, max(at_points, at_knots)
