@@ -60,9 +60,9 @@ def by_magnitude(module: nn.Module, data: Digits, n: int, rate: float, seed: int
 
 
 METHODS: dict[str, tuple[Callable[..., None], float]] = {
-    "layerwise, curvature of the loss": (layerwise("loss"), 4e-3),
-    "layerwise, least squares": (layerwise("least squares"), 4e-3),
-    "magnitude": (by_magnitude, 4e-3),
+    "layerwise, curvature of the loss": (layerwise("loss"), 8e-3),
+    "layerwise, least squares": (layerwise("least squares"), 8e-3),
+    "magnitude": (by_magnitude, 8e-3),
 }
 """And the learning rate chosen by `--tune`."""
 

@@ -9,7 +9,8 @@ from numpy.testing import assert_allclose
 from torch import nn
 
 from reluctant.nn import Refit, prune_head, prune_layerwise
-from reluctant.nn.layerwise import _deletion_costs, _Job
+from reluctant.nn.layerwise import _Job
+from reluctant.nn.unit_curvature import deletion_costs
 
 NOTHING = Refit(epochs=0)
 
@@ -42,7 +43,7 @@ def test_the_costs_of_deletions_add_up_to_what_least_squares_loses(seed):
     rng = np.random.default_rng(seed)
     A = rng.standard_normal((30, 7))
     H, w = A.T @ A + 0.1 * np.eye(7), rng.standard_normal(7)
-    costs = _deletion_costs(H, w, 6)  # the last is a bias
+    costs = deletion_costs(H, w, 6)  # the last is a bias
     gone, lost = [], 0.0
     while len(gone) < 6:
         trials = {q: least_squares_after(H, w, [*gone, q])[0] for q in range(6) if q not in gone}
@@ -143,9 +144,21 @@ def test_the_head_goes_through_the_path_of_sizes_and_the_layers_before_stay():
     assert float(nn.functional.cross_entropy(module(X), labels).detach()) < was + 0.1
 
 
-def tied():
+def twice():
     module = chain(3, 3, 3)
     return nn.Sequential(module, module)
+
+
+def tied():
+    module = chain(3, 3, 3)
+    module[2].weight = module[0].weight
+    return module
+
+
+def frozen():
+    module = chain(3, 3, 2)
+    module[2].requires_grad_(False)
+    return module
 
 
 GOOD = chain(3, 4, 2)
@@ -173,7 +186,9 @@ X3, CLASSES = torch.rand(20, 3), torch.arange(20) % 2
             {},
             "Conv1d at 0 has weights, but is no Linear",
         ),
-        (tied(), X3, CLASSES, 5, {}, "is called twice; a layer that is pruned must be called once"),
+        (tied(), X3, CLASSES, 5, {}, "0 and 2 share their weights"),
+        (frozen(), X3, CLASSES, 5, {}, "a weight of 2 is frozen"),
+        (twice(), X3, CLASSES, 5, {}, "is called twice; a layer that is pruned must be called once"),
         (nn.ReLU(), X3, CLASSES, 5, {}, "module ReLU has no Linear or Conv2d"),
         (5, X3, CLASSES, 5, {}, r"module must be a torch\.nn\.Module, got int"),
     ],
@@ -187,3 +202,11 @@ def test_a_head_that_is_not_the_end_is_refused():
     module = nn.Sequential(chain(3, 4, 2), nn.ReLU())
     with pytest.raises(ValueError, match="is not the end of the module"):
         prune_head(module, X3, CLASSES, 5)
+
+
+def test_a_refit_that_diverges_leaves_the_module_as_it_was_before_it():
+    module = chain(3, 4, 2)
+    with pytest.raises(ValueError, match="the loss became NaN or infinite in a refit; the module is as it was"):
+        prune_layerwise(module, 1e30 * X3, CLASSES, 15, refit=Refit(20, learning_rate=1e30), random_state=0)
+    assert nonzeros(module) == 15
+    assert all(bool(torch.isfinite(q).all()) for q in module.parameters())

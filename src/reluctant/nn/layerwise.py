@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
-from reluctant.arrays import Array, Index, Mask
 from reluctant.nn.layers import unwrapped
 from reluctant.nn.losses import LOSSES, Loss, check_targets
 from reluctant.nn.tracing import evaluating
-from reluctant.regression.gauss_newton import solved
-from reluctant.regression.surgeon import downdate, inverse, regular
+from reluctant.nn.unit_curvature import Seen, costs_of, dearest, design, mean_slopes, per_place, refit_layer
 from reluctant.validation import check_choice, check_finite, check_integer, check_number
 
 Curvature = Literal["loss", "least squares"]
-DOWNDATED = 256
-"""A unit with so many weights at most has a curvature of its own, down-dated after every deletion. Larger ones share
-that of the mean unit and go by the costs at first: what goes that early is far from what stays."""
 CHUNK = 512
 """Rows sent through the module together."""
-PLACES = 4
-"""Places of a convolution looked at in each row."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +51,6 @@ class Refit:
             check_number(self.last_epochs, "last_epochs")
         check_number(self.learning_rate, "learning_rate", strict=True)
         check_integer(self.batch_size, "batch_size", low=1)
-
-
-class _Seen(NamedTuple):
-    """What a layer saw: inputs (R, d + 1) with ones last, and the slopes of the loss by its outputs (R, K)."""
-
-    inputs: Tensor
-    slopes: Tensor
 
 
 def prune_layerwise(
@@ -201,23 +186,25 @@ class _Job:
         with evaluating(self.module):
             seen = self._look(X)
             if curvature == "least squares":
-                seen = {name: part._replace(slopes=_mean_slopes(part.slopes)) for name, part in seen.items()}
-            costs = [_costs(layer, seen[name], damping) for name, layer in self.layers.items()]
-            kept = _dearest(costs, target)
+                seen = {name: part._replace(slopes=mean_slopes(part.slopes)) for name, part in seen.items()}
+            costs = [costs_of(layer, seen[name], damping) for name, layer in self.layers.items()]
+            kept = dearest(costs, target)
             for (name, layer), keep in zip(self.layers.items(), kept):
-                _refit_layer(layer, seen[name], self._entering(layer, X), keep, damping)
+                refit_layer(layer, seen[name], self._entering(layer, X), keep, damping)
 
-    def _look(self, X: Tensor) -> dict[str, _Seen]:
+    def _look(self, X: Tensor) -> dict[str, Seen]:
         """What all layers see on some rows."""
         parts: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in self.layers}
+        n_places: dict[str, int] = {}
         for batch in X.split(CHUNK):
             with captured(self.layers.values()) as calls, torch.enable_grad():
-                # Frozen weights would leave no graph; a gradient of the input keeps one.
-                total = self._probe(self.module(batch.clone().requires_grad_()))
+                total = self._probe(self.module(batch))
                 slopes = torch.autograd.grad(total, [calls[layer][1] for layer in self.layers.values()])
             for (name, layer), slope in zip(self.layers.items(), slopes):
-                parts[name].append((_design(layer, calls[layer][0]), _per_place(layer, slope)))
-        return {name: _Seen(*(torch.cat(part) for part in zip(*pairs))) for name, pairs in parts.items()}
+                parts[name].append((design(layer, calls[layer][0]), per_place(layer, slope)))
+                n_places[name] = slope.numel() // (len(batch) * len(layer.weight))
+        seen = {name: [torch.cat(part) for part in zip(*pairs)] for name, pairs in parts.items()}
+        return {name: Seen(inputs, slopes, n_places[name]) for name, (inputs, slopes) in seen.items()}
 
     @torch.no_grad()
     def _entering(self, layer: nn.Module, X: Tensor) -> Tensor:
@@ -226,7 +213,7 @@ class _Job:
         for batch in X.split(CHUNK):
             with captured([layer]) as calls:
                 self.module(batch)
-            found.append(_design(layer, calls[layer][0]))
+            found.append(design(layer, calls[layer][0]))
         return torch.cat(found)
 
     def _probe(self, out: Tensor) -> Tensor:
@@ -255,6 +242,7 @@ class _Job:
         optimizer = torch.optim.Adam(trained, lr=refit.learning_rate, fused=fused)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps)
         was_training = self.module.training
+        good = {name: value.clone() for name, value in self.module.state_dict().items()}
         self.module.train()
         order = torch.empty(0, dtype=torch.long)
         for _ in range(n_steps):
@@ -264,7 +252,12 @@ class _Job:
             optimizer.zero_grad()
             value = LOSSES[self.loss](self.module(self.X[rows]).reshape(len(rows), -1), self.y[rows])
             if not bool(torch.isfinite(value)):
-                raise ValueError("the loss is NaN or infinite; lower the learning rate of refit")
+                self.module.load_state_dict(good)
+                self.module.train(was_training)
+                raise ValueError(
+                    "the loss became NaN or infinite in a refit; the module is as it was before that: lower "
+                    "the learning rate of refit"
+                )
             value.backward()
             optimizer.step()
             schedule.step()
@@ -287,7 +280,13 @@ def _layers_of(module: nn.Module) -> dict[str, Any]:
             raise ValueError(f"{type(layer).__name__} at {name} has weights, but is no Linear or Conv2d")
     if not layers:
         raise ValueError(f"module {type(module).__name__} has no Linear or Conv2d")
+    owners: dict[int, str] = {}
     for name, layer in layers.items():
+        other = owners.setdefault(id(layer.weight), name)
+        if other != name:
+            raise ValueError(f"{other} and {name} share their weights; a layer that is pruned must own them")
+        if not all(parameter.requires_grad for parameter in layer.parameters()):
+            raise ValueError(f"a weight of {name} is frozen; call requires_grad_(True) on what is to be pruned")
         if not all(bool(torch.isfinite(q).all()) for q in layer.parameters()):
             raise ValueError(f"a weight of {name} is NaN or infinite; go back to the last state that is finite")
     return layers
@@ -326,132 +325,3 @@ def captured(layers: Iterable[nn.Module]) -> Iterator[dict[nn.Module, tuple[Tens
     finally:
         for hook in hooks:
             hook.remove()
-
-
-def _design(layer: Any, x: Tensor) -> Tensor:
-    """What the weights of each unit multiply, one row for each place, ones last: (R, d + 1)."""
-    if isinstance(layer, nn.Conv2d):
-        patches = F.unfold(_padded(layer, x), layer.kernel_size, layer.dilation, 0, layer.stride)
-        x = _some(patches.movedim(1, 2))
-    x = x.reshape(-1, x.shape[-1])
-    return torch.cat([x, x.new_ones(len(x), 1)], dim=1)
-
-
-def _padded(layer: nn.Conv2d, x: Tensor) -> Tensor:
-    return F.pad(x, layer._reversed_padding_repeated_twice)
-
-
-def _per_place(layer: Any, slopes: Tensor) -> Tensor:
-    """Slopes by what each unit passes on, rows as in `_design`: (R, K)."""
-    if isinstance(layer, nn.Conv2d):
-        slopes = _some(slopes.flatten(2).movedim(1, 2))
-    return slopes.reshape(-1, slopes.shape[-1])
-
-
-def _some(places: Tensor) -> Tensor:
-    """A few places of each row, the same ones every time."""
-    kept = torch.randperm(places.shape[1], generator=torch.Generator().manual_seed(0))[:PLACES]
-    return places[:, kept.to(places.device)]
-
-
-def _mean_slopes(slopes: Tensor) -> Tensor:
-    return slopes.square().mean(dim=0, keepdim=True).sqrt().expand_as(slopes)
-
-
-def _costs(layer: Any, seen: _Seen, damping: float) -> Array:
-    """What each weight is expected to cost when its turn has come, (K, d); −∞ for those that are gone."""
-    weights = _with_bias(layer)
-    n_inputs = weights.shape[1] - 1
-    costs = np.full((len(weights), n_inputs), -np.inf)
-    sizes = np.count_nonzero(weights[:, :-1], axis=1)
-    strength = seen.slopes.square().mean(dim=0).double().cpu().numpy()
-    bias = [] if layer.bias is None else [n_inputs]
-    if (sizes > DOWNDATED).any():
-        every = np.append(np.arange(n_inputs), bias).astype(int)
-        shared = np.diag(inverse(regular(_gram(seen, every), damping)))
-    for k, w in enumerate(weights):
-        alive = np.flatnonzero(w[:-1])
-        if sizes[k] > DOWNDATED:
-            costs[k, alive] = 0.5 * strength[k] * w[alive] ** 2 / shared[alive]
-            continue
-        at = np.append(alive, bias).astype(int)
-        gram = _gram(seen, at, k)
-        # Of a unit that passes nothing on every weight is free.
-        costs[k, alive] = _deletion_costs(regular(gram, damping), w[at], alive.size) if gram.any() else 0.0
-    return costs
-
-
-def _deletion_costs(hessian: Array, w: Array, n: int) -> Array:
-    """½ w² / (H⁻¹)_qq of each of the first n weights when it goes, the cheapest first, H⁻¹ down-dated each time."""
-    C, expected, costs = inverse(hessian), w.copy(), np.zeros(n)
-    alive, level = np.ones(n, dtype=bool), 0.0
-    for _ in range(n):
-        curvature = np.where(alive, np.diag(C)[:n], 1.0)  # what is gone has none
-        cost = np.where(alive, 0.5 * expected[:n] ** 2 / np.maximum(curvature, 1e-300), np.inf)
-        q = int(np.argmin(cost))
-        level = max(level, float(cost[q]))  # a weight goes with those that went before it
-        costs[q], alive[q] = level, False
-        downdate(C, expected, q)
-    return costs
-
-
-def _dearest(costs: Sequence[Array], target: int) -> list[Mask]:
-    """The weights of the highest costs over all layers, so many of them."""
-    every = np.concatenate([cost.ravel() for cost in costs])
-    kept = np.zeros(every.size, dtype=bool)
-    kept[np.argsort(-every, kind="stable")[:target]] = True
-    ends = np.cumsum([cost.size for cost in costs])
-    return [part.reshape(cost.shape) for part, cost in zip(np.split(kept, ends[:-1]), costs)]
-
-
-def _gram(seen: _Seen, at: Index, k: int | None = None) -> Array:
-    """Mean of s² x̄ x̄ᵀ over the rows of unit k, for some of its weights; without a unit of x̄ x̄ᵀ."""
-    x = seen.inputs[:, torch.as_tensor(at, device=seen.inputs.device)]
-    x = x if k is None else x * seen.slopes[:, k : k + 1]
-    return _products(x, x)
-
-
-@torch.no_grad()
-def _refit_layer(layer: Any, before: _Seen, now: Tensor, keep: Mask, damping: float) -> None:
-    """Fit the weights that are kept, and the bias, to what each unit passed on before, from what enters now."""
-    weights = _with_bias(layer)
-    bias = [] if layer.bias is None else [weights.shape[1] - 1]
-    shared = None
-    if (keep.sum(axis=1) > DOWNDATED).any():
-        shared = _products(now, now), _products(now, before.inputs)
-    for k, w in enumerate(weights):
-        at = np.append(np.flatnonzero(keep[k]), bias).astype(int)
-        new = np.zeros_like(w)
-        if at.size:
-            if shared is not None and at.size > DOWNDATED:
-                gram, pull = shared[0][np.ix_(at, at)], shared[1][at] @ w
-            else:
-                slopes = before.slopes[:, k : k + 1]
-                rows = now[:, torch.as_tensor(at, device=now.device)] * slopes
-                passed = before.inputs @ torch.as_tensor(w).to(now)[:, None]
-                gram, pull = _products(rows, rows), _products(rows, passed * slopes)[:, 0]
-            ridge = damping * np.trace(gram) / at.size
-            solution = solved(gram, np.full(at.size, ridge), pull + ridge * w[at])
-            new[at] = w[at] if solution is None else solution
-        _store(layer, k, new)
-
-
-def _products(left: Tensor, right: Tensor) -> Array:
-    """Mean of x yᵀ over the rows."""
-    mean: Array = (left.T @ right).double().cpu().numpy() / len(left)
-    return mean
-
-
-def _with_bias(layer: Any) -> Array:
-    """Weights and bias of each unit, (K, d + 1); zero where there is no bias."""
-    weight = layer.weight.detach().flatten(1)
-    bias = weight.new_zeros(len(weight)) if layer.bias is None else layer.bias.detach()
-    both: Array = torch.column_stack([weight, bias]).double().cpu().numpy()
-    return both
-
-
-def _store(layer: Any, k: int, w: Array) -> None:
-    new = torch.as_tensor(w).to(layer.weight)
-    layer.weight[k] = new[:-1].reshape(layer.weight.shape[1:])
-    if layer.bias is not None:
-        layer.bias[k] = new[-1]
