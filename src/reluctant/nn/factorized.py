@@ -166,8 +166,8 @@ def harden(module: nn.Module, threshold: float | None = None, *, n_left: int | N
     Raises
     ------
     ValueError
-        If the module is not factorised or not finite, not exactly one of `threshold` and `n_left` is given, or `n_left` is given by
-        path or is more than there are.
+        If the module is not factorised or not finite, not exactly one of `threshold` and `n_left` is given, or `n_left`
+        is given by path or is more than there are.
     """
     if (threshold is None) == (n_left is None):
         raise ValueError("give either threshold, the largest size that becomes zero, or n_left, how many stay")
