@@ -10,6 +10,7 @@ ten thousand of MNIST, from an npz file with `images` and `labels`, or else from
 from __future__ import annotations
 
 import argparse
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -17,13 +18,15 @@ import torch
 from deep_nets import load_mnist10k
 from deep_pruning import METHODS, METHODS_BY_UNIT, NETWORKS, SIZES, UNITS, Runs, compare, cost_of_step
 
+METHODS_AT_HAND = [name for name in METHODS if not name.startswith("torchao") or find_spec("torchao")]
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--part", choices=("pruning", "units", "step"), required=True)
     parser.add_argument("--data", type=Path, help="npz file with images and labels; without it, OpenML")
     parser.add_argument("--network", choices=tuple(NETWORKS), default="LeNet-300-100")
-    parser.add_argument("--methods", nargs="+", choices=tuple(METHODS), default=list(METHODS))
+    parser.add_argument("--methods", nargs="+", choices=tuple(METHODS), default=METHODS_AT_HAND)
     parser.add_argument("--sizes", nargs="+", type=int, choices=SIZES, default=list(SIZES))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--epochs", type=float, default=20)

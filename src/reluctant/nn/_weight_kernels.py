@@ -49,15 +49,14 @@ def shrink_flat(u, living, square, correction, rate, eps, alpha, p):
         elif p == 1:
             m = _soft(u_block, D_block, rate)
         else:
-            if p == 0.5:
-                _may_survive_half(u_block, D_block, rate, keeps)
-            else:
-                _may_survive_two_thirds(u_block, D_block, rate, root, keeps)
+            _survives(u_block, D_block, rate, p, keeps)
             m = _packed(u_block, D_block, keeps, where, size)
             if p == 0.5:
-                m = _scattered(_rooted_half(size[:m], D_block, rate), m, size, where, u_block)
+                _rooted_half(size[:m], D_block, rate)
             else:
-                m = _scattered(_rooted_two_thirds(size[:m], D_block, rate, root), m, size, where, u_block)
+                _rooted_two_thirds(size[:m], D_block, rate, root)
+            for j in range(m):
+                u_block[where[j]] = size[j]
             if not square.size:
                 D[:] = _ONE
         left += _restored(u_block, before, living[start : start + _BLOCK]) if living.size else m
@@ -76,14 +75,6 @@ def _packed(u, D, keeps, where, size):
     for i in range(u.size):
         u[i] = _NIL
     return m
-
-
-@njit(**_OPTIONS)
-def _scattered(left, m, size, where, u):
-    """Put m numbers back to where they came from; `left` of them are not zero."""
-    for j in range(m):
-        u[where[j]] = size[j]
-    return left
 
 
 @njit(**_OPTIONS)
@@ -122,16 +113,24 @@ def _soft(u, D, rate):
 
 
 @njit(**_OPTIONS)
-def _may_survive_half(u, D, rate, keeps):
-    """Where |u|^{3/2} > √(27/8) τ, or either is NaN."""
-    for i in range(u.size):
-        size = abs(u[i])
-        keeps[i] = not size * np.sqrt(size) * D[i] <= _ZERO_HALF * rate
+def _survives(u, D, rate, p, keeps):
+    """Where |u|^{2−p} > c τ, or either is NaN; without roots, q² |u| > 1 or q³ |u| > 1 with q = |u| D / (c α γ)."""
+    scale = _ONE / ((_ZERO_HALF if p == 0.5 else _ZERO_TWO_THIRDS) * rate)
+    if p == 0.5:
+        for i in range(u.size):
+            size = abs(u[i])
+            q = size * (D[i] * scale)
+            keeps[i] = not q * q * size <= _ONE
+    else:
+        for i in range(u.size):
+            size = abs(u[i])
+            q = size * (D[i] * scale)
+            keeps[i] = not q * q * (q * size) <= _ONE
 
 
 @njit(**_OPTIONS)
 def _rooted_half(u, D, rate):
-    """Overwrite what survives by r² with r the largest root of r³ − |u| r + τ/2 = 0; return how many there are."""
+    """Overwrite what survives by r² with r the largest root of r³ − |u| r + τ/2 = 0."""
     for i in range(u.size):
         size, constant = abs(u[i]), _HALF * rate / D[i]
         r = np.sqrt(size)
@@ -139,35 +138,19 @@ def _rooted_half(u, D, rate):
             square = r * r
             r = (_TWO * square * r - constant) / (_THREE * square - size)
         u[i] = r * r if u[i] > _NIL else -(r * r)
-    return u.size
-
-
-@njit(**_OPTIONS)
-def _may_survive_two_thirds(u, D, rate, root, keeps):
-    """Where |u|^{4/3} may be above 2^{4/3} (2/3) τ, which a cube root from above decides."""
-    _cube_root_from_above(u, root)
-    for i in range(u.size):
-        keeps[i] = not abs(u[i]) * root[i] * D[i] <= _ZERO_TWO_THIRDS * rate
 
 
 @njit(**_OPTIONS)
 def _rooted_two_thirds(u, D, rate, root):
-    """Overwrite u by r³ with r the largest root of r⁴ − |u| r + 2τ/3 = 0; zero where r³ ≤ |u| / 2, the tie.
-
-    The root is there up to τ larger than that of the tie by 19 %, and u has come here up to 10 %.
-    """
+    """Overwrite what survives by r³ with r the largest root of r⁴ − |u| r + 2τ/3 = 0."""
     _cube_root_from_above(u, root)
-    left = np.int32(0)
     for i in range(u.size):
         size, constant, r = abs(u[i]), _TWO_THIRDS * rate / D[i], root[i]
         for _ in range(6):
             cube = r * r * r
             r = (_THREE * cube * r - constant) / (_FOUR * cube - size)
         x = r * r * r
-        dead = x <= _HALF * size
-        left += np.int32(not dead)
-        u[i] = _NIL if dead else (x if u[i] > _NIL else -x)
-    return left
+        u[i] = x if u[i] > _NIL else -x
 
 
 @njit(**_OPTIONS)

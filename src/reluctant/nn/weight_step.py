@@ -16,7 +16,6 @@ _COMPILED = (0.0, 0.5, 2 / 3, 1.0)
 """Powers with a compiled map, of which no power has to be taken."""
 
 
-@torch.no_grad()
 def shrink_(weight: Tensor, scale: StepScale, alpha: float, p: float, living: Tensor | None = None) -> int:
     """Overwrite w by argmin_x ½ (x − w)² D / γ + α|x|^p, entry by entry; return how many entries are not zero.
 
@@ -26,6 +25,7 @@ def shrink_(weight: Tensor, scale: StepScale, alpha: float, p: float, living: Te
     Parameters
     ----------
     weight : Tensor
+        Without a gradient, or under `torch.no_grad`.
     scale : StepScale
         γ / D.
     alpha, p : float
