@@ -41,6 +41,8 @@ class Predictor:
     classes: NDArray[Any] | None = None
     temperature: float | None = None
     verdict: str | None = None
+    neurons: ReLUNetwork | None = None
+    """The function as a network, where it is at hand; to make one loads a compiler."""
 
     @property
     def labels(self) -> tuple[str, ...] | None:
@@ -50,6 +52,8 @@ class Predictor:
     @property
     def network(self) -> ReLUNetwork:
         """The function as neurons."""
+        if self.neurons is not None:
+            return self.neurons
         return self.function if isinstance(self.function, ReLUNetwork) else self.function.to_network()
 
     @classmethod
@@ -63,7 +67,9 @@ class Predictor:
         """
         if isinstance(model, Solution):
             names = None if model.columns is None else model.columns.labels
-            return cls(model.network if model.function is None else model.function, None, names, verdict=model.verdict)
+            neurons = vars(model).get("network")
+            function = model.network if model.function is None else model.function
+            return cls(function, None, names, verdict=model.verdict, neurons=neurons)
         if isinstance(model, (PiecewiseLinear, ReLUNetwork)):
             return cls(model)
         if not isinstance(model, FittedEstimator):
