@@ -43,6 +43,8 @@ class Predictor:
     temperature: float | None = None
     verdict: str | None = None
     certificate: str | None = None
+    neurons: ReLUNetwork | None = None
+    """The function as a network, where it is at hand; to make one loads a compiler."""
 
     @property
     def labels(self) -> tuple[str, ...] | None:
@@ -56,6 +58,8 @@ class Predictor:
     @property
     def network(self) -> ReLUNetwork:
         """The function as neurons."""
+        if self.neurons is not None:
+            return self.neurons
         return self.function if isinstance(self.function, ReLUNetwork) else self.function.to_network()
 
     @classmethod
@@ -71,8 +75,11 @@ class Predictor:
             return model
         if isinstance(model, Solution):
             names = None if model.columns is None else model.columns.labels
+            neurons = vars(model).get("network")
             function = model.network if model.function is None else model.function
-            return cls(function, names=names, verdict=model.verdict, certificate=str(model.certificate))
+            return cls(
+                function, names=names, verdict=model.verdict, certificate=str(model.certificate), neurons=neurons
+            )
         if isinstance(model, (PiecewiseLinear, ReLUNetwork)):
             return cls(model)
         if not isinstance(model, FittedEstimator):
