@@ -28,7 +28,7 @@ def test_network_needs_numpy_alone():
     assert result.stdout.strip() == "[]"
 
 
-ROOMS = ("estimators", "experiments", "export", "multivariate", "nn", "regression", "report", "solve")
+ROOMS = ("estimators", "experiments", "export", "multivariate", "nn", "regression", "report", "solve", "verify")
 
 
 def test_every_public_name_is_there_and_listed():
