@@ -36,10 +36,12 @@ class Codes:
         """Units and offsets of results in 16 bits, if they hold them, and in 32; `count` is a unit that is given."""
         highest = float(np.abs(self.reference).max()) + tolerance
         for bits in (16, 32):
-            unit = count
+            unit = None if count is None else float(count)
             if unit is None:
                 fills = 2.0 ** math.ceil(math.log2(highest / (2 ** (bits - 1) - 2)))
                 unit = fills if bits == 16 else max(fills, 2.0 ** math.floor(math.log2(tolerance / _FINER)))
+            if unit == 0.0 or highest / unit >= 2 ** (bits - 1):
+                continue
             margin = math.ceil(tolerance / unit) + 1
             lowest = math.floor(float(self.reference.min()) / unit) - margin
             span = math.ceil(float(self.reference.max()) / unit) + margin - lowest

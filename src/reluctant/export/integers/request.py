@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import numpy as np
@@ -15,6 +16,8 @@ from reluctant.export.link_table import clipped_line, line_function
 from reluctant.export.predictor import Predictor
 from reluctant.model.network import ReLUNetwork
 from reluctant.validation import check_choice, check_integer, check_number
+
+_SMALLEST = 2.0**-1022
 
 
 @dataclass(frozen=True)
@@ -84,9 +87,20 @@ def fitted(request: Integers, predictor: Predictor, data: tuple[Array, Array] | 
         message says which tolerance one reaches.
     """
     codes = _codes(request, _reference(request, predictor, data), data)
-    fit = fit_codes(codes, request.shape, request.tolerance, request.count)
-    if fit is None:
-        least = smallest_tolerance(codes, request.shape, request.tolerance, request.count)
+    highest = float(np.abs(codes.reference).max())
+    exponent = math.frexp(max(highest, request.tolerance))[1]  # y is brought near 1, by which nothing overflows
+    scaled = replace(codes, reference=np.ldexp(codes.reference, -exponent))
+    tolerance = max(math.ldexp(request.tolerance, -exponent), _SMALLEST)
+    count = None if request.count is None else math.ldexp(request.count, -exponent)
+    fit = fit_codes(scaled, request.shape, tolerance, count)
+    if fit is not None:
+        table = replace(fit.table, count=math.ldexp(fit.table.count, exponent))
+        fit, within = codes.checked(table, request.tolerance, math.ldexp(fit.delta, exponent))
+        if not within:
+            raise ValueError("float64 does not hold results of this size; rescale y")
+    else:
+        least = smallest_tolerance(scaled, request.shape, tolerance, count)
+        least = math.ldexp(least, exponent) if least < np.inf else least
         reached = f"the smallest that is reached is {least:.3g}" if least < np.inf else "nor is any other"
         raise ValueError(
             f"tolerance {request.tolerance:g} is not reached by shape={request.shape!r} with {request.bits}-bit codes "
@@ -104,6 +118,7 @@ def _codes(request: Integers, reference: Callable[[Array], Array], data: tuple[A
         high = float(data[0].max()) if high is None else high
     assert low is not None
     assert high is not None
+    low, high = float(low), float(high)
     step = (high - low) / (2**request.bits - 1)
     if not 0 < step < np.inf:
         raise ValueError(f"low must be less than high, got {low:g} and {high:g}; give the inputs of both end codes")

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Literal
 
+import numpy as np
+
 from reluctant.export.integers.formats import Codes, Fit, Format
 from reluctant.export.integers.grid import grid_fits
 from reluctant.export.integers.links import link_fits
@@ -21,6 +23,8 @@ _FITS: dict[str, Callable[[Codes, Format, float], Iterator[Fit]]] = {
 _WIDER = 0.9
 """Results of 32 bits are taken where they make the tables smaller than this share."""
 _RESOLUTION = 1.02
+_BITS_BELOW = 36
+"""A tolerance of that share of the range, in powers of two, is where the search for one that is reached begins."""
 
 
 def fit_codes(codes: Codes, shape: Shape, tolerance: float, count: float | None) -> Fit | None:
@@ -35,9 +39,10 @@ def fit_codes(codes: Codes, shape: Shape, tolerance: float, count: float | None)
 
 def smallest_tolerance(codes: Codes, shape: Shape, beyond: float, count: float | None) -> float:
     """A tolerance above `beyond` that is reached while one 2 % smaller is not; infinite where none is."""
-    low, high = beyond, 2 * beyond
+    resolved = math.ldexp(float(np.ptp(codes.reference)), -_BITS_BELOW)
+    low, high = beyond, max(2 * beyond, resolved)
     while fit_codes(codes, shape, high, count) is None:
-        low, high = high, 2 * high
+        low, high = high, 4 * high
         if not math.isfinite(high):
             return math.inf
     while high > _RESOLUTION * low:
