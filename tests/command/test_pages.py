@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 import numpy as np
 import pytest
 
-from reluctant import ReLUNetwork, SparseReLUClassifier, load
+from reluctant import ReLUNetwork, SparseReLUClassifier
 from reluctant.columns import Column, Columns
 from reluctant.command.cli import main
 from reluctant.command.explorer import Explorer, application

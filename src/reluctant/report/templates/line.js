@@ -109,11 +109,11 @@ function drawPointed(root, main, below) {
   const value = current.at(pointed);
   const text = `${withUnit(say(pointed), input(0))} → ${withUnit(say(value, 6), page.outputs[0])}`;
   const anchor = px < main.left + 120 ? "start" : px > main.right - 120 ? "end" : "middle";
-  const up = main.y(value) - main.top > 40;
+  const free = main.y(value) - main.top > 50; // the label hides no curve
   root.append(
     svg("line", { class: "cursor", x1: px, x2: px, y1: main.top, y2: below.bottom }),
     svg("circle", { class: "full", cx: px, cy: main.y(value), r: 4 }),
-    svg("text", { class: "said-here halo", x: px, y: main.y(value) + (up ? -14 : 26), "text-anchor": anchor }, text),
+    svg("text", { class: "said-here halo", x: px, y: free ? main.top + 10 : main.bottom - 8, "text-anchor": anchor }, text),
   );
 }
 
