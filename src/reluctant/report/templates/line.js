@@ -1,6 +1,6 @@
 // One input: rows, function, residuals, and the fits of fewest neurons for every tolerance.
 const fits = isLine && page.errorPath
-  ? { errors: unpacked(page.errorPath.errors), lines: page.errorPath.functions.map(lineOf) }
+  ? { errors: unpacked(page.errorPath.errors), drawn: page.errorPath.functions.length, lines: [] }
   : null;
 const chosen = isLine ? { ...lineOf(page.links), at: exported, neurons: page.neurons, k: null } : null;
 let current = chosen;
@@ -140,7 +140,7 @@ let redrawSize = () => {};
 
 // The slider goes from the finest to the loosest tolerance in even steps of its logarithm.
 function sliderRange() {
-  const known = fits.errors.slice(0, fits.lines.length);
+  const known = fits.errors.slice(0, fits.drawn);
   const positive = known.filter((e) => e > 0);
   const high = positive.length ? positive[0] * 1.05 : 1;
   const low = positive.length ? positive[positive.length - 1] * (known.length > positive.length ? 0.7 : 1) : 0.1;
@@ -160,7 +160,7 @@ function startTolerance() {
   byId("tolerance-controls").hidden = false;
   slider.addEventListener("input", () => {
     const step = Number(slider.value);
-    const tolerance = step === 0 && fits.errors[fits.lines.length - 1] === 0 ? 0 : Math.max(from(step), step === 0 ? low : 0);
+    const tolerance = step === 0 && fits.errors[fits.drawn - 1] === 0 ? 0 : Math.max(from(step), step === 0 ? low : 0);
     typed.value = tolerance;
     showTolerance(tolerance);
   });
@@ -196,7 +196,7 @@ function chosenInWords() {
 
 function showTolerance(tolerance) {
   const k = fewestWithin(tolerance);
-  const last = fits.lines.length - 1;
+  const last = fits.drawn - 1;
   const within = withUnit(say(tolerance), page.outputs[0]);
   if (k < 0 || k > last) {
     const needed = k < 0 ? `more than ${counted(fits.errors.length - 1, "neuron")}` : counted(k, "neuron");
@@ -212,6 +212,7 @@ function showTolerance(tolerance) {
 }
 
 function fitOf(k, tolerance) {
+  fits.lines[k] ??= lineOf(page.errorPath.functions[k]);
   return { ...fits.lines[k], neurons: k, k, tolerance };
 }
 

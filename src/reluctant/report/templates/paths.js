@@ -48,7 +48,7 @@ function drawErrors(width, printed) {
     const box = root.getBoundingClientRect();
     const pixel = ((event.clientX - box.left) / box.width) * width;
     const k = Math.round(far ? at.inverse(pixel) - 1 : at.inverse(pixel));
-    if (k >= 0 && k < fits.lines.length) {
+    if (k >= 0 && k < fits.drawn) {
       startTolerance.to(errors[k]);
     }
   });
