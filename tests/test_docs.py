@@ -34,7 +34,7 @@ def test_the_code_of_the_page_runs(code, tmp_path, monkeypatch):
     exec(compile(code, str(PAGE), "exec", dont_inherit=True), {"__name__": "page"})
 
 
-@pytest.mark.parametrize("code", [code for _, code in blocks_of(DOCS / "hand_over.md")])
+@pytest.mark.parametrize("code", [code for page in ("hand_over.md", "report.md") for _, code in blocks_of(DOCS / page)])
 def test_the_code_for_handing_a_network_over_runs(code, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "hand_over.md", "exec", dont_inherit=True), {"__name__": "page"})

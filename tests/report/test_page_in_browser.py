@@ -37,6 +37,11 @@ def tables():
     yield "exact", interpolate(X, Y), X, Y, {"names": ["</script>"], "outputs": ["<script>alert(1)</script>\u2028"]}
     yield "single", approximate([1.0], [2.0], tolerance=0.5), [1.0], [2.0], {}
     yield "repeated", approximate([0, 1, 1, 2], [0, 1, 2, 0], tolerance=1), [0, 1, 1, 2], [0, 1, 2, 0], {}
+    far = np.array([1e16, 1e16 + 2, 1e16 + 4, 1e16 + 6])
+    yield "far", interpolate(far, [0, 1, 0, 1]), far, [0, 1, 0, 1], {"names": ["a very long name of a column " * 3]}
+    huge = [1e300, -1e300, 1e300, 5e299]
+    yield "huge", interpolate([0, 1, 2, 3], huge), [0, 1, 2, 3], huge, {}
+    yield "flat", interpolate([0, 1, 2], [5, 5, 5]), [0, 1, 2], [5, 5, 5], {}
     rows = rng.uniform(-1, 1, (200, 4))
     values = np.maximum(rows[:, 0] + rows[:, 1], 0) - 2 * np.maximum(rows[:, 1] - 0.3, 0)
     noisy = values + 0.02 * rng.standard_normal(len(rows))

@@ -142,7 +142,7 @@ def _error_facts(subject: Subject) -> list[Fact]:
     errors = np.abs(subject.residuals).max(axis=1)
     row = int(np.argmax(errors))
     unit = subject.outputs[0].unit
-    facts = [Fact("Largest error", number(errors[row]), unit, f"at row {row:,}")]
+    facts = [Fact("Largest error", number(errors[row]), unit, "" if subject.is_exact else f"at row {row:,}")]
     between = subject.solution.max_error_between if subject.solution is not None else None
     if between is not None:
         facts.append(Fact("Between the rows", number(between), unit, "from the straight lines through them"))

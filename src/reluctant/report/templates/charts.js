@@ -38,16 +38,21 @@ function ticks(low, high, wanted) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * [1, 2, 5, 10].find((m) => m * power >= rough * 0.999);
   const places = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+  const first = Math.ceil(low / step - 1e-9);
+  const n = Math.min(Math.floor(high / step + 1e-9) - first, 3 * wanted + 3); // numbers may be too large to count on
   const found = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) {
-    found.push({ value: i * step, label: tickText(i * step, places) });
+  for (let i = 0; i <= n; i++) {
+    const value = (first + i) * step;
+    found.push({ value, label: tickText(value, places, step) });
   }
-  return found;
+  return found.filter((tick, i) => i === 0 || tick.value > found[i - 1].value);
 }
 
-function tickText(value, places) {
+function tickText(value, places, step) {
   const size = Math.abs(value);
-  const text = size >= 1e6 || (places > 4 && size < 1) ? say(value, 4) : value.toFixed(Math.min(places, 12));
+  const digits = Math.floor(Math.log10(size || step)) - Math.floor(Math.log10(step) + 1e-9) + 1;
+  const long = size >= 1e6 || (places > 4 && size < 1);
+  const text = long ? say(value, Math.min(Math.max(digits, 1), 17)) : value.toFixed(Math.min(places, 12));
   return text.replace(/^-(0(\.0*)?)$/, "$1").replace(/-/g, "−");
 }
 

@@ -1,6 +1,6 @@
 // One input: rows, function, residuals, and the fits of fewest neurons for every tolerance.
 const fits = isLine && page.errorPath
-  ? { errors: unpacked(page.errorPath.errors), lines: page.errorPath.functions.map(lineOf) }
+  ? { errors: unpacked(page.errorPath.errors), drawn: page.errorPath.functions.length, lines: [] }
   : null;
 const chosen = isLine ? { ...lineOf(page.links), at: exported, neurons: page.neurons, k: null } : null;
 let current = chosen;
@@ -109,11 +109,11 @@ function drawPointed(root, main, below) {
   const value = current.at(pointed);
   const text = `${withUnit(say(pointed), input(0))} → ${withUnit(say(value, 6), page.outputs[0])}`;
   const anchor = px < main.left + 120 ? "start" : px > main.right - 120 ? "end" : "middle";
-  const up = main.y(value) - main.top > 40;
+  const free = main.y(value) - main.top > 50; // the label hides no curve
   root.append(
     svg("line", { class: "cursor", x1: px, x2: px, y1: main.top, y2: below.bottom }),
     svg("circle", { class: "full", cx: px, cy: main.y(value), r: 4 }),
-    svg("text", { class: "said-here halo", x: px, y: main.y(value) + (up ? -14 : 26), "text-anchor": anchor }, text),
+    svg("text", { class: "said-here halo", x: px, y: free ? main.top + 10 : main.bottom - 8, "text-anchor": anchor }, text),
   );
 }
 
@@ -140,7 +140,7 @@ let redrawSize = () => {};
 
 // The slider goes from the finest to the loosest tolerance in even steps of its logarithm.
 function sliderRange() {
-  const known = fits.errors.slice(0, fits.lines.length);
+  const known = fits.errors.slice(0, fits.drawn);
   const positive = known.filter((e) => e > 0);
   const high = positive.length ? positive[0] * 1.05 : 1;
   const low = positive.length ? positive[positive.length - 1] * (known.length > positive.length ? 0.7 : 1) : 0.1;
@@ -160,7 +160,7 @@ function startTolerance() {
   byId("tolerance-controls").hidden = false;
   slider.addEventListener("input", () => {
     const step = Number(slider.value);
-    const tolerance = step === 0 && fits.errors[fits.lines.length - 1] === 0 ? 0 : Math.max(from(step), step === 0 ? low : 0);
+    const tolerance = step === 0 && fits.errors[fits.drawn - 1] === 0 ? 0 : Math.max(from(step), step === 0 ? low : 0);
     typed.value = tolerance;
     showTolerance(tolerance);
   });
@@ -196,7 +196,7 @@ function chosenInWords() {
 
 function showTolerance(tolerance) {
   const k = fewestWithin(tolerance);
-  const last = fits.lines.length - 1;
+  const last = fits.drawn - 1;
   const within = withUnit(say(tolerance), page.outputs[0]);
   if (k < 0 || k > last) {
     const needed = k < 0 ? `more than ${counted(fits.errors.length - 1, "neuron")}` : counted(k, "neuron");
@@ -212,6 +212,7 @@ function showTolerance(tolerance) {
 }
 
 function fitOf(k, tolerance) {
+  fits.lines[k] ??= lineOf(page.errorPath.functions[k]);
   return { ...fits.lines[k], neurons: k, k, tolerance };
 }
 

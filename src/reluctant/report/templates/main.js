@@ -1,10 +1,14 @@
 // What happens when the page is opened.
 let redraws = [];
 
-function redrawEverything() {
+function nameClass() {
   document.querySelectorAll(".class-name, #plane-class").forEach((node) => {
     node.textContent = page.classes ? page.classes[output] : "";
   });
+}
+
+function redrawEverything() {
+  nameClass();
   startInputs.tell?.();
   redrawFunction();
   redraws.forEach((redraw) => redraw());
@@ -91,7 +95,7 @@ redraws = [
 ];
 startCopies();
 startTables();
-redrawEverything();
+nameClass();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redrawEverything);
 
 // For the console: the model itself, and what is shown.

@@ -23,7 +23,8 @@ function drawNetwork(width, printed) {
     }
   };
   affine.forEach((row, i) => row.forEach((s, o) => {
-    join(xs[0], spread(inputs.length, i), xs[2], spread(outputs.length, o), s, neurons.length ? 2 * height - 24 - height / 2 : undefined);
+    const [from, to] = [spread(inputs.length, i), spread(outputs.length, o)];
+    join(xs[0], from, xs[2], to, s, neurons.length ? (4 * (height - 6) - from - to) / 2 : undefined);
   }));
   neurons.forEach((neuron, k) => {
     const y = spread(neurons.length, k);

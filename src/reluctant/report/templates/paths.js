@@ -48,7 +48,7 @@ function drawErrors(width, printed) {
     const box = root.getBoundingClientRect();
     const pixel = ((event.clientX - box.left) / box.width) * width;
     const k = Math.round(far ? at.inverse(pixel) - 1 : at.inverse(pixel));
-    if (k >= 0 && k < fits.lines.length) {
+    if (k >= 0 && k < fits.drawn) {
       startTolerance.to(errors[k]);
     }
   });
@@ -60,7 +60,8 @@ function drawSizes(width, printed) {
   const training = unpacked(page.sizes.training);
   const validation = page.sizes.validation ? unpacked(page.sizes.validation) : null;
   const lines = validation ? [training, validation] : [training];
-  const [least, most] = extent(lines.flatMap((l) => extent(l)));
+  const [smallest, most] = extent(lines.flatMap((l) => extent(l)));
+  const least = smallest < 0 ? smallest : Math.max(smallest, most * 1e-9); // less is rounding
   const logs = least > 0 && most > 50 * least;
   const [low, high] = logs ? [least / 1.5, most * 1.5] : widened([least, most]).map((v) => Math.max(v, Math.min(least, 0)));
   const yMarks = logs ? logTicks(low, high, 5) : ticks(low, high, 5);
@@ -70,10 +71,10 @@ function drawSizes(width, printed) {
   const root = plot.back = svg("svg", { viewBox: `0 0 ${width} ${plot.bottom + 42}`, "aria-hidden": "true" });
   yAxis(plot, yMarks, "↑ mean loss");
   xAxis(plot, ticks(plot.x.low, plot.x.high, width / 70).filter((t) => Number.isInteger(t.value)), "parameters →");
-  root.append(svg("path", { class: "thin", d: polyline(sizes, training, plot.x, plot.y) }));
-  const decisive = lines[lines.length - 1];
+  root.append(svg("path", { class: "thin", d: polyline(sizes, training.map((v) => Math.max(v, least)), plot.x, plot.y) }));
+  const decisive = lines[lines.length - 1].map((v) => Math.max(v, least));
   if (validation) {
-    root.append(svg("path", { class: "curve", d: polyline(sizes, validation, plot.x, plot.y) }));
+    root.append(svg("path", { class: "curve", d: polyline(sizes, validation.map((v) => Math.max(v, least)), plot.x, plot.y) }));
   }
   const near = sizes.reduce((best, s, i) => (Math.abs(s - size) < Math.abs(sizes[best] - size) ? i : best), 0);
   const cx = plot.x(sizes[near]);
