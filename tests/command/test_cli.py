@@ -448,7 +448,7 @@ def test_a_row_of_infinite_tolerance_does_not_count(reluctant, tmp_path, between
     assert (result["neurons"], result["c"]["keeps_tolerance"]) == (0, True)
     assert result["c"]["max_error"] < 0.11
     path.write_text("x,y,e\n0,0,0.1\n1,inf,1\n")
-    assert "column 'y' has an infinite value at row 1" in reluctant(*arguments)[2]
+    assert "column 'y' has 'inf' at line 3" in reluctant(*arguments)[2]
 
 
 @pytest.mark.parametrize("between", ["rows", "lines"])
