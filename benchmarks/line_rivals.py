@@ -1,6 +1,7 @@
 """The fewest knots within a tolerance beside the rules that data bases and line simplifiers use, in one run.
 
     pip install pygm simplification swinging-door
+    apt-get install r-base-core r-cran-segmented
     python benchmarks/line_rivals.py            10^6 rows, about a minute
     python benchmarks/line_rivals.py --quick    10^5 rows
 
@@ -13,6 +14,10 @@ whose distance is perpendicular: "error/ε" is the largest vertical error of eac
 Stored numbers: two for each end of a link where lines join, three for each line that stands alone. Seconds are CPU
 seconds of one run after compilation; those of `pygm` include reading the keys through an iterator, and the packaged
 swinging door is plain Python. A tool that is not installed is left out with a line that says so.
+
+Least squares with a given number of knots is compared with R's `segmented` (Muggeo 2003), which starts from a guess of
+the breakpoints and moves them; its seconds are those of the fit alone, reckoned by R. It allows knots anywhere, so it
+may be lower than our optimum, which is that for knots at data points.
 """
 
 from __future__ import annotations
@@ -20,14 +25,18 @@ from __future__ import annotations
 import argparse
 import importlib
 import math
+import shutil
+import subprocess
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 from numba import njit
 
-from reluctant import approximate
+from reluctant import approximate, regress
 
 Points = tuple[np.ndarray, np.ndarray]
 
@@ -168,6 +177,58 @@ def samples(n: int) -> None:
         joined_lines(name, x, y, tolerance, rules)
 
 
+SEGMENTED = """
+suppressPackageStartupMessages(library(segmented))
+table <- read.csv("table.csv")
+set.seed(0)
+spent <- system.time(fit <- suppressWarnings(segmented(lm(y ~ x, table), seg.Z = ~x, npsi = KNOTS)))
+found <- if (is.null(fit$psi)) 0 else nrow(fit$psi)
+cat(found, mean(residuals(fit)^2) / 2, spent[["user.self"]] + spent[["sys.self"]])
+"""
+
+
+def segmented(x: np.ndarray, y: np.ndarray, knots: int) -> tuple[int, float, float] | str:
+    """Knots, mean loss and seconds of R's `segmented`, or why there are none."""
+    with tempfile.TemporaryDirectory() as folder:
+        np.savetxt(Path(folder) / "table.csv", np.column_stack([x, y]), "%.17g", ",", header="x,y", comments="")
+        (Path(folder) / "fit.R").write_text(SEGMENTED.replace("KNOTS", str(knots)))
+        try:
+            run = subprocess.run(["Rscript", "fit.R"], cwd=folder, capture_output=True, text=True, timeout=300)
+        except subprocess.TimeoutExpired:
+            return "not done in 300 s"
+        if run.returncode:
+            return run.stderr.strip().splitlines()[-1]
+        found, loss, seconds = map(float, run.stdout.split())
+        return int(found), loss, seconds
+
+
+def noisy_polyline(n: int, knots: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    x = np.sort(rng.uniform(size=n))
+    places = np.concatenate([[0.0], np.sort(rng.uniform(size=knots)), [1.0]])
+    return x, np.interp(x, places, rng.normal(size=knots + 2)) + 0.1 * rng.normal(size=n)
+
+
+def least_squares() -> None:
+    if shutil.which("Rscript") is None:
+        print("\nR is not installed: its package segmented is left out")
+        return
+    print("\nLeast squares with K knots: mean loss and CPU seconds")
+    theirs = f"{'segmented':>10} {'its K':>5} {'seconds':>8}"
+    print(f"{'N':>6} {'K':>3} {'seed':>4} {'ours':>10} {'seconds':>8} {'proved':>7} {theirs}")
+    regress(*noisy_polyline(100, 2, 0), p=0, max_neurons=2)
+    for n, knots in ((200, 2), (1000, 5), (1000, 10)):
+        for seed in range(3):
+            x, y = noisy_polyline(n, knots, seed)
+            start = time.process_time()
+            solution = regress(x, y, p=0, max_neurons=knots)
+            spent = time.process_time() - start
+            rival = segmented(x, y, knots)
+            ours = f"{n:6d} {knots:3d} {seed:4d} {solution.mean_loss:10.6f} {spent:8.2f} {solution.is_optimal!s:>7}"
+            theirs = rival if isinstance(rival, str) else f"{rival[1]:10.6f} {rival[0]:5d} {rival[2]:8.2f}"
+            print(f"{ours} {theirs}", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="10^5 rows")
@@ -175,6 +236,7 @@ def main() -> None:
     x = np.arange(100.0)
     ours(x, x * x, 1.0)
     corridor(x, x * x, 1.0)
+    least_squares()
     indices(n)
     samples(n)
 

@@ -301,6 +301,7 @@ def test_out_of_time_the_bound_still_holds():
     assert hasty.certificate.lower_bound <= exact.objective * (1 + 1e-12) <= hasty.objective * (1 + 1e-9)
     sized = regress(x, y, max_neurons=2, p=0, time_limit=1e-9)
     assert sized.certificate.lower_bound <= regress(x, y, max_neurons=2, p=0).mean_loss
+    assert sized.mean_loss < regress(x, y, max_neurons=0, p=0).mean_loss
     assert "time limit" in sized.certificate.reason
 
 
@@ -332,6 +333,7 @@ def test_few_rows(n):
     ("arguments", "message"),
     [
         ({"p": 0}, "give alpha, the weight of the path norm, or max_neurons"),
+        ({}, "give alpha, the weight of the path norm, or p=0, max_neurons=K on the line"),
         ({"max_neurons": 3}, "max_neurons goes with p = 0, got p = 0.5"),
         ({"p": 0, "alpha": 1, "max_neurons": 3}, "give alpha or max_neurons, not both"),
         ({"p": 0, "max_neurons": -1}, "max_neurons must be"),

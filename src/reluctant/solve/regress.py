@@ -154,7 +154,8 @@ def _price_or_size(alpha: float | None, max_neurons: int | None, p: float) -> tu
     """Check that one of the two is given: the price, or for p = 0 the number of knots, which then cost nothing."""
     if max_neurons is None:
         if alpha is None:
-            raise ValueError("give alpha, the weight of the path norm" + (", or max_neurons" if p == 0 else ""))
+            instead = "max_neurons" if p == 0 else "p=0, max_neurons=K on the line, the best fit with K knots"
+            raise ValueError(f"give alpha, the weight of the path norm, or {instead}")
         return check_number(alpha, "alpha"), None
     if p > 0:
         raise ValueError(f"max_neurons goes with p = 0, got p = {p!r}; set p = 0, or give alpha instead")

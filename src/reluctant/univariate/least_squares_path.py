@@ -31,6 +31,8 @@ from reluctant.univariate.least_squares import (
 _TIE = 1e-10  # relative: what costs no less than this below the line of two vertices is no vertex between them
 _FAINTEST = 2.0**-60  # of the loss of the line: at lower prices a sketch would follow rounding
 _STEP = 4.0  # by which the price falls from one solve to the next
+_TRIALS = 5  # prices tried for a good solution with a number of knots
+_PRUNED = 2  # solutions with so many times the knots wanted are cut down to them
 _LEAST = 2.0**-60  # of the loss of the line: at this price, knots at all points are not distinguished from fewer
 
 
@@ -42,18 +44,20 @@ class Hull:
     clock: Clock
     vertices: list[Optimum]
     proved: list[tuple[float, float]] = field(default_factory=list)  # (price, lower bound of loss + price · knots)
+    found: list[Optimum] = field(default_factory=list)  # whatever was solved, to its end or not
     reached: float = np.inf  # the vertices are complete for prices from here on
 
     @classmethod
     def of(cls, data: Data, clock: Clock) -> Hull:
         """Only the line, which is optimal where knots cost more than its loss."""
         line = line_of(data)
-        return cls(data, clock, [line], [(line.loss, line.loss)], line.loss)
+        return cls(data, clock, [line], [(line.loss, line.loss)], reached=line.loss)
 
     def solve(self, price: float, *starts: Optimum) -> Optimum:
         """The optimum at a price, whose bound is kept."""
         found = least_cost(self.data, price, self.clock, starts)
         self.proved.append((price, found.bound))
+        self.found.append(found)
         return found
 
     def bound(self, n_knots: float) -> float:
@@ -117,6 +121,40 @@ def sketch(x: Array, y: Array, w: Array, most_knots: int, clock: Clock) -> list[
     return found
 
 
+def good_of_size(data: Data, most_knots: int, clock: Clock) -> Optimum:
+    """A good solution with at most so many knots, for prices that halve the bracket of the right one; no proof.
+
+    It is never worse than knots that are evenly spread.
+    """
+    n = len(data.x)
+    best = fitted(data, np.unique(np.linspace(0, n - 1, most_knots + 2).astype(np.int64))[1:-1])
+    price, low, high = 2.0 * best.loss * math.log(n) / n, 0.0, math.inf
+    for _ in range(_TRIALS):
+        if clock.expired() or not price > 0.0:
+            break
+        found = good_solution(data, price, (), clock)
+        if len(found.knots) == most_knots:
+            return min(best, found, key=lambda o: o.loss)
+        if len(found.knots) < most_knots:
+            high = price
+        else:
+            low = price
+        if len(found.knots) <= _PRUNED * most_knots:
+            found = _pruned(data, found, most_knots, clock)
+            if len(found.knots) <= most_knots and found.loss < best.loss:
+                best = found
+        price = high / _STEP if low == 0.0 else low * _STEP if high == math.inf else math.sqrt(low * high)
+    return best
+
+
+def _pruned(data: Data, found: Optimum, most_knots: int, clock: Clock) -> Optimum:
+    """So many of its knots, or more where the clock ends it: less each time the one without which the loss is least."""
+    while len(found.knots) > most_knots and not clock.expired():
+        fewer = (fitted(data, np.delete(found.knots, k)) for k in range(len(found.knots)))
+        found = min(fewer, key=lambda o: o.loss)
+    return found
+
+
 def best_of_size(hull: Hull, most_knots: int) -> tuple[Optimum, float]:
     """The least loss with at most so many knots at data points, and a bound of that with knots anywhere.
 
@@ -127,7 +165,9 @@ def best_of_size(hull: Hull, most_knots: int) -> tuple[Optimum, float]:
     n = len(data.x)
     if most_knots >= n - 2:
         return fitted(data, np.arange(1, n - 1)), 0.0
-    if most_knots > 0:
+    start = hull.vertices[0]
+    if most_knots > 0 and not any(len(o.knots) == most_knots for o in hull.vertices):
+        start = good_of_size(data, most_knots, clock)
         hull.grow(most_knots, 0.0)
     fewer = [o for o in hull.vertices if len(o.knots) <= most_knots]
     more = [o for o in hull.vertices if len(o.knots) > most_knots]
@@ -135,8 +175,10 @@ def best_of_size(hull: Hull, most_knots: int) -> tuple[Optimum, float]:
     if len(best.knots) == most_knots:
         best = best._replace(bound=min(best.loss, hull.bound(most_knots)))
     elif more and not clock.expired():
-        best = _between_vertices(data, most_knots, best, more[0], hull)
+        best = _between_vertices(data, most_knots, start, (best, more[0]), hull)
     else:
+        known = [start, best, *(o for o in hull.found if len(o.knots) <= most_knots)]
+        best = min(known, key=lambda o: o.loss)
         best = best._replace(bound=min(best.loss, hull.bound(most_knots)))
     return best, min(best.bound, _bound_anywhere(hull, most_knots, best))
 
@@ -157,10 +199,13 @@ def _bound_anywhere(hull: Hull, most_knots: int, best: Optimum) -> float:
     return max(hull.bound(2 * most_knots), jumps)
 
 
-def _between_vertices(data: Data, most_knots: int, left: Optimum, right: Optimum, hull: Hull) -> Optimum:
+def _between_vertices(
+    data: Data, most_knots: int, start: Optimum, vertices: tuple[Optimum, Optimum], hull: Hull
+) -> Optimum:
     """The least loss for a number of knots that is optimal at no price."""
+    left, right = vertices
     price = (left.loss - right.loss) / (len(right.knots) - len(left.knots))
-    best = improved(data, price, most_knots, [left.knots, right.knots], hull.clock)
+    best = improved(data, price, most_knots, [start.knots, left.knots, right.knots], hull.clock)
     bound = max(hull.bound(most_knots), best.bound - price * most_knots)
     return best._replace(bound=min(bound, best.loss))
 
