@@ -3,7 +3,7 @@
     python benchmarks/hand_over.py [repetitions]
 
 The example table (1,643 rows, within half a degree, 15 neurons), and beside it what people would use in its place: an
-MLP of two hidden layers of 32 units, trained by scikit-learn with at most 3,000 steps of L-BFGS; its error stands beside.
+MLP of two hidden layers of 32 units, trained by scikit-learn with at most 3,000 steps of L-BFGS; its error is named.
 Seconds are medians of whole calls, and of processes those of the processor stand beside those on the wall, since other
 work on a machine disturbs them less; those of a million rows are per row. C is compiled with -O2 for speed and -Os for
 its size; what is missing (a compiler, onnxruntime) is said and left out.

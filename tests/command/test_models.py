@@ -72,6 +72,8 @@ def test_a_model_is_fitted_predicted_shown_and_exported(reluctant, line, tmp_pat
     expected = approximate(x, y, tolerance=0.05)
     assert (model.n_neurons, model.tolerance) == (expected.n_neurons, 0.05)
     assert [c.label for c in (*model.columns.inputs, *model.columns.outputs)] == ["x [s]", "y [m]"]
+    for words in ('x, "x [s]".', 'The result is "y [m]".'):
+        assert words in (tmp_path / "f.h").read_text()
     code, out, err = reluctant("predict", "f.json", "t.csv")
     assert (code, err) == (0, "")
     assert [float(row["y"]) for row in csv.DictReader(io.StringIO(out))] == expected.predict(x).tolist()
