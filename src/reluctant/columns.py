@@ -160,6 +160,11 @@ class Columns:
         )
 
     @property
+    def output_labels(self) -> tuple[str, ...]:
+        """Names of the outputs, with their units."""
+        return tuple(column.label for column in self.outputs)
+
+    @property
     def units(self) -> dict[str, str]:
         """Units by the names of inputs and outputs, where there are any."""
         return {column.name: column.unit for column in (*self.inputs, *self.outputs) if column.unit is not None}

@@ -72,6 +72,8 @@ def test_a_model_is_fitted_predicted_shown_and_exported(reluctant, line, tmp_pat
     expected = approximate(x, y, tolerance=0.05)
     assert (model.n_neurons, model.tolerance) == (expected.n_neurons, 0.05)
     assert [c.label for c in (*model.columns.inputs, *model.columns.outputs)] == ["x [s]", "y [m]"]
+    for words in ('x, "x [s]".', 'The result is "y [m]".'):
+        assert words in (tmp_path / "f.h").read_text()
     code, out, err = reluctant("predict", "f.json", "t.csv")
     assert (code, err) == (0, "")
     assert [float(row["y"]) for row in csv.DictReader(io.StringIO(out))] == expected.predict(x).tolist()
@@ -165,7 +167,7 @@ SPOILED = [
     ),
     (
         "a,b,c\n1,2,green\n1,x,red\n",
-        "2 cells are no category that the model knows and not a number: 'green' in column 'c'",
+        "2 cells are no category that the model knows or not a number: 'green' in column 'c'",
     ),
     ("a,b,c\n", "header but no rows"),
     ("", "the file is empty"),
@@ -332,7 +334,7 @@ def examples():
             yield pytest.param(text, marks=[] if quick else [pytest.mark.slow])
 
 
-@pytest.mark.parametrize("text", examples())
+@pytest.mark.parametrize("text", list(examples()))
 def test_the_examples_of_the_help_texts_run(reluctant, tmp_path, text):
     shutil.copy(ROOT / "examples" / "thermocouple_type_k.csv", "type_k.csv")
     shutil.copy(ROOT / "examples" / "iris.csv", "iris.csv")

@@ -188,7 +188,7 @@ def check_no_faults(faults: Sequence[Fault], line_of: LineOf, place: str) -> Non
         raise TableError(f"column {fault.column!r} {is_what} at {place} {line_of(fault.row)}{which}; {remedy}")
     cells = ", ".join(f"{_quoted(f)} in column {f.column!r} at {place} {line_of(f.row)}" for f in listed)
     more = f", and {len(faults) - _LISTED:,} more" if len(faults) > _LISTED else ""
-    why = " and ".join(dict.fromkeys(fault.why for fault in ordered))
+    why = " or ".join(dict.fromkeys(fault.why for fault in ordered))
     raise TableError(f"{len(faults):,} cells are {why}: {cells}{more}; {remedy}")
 
 

@@ -52,10 +52,6 @@ _UsageError: type[Any] = typer.BadParameter.__bases__[0]  # of the parser's own 
 _TRACEBACK = "RELUCTANT_TRACEBACK"
 
 
-for _command in (predict, show, export, report, explore):
-    app.command(epilog=EXIT_CODES)(_command)
-
-
 def main() -> None:
     """Run the command; entry point of the package."""
     _open_missing_streams()
@@ -125,7 +121,7 @@ def _options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
     ] = False,
 ) -> None:
-    """Find the sparsest one-hidden-layer ReLU network that fits a table, and hand it over as C."""
+    """Find the sparsest one-hidden-layer ReLU network that fits a table, and hand it over as code."""
 
 
 @app.command(epilog=EXIT_CODES)
@@ -177,7 +173,7 @@ def fit(
             "--p",
             metavar="P",
             callback=check_p,
-            help="Fit exactly with minimal lp path norm, 0 to 1. Default: 0, the fewest neurons.",
+            help="Fit exactly with minimal lp path norm, 0 to 1; 0 asks for the fewest neurons.",
         ),
     ] = None,
     bias: Annotated[
@@ -215,7 +211,7 @@ def fit(
         "reluctant-out"
     ),
     name: Annotated[
-        str | None, typer.Option(metavar="IDENT", help="Name of the files and the C function. Default: Y_from_X.")
+        str | None, typer.Option(metavar="IDENT", help="Name of the files and the C function. Default: Y_from_X, or Y.")
     ] = None,
     single: Annotated[bool, typer.Option("--float/--double", help="Type of the C function.")] = False,
     plot: Annotated[bool, typer.Option("--plot/--no-plot", help="Draw the fit as PNG and SVG.")] = True,
@@ -227,10 +223,13 @@ def fit(
 ) -> None:
     """Fit a column of a table by a small network: the fewest neurons within a tolerance, or the best of so many.
 
-    One input of numbers is fitted exactly as asked, with what is proved about it. Several inputs, categories and
-    classes: without a tolerance cross-validation chooses the size. Writes the model (JSON), C source and header, and
-    for one input a figure (PNG and SVG). Without a tolerance, where an exact fit would take many neurons, it prints
-    tolerances to choose from and writes nothing (exit code 2).
+    One input of numbers is fitted exactly as asked, and what is proved about it is said.
+
+    Several inputs, categories and classes: without a tolerance cross-validation chooses the size.
+
+    Writes the model (JSON), C source and header, and for one input a figure (PNG and SVG).
+
+    Without a tolerance, where an exact fit takes many neurons, tolerances are printed and nothing is written (exit 2).
 
     Example: invert a thermocouple table within half a degree; predict the species of an iris.
 
@@ -291,6 +290,10 @@ def fit(
         print_rows(outcome.rows())
     if not outcome.as_json()["files"]:
         raise typer.Exit(2)
+
+
+for _command in (predict, show, export, report, explore):
+    app.command(epilog=EXIT_CODES)(_command)
 
 
 def _check_figure(value: Path | None) -> Path | None:
@@ -355,15 +358,23 @@ def path(
 
 
 @app.command(name="warm-up", epilog=EXIT_CODES)
-def warm_up() -> None:
+def warm_up(as_json: AsJson = False) -> None:
     """Compile all loops once for this installation, so that no later call waits for it.
 
     Loops are kept beside the installed files, or where NUMBA_CACHE_DIR says.
+
+    Example:
+
+    reluctant warm-up
     """
     from reluctant.command.warm_up import warm_up
 
-    for what, seconds in warm_up():
-        typer.echo(f"{what}: {seconds:.1f} s")
+    seconds = {}
+    for what, seconds[what] in warm_up():
+        if not as_json:
+            typer.echo(f"{what}: {seconds[what]:.1f} s")
+    if as_json:
+        print_json(seconds)
 
 
 @app.command(epilog=EXIT_CODES)

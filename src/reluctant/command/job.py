@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from reluctant.arrays import Array
+from reluctant.columns import Columns
 from reluctant.command.band import Band, Side
 from reluctant.command.rows import Rows, Wanted, read_rows
 from reluctant.command.tables import DEFAULT, Reading
@@ -169,11 +170,11 @@ def run_on(job: Job, rows: Rows, say: Say = lambda message: None) -> Outcome:
     say("solving (the first run on a machine compiles the solver)")
     if job.has_tolerance:
         band = Band(x, y, tolerances(job, y, rows.beside), job.side, job.between, job.shape)
-        solution, c, excess, remedy = _within(job, band)
+        solution, c, excess, remedy = _within(job, band, rows.columns)
     else:
         band, excess, remedy = None, 0.0, None
         solution = solve(job, x, y)
-        c = render_c(solution, job.identifier, job.dtype, (x, y))
+        c = render_c(solution.replace(columns=rows.columns), job.identifier, job.dtype, (x, y))
     solution = solution.replace(columns=rows.columns, tolerance=job.tolerance)
     contents = _contents(job, solution, c, rows, band, say)
     files = {kind: job.out / f"{job.identifier}.{_ENDINGS[kind]}" for kind in contents}
@@ -198,7 +199,7 @@ def tolerances(job: Job, y: Array, column: Array | None = None) -> Array:
     return np.full(len(y), job.tolerance)
 
 
-def _within(job: Job, band: Band) -> tuple[Solution, CExport, float, Remedy | None]:
+def _within(job: Job, band: Band, columns: Columns) -> tuple[Solution, CExport, float, Remedy | None]:
     """The solution, its C function and the excess of that; a tighter one of the same size if only that has none.
 
     Rounding may carry C beyond a tolerance that the solution just keeps. A solution of a tighter tolerance that has
@@ -207,7 +208,8 @@ def _within(job: Job, band: Band) -> tuple[Solution, CExport, float, Remedy | No
 
     def exported(solution: Solution) -> tuple[CExport, float]:
         table = link_table(solution.function, np.dtype(np.float32 if job.dtype == "float" else np.float64))
-        return render_c(solution, job.identifier, job.dtype, band.counted), band.excess(table, solution)
+        named = solution.replace(columns=columns)
+        return render_c(named, job.identifier, job.dtype, band.counted), band.excess(table, solution)
 
     solution = band.solution()
     assert solution is not None

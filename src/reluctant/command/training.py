@@ -135,6 +135,8 @@ def train(job: TrainingJob, rows: Rows, say: Say = lambda message: None) -> Trai
     say("choosing the size by cross-validation" if job.tolerance is None else "searching within the tolerance")
     model = fitted(job, rows)
     measured = None if rows.task == "classification" else (rows.X, rows.y)
+    if not isinstance(model, Solution):
+        model.columns_ = rows.columns
     c = render_c(model, job.identifier, job.dtype, measured)
     contents = {
         "model": encoded(model.to_record(columns=rows.columns, data=(rows.X, rows.numbers))),

@@ -279,6 +279,7 @@ def _describe(proto: ModelProto, predictor: Predictor, bound: float | None, erro
     """Names, verdict and errors, as text beside the model."""
     facts = {
         "inputs": None if predictor.names is None else json.dumps(predictor.names, ensure_ascii=False),
+        "outputs": None if predictor.outputs is None else json.dumps(predictor.outputs, ensure_ascii=False),
         "verdict": predictor.verdict,
         "rounding_bound": None if bound is None else repr(bound),
         "largest_error_at_the_data": None if error is None else repr(error),

@@ -45,6 +45,8 @@ class Predictor:
     certificate: str | None = None
     neurons: ReLUNetwork | None = None
     """The function as a network, where it is at hand; to make one loads a compiler."""
+    outputs: tuple[str, ...] | None = None
+    """What the outputs are called, one name for all scores of classes."""
 
     @property
     def labels(self) -> tuple[str, ...] | None:
@@ -77,9 +79,9 @@ class Predictor:
             names = None if model.columns is None else model.columns.labels
             neurons = vars(model).get("network")
             function = model.network if model.function is None else model.function
-            return cls(
-                function, names=names, verdict=model.verdict, certificate=str(model.certificate), neurons=neurons
-            )
+            outputs = None if model.columns is None else model.columns.output_labels
+            words = {"verdict": model.verdict, "certificate": str(model.certificate)}
+            return cls(function, names=names, **words, neurons=neurons, outputs=outputs)
         if isinstance(model, (PiecewiseLinear, ReLUNetwork)):
             return cls(model)
         if not isinstance(model, FittedEstimator):
@@ -97,6 +99,7 @@ class Predictor:
             None if names is None else tuple(map(str, names)),
             getattr(model, "classes_", None),
             getattr(model, "temperature_", None),
+            outputs=None if columns is None else columns.output_labels,
         )
 
     def checked(self, data: Any) -> tuple[Array, Array] | None:
@@ -148,6 +151,9 @@ class Predictor:
                     low, high = float(self.clip.low[j]), float(self.clip.high[j])
                     moved = f" is moved to [{low!r}, {high!r}] where it lies beyond"
                 facts.append(f"{'x' if scalar else f'x[{j}]'}{named}{moved}".rstrip(",") + ".")
+        if self.outputs is not None:
+            named = ", ".join(f'"{comment_text(name)}"' for name in self.outputs)
+            facts.append(f"The result is {'about ' if self.classes is not None else ''}{named}.")
         if self.temperature is not None:
             facts.append(
                 f"The outputs were divided by the temperature {self.temperature}, which made held-out rows likeliest."
