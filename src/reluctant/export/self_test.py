@@ -29,18 +29,21 @@ class SelfTest:
 
 
 def worst_rows(tables: Tables, data: tuple[Array, Array] | None) -> SelfTest | None:
-    """The rows with the largest errors; None without data."""
+    """The rows with the largest errors; None without data, or where they or their bound are beyond the type."""
     if data is None or tables.error_bound is None:
         return None
     X, y = data
     held = tables.held
     number = held.knots.dtype if isinstance(held, LinkTable) else held.biases.dtype
-    x = X.astype(number)
+    with np.errstate(over="ignore"):
+        x = X.astype(number)
     computed = held(x[:, 0])[:, None] if isinstance(held, LinkTable) else held(x)
     error = np.abs(computed.astype(np.float64) - y.reshape(len(x), -1)).max(axis=1)
     rows = np.argsort(-error, kind="stable")[:_ROWS]
-    allowed = np.nextafter(number.type(2 * tables.error_bound), number.type(np.inf))
-    return SelfTest(x[rows], computed[rows], np.array([allowed]))
+    with np.errstate(over="ignore"):
+        allowed = np.nextafter(number.type(2 * tables.error_bound), number.type(np.inf))
+    test = SelfTest(x[rows], computed[rows], np.array([allowed]))
+    return test if all(np.isfinite(a).all() for a in (test.inputs, test.outputs, test.allowed)) else None
 
 
 def worst_codes(fit: Fit) -> tuple[Index, Index, int]:
