@@ -38,11 +38,10 @@ function drawErrors(width, printed) {
     const cx = plot.x(page.neurons);
     const cy = plot.y(Math.min(Math.max(page.largest, bottom), high * 1.05));
     const start = cx < plot.left + 0.55 * (plot.right - plot.left);
-    root.append(
-      svg("circle", { class: "full", cx, cy, r: 4.5 }),
-      svg("text", { class: "said-here halo", x: cx + (start ? 9 : -9), y: cy - 8, "text-anchor": start ? "start" : "end" },
-        counted(page.neurons, "neuron")),
-    );
+    root.append(svg("circle", { class: "full", cx, cy, r: 4.5 }));
+    if (!page.exact) {
+      root.append(nameOf(plot, cx, cy, start, counted(page.neurons, "neuron")));
+    }
   }
   root.addEventListener("click", (event) => {
     const box = root.getBoundingClientRect();
@@ -53,6 +52,13 @@ function drawErrors(width, printed) {
     }
   });
   return root;
+}
+
+// The name of a point on a falling curve: above it on the right, or below it on the left, where there is no curve.
+function nameOf(plot, cx, cy, start, text) {
+  const below = !start && cy + 22 < plot.bottom;
+  const place = { x: cx + (start ? 8 : -8), y: cy + (below ? 18 : -9), "text-anchor": start ? "start" : "end" };
+  return svg("text", { class: "said-here halo", ...place }, text);
 }
 
 function drawSizes(width, printed) {
@@ -79,11 +85,8 @@ function drawSizes(width, printed) {
   const near = sizes.reduce((best, s, i) => (Math.abs(s - size) < Math.abs(sizes[best] - size) ? i : best), 0);
   const cx = plot.x(sizes[near]);
   const start = cx < plot.left + 0.55 * (plot.right - plot.left);
-  root.append(
-    svg("circle", { class: "full", cx, cy: plot.y(decisive[near]), r: 4.5 }),
-    svg("text", { class: "said-here halo", x: cx + (start ? 8 : -8), y: plot.y(decisive[near]) - 9, "text-anchor": start ? "start" : "end" },
-      counted(size, "parameter")),
-  );
+  const cy = plot.y(decisive[near]);
+  root.append(svg("circle", { class: "full", cx, cy, r: 4.5 }), nameOf(plot, cx, cy, start, counted(size, "parameter")));
   return root;
 }
 
