@@ -54,11 +54,12 @@ function drawErrors(width, printed) {
   return root;
 }
 
-// The name of a point on a falling curve: above it on the right, or below it on the left, where there is no curve.
+// The name of a point on a falling curve, where there is no curve: above it on the right, below it on the left, or in
+// the upper right corner.
 function nameOf(plot, cx, cy, start, text) {
-  const below = !start && cy + 22 < plot.bottom;
-  const place = { x: cx + (start ? 8 : -8), y: cy + (below ? 18 : -9), "text-anchor": start ? "start" : "end" };
-  return svg("text", { class: "said-here halo", ...place }, text);
+  const corner = { x: plot.right, y: plot.top + 12 };
+  const place = start ? { x: cx + 8, y: cy - 9 } : cy + 22 < plot.bottom ? { x: cx - 8, y: cy + 18 } : corner;
+  return svg("text", { class: "said-here halo", ...place, "text-anchor": start ? "start" : "end" }, text);
 }
 
 function drawSizes(width, printed) {
