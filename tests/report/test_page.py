@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -215,6 +217,19 @@ def test_every_figure_field_and_table_has_a_label(of_the_thermocouple):
             assert attributes["id"] in labels
     assert document.of("html") == [{"lang": "en"}]
     assert len(document.of("h1")) == 1
+
+
+def test_the_code_to_copy_runs(of_the_thermocouple, tmp_path, monkeypatch):
+    solution, page = of_the_thermocouple
+    monkeypatch.chdir(tmp_path)
+    solution.save("temperature_c_from_emf_mv.json")
+    sources = re.findall(r"<pre [^>]*><code>(.*?)</code></pre>", page, re.DOTALL)
+    loading, alone, javascript, c = map(html.unescape, sources)
+    space = {}
+    exec(loading + "\npredicted = model.predict([2.5])\n" + alone, space)
+    assert space["predicted"][0] == solution.predict([2.5])[0] == space["temperature_c_from_emf_mv"](2.5)
+    assert "export function temperature_c_from_emf_mv(x)" in javascript
+    assert "double temperature_c_from_emf_mv(double x)" in c
 
 
 def test_many_rows_are_thinned_to_the_same_picture():

@@ -31,14 +31,13 @@ def name_of(subject: Subject) -> str:
 def code_of(subject: Subject) -> list[Code]:
     """The model in the languages that people copy most."""
     name = name_of(subject)
-    row = "2.5" if subject.is_line else "[" + ", ".join(["0.0"] * min(len(subject.inputs), 3)) + "]"
-    row = row if len(subject.inputs) <= 3 else row[:-1] + ", …]"
-    loading = f'from reluctant import ReLUNetwork\n\nf = ReLUNetwork.load("{name}.json")\nf([{row}])\n'
-    codes = (
-        []
-        if subject.predictor.clip is not None or subject.classes is not None
-        else [Code("Python with reluctant", "The network that the command fit wrote, or network.save.", loading)]
-    )
+    entries = ["2.5"] if len(subject.inputs) == 1 else ["0.0"] * min(len(subject.inputs), 3)
+    row = ", ".join(entries) + (", …" if len(subject.inputs) > len(entries) else "")
+    row = row if subject.line is not None else f"[{row}]"
+    about = f"The model that the command fit wrote to {name}.json, or model.save."
+    loading = f'import reluctant\n\nmodel = reluctant.load("{name}.json")\nmodel.predict([{row}])\n'
+    can_be_loaded = subject.solution is not None or subject.certificate is not None
+    codes = [Code("Python with reluctant", about, loading)] if can_be_loaded else []
     return [
         *codes,
         _program(PYTHON, "Python alone", "Nothing to install.", "export_python", ".py", subject, name),

@@ -38,11 +38,10 @@ function drawErrors(width, printed) {
     const cx = plot.x(page.neurons);
     const cy = plot.y(Math.min(Math.max(page.largest, bottom), high * 1.05));
     const start = cx < plot.left + 0.55 * (plot.right - plot.left);
-    root.append(
-      svg("circle", { class: "full", cx, cy, r: 4.5 }),
-      svg("text", { class: "said-here halo", x: cx + (start ? 9 : -9), y: cy - 8, "text-anchor": start ? "start" : "end" },
-        counted(page.neurons, "neuron")),
-    );
+    root.append(svg("circle", { class: "full", cx, cy, r: 4.5 }));
+    if (!page.exact) {
+      root.append(nameOf(plot, cx, cy, start, counted(page.neurons, "neuron")));
+    }
   }
   root.addEventListener("click", (event) => {
     const box = root.getBoundingClientRect();
@@ -53,6 +52,14 @@ function drawErrors(width, printed) {
     }
   });
   return root;
+}
+
+// The name of a point on a falling curve, where there is no curve: above it on the right, below it on the left, or in
+// the upper right corner.
+function nameOf(plot, cx, cy, start, text) {
+  const corner = { x: plot.right, y: plot.top + 12 };
+  const place = start ? { x: cx + 8, y: cy - 9 } : cy + 22 < plot.bottom ? { x: cx - 8, y: cy + 18 } : corner;
+  return svg("text", { class: "said-here halo", ...place, "text-anchor": start ? "start" : "end" }, text);
 }
 
 function drawSizes(width, printed) {
@@ -79,11 +86,8 @@ function drawSizes(width, printed) {
   const near = sizes.reduce((best, s, i) => (Math.abs(s - size) < Math.abs(sizes[best] - size) ? i : best), 0);
   const cx = plot.x(sizes[near]);
   const start = cx < plot.left + 0.55 * (plot.right - plot.left);
-  root.append(
-    svg("circle", { class: "full", cx, cy: plot.y(decisive[near]), r: 4.5 }),
-    svg("text", { class: "said-here halo", x: cx + (start ? 8 : -8), y: plot.y(decisive[near]) - 9, "text-anchor": start ? "start" : "end" },
-      counted(size, "parameter")),
-  );
+  const cy = plot.y(decisive[near]);
+  root.append(svg("circle", { class: "full", cx, cy, r: 4.5 }), nameOf(plot, cx, cy, start, counted(size, "parameter")));
   return root;
 }
 
