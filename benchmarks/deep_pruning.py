@@ -199,7 +199,7 @@ def compare(runs: Runs, network: str, methods: list[str], sizes: list[int], seed
         print(f"{method}: chosen {settings}")
 
 
-def cost_of_step(turns: int = 9, steps: int = 20) -> None:
+def cost_of_step(turns: int = 7, steps: int = 10) -> None:
     """CPU time of a step of LeNet-300-100 over that of forward and backward at batch 128, best of the turns."""
     X, y = torch.randn(128, 784), torch.randint(10, (128,))
 
@@ -225,13 +225,13 @@ def cost_of_step(turns: int = 9, steps: int = 20) -> None:
                 for w in weights_of(module):
                     w.mul_(torch.rand_like(w) >= zeros)
             both(module)
-            adam = torch.optim.Adam(module.parameters(), 1e-9, fused=True)  # so slow that nothing changes
-            aim: dict[str, Any] = {"alpha": 1e-7}
+            adam = torch.optim.Adam(module.parameters(), 1e-9, eps=1e-4, fused=True)  # so slow that nothing changes
+            aim: dict[str, Any] = {"alpha": 1.0 if p == 1 else 1e-3}  # holds zeros and hardly shrinks the others
             if phase == "at the target":
                 aim = {"target": n_nonzeros(module), "ramp_steps": 10_000}  # so long that it is steered slowly
             optimizer = ProximalOptimizer(adam, module, p=p, **aim)
             optimizer.frozen = phase == "fixed"
             optimizer.step()
             ratios.append(best(optimizer.step) / best(partial(both, module)))
-            assert abs(n_nonzeros(module) / 266_200 - (1 - zeros)) < 0.01
+            assert abs(n_nonzeros(module) / 266_200 - (1 - zeros)) < 0.03
         print(f"{p:6.2f}{zeros:8.2f}" + f"{ratios[0]:12.2f}{ratios[1]:16.2f}{ratios[2]:8.2f}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -41,7 +40,8 @@ class ProximalOptimizer(WrappedOptimizer):
         Weight of the penalty, which grows as the square of the share done of the ramp.
     target : int, optional
         Number of weights to leave, for which α is steered; in the place of `alpha`. The number falls along the ramp,
-        evenly in its logarithm, then stays: at the target nothing is shrunk.
+        evenly in its logarithm, then stays: at the target nothing is shrunk. Where a module is sparse already, most of
+        its zeros come back at first, since α begins small; `freeze` at once to keep them.
     groups : sequence of WeightGroup, optional
         Groups of weights, each with its own p and its own α or target, in the place of p, alpha and target; what is in
         none is not shrunk.
@@ -177,8 +177,7 @@ class ProximalOptimizer(WrappedOptimizer):
     def _step(self, closure: Callable[[], Any] | None) -> Any:
         share = 0.0 if self.frozen else self.shrinkage.share(self.steps)
         living = [
-            block.living() if self.frozen or (share and block.strength.spares_living) else None
-            for block in self._blocks
+            block.living() if self.frozen or (share and block.needs_living(share)) else None for block in self._blocks
         ]
         result = self.optimizer.step(closure)
         with torch.no_grad():
@@ -233,6 +232,10 @@ class _Block:
         """Where weights are not zero."""
         return [weight.detach().bool() for weight in self.weights]
 
+    def needs_living(self, share: float) -> bool:
+        """Whether the step must know which weights were not zero before it."""
+        return self.strength.spares_living or self.strength.alpha(share) is None
+
     def hold_zeros(self, living: list[Tensor]) -> None:
         """Undo what the optimiser made of zeros."""
         for weight, mask in zip(self.weights, living):
@@ -243,7 +246,7 @@ class _Block:
         scales = [self._scale(weight, place) for weight, place in zip(self.weights, self._places)]
         alpha = self.strength.alpha(share)
         if alpha is None:
-            alpha = self._first_alpha(scales)
+            alpha = self._first_alpha(scales, living)
             if alpha is None:
                 return
             self.strength.begin(alpha)
@@ -274,12 +277,15 @@ class _Block:
             return StepScale(held["lr"])
         return step_scale(self.owner.optimizer, weight, held)
 
-    def _first_alpha(self, scales: list[StepScale | None]) -> float | None:
+    def _first_alpha(self, scales: list[StepScale | None], living: list[Tensor] | None) -> float | None:
         """A small share of the median of |w|^{2−p} D / γ, which would make half of the weights zero, about."""
         ratios = []
-        for weight, scale in zip(self.weights, scales):
+        for i, (weight, scale) in enumerate(zip(self.weights, scales)):
             if scale is not None:
                 ratio = weight.detach().abs().float().pow(2 - self.group.p) / scale.length()
-                ratios.append(ratio[torch.isfinite(ratio) & (ratio > 0)].to(self.weights[0].device))
-        middle = float(torch.cat(ratios).median()) if ratios and any(len(ratio) for ratio in ratios) else math.nan
-        return _BEGIN * middle if middle > 0 else None
+                usable = torch.isfinite(ratio) & (ratio > 0)
+                if living is not None:  # the others are what this very step has made of zeros
+                    usable &= living[i]
+                ratios.append(ratio[usable].to(self.weights[0].device))
+        found = torch.cat(ratios) if ratios else self.weights[0].new_empty(0)
+        return _BEGIN * float(found.median()) if len(found) else None

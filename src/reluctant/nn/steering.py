@@ -82,7 +82,7 @@ class Steering:
         self.target, self.first = target, max(total, target)
         self.pace = min(max(_LENGTH / max(ramp_steps, 1), 1.0), _FASTEST)
         self.log_alpha: float | None = None
-        self.spares_living = False
+        self.spares_living = total <= target
 
     def alpha(self, share: float) -> float | None:
         """α of this step."""
