@@ -25,6 +25,7 @@ from reluctant.univariate.least_squares import (
     improved,
     least_cost,
     line_of,
+    quickly_placed,
     rounded_up,
 )
 
@@ -137,6 +138,7 @@ def best_of_size(hull: Hull, most_knots: int) -> tuple[Optimum, float]:
     elif more and not clock.expired():
         best = _between_vertices(data, most_knots, best, more[0], hull)
     else:
+        best = min(best, quickly_placed(data, most_knots), key=lambda optimum: optimum.loss)
         best = best._replace(bound=min(best.loss, hull.bound(most_knots)))
     return best, min(best.bound, _bound_anywhere(hull, most_knots, best))
 

@@ -22,7 +22,7 @@ from reluctant.multivariate.points import INTERPOLATES, distinct_rows, label_siz
 RESTARTS = 20
 """Fresh starts where neither their number nor the time is limited."""
 RESTARTS_BY_DEFAULT = 50
-"""Fresh starts, forty vain kicks each, where the caller gave no time limit: small data reach them long before it ends."""
+"""Fresh starts where the caller gave no time limit, forty vain kicks each: small data come to their end before it."""
 
 
 @dataclass(frozen=True)
