@@ -49,7 +49,7 @@ class ReLUNetwork:
     -----
     The arrays are copied and read-only. For one input a call searches among the kinks and sums in double-double
     arithmetic, accurate where a plain forward pass loses digits since many neurons are steep, in O((N + K) log K). For
-    more it is a forward pass, in which inputs far from zero, such as time stamps, are counted from a point by the kinks.
+    more it is a forward pass, in which inputs far from zero, such as time stamps, are counted from near the kinks.
 
     Examples
     --------
