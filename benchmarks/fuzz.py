@@ -1,7 +1,7 @@
 """More than fifty thousand generated cases against oracles: claims, poor answers, damaged files.
 
     python benchmarks/fuzz.py                    every kind, about a quarter of an hour on one core
-    python benchmarks/fuzz.py --kinds "near lines" --share 0.1 --seed 7
+    python benchmarks/fuzz.py --kinds "near lines" --share 0.1 --first 7
 
 A line for each kind: cases, failures, seconds, and the seeds of the first failures, each of which
 `--kinds KIND --first SEED --share 0` runs again alone. The oracles are those of the tests: rationals, enumeration,

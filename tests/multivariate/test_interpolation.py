@@ -573,6 +573,15 @@ def test_columns_far_from_zero_are_searched_centred(name):
     assert solution.n_parameters <= 30
 
 
+@pytest.mark.parametrize("offset", [1e3, 1e4])
+def test_a_column_far_from_zero_keeps_the_certificate_of_the_convex_case(offset):
+    rng = np.random.default_rng(0)
+    X, y = rng.uniform(0, 1, (8, 2)) + np.array([offset, 0.0]), rng.normal(size=8)
+    solution = interpolate(X, y, 1, random_state=0, time_limit=20)
+    assert solution.certificate.kind == "proved"
+    assert solution.certificate.lower_bound <= solution.value <= solution.certificate.lower_bound * (1 + 1e-8)
+
+
 def test_an_offset_that_float64_cannot_carry_is_named():
     rng = np.random.default_rng(0)
     X, y = np.array([1e13, 3e13]) + rng.uniform(0, 1, (20, 2)), rng.normal(size=20)

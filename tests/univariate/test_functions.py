@@ -2,6 +2,7 @@
 
 import math
 from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from reluctant import approximate, approximate_function
 from reluctant.effort import Clock
 from reluctant.model.piecewise_linear import PiecewiseLinear
 from reluctant.univariate import functions
+from reluctant.univariate.functions import Target, approximate_interval
 
 TAU = 2 * np.pi
 FUNCTIONS = {
@@ -171,6 +173,25 @@ def test_functions_of_one_number_and_constants_are_taken():
     assert one_by_one.n_neurons == whole.n_neurons
     assert approximate_function(lambda x: 2.0, 0, 1, tolerance=0.1, curvature=0).n_neurons == 0
     assert approximate_function(lambda x: x if x > 0 else 0, -1, 1, tolerance=0.1).n_neurons == 1
+
+
+def test_a_round_that_time_cuts_short_keeps_the_bound_and_the_function_of_the_last():
+    """The clock ends within the second round: fewer samples of it are asked for than a whole round takes."""
+    asked = []
+
+    def parabola(x):
+        asked.append(len(np.atleast_1d(x)))
+        return np.square(x)
+
+    def limited(looks):
+        clock = Clock()
+        with mock.patch.object(clock, "expired", iter([*[False] * looks, *[True] * 10_000]).__next__):
+            asked.clear()
+            return approximate_interval(Target(parabola, -3.5, 3.5, 0.005), lambda a, b: np.full(len(a), 2.0), clock)
+
+    first, cut, whole = limited(0), limited(2), approximate_function(np.square, -3.5, 3.5, tolerance=0.005, curvature=2)
+    assert first.certificate.lower_bound <= cut.certificate.lower_bound <= whole.n_neurons <= cut.n_neurons
+    assert cut.max_error <= 0.005
 
 
 def test_a_time_limit_ends_with_the_best_so_far_and_the_bound_so_far():

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from reluctant.arrays import Array
+from reluctant.model import evaluation
 from reluctant.model._double_double import add, two_product
 
 FAR = 256.0
@@ -28,6 +29,14 @@ class Centred(NamedTuple):
     centre: Array
     biases: Array
     intercept: Array
+
+
+def forward(X: Array, centred: Centred | None, fields: dict[str, Array]) -> Array:
+    """Outputs (N, m) of inputs (N, d), counted from the centre if there is one; `fields` are those of a network."""
+    if centred is None:
+        return evaluation.forward(X, **fields)
+    moved = fields | {"biases": centred.biases, "intercept": centred.intercept}
+    return evaluation.forward(X - centred.centre, **moved)
 
 
 def products(W: Array, c: Array, b: Array) -> tuple[Array, Array]:

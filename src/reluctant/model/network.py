@@ -47,10 +47,9 @@ class ReLUNetwork:
 
     Notes
     -----
-    The arrays are copied and read-only. For one input (d = 1) a call searches among the kinks and sums in
-    double-double arithmetic, so it is accurate and takes O((N + K) log K); a plain forward pass of the same
-    parameters loses digits when many neurons are steep. For more inputs a call is a forward pass, in which inputs far
-    from zero beside their spread, such as time stamps, are counted from a point near the kinks.
+    The arrays are copied and read-only. For one input a call searches among the kinks and sums in double-double
+    arithmetic, accurate where a plain forward pass loses digits since many neurons are steep, in O((N + K) log K). For
+    more it is a forward pass, in which inputs far from zero, such as time stamps, are counted from near the kinks.
 
     Examples
     --------
@@ -178,10 +177,6 @@ class ReLUNetwork:
             In [0, 1]; p = 0 counts.
         bias : bool, optional
             Whether b_k counts as a coordinate of w_k. By default as in the paper: only for d ≥ 2.
-
-        Returns
-        -------
-        float
         """
         return path_norm(self._incoming(bias), self.output_weights, check_p(p))
 
@@ -217,28 +212,17 @@ class ReLUNetwork:
             if X.ndim != 2 or X.shape[1] != self.n_inputs:
                 raise ValueError(f"X must have {self.n_inputs} columns, got an array of shape {X.shape}")
             shape = (len(X),)
-        y = self._table(X[:, 0]) if self.n_inputs == 1 else self._forward(X)
+        y = self._table(X[:, 0]) if self.n_inputs == 1 else centring.forward(X, self.centred, self._fields)
         return y.reshape(shape if self.n_outputs == 1 else (*shape, self.n_outputs))
 
     @cached_property
     def _table(self) -> HingeTable:
         return hinge_table(self.input_weights[:, 0], self.biases, self.output_weights, self.slope[0], self.intercept)
 
-    def _forward(self, X: Array) -> Array:
-        centred = self.centred
-        if centred is None:
-            return evaluation.forward(X, **self._fields)
-        moved = self._fields | {"biases": centred.biases, "intercept": centred.intercept}
-        return evaluation.forward(X - centred.centre, **moved)
-
     @cached_property
     def centred(self) -> centring.Centred | None:
-        """For kinks that lie far from zero: a centre among them, and biases and intercept counted from there.
-
-        A call evaluates W (x − centre) + biases, which keeps the digits that W x + b loses; None where it need not.
-        """
-        w, b, v, slope, intercept = self._fields.values()
-        return None if self.n_inputs == 1 else centring.centred(w, b, v, slope, intercept)
+        """For kinks far from zero, of two inputs or more: a centre among them, and biases and intercept from there."""
+        return None if self.n_inputs == 1 else centring.centred(*self._fields.values())
 
     @property
     def _fields(self) -> dict[str, Array]:
@@ -461,7 +445,5 @@ class ReLUNetwork:
         return ReLUNetwork, tuple(self._fields.values())
 
     def __repr__(self) -> str:
-        return (
-            f"<ReLUNetwork {self.n_inputs} -> {self.n_neurons} -> {self.n_outputs}, "
-            f"{self.n_parameters} hinge and {self.n_affine} affine parameters>"
-        )
+        counts = f"{self.n_parameters} hinge and {self.n_affine} affine parameters"
+        return f"<ReLUNetwork {self.n_inputs} -> {self.n_neurons} -> {self.n_outputs}, {counts}>"

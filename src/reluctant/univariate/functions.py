@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reluctant.arrays import Array
-from reluctant.effort import Clock
+from reluctant.effort import Clock, never
 from reluctant.model.piecewise_linear import PiecewiseLinear
 from reluctant.solution import Certificate, Solution
 from reluctant.univariate.tolerance import approximate_line
@@ -91,10 +91,12 @@ def approximate_interval(target: Target, curvature: Callable[[Array, Array], Arr
     best: tuple[PiecewiseLinear, float] | None = None
     ending = ""
     while True:
-        samples = refined(samples, target, curvature, share * target.half_width)
+        stop = never if best is None else clock.expired
+        samples = refined(samples, target, curvature, share * target.half_width, stop)
         check_curvature(samples)
-        fewest = max(fewest, fewest_knots(samples, target))
-        found = fit_within(samples, target)
+        if not stop():
+            fewest = max(fewest, fewest_knots(samples, target))
+        found = fit_within(samples, target, stop)
         if found is not None and (best is None or found[0].n_knots < best[0].n_knots):
             best = found
         share /= 4
@@ -123,8 +125,10 @@ def fewest_knots(samples: Samples, target: Target) -> int:
     return int(approximate_line(samples.x, y, half_width, _SLACK, 0.0).certificate.lower_bound)
 
 
-def fit_within(samples: Samples, target: Target) -> tuple[PiecewiseLinear, float] | None:
-    """A function within the band on the whole interval and a bound of its error, or None if rounding forbids it.
+def fit_within(
+    samples: Samples, target: Target, stop: Callable[[], bool] = never
+) -> tuple[PiecewiseLinear, float] | None:
+    """A function within the band on the whole interval and a bound of its error, or None if rounding or time forbid it.
 
     The fit leaves room at the samples for the remainder between them. Where it leaves the band at a knot, it is made
     again with that much less.
@@ -133,6 +137,8 @@ def fit_within(samples: Samples, target: Target) -> tuple[PiecewiseLinear, float
     room = np.maximum(np.append(remainder, 0.0), np.append(0.0, remainder)) + 2 * _allowance(samples, target)
     y, margin = samples.y + target.shift * target.tolerance, 0.0
     for _ in range(_ATTEMPTS):
+        if stop():
+            return None
         half_width = target.half_width - room - margin
         if half_width.min() <= 0:
             return None
@@ -165,9 +171,20 @@ def largest_errors(function: PiecewiseLinear, samples: Samples, target: Target) 
     return largest(shift), largest(0.0)
 
 
-def refined(samples: Samples, target: Target, curvature: Callable[[Array, Array], Array], remainder: float) -> Samples:
-    """Samples between which no chord misses f by more than `remainder`, by halving, as far as floats and memory go."""
+def refined(
+    samples: Samples,
+    target: Target,
+    curvature: Callable[[Array, Array], Array],
+    remainder: float,
+    stop: Callable[[], bool] = never,
+) -> Samples:
+    """Samples between which no chord misses f by more than `remainder`, by halving, as far as `stop` lets it.
+
+    And as far as floats and memory go.
+    """
     while True:
+        if stop():
+            return samples
         left, right = samples.x[:-1], samples.x[1:]
         middle = left + 0.5 * (right - left)
         split = (samples.remainder > remainder) & (middle > left) & (middle < right)
