@@ -244,9 +244,10 @@ def _middle_line(x, lo, hi, steepest, shallowest):
     (a, b), (c, d) = steepest, shallowest
     x1, y1, m1 = _line(x[a], lo[a], x[b], hi[b])
     x2, y2, m2 = _line(x[c], hi[c], x[d], lo[d])
-    low, high = lo.max(), hi.min()
-    if low <= high and not 0.0 < max(abs(m1), abs(m2)) < math.inf:
-        return x[len(x) // 2], 0.5 * low + 0.5 * high, 0.0
+    if not 0.0 < max(abs(m1), abs(m2)) < math.inf:
+        low, high = lo.max(), hi.min()
+        if low <= high:
+            return x[len(x) // 2], 0.5 * low + 0.5 * high, 0.0
     middle = x[len(x) // 2]
     y = 0.5 * (y1 + m1 * (middle - x1)) + 0.5 * (y2 + m2 * (middle - x2))
     return middle, y, 0.5 * m1 + 0.5 * m2

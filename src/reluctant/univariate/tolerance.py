@@ -34,7 +34,7 @@ def approximate_line(
     Rows of infinite tolerance do not count. `rtol` is the rounding of the data, as for `interpolate_line`.
     """
     counts = np.isfinite(tolerance)
-    n_ignored = int(np.count_nonzero(~counts))
+    n_ignored = len(x) - int(np.count_nonzero(counts))
     if n_ignored == len(x):
         return _zero(x)
     if n_ignored:
