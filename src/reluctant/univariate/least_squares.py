@@ -36,7 +36,7 @@ from reluctant.univariate._open_links import MU
 FREE = -1  # in the place of the most knots: as many as pay
 RELATIVE, ABSOLUTE = 2.0**-34, 2.0**-47  # rounding of an objective, and of the residuals in units of `Rows`
 SMALL = 200  # so few points need no bounds
-_COARSE = 400  # knots in the first search for a good solution
+_COARSE = 200  # knots in the first search for a good solution
 _FINER = 4
 _BESIDE = 1.5  # how far from its knots, in steps of its grid, the next search looks
 
