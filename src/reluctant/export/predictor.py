@@ -80,8 +80,14 @@ class Predictor:
             neurons = vars(model).get("network")
             function = model.network if model.function is None else model.function
             outputs = None if model.columns is None else model.columns.output_labels
-            words = {"verdict": model.verdict, "certificate": str(model.certificate)}
-            return cls(function, names=names, **words, neurons=neurons, outputs=outputs)
+            return cls(
+                function,
+                names=names,
+                verdict=model.verdict,
+                certificate=str(model.certificate),
+                neurons=neurons,
+                outputs=outputs,
+            )
         if isinstance(model, (PiecewiseLinear, ReLUNetwork)):
             return cls(model)
         if not isinstance(model, FittedEstimator):
