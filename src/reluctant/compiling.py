@@ -1,19 +1,51 @@
-"""`njit`, with a word to whoever waits at a terminal while loops are compiled for the first time."""
+"""`njit` as all loops of this package use it: its cache is never stale, and a long compilation is mentioned.
+
+Numba keeps what it has compiled beside the source file, and takes it up again while that file has its size and time.
+The code also holds what the loop calls and the constants it names, which may come from other files: after an upgrade,
+where files keep the time that is in the archive, it could be that of two versions at once. So the content of all those
+files, and the constants, are part of what has to be unchanged here.
+"""
 
 from __future__ import annotations
 
 import sys
 import threading
 import time
+from collections.abc import Callable
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
-from numba import njit
+import numba
 from numba.core import event
-
-__all__ = ["njit"]
+from numba.core.dispatcher import Dispatcher
 
 PATIENCE = 2.0
 """Seconds of compilation in a process after which it is mentioned."""
+
+_sources: dict[Any, frozenset[str]] = {}  # of each loop, the files that are compiled with it
+
+
+def njit(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+    """`numba.njit`, with a cache that looks at all that a loop is compiled with."""
+    if function is None:
+        return lambda function: njit(function, **options)
+    loop = numba.njit(**options)(function)
+    names = [function.__globals__[name] for name in function.__code__.co_names if name in function.__globals__]
+    called = [value for value in names if isinstance(value, Dispatcher)]
+    _sources[loop] = frozenset({function.__code__.co_filename}).union(*(_sources.get(one, ()) for one in called))
+    stored = getattr(getattr(loop, "_cache", None), "_cache_file", None)
+    if stored is not None:
+        constants = [repr(value) for value in names if isinstance(value, (bool, int, float, str, tuple))]
+        contents = [_digest(path) for path in sorted(_sources[loop])]
+        stored._source_stamp = sha256("\n".join([*constants, *contents]).encode()).hexdigest()
+    return loop
+
+
+@cache
+def _digest(path: str) -> str:
+    return sha256(Path(path).read_bytes()).hexdigest()
 
 
 class _Announcer(event.Listener):
