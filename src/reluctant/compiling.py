@@ -27,7 +27,7 @@ PATIENCE = 2.0
 _sources: dict[Any, frozenset[str]] = {}  # of each loop, the files that are compiled with it
 
 
-def njit(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+def njit(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """`numba.njit`, with a cache that looks at all that a loop is compiled with."""
     if function is None:
         return lambda function: njit(function, **options)
