@@ -365,7 +365,7 @@ def warm_up(as_json: AsJson = False) -> None:
 
     Example:
 
-    reluctant warm-up
+        reluctant warm-up
     """
     from reluctant.command.warm_up import warm_up
 
