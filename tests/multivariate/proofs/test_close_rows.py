@@ -85,6 +85,11 @@ def test_bounds_on_close_rows_are_at_most_the_counts_of_the_network_behind_the_l
     assert never_beaten(range(n)) > 0.8 * n
 
 
+def test_a_linear_program_on_which_the_solver_cycles_comes_to_an_end():
+    """HiGHS ran for ever on one of this table's."""
+    never_beaten([500493])
+
+
 @pytest.mark.slow
 def test_bounds_on_close_rows_thousands():
     assert never_beaten(range(1000, 4000)) > 2400

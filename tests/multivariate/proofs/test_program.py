@@ -5,6 +5,7 @@ from scipy.optimize import linprog
 from patterns import enumerate_patterns
 from reluctant.errors import InfeasibleError, SolverError
 from reluctant.multivariate.points import homogeneous
+from reluctant.multivariate.proofs import program as program_module
 from reluctant.multivariate.proofs.program import PatternProgram
 
 
@@ -169,9 +170,10 @@ def test_bad_options_are_refused():
         PatternProgram([[0.0]], [1.0], loss="squared")
 
 
-def test_a_solve_that_is_cut_short_raises_a_solver_error():
+def test_a_solve_that_is_cut_short_raises_a_solver_error(monkeypatch):
+    monkeypatch.setattr(program_module, "LEAST_ITERATIONS", 0)
+    monkeypatch.setattr(program_module, "ITERATIONS_PER_LINE", 0)
     program = PatternProgram([[0.0], [1.0], [2.0]], [0.0, 0.0, 1.0])
     program.add_neurons([[False, False, True]], [1.0])
-    program._highs.setOptionValue("simplex_iteration_limit", 0)
     with pytest.raises(SolverError, match="HiGHS stopped with status"):
         program.solve()

@@ -52,6 +52,10 @@ def _data_rows(y: Array, loss: Loss, tolerance: Array) -> _DataRows:
     raise ValueError(f"loss must be 'equality', 'absolute', 'maximum' or 'hinge', got {loss!r}")
 
 
+LEAST_ITERATIONS, ITERATIONS_PER_LINE = 1000, 50
+"""After so many iterations, and for each row and column, HiGHS cycles on numbers that it cannot tell apart."""
+
+
 class DataModel:
     """A linear program in which columns of values at the data are combined to fit y.
 
@@ -130,6 +134,8 @@ class DataModel:
         SolverError
             If HiGHS ends in any other way.
         """
+        size = self._highs.getNumCol() + self._highs.getNumRow()
+        self._highs.setOptionValue("simplex_iteration_limit", LEAST_ITERATIONS + ITERATIONS_PER_LINE * size)
         self._highs.run()
         status = self._highs.getModelStatus()
         if status in (highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible):
