@@ -104,3 +104,20 @@ def test_an_experiment_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):
     with pytest.raises(RuntimeError, match="no training"):
         run("choice-of-p", tmp_path / "new" / "pages", quick=True, say=lambda message: None)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_distance_of_two_functions_is_the_integral_that_a_fine_grid_approaches():
+    from reluctant.experiments.noisy_interpolation import TARGET, interpolants, risk, sample
+
+    x = (np.arange(2_000_000) + 0.5) / 2_000_000
+    for design in ("drawn", "even"):
+        for f in interpolants(*sample(40, design, 1)):
+            d = f(x) - TARGET(x)
+            assert risk(f) == pytest.approx((np.abs(d).mean(), (d * d).mean()), rel=1e-6)
+
+
+def test_straight_lines_through_noise_have_two_thirds_of_its_variance():
+    from reluctant.experiments.noisy_interpolation import SIGMA, interpolants, risk, sample
+
+    straight = interpolants(*sample(20_000, "even", 0))[-1]
+    assert risk(straight).l2 == pytest.approx(2 / 3 * SIGMA**2, rel=0.05)

@@ -14,6 +14,7 @@ NAMES = {
     "held-out": "held_out",
     "choice-of-p": "choice_of_p",
     "optimality-gap": "optimality_gap",
+    "noisy-interpolation": "noisy_interpolation",
 }
 
 

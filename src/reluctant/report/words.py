@@ -62,15 +62,11 @@ def _aligned(cells: Sequence[str]) -> list[str]:
 def findings_of(subject: Subject, tolerance: float | None, are_own: bool) -> Findings:
     """The sentences and figures at the head of the page; what is proved holds for the rows the model was made from."""
     certificate = subject.certificate
-    claim, is_proved = (
-        ("Nothing is said about how small it could be: this model carries no certificate.", False)
-        if certificate is None
-        else _claim(subject, certificate, "these very rows" if are_own else "the rows that it was made from")
-    )
+    claim = _claim(subject, certificate, "these very rows" if are_own else "the rows that it was made from")
     reason = "" if certificate is None else certificate.reason
-    facts = _class_facts(subject) if subject.classes is not None else _error_facts(subject)
+    facts = _size_facts(subject) + (_class_facts(subject) if subject.classes is not None else _error_facts(subject))
     is_known = certificate is not None and certificate.kind != "none"
-    return Findings(_found(subject, tolerance), claim, reason, is_known, is_proved, [*_size_facts(subject), *facts])
+    return Findings(_found(subject, tolerance), claim, reason, is_known, _is_minimal(subject, certificate), facts)
 
 
 def _found(subject: Subject, tolerance: float | None) -> str:
@@ -91,11 +87,13 @@ def _found(subject: Subject, tolerance: float | None) -> str:
     return f"{size} follow{'s' * one} {n_rows} with a largest error of {number(error)}{unit}."
 
 
-def _claim(subject: Subject, certificate: Certificate, rows: str) -> tuple[str, bool]:
-    """What is known about the optimum, in plain words, and whether it is a proved bound that is met."""
+def _claim(subject: Subject, certificate: Certificate | None, rows: str) -> str:
+    """What is known about the optimum, in plain words."""
+    if certificate is None:
+        return "Nothing is said about how small it could be: this model carries no certificate."
     among = f", among {certificate.among}" if certificate.among else ""
     if certificate.kind == "none":
-        return "How small it could be is not known; nothing is proved about it.", False
+        return "How small it could be is not known; nothing is proved about it."
     bound = certificate.lower_bound
     least = {
         "neurons": f"at least {counted(bound, 'neurons')} are needed",
@@ -106,9 +104,9 @@ def _claim(subject: Subject, certificate: Certificate, rows: str) -> tuple[str, 
         "error": f"the largest error is at least {number(bound, 6)}{_unit(subject)}",
     }[certificate.quantity]
     if certificate.kind == "generic":
-        return f"For almost all targets {least}{among}; for these very ones that is not proved.", False
-    if not _is_met(subject, certificate):
-        return f"Proved for {rows}: {least}{among}. Whether so little is enough is open.", False
+        return f"For almost all targets {least}{among}; for these very ones that is not proved."
+    if not _is_minimal(subject, certificate):
+        return f"Proved for {rows}: {least}{among}. Whether so little is enough is open."
     none_less = {
         "neurons": "fewer neurons does so",
         "parameters": "fewer parameters does so",
@@ -117,10 +115,13 @@ def _claim(subject: Subject, certificate: Certificate, rows: str) -> tuple[str, 
         "loss": "a smaller mean loss exists with so many neurons",
         "error": "so many neurons has a smaller largest error",
     }[certificate.quantity]
-    return f"No network with {none_less}{among}: this is proved, for {rows}.", True
+    return f"No network with {none_less}{among}: this is proved, for {rows}."
 
 
-def _is_met(subject: Subject, certificate: Certificate) -> bool:
+def _is_minimal(subject: Subject, certificate: Certificate | None) -> bool:
+    """Whether there is a proved bound that is met."""
+    if certificate is None or certificate.kind != "proved":
+        return False
     if subject.solution is not None:
         return subject.solution.is_optimal
     counts = {"neurons": subject.network.n_neurons, "parameters": subject.network.n_parameters}

@@ -60,11 +60,11 @@ class Codes:
             "result_type": form.result_type,
         }
 
-    def checked(self, table: IntegerTable, tolerance: float, delta: float) -> tuple[Fit, bool]:
-        """The table with its largest error over all codes, and whether that is within the tolerance."""
+    def checked(self, table: IntegerTable, tolerance: float, delta: float) -> Fit:
+        """The table with its largest error over all codes."""
         error = np.abs(table.outputs(np.arange(table.largest_code + 1)) - self.reference)
         worst = int(np.argmax(error))
-        return Fit(table, float(error[worst]), worst, delta), bool(error[worst] <= tolerance)
+        return Fit(table, float(error[worst]), worst, tolerance, delta)
 
 
 class Format(NamedTuple):
@@ -91,7 +91,13 @@ class Fit(NamedTuple):
     table: Any
     error: float
     worst: int
+    tolerance: float
     delta: float
+
+    @property
+    def is_within(self) -> bool:
+        """Whether no code is further off than the tolerance."""
+        return self.error <= self.tolerance
 
 
 def bases(sums: Array, lift: int, narrow: bool) -> Index | None:
@@ -108,17 +114,17 @@ def least_delta(codes: Codes, attempt: Callable[[float], IntegerTable | None], t
     error with δ = 0 says where the bracket begins.
     """
 
-    def tried(delta: float) -> tuple[Fit, bool] | None:
+    def tried(delta: float) -> Fit | None:
         table = attempt(tolerance - delta) if delta <= tolerance * (1 - _LEAST_WIDTH) else None
         return None if table is None else codes.checked(table, tolerance, delta)
 
     first = tried(0.0)
-    if first is None or first[1]:
-        return None if first is None else first[0]
-    small, large = 0.0, first[0].error - tolerance
+    if first is None or first.is_within:
+        return first
+    small, large = 0.0, first.error - tolerance
     while True:
         found = tried(large)
-        if found is not None and found[1]:
+        if found is not None and found.is_within:
             break
         small, large = large, 2 * large
         if large > tolerance * (1 - _LEAST_WIDTH):
@@ -126,8 +132,8 @@ def least_delta(codes: Codes, attempt: Callable[[float], IntegerTable | None], t
     for _ in range(_BISECTIONS):
         middle = 0.5 * (small + large)
         closer = tried(middle)
-        if closer is None or not closer[1]:
+        if closer is None or not closer.is_within:
             small = middle
         else:
             large, found = middle, closer
-    return found[0]
+    return found

@@ -26,9 +26,10 @@ def grid_fits(codes: Codes, form: Format, tolerance: float) -> Iterator[Fit]:
     for width in range(cell, max(cell - _FINER_GRIDS, 0) - 1, -1):
         values, half_width = nearest_values(codes.reference, width, tolerance)
         tables = (_rounded(codes, form, width, values, bits) for bits in (16, 32))
-        checked = [codes.checked(table, tolerance, tolerance - half_width) for table in tables if table is not None]
-        if any(within for _, within in checked):
-            yield from (fit for fit, within in checked if within)
+        checked = (codes.checked(table, tolerance, tolerance - half_width) for table in tables if table is not None)
+        fits = [fit for fit in checked if fit.is_within]
+        if fits:
+            yield from fits
             return
 
 

@@ -95,8 +95,8 @@ def fitted(request: Integers, predictor: Predictor, data: tuple[Array, Array] | 
     fit = fit_codes(scaled, request.shape, tolerance, count)
     if fit is not None:
         table = replace(fit.table, count=math.ldexp(fit.table.count, exponent))
-        fit, within = codes.checked(table, request.tolerance, math.ldexp(fit.delta, exponent))
-        if not within:
+        fit = codes.checked(table, request.tolerance, math.ldexp(fit.delta, exponent))
+        if not fit.is_within:
             raise ValueError("float64 does not hold results of this size; rescale y")
     else:
         least = smallest_tolerance(scaled, request.shape, tolerance, count)
