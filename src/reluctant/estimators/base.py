@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from joblib import effective_n_jobs
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -28,10 +28,13 @@ from reluctant.estimators.checks import (
 from reluctant.estimators.cross_validated import ValidatedPath, fit_cross_validated, fit_in_blocks
 from reluctant.estimators.importance import importances
 from reluctant.estimators.records import estimator_record
+from reluctant.estimators.shape import constraints_of
 from reluctant.model import container
 from reluctant.model.clip import Clip
 from reluctant.model.network import ReLUNetwork
+from reluctant.model.slopes import never_falls, trend
 from reluctant.objective import check_p
+from reluctant.regression.constraints import Constraints
 from reluctant.regression.losses import Loss, Squared
 from reluctant.regression.selection import Config, Selection, check_selection
 from reluctant.regression.standardise import Moments, Standardisation
@@ -44,6 +47,7 @@ MANY_ROWS = 10_000
 """More rows than that are not cross-validated whole: their path is traced on a sample, and they are read in blocks."""
 DEFAULT_P = 0.5
 VALIDATED = "size and ridge were chosen by their loss on held-out rows, the network by deletions that cost least"
+MONOTONE = "; {} wherever the other inputs are, by the signs of the least sums of paths"
 SCREENED = "the {} of {} inputs that alone explain most were kept, "
 
 
@@ -61,6 +65,7 @@ class SparseReLU(BaseEstimator):
 
     network_: ReLUNetwork
     clip_: Clip
+    n_features_in_: int
 
     def save(
         self,
@@ -119,6 +124,12 @@ class SparseReLU(BaseEstimator):
         if self.p is not None:
             check_p(self.p, zero=False)
         check_bool(self.affine, "affine")
+        if decider in ("alpha", "tolerance"):
+            for name in ("monotonic_cst", "interactions"):
+                if params[name] is not None:
+                    raise ValueError(
+                        f"{name} goes with the automatic size and with caps; leave {decider} or {name} out"
+                    )
         for name in ("warm_start", "verbose"):
             check_switch(params[name], name)
         return decider
@@ -139,8 +150,9 @@ class SparseReLU(BaseEstimator):
             clip = Moments.of(X, weights).clip()
             X = clip(X)
             _check_units(X, targets, weights, loss)
-            path = fit_cross_validated(X, targets, weights, *self._choice(loss), self._effort(), start)
-            self._set_learned(self._chosen(path, X.shape[1]), clip, X, weights)
+            choice = self._choice(loss, targets.shape[1])
+            path = fit_cross_validated(X, targets, weights, *choice, self._effort(), start)
+            self._set_learned(self._chosen(path, choice[0].constraints), clip, X, weights)
 
     def _learn_table(self, table: Table, encode: Encode, loss: Loss) -> None:
         """Fit a network to the rows of a table, a block at a time where they are many."""
@@ -155,8 +167,9 @@ class SparseReLU(BaseEstimator):
         X, targets, weights = sample_of(clipped, encode, effort.rng())
         _check_units(X, targets, weights, loss)
         self._checked_start(X.shape[1], targets.shape[1])
-        path = fit_in_blocks(clipped, encode, *self._choice(loss), effort)
-        self._set_learned(self._chosen(path, X.shape[1]), clip, X, weights)
+        choice = self._choice(loss, targets.shape[1])
+        path = fit_in_blocks(clipped, encode, *choice, effort)
+        self._set_learned(self._chosen(path, choice[0].constraints), clip, X, weights)
 
     def _set_learned(self, fitted: Fitted, clip: Clip, X: Array, weights: Array) -> None:
         """Set what was learned; importances are those on the rows given, which lie within the clip."""
@@ -170,10 +183,15 @@ class SparseReLU(BaseEstimator):
         self.features_used_ = getattr(self, "feature_names_in_", np.arange(X.shape[1]))[fitted.network.inputs_used]
         self.feature_importances_ = importances(fitted.network, X, weights)
 
-    def _choice(self, loss: Loss) -> tuple[Config, Selection, int | None]:
+    def _choice(self, loss: Loss, n_outputs: int) -> tuple[Config, Selection, int | None]:
         """What cross-validation chooses among, and its rule; under a cap the size of least validation loss."""
         capped = self.max_parameters is not None or self.max_neurons is not None
-        config = Config(loss, bool(self.affine), self.max_neurons, self.screen, self.kicks)
+        names = getattr(self, "feature_names_in_", None)
+        classify = loss.for_classes
+        constraints = constraints_of(
+            self.monotonic_cst, self.interactions, self.n_features_in_, n_outputs, names, classify
+        )
+        config = Config(loss, bool(self.affine), self.max_neurons, self.screen, self.kicks, constraints)
         return config, "min" if capped else self.selection, self.max_parameters
 
     def _effort(self) -> Effort:
@@ -181,10 +199,15 @@ class SparseReLU(BaseEstimator):
         seed, n_jobs = as_seed(self.random_state), effective_n_jobs(self.n_jobs)
         return Effort(self.time_limit, seed, n_jobs, bool(self.verbose))
 
-    def _chosen(self, path: ValidatedPath, n_inputs: int) -> Fitted:
+    def _chosen(self, path: ValidatedPath, constraints: Constraints | None) -> Fitted:
         """The network of the chosen size."""
+        n_inputs = self.n_features_in_
         screened = self.screen is not None and n_inputs > self.screen
         reason = SCREENED.format(self.screen, n_inputs) + VALIDATED if screened else VALIDATED
+        if constraints is not None and constraints.monotone:
+            names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(n_inputs)])
+            said = trend(_kept_signs(path.networks[path.chosen], constraints.signs), [str(name) for name in names])
+            reason += MONOTONE.format(said) if said else ""
         certificate = Certificate("parameters", 0.0, "none", reason)
         return Fitted(path.networks[path.chosen], "Gauss-Newton path", certificate, path)
 
@@ -252,6 +275,15 @@ class SparseReLU(BaseEstimator):
             row = int(np.argmax(beyond))
             raise ValueError(f"the network at row {row} of X is beyond float64; rescale or replace that row")
         return f
+
+
+def _kept_signs(network: ReLUNetwork, signs: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The signs of slopes along the inputs that a network reads, each checked on its numbers as they are."""
+    U, V, A = network.hinges
+    read = [j for j in network.inputs_used if signs[j] and never_falls(U, V[:, 0], A[:, 0], int(j), int(signs[j]))]
+    kept = np.zeros_like(signs)
+    kept[read] = signs[read]
+    return kept
 
 
 def _check_units(X: Array, targets: Array, weights: Array, loss: Loss) -> None:

@@ -14,6 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
 
 from reluctant.arrays import Array
+from reluctant.estimators.shape import check_no_category
 from reluctant.regression.protocol import Loss
 from reluctant.regression.streaming import weighed
 from reluctant.regression.tables import ParquetTable, Table
@@ -85,6 +86,8 @@ def as_seed(random_state: Any) -> int:
 
 def checked_inputs(estimator: BaseEstimator, X: Any, y: Any = "no_validation", *, reset: bool = True) -> Array:
     """Return X as finite floats (N, d), and let the estimator remember, or compare, the columns and their names."""
+    if reset:
+        check_no_category(estimator.monotonic_cst, X)
     check_columns(X, "X")
     try:
         with np.errstate(over="ignore"):  # of longer floats, whose infinities are refused below

@@ -18,6 +18,7 @@ from reluctant.estimators.checks import (
     classes_of,
     restored_on_failure,
 )
+from reluctant.estimators.shape import Interactions, MonotonicCst
 from reluctant.regression.losses import Logistic, Loss, Softmax, class_probabilities
 from reluctant.regression.selection import Selection
 from reluctant.regression.tables import Table
@@ -56,6 +57,14 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         twice the time.
     affine : bool, default True
         Whether the network has an affine part slopeᵀ x + intercept, which is lightly penalised.
+    monotonic_cst : array_like of int, shape (d,), or dict, optional
+        1 for inputs along which the log-odds of the second of two classes never fall, −1 where they never rise, 0 where
+        they are free; a dict has the signs by name. As in scikit-learn's boosting; see the notes. With the automatic
+        size and caps.
+    interactions : {"none", "pairs"} or list of lists, optional
+        Inputs that may meet in one neuron: none, which makes the network a sum of functions of one input each; two at
+        a time; or those of one of the groups, by number or name, the columns that no group names being one more. With
+        the automatic size and caps.
     random_state : int, Generator, RandomState or None
         Source of all randomness. The same seed gives the same network for any `n_jobs`.
     n_jobs : int, optional
@@ -107,6 +116,12 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
     A row of weight two counts as two equal rows wherever `alpha` decides. Cross-validation may part the two, so that
     the automatic size and caps can then lead to another network.
 
+    A network never falls along an input if the least sum of its paths is not negative: the slope of the affine part, of
+    the neurons that read that input alone what they add in the interval between their knots where it is least, and all
+    paths that fall through neurons of several inputs. Fits keep to that, which is more than is needed where neurons
+    read several inputs, and holds for all inputs, not for the rows alone. `ReLUNetwork.describe` with ``trends=True``
+    computes it exactly.
+
     References
     ----------
     [GPSW] Guo, Pleiss, Sun and Weinberger, On calibration of modern neural networks, ICML 2017.
@@ -138,6 +153,8 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         screen: int | None = 200,
         kicks: int = 0,
         affine: bool = True,
+        monotonic_cst: MonotonicCst = None,
+        interactions: Interactions = None,
         random_state: int | np.random.Generator | np.random.RandomState | None = None,
         n_jobs: int | None = None,
         time_limit: float | None = None,
@@ -149,6 +166,7 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         self.max_parameters = max_parameters
         self.max_neurons = max_neurons
         self.selection, self.screen, self.kicks, self.affine = selection, screen, kicks, affine
+        self.monotonic_cst, self.interactions = monotonic_cst, interactions
         self.random_state, self.n_jobs, self.time_limit = random_state, n_jobs, time_limit
         self.warm_start, self.verbose = warm_start, verbose
 

@@ -118,7 +118,7 @@ def fit_cross_validated(
     starts: list[tuple[int, Model | None]] = [(seed + i, None) for i in range(1 if clock.expired() else STARTS)]
     if start is not None:
         starts.append((seed, units.model(start)))
-    config = config._replace(loss=config.loss.scaled(units.y_scale))
+    config = config.inside(units)
     fits = _fits(rows, config, choice.trial, starts, effort.n_jobs, clock)
     return _validated_path(fits, choice, units, rows, config)
 
@@ -160,7 +160,8 @@ def _validated_path(
     largest = max(max(fit.model.size for fit in fits), choice.size)
     shown = np.flatnonzero(choice.sizes <= largest)
     best = [
-        without_ridge(_best(fits, int(size), unseen), rows, loss, exact, config.affine) for size in choice.sizes[shown]
+        without_ridge(_best(fits, int(size), unseen), rows, loss, exact, config.affine, config.constraints)
+        for size in choice.sizes[shown]
     ]
     temperature = 1.0 if choice.temperature is None else choice.temperature
     return ValidatedPath(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from reluctant.columns import Columns, checked_columns
+from reluctant.estimators.shape import SHAPE, plainly
 from reluctant.model.container import Entries, Record
 from reluctant.model.records import clip_record, data_record, network_record
 from reluctant.regression.losses import LOSSES, REGRESSION
@@ -57,7 +58,9 @@ def parameters_of(record: Record, estimator: type[BaseEstimator]) -> dict[str, A
     for name in record:
         if name not in known:
             raise ValueError(f"has a parameter {name[:80]!r}, which {estimator.__name__} does not have")
-    return {name: _loss_of(value) if isinstance(value, dict) else value for name, value in record.items()}
+    return {
+        name: _loss_of(value) if name == "loss" and isinstance(value, dict) else value for name, value in record.items()
+    }
 
 
 def classes_of_record(record: Any) -> NDArray[Any]:
@@ -89,7 +92,9 @@ def _parameters(estimator: Any) -> Record:
     parameters: Record = {}
     for name, value in estimator.get_params(deep=False).items():
         plain = value.item() if isinstance(value, np.generic) else value
-        if plain is None or isinstance(plain, (bool, int, float, str)):
+        if name in SHAPE:
+            parameters[name] = plainly(value)
+        elif plain is None or isinstance(plain, (bool, int, float, str)):
             parameters[name] = plain
         elif is_dataclass(plain) and (kind := _name_of_loss(plain)) is not None:
             parameters[name] = {"loss": kind} | {f.name: getattr(plain, f.name) for f in fields(plain)}

@@ -12,6 +12,7 @@ from sklearn.base import RegressorMixin
 from reluctant.arrays import Array
 from reluctant.estimators.base import SparseReLU
 from reluctant.estimators.checks import as_columns, checked_inputs, checked_table, checked_targets, restored_on_failure
+from reluctant.estimators.shape import Interactions, MonotonicCst
 from reluctant.regression.losses import REGRESSION, Loss, Squared, as_loss
 from reluctant.regression.selection import Selection
 from reluctant.regression.tables import Table
@@ -53,6 +54,13 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
     affine : bool, default True
         Whether the network has an affine part slopeᵀ x + intercept. It is free with `alpha`, and else shrunk a
         thousandth as much as the hinges.
+    monotonic_cst : array_like of int, shape (d,), or dict, optional
+        1 for inputs along which the prediction never falls, −1 where it never rises, 0 where it is free; a dict has the
+        signs by name. As in scikit-learn's boosting; see the notes. With the automatic size and caps, for one target.
+    interactions : {"none", "pairs"} or list of lists, optional
+        Inputs that may meet in one neuron: none, which makes the network a sum of functions of one input each; two at
+        a time; or those of one of the groups, by number or name, the columns that no group names being one more. With
+        the automatic size and caps.
     random_state : int, Generator, RandomState or None
         Source of all randomness. The same seed gives the same network for any `n_jobs`.
     n_jobs : int, optional
@@ -100,6 +108,12 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
     A row of weight two counts as two equal rows wherever `alpha` decides. Cross-validation may part the two, so that
     the automatic size and caps can then lead to another network.
 
+    A network never falls along an input if the least sum of its paths is not negative: the slope of the affine part, of
+    the neurons that read that input alone what they add in the interval between their knots where it is least, and all
+    paths that fall through neurons of several inputs. Fits keep to that, which is more than is needed where neurons
+    read several inputs, and holds for all inputs, not for the rows alone. `ReLUNetwork.describe` with ``trends=True``
+    computes it exactly.
+
     Examples
     --------
     >>> import numpy as np
@@ -130,6 +144,8 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         screen: int | None = 200,
         kicks: int = 0,
         affine: bool = True,
+        monotonic_cst: MonotonicCst = None,
+        interactions: Interactions = None,
         random_state: int | np.random.Generator | np.random.RandomState | None = None,
         n_jobs: int | None = None,
         time_limit: float | None = None,
@@ -143,6 +159,7 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         self.max_neurons = max_neurons
         self.tolerance = tolerance
         self.selection, self.screen, self.kicks, self.affine = selection, screen, kicks, affine
+        self.monotonic_cst, self.interactions = monotonic_cst, interactions
         self.random_state, self.n_jobs, self.time_limit = random_state, n_jobs, time_limit
         self.warm_start, self.verbose = warm_start, verbose
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from reluctant.arrays import Array, Mask
 from reluctant.model.hinge_table import hinge_table
 from reluctant.model.merging import merge
+from reluctant.model.slopes import trend, trends
 from reluctant.text import shown
 from reluctant.validation import as_evaluation_points, check_integer
 
@@ -31,9 +32,23 @@ def describe(
     outputs: Sequence[str] | None,
     digits: int,
     X: ArrayLike | None,
+    along: bool = False,
 ) -> str:
     """Write `ReLUNetwork.describe` for a network's (U, V, A) and its active neurons."""
-    return "\n\n".join(map(str, described(hinges, active, names, units, outputs, digits, X)))
+    parts: list[object] = [*described(hinges, active, names, units, outputs, digits, X)]
+    if along:
+        parts += _trends(hinges, names, outputs, X)
+    return "\n\n".join(map(str, parts))
+
+
+def _trends(
+    hinges: tuple[Array, Array, Array], names: Sequence[str] | None, outputs: Sequence[str] | None, X: ArrayLike | None
+) -> list[str]:
+    """A sentence for each output that has a trend."""
+    A = hinges[2]
+    words = _words(names, None, outputs, 1, X, shape=(len(A) - 1, A.shape[1]))
+    said = ((output, trend(signs, words.names)) for output, signs in zip(words.outputs, trends(*hinges).T))
+    return [f"{output} is {text}, wherever the other inputs are." for output, text in said if text]
 
 
 @dataclass(frozen=True)

@@ -311,6 +311,7 @@ class ReLUNetwork:
         digits: int = 4,
         *,
         X: ArrayLike | None = None,
+        trends: bool = False,
     ) -> str:
         """Write the network in words that hold all of it.
 
@@ -333,6 +334,10 @@ class ReLUNetwork:
             Data. They give the spread of every column, the ends of the table of segments, and round numbers near the
             middle of columns far from zero, from which these are then counted. Without data places are written with
             ten digits where nothing tells their spread.
+        trends : bool, default False
+            End with the inputs along which an output only rises, or only falls, as far as the signs of the least sums
+            of its paths show, in exact arithmetic: see the notes of `SparseReLURegressor`. What is not named may
+            still do so.
 
         Returns
         -------
@@ -362,7 +367,7 @@ class ReLUNetwork:
          0.5    2           -1                  1.5
            2    3            0                    0
         """
-        return description.describe(self.hinges, self.active, names, units, outputs, digits, X)
+        return description.describe(self.hinges, self.active, names, units, outputs, digits, X, trends)
 
     def plot(
         self, X: ArrayLike | None = None, names: Sequence[str] | None = None, *, ax: Any = None, **labels: str

@@ -11,6 +11,7 @@ from scipy.linalg.lapack import dposv
 
 from reluctant.arrays import Array, Mask
 from reluctant.effort import never
+from reluctant.regression.constraints import Constraints, constrained_minimum
 from reluctant.regression.model import Block, Model, Unknowns
 from reluctant.regression.penalties import Penalty
 from reluctant.regression.protocol import SMOOTHING, Derivatives, Loss
@@ -47,7 +48,8 @@ class Problem(NamedTuple):
     """Σ_i weight_i loss_i + penalty over the unknowns of a model.
 
     `lines` takes the coefficients of a line on the inputs of hinges to those on the inputs of the affine part, where
-    that has inputs of its own; `smoothing` is that of the loss.
+    that has inputs of its own; `smoothing` is that of the loss. Steps keep to the `constraints`, and begin at models
+    that do.
     """
 
     data: Data
@@ -57,6 +59,16 @@ class Problem(NamedTuple):
     constants: bool = True
     lines: Array | None = None
     smoothing: float = SMOOTHING
+    constraints: Constraints | None = None
+
+    @property
+    def monotone(self) -> bool:
+        """Whether slopes have signs to keep."""
+        return self.constraints is not None and self.constraints.monotone
+
+    def kept(self, model: Model) -> Model:
+        """The model, or the one next to it whose slopes have their signs."""
+        return model if self.constraints is None else self.constraints.repaired(model)
 
     def unknowns(self, model: Model) -> Unknowns:
         """What may move."""
@@ -141,7 +153,7 @@ def minimise(
         if unknowns.size == 0 or stop():
             break
         local = quadratic_model(model, unknowns, problem)
-        model = model.cleaned(local.ever_on, local.ever_off, problem.affine, problem.lines)
+        model = problem.kept(model.cleaned(local.ever_on, local.ever_off, problem.affine, problem.lines))
         if model.n_neurons < local.ever_on.size:
             value = problem.objective(model)
             unknowns = problem.unknowns(model)
@@ -165,9 +177,9 @@ def _damped_step(
     curvature = np.diag(local.hessian)
     damped = curvature + FLAT * curvature.mean()
     while damping <= MOST_DAMPING:
-        step = solved(local.hessian, damping * damped, -local.gradient)
+        step = _step(model, unknowns, problem, local, damping * damped)
         if step is not None:
-            trial = unknowns.scatter(model, theta + step).balanced()
+            trial = problem.kept(unknowns.scatter(model, theta + step).balanced())
             reached = problem.objective(trial)
             if reached < value:
                 predicted = -(local.gradient @ step) - 0.5 * step @ (local.hessian @ step)
@@ -176,6 +188,19 @@ def _damped_step(
                 return trial, reached, max(damping, LEAST_DAMPING)
         damping *= 6.0
     return None
+
+
+def _step(model: Model, unknowns: Unknowns, problem: Problem, local: Quadratic, damping: Array) -> Array | None:
+    """The step to the damped minimum of the quadratic model, of all models or of those that the constraints allow."""
+    if problem.constraints is None or not problem.constraints.monotone:
+        return solved(local.hessian, damping, -local.gradient)
+    constraints, theta = problem.constraints, unknowns.gather(model)
+
+    def unmet(step: Array) -> tuple[Array, Array]:
+        rows = constraints.violated(unknowns.scatter(model, theta + step), unknowns, model.V)
+        return rows, -(rows @ theta)
+
+    return constrained_minimum(local.hessian + np.diag(damping), local.gradient, unmet)
 
 
 def regular(hessian: Array, share: float) -> Array:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
 from reluctant.arrays import Array
+from reluctant.regression.constraints import Constraints, constrained_minimum
 from reluctant.regression.gauss_newton import Problem, multiplied_blocks, quadratic_model, regular, solved
 from reluctant.regression.model import Model, Rows, Unknowns
 
@@ -64,6 +65,33 @@ def _through_rows(hinges: Array, rows: Rows, rng: np.random.Generator) -> Array:
     points = rows.inputs[rng.integers(len(rows), size=len(hinges))]
     hinges[:, -1] = -np.sum(hinges[:, :-1] * points[:, :-1], axis=1)
     return hinges
+
+
+def drawn(
+    draw: Draw,
+    rows: Rows,
+    n_hinges: int,
+    columns: NDArray,
+    rng: np.random.Generator,
+    constraints: Constraints | None,
+) -> Array:
+    """Hinges on inputs that may meet; where slopes have signs, on either side of their knots."""
+    if constraints is None:
+        return draw(rows, n_hinges, columns, rng)
+    groups = constraints.groups[:, columns]
+    groups = groups[groups.any(axis=1)]
+    hinges = np.zeros((n_hinges, rows.n_inputs + 1))
+    group_of = rng.integers(len(groups), size=n_hinges)
+    for g in np.unique(group_of):
+        mine = group_of == g
+        hinges[mine] = draw(rows, int(mine.sum()), columns[groups[g]], rng)
+    weights = hinges[:, :-1]
+    least = -np.sort(-np.abs(weights), axis=1)[:, constraints.most - 1]
+    weights[np.abs(weights) < least[:, None]] = 0.0
+    weights /= np.linalg.norm(weights, axis=1, keepdims=True)
+    if constraints.monotone:
+        weights[rng.random(n_hinges) < 0.5] *= -1.0
+    return _through_rows(hinges, rows, rng)
 
 
 def with_best_hinges(model: Model, problem: Problem, sample: Rows, hinges: Array, n_added: int) -> Model | None:
@@ -125,13 +153,27 @@ class _Joining(NamedTuple):
         damping = DAMPED * np.diag(hessian)
         damping[: self.n_old] = REGULAR * np.diag(hessian)[: self.n_old].mean() if self.n_old else 0.0
         new = slice(self.n_old, None)
-        together = solved(hessian, damping, -gradient)
-        alone = solved(hessian[new, new], damping[new], -gradient[new])
+        together = self._amplitudes(problem, self.directions, hessian, gradient, damping)
+        alone = self._amplitudes(problem, self.directions[:, new], hessian[new, new], gradient[new], damping[new])
         steps = [] if together is None else [self.directions @ together]
         if alone is not None:
             steps.append(self.directions[:, new] @ alone)
         for scale in SCALES:
-            yield [self._moved(scale * step) for step in steps]
+            yield [problem.kept(self._moved(scale * step)) for step in steps]
+
+    def _amplitudes(
+        self, problem: Problem, directions: Array, hessian: Array, gradient: Array, damping: Array
+    ) -> Array | None:
+        """The step along some directions to the damped minimum of the quadratic model, or of what is allowed of it."""
+        if problem.constraints is None or not problem.constraints.monotone:
+            return solved(hessian, damping, -gradient)
+        constraints, theta = problem.constraints, self.unknowns.gather(self.model)
+
+        def unmet(step: Array) -> tuple[Array, Array]:
+            rows = constraints.violated(self._moved(directions @ step), self.unknowns, self.model.V)
+            return rows @ directions, -(rows @ theta)
+
+        return constrained_minimum(hessian + np.diag(damping), gradient, unmet)
 
     def _moved(self, step: Array) -> Model:
         """The model after a step; a hinge of one output whose amplitude fell below zero points down."""
@@ -150,6 +192,7 @@ def _best(model: Model, problem: Problem, sample: Rows, hinges: Array, n_added: 
     A hinge is as good as the part of the gradient it explains when all unknowns so far may follow: |cᵀ r|² / cᵀ M c
     with the candidate c, the residual r of the step and M the projector off the tangent space.
     """
+    constrained = problem.constraints if problem.monotone else None
     hidden = np.maximum(sample.inputs @ hinges.T, 0.0)
     sampled = problem._replace(data=sample)
     slopes = problem.loss.derivatives(model(sample.inputs), sample.targets, problem.smoothing)
@@ -162,10 +205,14 @@ def _best(model: Model, problem: Problem, sample: Rows, hinges: Array, n_added: 
         unknowns = problem.unknowns(model)
         local = quadratic_model(model, unknowns, sampled)
         J = unknowns.jacobian(model, sample.inputs, sample.inputs @ model.U.T > 0.0)
-        factor = np.linalg.cholesky(regular(local.hessian, REGULAR))
+        curved, slope = local.hessian, local.gradient
+        if constrained is not None:
+            free = constrained.free_directions(model, unknowns)
+            J, curved, slope = J @ free, free.T @ curved @ free, free.T @ slope
+        factor = np.linalg.cholesky(regular(curved, REGULAR))
         covered = solve_triangular(factor, J.T @ weighted, lower=True)
         left = norms - np.sum(covered**2, axis=0)
-        rest = solve_triangular(factor, local.gradient, lower=True)
+        rest = solve_triangular(factor, slope, lower=True)
         pull = hidden.T @ gradient - (covered.T @ rest)[:, None]
     else:
         covered, left, pull = np.zeros((0, len(hinges))), norms, hidden.T @ gradient
@@ -175,6 +222,8 @@ def _best(model: Model, problem: Problem, sample: Rows, hinges: Array, n_added: 
     for _ in range(n_added):
         scores = np.divide(np.sum(pull**2, axis=1), left, out=np.zeros_like(left), where=wide & (left > 0.0))
         scores[best] = 0.0
+        if constrained is not None:
+            scores[constrained.blocked(model, hinges, -pull[:, 0])] = 0.0
         j = int(np.argmax(scores))
         if scores[j] <= 0.0:
             break

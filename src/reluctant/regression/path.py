@@ -8,6 +8,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from reluctant.effort import Clock
+from reluctant.regression.constraints import Constraints
 from reluctant.regression.gauss_newton import Data, Problem, minimise
 from reluctant.regression.hinges import dense_hinges
 from reluctant.regression.kicks import kick
@@ -52,7 +53,7 @@ class Plan(NamedTuple):
     """What a path is to be: its small penalty, by p the smoothed path norm; its networks; how often it is kicked.
 
     Networks of more than `max_neurons` neurons are left out. In regression `dense` paths grow from few neurons on all
-    inputs instead of many on one or two.
+    inputs instead of many on one or two. All networks keep to the `constraints`.
     """
 
     shrinkage: Shrinkage
@@ -61,6 +62,7 @@ class Plan(NamedTuple):
     max_neurons: int | None = None
     kicks: int = 0
     dense: bool = False
+    constraints: Constraints | None = None
 
 
 def stages_of(
@@ -81,10 +83,16 @@ def stages_of(
     """
     slope_ridge = slope_ridge_of(plan.shrinkage, loss, rows.n_inputs, plan.p)
     plan = plan._replace(shrinkage=Shrinkage(plan.shrinkage.ridge, slope_ridge))
-    problem = Problem(rows, loss, penalty_for(rows, loss, plan.shrinkage, plan.p), plan.affine)
+    penalty = penalty_for(rows, loss, plan.shrinkage, plan.p)
+    problem = Problem(rows, loss, penalty, plan.affine, constraints=plan.constraints)
     with threadpool_limits(limits=1, user_api="blas"):
         knotted = knot_starts(rows, plan.max_neurons) if plan.p is None and has_knots(rows, loss, plan.affine) else []
         starts = [] if start is None else [start]
+        if problem.constraints is not None:
+            starts, knotted = (
+                [m for m in map(problem.kept, models) if problem.constraints.admits(m.U).all()]
+                for models in (starts, knotted)
+            )
         if not starts and not knotted:
             starts.append(start_of(problem, rows, plan, rng, clock))
         if plan.affine:
@@ -99,12 +107,14 @@ def stages_of(
         return front.stages(problem)
 
 
-def without_ridge(model: Model, rows: Rows, loss: Loss, most: float, affine: bool) -> Model:
+def without_ridge(
+    model: Model, rows: Rows, loss: Loss, most: float, affine: bool, constraints: Constraints | None = None
+) -> Model:
     """The model fitted once more without a penalty, where its summed loss is small and that leaves `most` at most.
 
     There is no noise then that a penalty could keep out, and the error was the penalty's doing.
     """
-    problem = Problem(rows, loss, Ridge(0.0, 0.0, 0.0), affine)
+    problem = Problem(rows, loss, Ridge(0.0, 0.0, 0.0), affine, constraints=constraints)
     if loss.degree != 2 or problem.objective(model) > NEARLY_EXACT * rows.total_weight:
         return model
     exact, left = minimise(model, problem, REFIT_STEPS, rtol=1e-3)
@@ -142,7 +152,7 @@ def start_of(problem: Problem, rows: Rows, plan: Plan, rng: np.random.Generator,
     if not problem.loss.for_classes:
         return forward(problem, rows, n_neurons, rng, clock)
     model = dense(problem, rows, n_neurons, rng, clock)
-    if problem.unknowns(model).size <= MANY_UNKNOWNS:
+    if problem.monotone or problem.unknowns(model).size <= MANY_UNKNOWNS:
         return minimise(model, problem, DENSE_STEPS, stop=clock.expired)[0]
     stronger = plan.shrinkage._replace(ridge=PATH_NORM * plan.shrinkage.ridge)
     path_norm = penalty_for(rows, problem.loss, stronger, 1.0)

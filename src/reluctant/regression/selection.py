@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from reluctant.arrays import Array, Index, Mask
 from reluctant.effort import Clock, Effort
 from reluctant.regression.calibration import temperature_of
+from reluctant.regression.constraints import Constraints
 from reluctant.regression.knots import has_knots
 from reluctant.regression.model import Model
 from reluctant.regression.path import (
@@ -75,10 +76,18 @@ class Config(NamedTuple):
     max_neurons: int | None = None
     screen: int | None = None
     kicks: int = 0
+    constraints: Constraints | None = None
 
     def plan(self, trial: Trial) -> Plan:
         """A path of them."""
-        return Plan(trial.shrinkage, None, self.affine, self.max_neurons, trial.kicks, trial.dense)
+        return Plan(trial.shrinkage, None, self.affine, self.max_neurons, trial.kicks, trial.dense, self.constraints)
+
+    def inside(self, units: Standardisation) -> Config:
+        """The same in standardised units, for the inputs that they have."""
+        constraints = self.constraints
+        if constraints is not None:
+            constraints = constraints.only(units.columns, units.blur)
+        return self._replace(loss=self.loss.scaled(units.y_scale), constraints=constraints)
 
 
 class Trial(NamedTuple):
@@ -178,7 +187,8 @@ def choose(
     likelihood = config.loss.is_likelihood
     knotted = has_knots(units.rows(X, targets, weights), config.loss, config.affine)
     trials = [Trial(shrinkage) for shrinkage in shrinkages(config.loss, units.n_inputs, many, knotted)]
-    if not many and not knotted and can_be_dense(config.loss, d, targets.shape[1]):
+    dense = config.constraints is None or config.constraints.dense
+    if dense and not many and not knotted and can_be_dense(config.loss, d, targets.shape[1]):
         trials.append(Trial(DENSE, dense=True))
     tally = _Tally(trials, grid.size, weights, keep_paths=likelihood)
     alive = np.arange(len(trials))
@@ -313,8 +323,10 @@ def standard_path(
     kept = weights > 0.0
     X, targets, weights = X[kept], targets[kept], weights[kept]
     units = units_of(X, targets, weights, config)
-    rows, loss = units.rows(X, targets, weights), config.loss.scaled(units.y_scale)
-    return units, stages_of(rows, loss, config.plan(trial), np.random.default_rng(seed), Clock(), kicking=kicking)
+    rows, config = units.rows(X, targets, weights), config.inside(units)
+    return units, stages_of(
+        rows, config.loss, config.plan(trial), np.random.default_rng(seed), Clock(), kicking=kicking
+    )
 
 
 def units_of(X: Array, targets: Array, weights: Array, config: Config) -> Standardisation:

@@ -132,6 +132,11 @@ class Standardisation:
         """Inputs of the models."""
         return len(self.x_mean)
 
+    @property
+    def blur(self) -> Array:
+        """How far knots may move, in these units, when they are rounded in those of the user."""
+        return 16.0 * np.finfo(float).eps * np.abs(self.x_mean) / self.x_scale
+
     def inputs(self, X: Array) -> Array:
         """Inputs X̄ (N, d + 1) in standardised units, ones last."""
         return self._standard(self._own(X))

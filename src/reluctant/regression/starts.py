@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from reluctant.effort import Clock
 from reluctant.regression.gauss_newton import Problem, minimise
-from reluctant.regression.hinges import Draw, dense_hinges, random_hinges, scoring_rows, with_best_hinges
+from reluctant.regression.hinges import Draw, dense_hinges, drawn, random_hinges, scoring_rows, with_best_hinges
 from reluctant.regression.model import Model, Rows
 
 CANDIDATES = 150
@@ -35,6 +35,8 @@ def affine_fit(problem: Problem, columns: NDArray, clock: Clock) -> Model:
     model = Model.zero(problem.data.n_inputs, problem.data.n_outputs)
     if problem.affine:
         model.A[columns] = model.A[-1] = np.finfo(float).tiny  # free, and `trimmed` later where they stay
+        if problem.constraints is not None:
+            model.A[:-1][problem.constraints.signs < 0] *= -1.0
     return minimise(model, problem, max_steps=20, rtol=1e-8, stop=lambda: clock.interrupted)[0]
 
 
@@ -61,7 +63,7 @@ def forward(
     while model.n_neurons < n_neurons and failures < PATIENCE and not clock.expired():
         several = max(ADDED, int(ADDED_SHARE * model.n_neurons))
         n_added = min(1 if failures else several, n_neurons - model.n_neurons)
-        hinges = draw(sample, CANDIDATES * (1 + failures), columns, rng)
+        hinges = drawn(draw, sample, CANDIDATES * (1 + failures), columns, rng, problem.constraints)
         larger = with_best_hinges(model, problem, sample, hinges, n_added)
         if larger is None:
             failures += 1
@@ -84,7 +86,7 @@ def grown(model: Model, problem: Problem, rows: Rows, rng: np.random.Generator, 
     if columns.size == 0:
         return None
     sample = scoring_rows(rows, rng)
-    hinges = random_hinges(sample, CANDIDATES, columns, rng)
+    hinges = drawn(random_hinges, sample, CANDIDATES, columns, rng, problem.constraints)
     larger = with_best_hinges(model, problem, sample, hinges, n_added)
     return with_best_hinges(model, problem, sample, hinges, 1) if larger is None and n_added > 1 else larger
 
@@ -96,10 +98,12 @@ def dense(problem: Problem, rows: Rows, n_neurons: int, rng: np.random.Generator
     if columns.size == 0:
         return model
     m = rows.n_outputs
-    U = dense_hinges(rows, n_neurons, columns, rng)
+    U = drawn(dense_hinges, rows, n_neurons, columns, rng, problem.constraints)
     V = np.where(np.arange(n_neurons) % 2, -1.0, 1.0)[:, None]
     if m > 1:
         V = rng.standard_normal((n_neurons, m)) / np.sqrt(m)
+    if problem.monotone:
+        U = problem.constraints.oriented(U, V)  # type: ignore[union-attr]
     return model.append(0.3 * U, V if m == 1 else 0.3 * V).balanced()
 
 

@@ -160,8 +160,10 @@ def fit_streamed(
         cap = size = choice.size
     units, stages = standard_path(*sample, config, choice.trial, seed, clock)
     rows = StreamedRows(table, units, encode, n_outputs, total, seed)
-    loss = config.loss.scaled(units.y_scale)
-    problem = Problem(rows, loss, penalty_for(rows, loss, choice.trial.shrinkage, None), config.affine)
+    config = config.inside(units)
+    loss = config.loss
+    penalty = penalty_for(rows, loss, choice.trial.shrinkage, None)
+    problem = Problem(rows, loss, penalty, config.affine, constraints=config.constraints)
     fitting = [stage.model for stage in stages if stage.size <= cap]
     with threadpool_limits(limits=1, user_api="blas"):
         if size is not None:

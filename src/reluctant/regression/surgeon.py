@@ -119,7 +119,7 @@ def descend(model: Model, problem: Problem, front: Front, clock: Clock) -> Itera
     model, value = _refitted(model, problem, clock)
     while True:
         front.note(model, value)
-        joined = _joined(model, problem)
+        joined = problem.kept(_joined(model, problem))
         if joined.n_neurons < model.n_neurons:
             model, value = _refitted(joined, problem, clock)
             front.note(model, value)
@@ -153,7 +153,7 @@ def _shortened(model: Model, problem: Problem, n_deleted: int, clock: Clock) -> 
 
 def _refitted(model: Model, problem: Problem, clock: Clock) -> tuple[Model, float]:
     """A few steps from a model, and its objective then."""
-    if _has_many_unknowns(model, problem):
+    if _has_many_unknowns(model, problem) and not problem.monotone:
         return quasi_newton(model, problem, REFIT_ITERATIONS, clock.expired)
     n_steps = SMALL_REFIT_STEPS if model.size <= ONE_BY_ONE else REFIT_STEPS
     return minimise(model, problem, n_steps, stop=clock.expired)
@@ -172,6 +172,8 @@ def _joined(model: Model, problem: Problem) -> Model:
         return model
     patterns = np.vstack([block.inputs @ model.U.T > 0.0 for block in problem.data.blocks()])
     keys = np.vstack([np.packbits(patterns, axis=0), model.V[:, 0] > 0.0])
+    if problem.constraints is not None:  # inputs that do not meet in one neuron must not meet now
+        keys = np.vstack([keys, model.U[:, :-1].T != 0.0])
     _, first, group = np.unique(keys, axis=1, return_index=True, return_inverse=True)
     U = np.zeros((first.size, model.U.shape[1]))
     np.add.at(U, group.ravel(), model.U)
@@ -215,6 +217,7 @@ def _without_cheapest(model: Model, problem: Problem, n_deleted: int) -> Model |
     (Hassibi and Stork, 1993); of many unknowns at once those go that were cheapest at first. Constants go with their
     neuron only.
     """
+    model = problem.kept(model)
     unknowns = problem.unknowns(model)
     free = _is_deletable(model, unknowns)
     if not free.any():
@@ -230,6 +233,9 @@ def _without_cheapest(model: Model, problem: Problem, n_deleted: int) -> Model |
     while left > target and free.any():
         cost = np.where(free, expected**2 / np.maximum(np.diag(C), 1e-300) / saved.counts, np.inf)
         q = int(np.argmin(cost))
+        if problem.monotone:
+            order = np.argsort(cost)[: np.count_nonzero(free)]
+            q = next((int(i) for i in order if _can_go(int(i), model, unknowns, theta, kept, problem)), q)
         left -= int(saved.counts[q])
         if unknowns.size <= DOWNDATED:
             downdate(C, expected, q)
@@ -237,6 +243,13 @@ def _without_cheapest(model: Model, problem: Problem, n_deleted: int) -> Model |
         kept[gone] = free[gone] = False
         expected[gone] = 0.0
     return _followed(model, unknowns, theta, kept, hessian, problem)
+
+
+def _can_go(q: int, model: Model, unknowns: Unknowns, theta: Array, kept: Mask, problem: Problem) -> bool:
+    """Whether slopes have their signs without one more unknown, the others as they are; what falls always can go."""
+    left = np.where(kept, theta, 0.0)
+    left[q] = 0.0
+    return problem.constraints is None or problem.constraints.hold(unknowns.scatter(model, left))
 
 
 def downdate(C: Array, expected: Array, q: int) -> None:
@@ -260,7 +273,7 @@ def _followed(model: Model, unknowns: Unknowns, theta: Array, kept: Mask, hessia
 
     The move is solved for anew: down-dating loses digits where inputs are nearly dependent.
     """
-    plain = unknowns.scatter(model, np.where(kept, theta, 0.0))
+    plain = problem.kept(unknowns.scatter(model, np.where(kept, theta, 0.0)))
     inner = np.ix_(kept, kept)
     pull = hessian[np.ix_(kept, ~kept)] @ theta[~kept]
     try:
@@ -269,7 +282,7 @@ def _followed(model: Model, unknowns: Unknowns, theta: Array, kept: Mask, hessia
         return plain
     moved = np.zeros_like(theta)
     moved[kept] = theta[kept] + move
-    trial = unknowns.scatter(model, moved)
+    trial = problem.kept(unknowns.scatter(model, moved))
     return trial if problem.objective(trial) < problem.objective(plain) else plain
 
 
