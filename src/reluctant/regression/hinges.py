@@ -12,8 +12,9 @@ from scipy.linalg import solve_triangular
 
 from reluctant.arrays import Array
 from reluctant.regression.constraints import Constraints, constrained_minimum
-from reluctant.regression.gauss_newton import Problem, multiplied_blocks, quadratic_model, regular, solved
+from reluctant.regression.gauss_newton import Problem, multiplied_blocks, regular, solved
 from reluctant.regression.model import Model, Rows, Unknowns
+from reluctant.regression.steps import objective, quadratic_model
 
 NARROW, DEPENDENT = 1e-4, 1e-3
 """Shares of the curvature: hinges that act on less are left out; at least so much of a hinge is taken as its own."""
@@ -104,10 +105,10 @@ def with_best_hinges(model: Model, problem: Problem, sample: Rows, hinges: Array
     best = _best(model, problem, sample, hinges, n_added)
     if not best:
         return None
-    value = problem.objective(model)
+    value = objective(model, problem)
     joining = _Joining.of(model, problem, hinges[best])
     for trials in joining.trials(problem._replace(data=sample)):
-        reached, least = min(((problem.objective(m), i) for i, m in enumerate(trials)), default=(np.inf, 0))
+        reached, least = min(((objective(m, problem), i) for i, m in enumerate(trials)), default=(np.inf, 0))
         if reached < value:
             return trials[least]
     return None

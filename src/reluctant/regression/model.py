@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -61,6 +62,13 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    @cached_property
+    def by_input(self) -> tuple[Array, Array, Array]:
+        """Inputs X̄ᵀ (d + 1, N), first targets (N,) and weights (N,), laid out for compiled loops."""
+        parts = self.inputs.T, self.targets[:, 0], self.weights
+        inputs, target, weights = (np.ascontiguousarray(part, dtype=np.float64) for part in parts)
+        return inputs, target, weights
 
     def blocks(self) -> Iterator[Block]:
         """Yield the rows in blocks."""

@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from reluctant.effort import Clock
 from reluctant.regression.constraints import Constraints
-from reluctant.regression.gauss_newton import Data, Problem, minimise
+from reluctant.regression.gauss_newton import Data, Problem
 from reluctant.regression.hinges import dense_hinges
 from reluctant.regression.kicks import kick
 from reluctant.regression.knots import has_knots, knot_starts
@@ -18,6 +18,7 @@ from reluctant.regression.penalties import PathPower, Penalty, Ridge
 from reluctant.regression.protocol import Loss
 from reluctant.regression.quasi_newton import MANY_UNKNOWNS, quasi_newton
 from reluctant.regression.starts import affine_fit, dense, forward, varying
+from reluctant.regression.steps import minimise
 from reluctant.regression.surgeon import Front, Report, Stage, backward, descend_in_turn
 
 MOST_NEURONS, ROWS_PER_NEURON, ROWS_PER_KNOT = 40, 8, 5

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluctant.effort import Clock
-from reluctant.regression.gauss_newton import Problem, minimise
+from reluctant.regression.gauss_newton import Problem
 from reluctant.regression.hinges import Draw, dense_hinges, drawn, random_hinges, scoring_rows, with_best_hinges
 from reluctant.regression.model import Model, Rows
+from reluctant.regression.steps import minimise, objective
 
 CANDIDATES = 150
 ADDED, ADDED_SHARE, STEPS = 2, 0.25, 3
@@ -58,7 +59,7 @@ def forward(
     if columns.size == 0:
         return model
     sample = scoring_rows(rows, rng)
-    value = problem.objective(model)
+    value = objective(model, problem)
     failures = 0
     while model.n_neurons < n_neurons and failures < PATIENCE and not clock.expired():
         several = max(ADDED, int(ADDED_SHARE * model.n_neurons))

@@ -12,9 +12,10 @@ from scipy.linalg.lapack import dpotrf, dpotri
 
 from reluctant.arrays import Array, Mask
 from reluctant.effort import Clock
-from reluctant.regression.gauss_newton import Problem, minimise, quadratic_model, regular, summed_loss
+from reluctant.regression.gauss_newton import Problem, regular, summed_loss
 from reluctant.regression.model import Model, Unknowns
 from reluctant.regression.quasi_newton import MANY_UNKNOWNS, quasi_newton
+from reluctant.regression.steps import minimise, objective, quadratic_model, surgeon_keeps
 
 SHARE, SHARE_OF_MANY, ONE_BY_ONE = 0.12, 0.25, 24
 """Share of the parameters deleted at a time, also of very many, and the size below which they go one by one."""
@@ -148,7 +149,7 @@ def _shortened(model: Model, problem: Problem, n_deleted: int, clock: Clock) -> 
     shorter = [
         _without_cheapest(m, problem, m.size - model.size + n_deleted) for m in same_function if not clock.expired()
     ]
-    return min((m for m in shorter if m is not None), key=problem.objective, default=None)
+    return min((m for m in shorter if m is not None), key=lambda m: objective(m, problem), default=None)
 
 
 def _refitted(model: Model, problem: Problem, clock: Clock) -> tuple[Model, float]:
@@ -171,14 +172,17 @@ def _joined(model: Model, problem: Problem) -> Model:
     if model.n_outputs > 1 or model.n_neurons < 2:
         return model
     patterns = np.vstack([block.inputs @ model.U.T > 0.0 for block in problem.data.blocks()])
-    keys = np.vstack([np.packbits(patterns, axis=0), model.V[:, 0] > 0.0])
+    parts = [patterns, model.V[:, 0] > 0.0]
     if problem.constraints is not None:  # inputs that do not meet in one neuron must not meet now
-        keys = np.vstack([keys, model.U[:, :-1].T != 0.0])
-    _, first, group = np.unique(keys, axis=1, return_index=True, return_inverse=True)
-    U = np.zeros((first.size, model.U.shape[1]))
-    np.add.at(U, group.ravel(), model.U)
-    order = np.argsort(first)
-    return Model(U[order], model.V[first[order]], model.A)
+        parts.append(model.U[:, :-1].T != 0.0)
+    keys = np.packbits(np.vstack(parts), axis=0).T
+    groups: dict[bytes, list[int]] = {}
+    for k, key in enumerate(keys):
+        groups.setdefault(key.tobytes(), []).append(k)
+    if len(groups) == model.n_neurons:
+        return model
+    U = np.stack([model.U[group].sum(axis=0) for group in groups.values()])
+    return Model(U, model.V[[group[0] for group in groups.values()]], model.A)
 
 
 def _flips(model: Model) -> Iterator[Model]:
@@ -224,8 +228,17 @@ def _without_cheapest(model: Model, problem: Problem, n_deleted: int) -> Model |
         return None
     local = quadratic_model(model, unknowns, problem)
     hessian = regular(local.hessian, REGULAR)
-    C = inverse(hessian)
     theta = unknowns.gather(model)
+    kept = _kept(model, unknowns, theta, inverse(hessian), free, problem, n_deleted)
+    return _followed(model, unknowns, theta, kept, hessian, problem)
+
+
+def _kept(
+    model: Model, unknowns: Unknowns, theta: Array, C: Array, free: Mask, problem: Problem, n_deleted: int
+) -> Mask:
+    """Which unknowns stay when the cheapest are deleted one after the other; C and `free` are used up."""
+    if model.n_outputs == 1 and unknowns.size <= DOWNDATED and not problem.monotone:
+        return surgeon_keeps(model, unknowns, theta, C, free, n_deleted)
     expected = theta.copy()
     saved = _Savings(model, unknowns)
     kept = np.ones(unknowns.size, dtype=bool)
@@ -242,7 +255,7 @@ def _without_cheapest(model: Model, problem: Problem, n_deleted: int) -> Model |
         gone = saved.delete(q)
         kept[gone] = free[gone] = False
         expected[gone] = 0.0
-    return _followed(model, unknowns, theta, kept, hessian, problem)
+    return kept
 
 
 def _can_go(q: int, model: Model, unknowns: Unknowns, theta: Array, kept: Mask, problem: Problem) -> bool:
@@ -283,7 +296,7 @@ def _followed(model: Model, unknowns: Unknowns, theta: Array, kept: Mask, hessia
     moved = np.zeros_like(theta)
     moved[kept] = theta[kept] + move
     trial = problem.kept(unknowns.scatter(model, moved))
-    return trial if problem.objective(trial) < problem.objective(plain) else plain
+    return trial if objective(trial, problem) < objective(plain, problem) else plain
 
 
 def _is_deletable(model: Model, unknowns: Unknowns) -> Mask:

@@ -1,0 +1,107 @@
+"""Steps and quadratic models, compiled where there is one output, a ridge and rows in memory; else in arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from reluctant.arrays import Array, Mask
+from reluctant.effort import never
+from reluctant.regression import gauss_newton
+from reluctant.regression.gauss_newton import FIRST_DAMPING, FLAT, LEAST_DAMPING, MOST_DAMPING, Problem, Quadratic
+from reluctant.regression.losses import Huber, Logistic, Squared
+from reluctant.regression.model import BLOCK, Model, Rows, Unknowns
+from reluctant.regression.penalties import Ridge
+
+KINDS: dict[type, int] = {Squared: 0, Logistic: 1, Huber: 2}
+"""Losses that the loops know, by their number there."""
+LIMITS = (LEAST_DAMPING, MOST_DAMPING, FLAT)
+
+
+class _Laid(NamedTuple):
+    """What the loops take of a problem: X̄ᵀ, y, weights, loss and ridge."""
+
+    inputs: Array
+    target: Array
+    weights: Array
+    kind: int
+    delta: float
+    ridge: tuple[float, float, float]
+
+
+def _laid(problem: Problem) -> _Laid | None:
+    """The problem as the loops take it; None where they do not know it."""
+    rows, loss, penalty = problem.data, problem.loss, problem.penalty
+    if not isinstance(rows, Rows) or type(loss) not in KINDS or not isinstance(penalty, Ridge):
+        return None
+    is_plain = problem.constants and problem.lines is None and problem.constraints is None
+    if rows.n_outputs > 1 or len(rows) > BLOCK or not is_plain:
+        return None
+    delta = float(np.mean(loss.delta)) if isinstance(loss, Huber) else 1.0
+    ridge = (float(penalty.hinges), float(penalty.slopes), float(penalty.intercept))
+    return _Laid(*rows.by_input, KINDS[type(loss)], delta, ridge)
+
+
+def _arrays(model: Model) -> tuple[Array, Array, Array]:
+    return np.ascontiguousarray(model.U), np.ascontiguousarray(model.V[:, 0]), np.ascontiguousarray(model.A[:, 0])
+
+
+def objective(model: Model, problem: Problem) -> float:
+    """The smoothed objective at a model."""
+    laid = _laid(problem)
+    return problem.objective(model) if laid is None else float(_loops().objective(*laid, *_arrays(model)))
+
+
+def quadratic_model(model: Model, unknowns: Unknowns, problem: Problem) -> Quadratic:
+    """That of `gauss_newton`."""
+    laid = _laid(problem)
+    if laid is None:
+        return gauss_newton.quadratic_model(model, unknowns, problem)
+    U, V, A = _arrays(model)
+    Z, gradient, curvature = (
+        np.empty((len(V), len(laid.target))),
+        np.empty_like(laid.target),
+        np.empty_like(laid.target),
+    )
+    _loops().evaluate(*laid, U, V, A, Z, gradient, curvature)
+    neuron = np.concatenate([unknowns.neuron, np.full(unknowns.affine.size, -1)])
+    coordinate = np.concatenate([unknowns.coordinate, unknowns.affine])
+    hessian, pull = _loops().quadratic(laid.inputs, Z, V, U, A, laid.ridge, neuron, coordinate, gradient, curvature)
+    on: Mask = Z > 0.0
+    return Quadratic(hessian, pull, np.any(on, axis=1), ~np.all(on, axis=1))
+
+
+def minimise(
+    model: Model, problem: Problem, max_steps: int, rtol: float = 1e-4, stop: Callable[[], bool] = never
+) -> tuple[Model, float]:
+    """That of `gauss_newton`; compiled, `stop` is asked before the first step, and where neurons are removed."""
+    laid = _laid(problem)
+    if laid is None:
+        return gauss_newton.minimise(model, problem, max_steps, rtol, stop)
+    damping, left = FIRST_DAMPING, max_steps
+    while left > 0 and not stop():
+        U, V, A = _arrays(model)
+        U, A, value, damping, begun, dead = _loops().steps(*laid, problem.affine, U, V, A, damping, left, rtol, LIMITS)
+        model, left = Model(U, model.V, A[:, None]), left - begun
+        if not dead:
+            return model, float(value)
+        on = laid.inputs.T @ U.T > 0.0
+        model = model.cleaned(on.any(axis=0), ~on.all(axis=0), problem.affine)
+    return model, objective(model, problem)
+
+
+def surgeon_keeps(model: Model, unknowns: Unknowns, theta: Array, inverse: Array, free: Mask, n_deleted: int) -> Mask:
+    """Which unknowns of a model of one output stay; the inverse curvature and `free` are used up."""
+    neuron = np.concatenate([unknowns.neuron, np.full(unknowns.affine.size, -1)])
+    n_incoming = np.count_nonzero(model.U[:, :-1], axis=1)
+    kept: Mask = _loops().kept_by_surgeon(inverse, theta, neuron, free, n_incoming, n_deleted)
+    return kept
+
+
+def _loops() -> Any:
+    """The compiled loops, for which numba is imported when the first of them is called."""
+    from reluctant.regression import _one_output
+
+    return _one_output
