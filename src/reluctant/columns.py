@@ -92,7 +92,7 @@ class Column:
             missing, encoded = np.isnan(numbers), numbers[:, None]
         else:
             texts = levels_of(entries, f"column {self.name!r}")
-            missing = np.equal(texts, None)
+            missing = _absent(texts)
             encoded = self._shares(texts, missing, unseen)
         if self.indicator:
             encoded = np.column_stack([encoded, np.zeros(len(encoded))])
@@ -117,7 +117,7 @@ class Column:
             warnings.warn(
                 f"column {self.name!r} has {shortened(texts[row])!r} at row {row}, which no row of fit had; all "
                 "inputs of that column are 0 there",
-                stacklevel=6,
+                stacklevel=7,
             )
         return np.equal(known[:, None], np.arange(len(place))).astype(np.float64)
 
@@ -226,6 +226,11 @@ class Columns:
         """Whether the inputs are the columns as they are."""
         return all(column.is_plain for column in self.inputs)
 
+    def are_in(self, X: Any) -> bool:
+        """Whether X is a frame that has all columns."""
+        own = column_names(X)
+        return own is not None and {column.name for column in self.inputs} <= set(own)
+
     def read(self, X: Any, *, unseen: Unseen = "error") -> Array:
         """Inputs of the model for rows X: a frame by its names, an array of as many columns by their order.
 
@@ -236,9 +241,9 @@ class Columns:
         ValueError
             If X has other columns, or an entry that the model cannot read.
         """
-        own = column_names(X)
-        if own is not None and {column.name for column in self.inputs} <= set(own):
+        if self.are_in(X):
             return self.matrix(X, unseen=unseen)
+        own = column_names(X)
         rows = X if own is not None else as_array(X, "X")
         width = rows.shape[1] if len(rows.shape) == 2 else 1
         if width == len(self.inputs) and own is None:
@@ -331,7 +336,7 @@ class ColumnTally:
         """Some more rows; those of weight zero do not count, but must be numbers too where numbers are."""
         name = f"column {self._name!r}"
         values: NDArray[Any] = as_column(entries, name) if self._levels is None else levels_of(entries, name)
-        missing = np.isnan(values) if self._levels is None else np.equal(values, None)
+        missing = np.isnan(values) if self._levels is None else _absent(values)
         weights = np.ones(len(values)) if weights is None else weights
         there, absent = ~missing & (weights > 0.0), missing & (weights > 0.0)
         if self._first_missing is None and absent.any():
@@ -367,7 +372,8 @@ class ColumnTally:
             )
         indicator = missing == "hinge" and self._first_missing is not None
         if self._levels is None:
-            fill = None if missing == "error" else (self._mean, 1.0) if indicator else (self._mean,)
+            mean = (self._mean, 1.0) if indicator else (self._mean,)
+            fill: tuple[float, ...] | None = None if missing == "error" else mean
             return Column(self._name, self._unit, None, fill, self._low, self._high, indicator)
         if len(self._levels) > MOST_LEVELS:
             example = shortened(min(self._levels), 30)
@@ -395,6 +401,10 @@ def levels_of(entries: Any, name: str) -> NDArray[np.object_]:
     levels = np.empty(len(raw), dtype=object)
     levels[:] = [None if is_missing(entry) else _level(entry) for entry in raw.tolist()]
     return levels
+
+
+def _absent(texts: NDArray[Any]) -> Mask:
+    return np.fromiter((text is None for text in texts), dtype=bool, count=len(texts))
 
 
 def _level(entry: Any) -> str:

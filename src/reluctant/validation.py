@@ -378,7 +378,11 @@ def _fault(value: Any, numeric_text: bool = False) -> _Fault | None:
     if is_date(value):
         return _Fault(named, "; convert dates and times to numbers, for example seconds from the first")
     if isinstance(value, (str, bytes)) and not (numeric_text and _is_number(value)):
-        remedy = "; encode it as numbers, or leave the column out" if numeric_text else "; convert it to a number"
+        remedy = (
+            "; encode it as numbers, name its column in categorical, or leave the column out"
+            if numeric_text
+            else "; convert it to a number"
+        )
         return _Fault(f"the text {str(value)!r}", remedy)
     try:
         float(value)

@@ -23,9 +23,9 @@ from reluctant.estimators.checks import (
     check_reach,
     check_steering,
     check_switch,
-    checked_inputs,
 )
 from reluctant.estimators.cross_validated import ValidatedPath, fit_cross_validated, fit_in_blocks
+from reluctant.estimators.encoding import check_encoding, inputs_of
 from reluctant.estimators.importance import importances
 from reluctant.estimators.records import estimator_record
 from reluctant.model import container
@@ -61,6 +61,8 @@ class SparseReLU(BaseEstimator):
 
     network_: ReLUNetwork
     clip_: Clip
+    columns_: Columns
+    _encodes: bool
 
     def save(
         self,
@@ -119,6 +121,7 @@ class SparseReLU(BaseEstimator):
         if self.p is not None:
             check_p(self.p, zero=False)
         check_bool(self.affine, "affine")
+        check_encoding(self.missing, self.categorical)
         for name in ("warm_start", "verbose"):
             check_switch(params[name], name)
         return decider
@@ -167,8 +170,10 @@ class SparseReLU(BaseEstimator):
         self.path_ = fitted.path
         self.n_neurons_ = fitted.network.n_neurons
         self.n_parameters_ = fitted.network.size
-        self.features_used_ = getattr(self, "feature_names_in_", np.arange(X.shape[1]))[fitted.network.inputs_used]
-        self.feature_importances_ = importances(fitted.network, X, weights)
+        owners = self.columns_.owners if self._encodes else np.arange(X.shape[1])
+        used = np.unique(owners[fitted.network.inputs_used])
+        self.features_used_ = getattr(self, "feature_names_in_", np.arange(self.n_features_in_))[used]
+        self.feature_importances_ = importances(fitted.network, X, weights, owners)
 
     def _choice(self, loss: Loss) -> tuple[Config, Selection, int | None]:
         """What cross-validation chooses among, and its rule; under a cap the size of least validation loss."""
@@ -244,7 +249,7 @@ class SparseReLU(BaseEstimator):
     def _evaluate(self, X: ArrayLike) -> Array:
         """The network's outputs (N, m)."""
         check_is_fitted(self, "network_")
-        inputs = checked_inputs(self, X, reset=False)
+        inputs = inputs_of(self, X)
         with np.errstate(over="ignore", invalid="ignore"):
             f = self.network_(self.clip_(inputs)).reshape(len(inputs), -1)
         beyond = ~np.isfinite(f).all(axis=1)
