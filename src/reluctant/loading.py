@@ -120,22 +120,27 @@ def _estimator(entries: Entries, kind: Any) -> Any:
     network = network_of(entries.record("network"))
     estimator.network_ = network
     estimator.clip_ = clip_of(entries.record("clip"), network.n_inputs)
-    estimator.n_features_in_ = network.n_inputs
     names, columns = entries.optional_texts("names"), _columns(entries, network)
+    estimator._encodes = entries.flag("encodes")
+    if estimator._encodes and columns is None:
+        raise ValueError("does not hold a valid model: it needs the columns that it encodes")
+    encoded = columns if estimator._encodes else None
+    estimator.n_features_in_ = n_features = network.n_inputs if encoded is None else len(encoded.inputs)
     if names is not None:
-        if len(names) != network.n_inputs:
-            raise ValueError("does not hold a valid model: it needs a name for each input, or none")
+        if len(names) != n_features:
+            raise ValueError("does not hold a valid model: it needs a name for each column, or none")
         estimator.feature_names_in_ = np.array(names, dtype=object)
     if columns is not None:
         estimator.columns_ = columns
     estimator.certificate_ = Certificate.of_record(entries.record("certificate"))
     estimator.solver_used_, estimator.path_ = entries.text("solver"), None
     estimator.n_neurons_, estimator.n_parameters_ = network.n_neurons, network.size
-    named = np.arange(network.n_inputs) if names is None else estimator.feature_names_in_
-    estimator.features_used_ = named[network.inputs_used]
+    named = np.arange(n_features) if names is None else estimator.feature_names_in_
+    owners = np.arange(n_features) if encoded is None else encoded.owners
+    estimator.features_used_ = named[np.unique(owners[network.inputs_used])]
     estimator.feature_importances_ = entries.array("importances")
-    if estimator.feature_importances_.shape != (network.n_inputs,):
-        raise ValueError("does not hold a valid model: it needs an importance for each input")
+    if estimator.feature_importances_.shape != (n_features,):
+        raise ValueError("does not hold a valid model: it needs an importance for each column")
     return estimator
 
 

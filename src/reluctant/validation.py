@@ -54,6 +54,31 @@ def as_evaluation_points(values: ArrayLike, name: str, first_row: int = 0) -> Ar
     return _to_floats(as_array(values, name), name, first_row)
 
 
+def as_column(values: Any, name: str) -> Array:
+    """Return a column of a table as numbers (N,), NaN where one is missing; text is taken where it is a number.
+
+    Raises
+    ------
+    ValueError
+        If an entry is no finite number, or two different integers fall on one float; the message names the row.
+    """
+    raw = as_array(values, name)
+    if _is_temporal(getattr(values, "dtype", raw.dtype)):
+        raise ValueError(f"{name} {_DATES}")
+    if raw.ndim != 1:
+        raise ValueError(f"{name} has several entries a row; give each a column of its own")
+    if raw.dtype == object:
+        absent = np.array([is_missing(value) for value in raw], dtype=bool)
+        if absent.any():
+            raw = raw.copy()
+            raw[absent] = math.nan
+    _check_kept(raw, name)
+    with np.errstate(over="ignore"):
+        floats = raw.astype(np.float64, copy=False)
+    check_finite(np.where(np.isnan(floats), 0.0, floats), name)
+    return floats
+
+
 def check_unmasked(values: Any, name: str) -> None:
     """Raise a ValueError naming the first row that is masked: numpy would hand out the value behind the mask."""
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
@@ -353,7 +378,11 @@ def _fault(value: Any, numeric_text: bool = False) -> _Fault | None:
     if is_date(value):
         return _Fault(named, "; convert dates and times to numbers, for example seconds from the first")
     if isinstance(value, (str, bytes)) and not (numeric_text and _is_number(value)):
-        remedy = "; encode it as numbers, or leave the column out" if numeric_text else "; convert it to a number"
+        remedy = (
+            "; encode it as numbers, name its column in categorical, or leave the column out"
+            if numeric_text
+            else "; convert it to a number"
+        )
         return _Fault(f"the text {str(value)!r}", remedy)
     try:
         float(value)

@@ -55,10 +55,10 @@ def test_parameters_out_of_range_are_named(params, message):
         (GOOD[0], np.where(np.arange(20) == 3, np.inf, GOOD[1]), None, "y has an infinite value at row 3"),
         (GOOD[0], np.array(["a"] * 20), None, "y has the text 'a' at row 0"),
         (
-            pd.DataFrame({"size": np.arange(20), "city": ["Ulm"] * 20}),
+            np.array([[1, "Ulm"]] * 20, dtype=object),
             GOOD[1],
             None,
-            "X has the text 'Ulm' at row 0, column 'city'; encode it",
+            "X has the text 'Ulm' at row 0, column 1; encode it as numbers, name its column in categorical, or leave",
         ),
         (np.ma.masked_greater(GOOD[0], 1.0), GOOD[1], None, "X has a masked value at row"),
         (np.arange(40).reshape(20, 2).astype("M8[D]"), GOOD[1], None, "X holds dates or times"),

@@ -189,7 +189,6 @@ def test_integers_are_labels_in_every_container(container):
         (scipy.sparse.csr_array(X), "X is no table of numbers: Sparse data was passed"),
         (pd.DataFrame(X, columns=["a", 1]), "X is no table of numbers: Feature names are only supported if all"),
         ([[0.5, 2**53], [1, 2**53 + 1]] * (N // 2), "the same number in float64; subtract an offset from X"),
-        (pd.DataFrame({"a": X[:, 0], "b": pd.Categorical(TEXT)}), "X has the text 'no' at row 0, column 'b'; encode"),
         (pd.DataFrame({"a": X[:, 0], "b": X[:, 0] + 1j}), "X has the complex number .* at row 0, column 'b' "),
         (pd.DataFrame({"b": pd.period_range("2020", periods=N)}), "X has a Period at row 0, column 'b'; convert dates"),
         (pl.DataFrame({"b": [{"z": 1}] * N}), "X column 'b' has several entries a row; give each a column of its own"),

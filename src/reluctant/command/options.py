@@ -99,10 +99,11 @@ Header = Annotated[
     ),
 ]
 MissingCells = Annotated[
-    Literal["error", "drop", "mean"],
+    Literal["error", "drop", "mean", "hinge"],
     typer.Option(
         "--missing",
-        help="Empty cells: name them and stop, leave out their rows, or put in the mean of the column.",
+        help="Empty cells: name them and stop, leave out their rows, put in the mean of the column, or that and an "
+        "input that says which cells were empty.",
     ),
 ]
 Separator = Annotated[

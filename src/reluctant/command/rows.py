@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from reluctant.arrays import Array, Mask
-from reluctant.columns import Column, Columns
+from reluctant.columns import Column, Columns, ColumnTally
 from reluctant.command.cells import Fault, missing_cells
 from reluctant.command.tables import RawTable, Reading, check_rows_left, faults_of, read_table
 from reluctant.text import counted, shortened
@@ -103,13 +103,12 @@ def _assembled(table: RawTable, first: int, texts: set[int], task: Task) -> Rows
             faults += missing_cells(stand_in, names[j], faults_of(faults, names[j]))
     table.check(_without_repetition(faults))
     inputs = range(first, len(names))
-    needed = range(first) if table.reading.missing == "mean" else range(len(names))
+    needed = range(first) if table.reading.missing in ("mean", "hinge") else range(len(names))
     kept = ~np.any([empty[j] for j in needed], axis=0)
     check_rows_left(kept)
-    fills = table.reading.missing == "mean"
     columns, parts = [], []
     for j in inputs:
-        column, part = _encoded(table, j, numbers.get(j), empty[j], kept, fills)
+        column, part = _encoded(table, j, numbers.get(j), kept)
         columns.append(column)
         parts.append(part)
     unit = table.units.get(names[0])
@@ -124,27 +123,14 @@ def _assembled(table: RawTable, first: int, texts: set[int], task: Task) -> Rows
     )
 
 
-def _encoded(
-    table: RawTable, j: int, numbers: Array | None, empty: Mask, kept: Mask, fills: bool
-) -> tuple[Column, Array]:
+def _encoded(table: RawTable, j: int, numbers: Array | None, kept: Mask) -> tuple[Column, Array]:
     """A column and its inputs in the rows kept."""
-    name = table.names[j]
-    column = Column(name, table.units.get(name))
-    there = kept & ~empty
-    if not there.any():
-        raise ValueError(f"column {name!r} is empty; leave it out of --x")
-    if numbers is None:
-        entries = table.texts[:, j].cast(pl.String).to_list()
-        known = sorted({entry for entry, is_there in zip(entries, there) if is_there})
-        column = replace(column, categories=tuple(known))
-        encoded = column.encoded([entry if known_row else known[0] for entry, known_row in zip(entries, ~empty)])
-    else:
-        column = _ranged(column, numbers[there])
-        encoded = numbers[:, None]
-    if fills:
-        column = replace(column, fill=tuple(float(np.mean(encoded[there, i])) for i in range(encoded.shape[1])))
-        encoded = np.where(empty[:, None], np.array(column.fill), encoded)
-    return column, encoded[kept]
+    entries: Any = table.texts[:, j].cast(pl.String).filter(kept).to_list() if numbers is None else numbers[kept]
+    tally = ColumnTally(table.names[j], texts=numbers is None, unit=table.units.get(table.names[j]))
+    tally.add(entries)
+    missing = table.reading.missing
+    column = tally.column("error" if missing == "drop" else missing)
+    return column, column.encoded(entries)
 
 
 def _ranged(column: Column, values: Array) -> Column:

@@ -41,7 +41,7 @@ from reluctant.command.layout import (
 from reluctant.command.source import PARQUET, content_of, is_workbook, texts_of
 from reluctant.text import shortened
 
-Missing = Literal["error", "drop", "mean"]
+Missing = Literal["error", "drop", "mean", "hinge"]
 
 _SHOWN = 8  # column names listed in an error
 _WIDE = 2_000
@@ -129,7 +129,7 @@ def read_columns(path: Path, names: Sequence[str], reading: Reading = DEFAULT) -
     names : sequence of str
         Distinct column names, or numbers of columns from 1 on where no column has these names.
     reading : Reading
-        How to read it. Rows with a missing entry are left out for ``drop`` and ``mean``.
+        How to read it. Rows with a missing entry are left out for all but ``error``.
 
     Returns
     -------

@@ -23,12 +23,12 @@ from reluctant.estimators.checks import (
     check_reach,
     check_steering,
     check_switch,
-    checked_inputs,
 )
 from reluctant.estimators.cross_validated import ValidatedPath, fit_cross_validated, fit_in_blocks
+from reluctant.estimators.encoding import check_encoding, inputs_of
 from reluctant.estimators.importance import importances
 from reluctant.estimators.records import estimator_record
-from reluctant.estimators.shape import constraints_of
+from reluctant.estimators.shape import constraints_of, on_inputs
 from reluctant.model import container
 from reluctant.model.clip import Clip
 from reluctant.model.network import ReLUNetwork
@@ -66,6 +66,8 @@ class SparseReLU(BaseEstimator):
     network_: ReLUNetwork
     clip_: Clip
     n_features_in_: int
+    columns_: Columns
+    _encodes: bool
 
     def save(
         self,
@@ -130,6 +132,7 @@ class SparseReLU(BaseEstimator):
                     raise ValueError(
                         f"{name} goes with the automatic size and with caps; leave {decider} or {name} out"
                     )
+        check_encoding(self.missing, self.categorical)
         for name in ("warm_start", "verbose"):
             check_switch(params[name], name)
         return decider
@@ -180,8 +183,10 @@ class SparseReLU(BaseEstimator):
         self.path_ = fitted.path
         self.n_neurons_ = fitted.network.n_neurons
         self.n_parameters_ = fitted.network.size
-        self.features_used_ = getattr(self, "feature_names_in_", np.arange(X.shape[1]))[fitted.network.inputs_used]
-        self.feature_importances_ = importances(fitted.network, X, weights)
+        owners = self.columns_.owners if self._encodes else np.arange(X.shape[1])
+        used = np.unique(owners[fitted.network.inputs_used])
+        self.features_used_ = getattr(self, "feature_names_in_", np.arange(self.n_features_in_))[used]
+        self.feature_importances_ = importances(fitted.network, X, weights, owners)
 
     def _choice(self, loss: Loss, n_outputs: int) -> tuple[Config, Selection, int | None]:
         """What cross-validation chooses among, and its rule; under a cap the size of least validation loss."""
@@ -191,6 +196,8 @@ class SparseReLU(BaseEstimator):
         constraints = constraints_of(
             self.monotonic_cst, self.interactions, self.n_features_in_, n_outputs, names, classify
         )
+        if constraints is not None and self._encodes:
+            constraints = on_inputs(constraints, self.columns_)
         config = Config(loss, bool(self.affine), self.max_neurons, self.screen, self.kicks, constraints)
         return config, "min" if capped else self.selection, self.max_parameters
 
@@ -267,7 +274,7 @@ class SparseReLU(BaseEstimator):
     def _evaluate(self, X: ArrayLike) -> Array:
         """The network's outputs (N, m)."""
         check_is_fitted(self, "network_")
-        inputs = checked_inputs(self, X, reset=False)
+        inputs = inputs_of(self, X)
         with np.errstate(over="ignore", invalid="ignore"):
             f = self.network_(self.clip_(inputs)).reshape(len(inputs), -1)
         beyond = ~np.isfinite(f).all(axis=1)

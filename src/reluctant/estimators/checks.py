@@ -14,6 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
 
 from reluctant.arrays import Array
+from reluctant.columns import Columns
 from reluctant.estimators.shape import check_no_category
 from reluctant.regression.protocol import Loss
 from reluctant.regression.streaming import weighed
@@ -122,6 +123,15 @@ def check_reach(X: Array, names: Sequence[Any] | None = None) -> None:
         )
 
 
+def set_columns(estimator: Any, columns: Columns | None) -> None:
+    """Let the estimator remember how it encodes columns; None: not at all."""
+    estimator._encodes = columns is not None
+    if columns is not None:
+        estimator.columns_ = columns
+    elif hasattr(estimator, "columns_"):
+        del estimator.columns_
+
+
 def checked_table(estimator: BaseEstimator, table: Table, y: Any, sample_weight: Any, decider: str | None) -> Table:
     """Return the table, weighed, if rows may be read from it alone; the estimator remembers its inputs and names."""
     for name, column in (("y", y), ("sample_weight", sample_weight)):
@@ -129,6 +139,7 @@ def checked_table(estimator: BaseEstimator, table: Table, y: Any, sample_weight:
             raise ValueError(f"a table has its own targets and weights; put {name} into it, or give X as an array")
     if decider in ("alpha", "tolerance"):
         raise ValueError(f"{decider} needs all rows at once; give X and y as arrays, or leave {decider} out")
+    set_columns(estimator, None)
     estimator.n_features_in_ = table.n_inputs
     if isinstance(table, ParquetTable):
         estimator.feature_names_in_ = np.array(table.x, dtype=object)
@@ -144,13 +155,21 @@ def as_columns(targets: ArrayLike, loss: Loss) -> Array:
     return columns
 
 
-def classes_of(table: Table) -> NDArray:
-    """The labels of rows of positive weight, sorted, from one pass over a table."""
+def weighed_classes(labels: NDArray, weights: Array) -> tuple[NDArray, Array]:
+    """The labels of rows of positive weight, sorted, and the sum of weights of each."""
+    kept = weights > 0.0
+    classes, place = np.unique(labels[kept], return_inverse=True)
+    return classes, np.bincount(place, weights[kept], len(classes)).astype(np.float64)
+
+
+def classes_of(table: Table) -> tuple[NDArray, Array]:
+    """The same from one pass over a table."""
     found, start = [], 0
     for block in table.blocks():
-        found.append(np.unique(_labels(block.y, start)[block.weights > 0.0]))
+        found.append(weighed_classes(_labels(block.y, start), block.weights))
         start += len(block.weights)
-    return np.unique(np.concatenate(found))
+    labels, totals = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return weighed_classes(labels, totals)
 
 
 def class_shares(labels: ArrayLike, classes: NDArray) -> Array:

@@ -9,18 +9,28 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 
 from reluctant.arrays import Array
+from reluctant.columns import Missing
 from reluctant.estimators.base import SparseReLU
 from reluctant.estimators.checks import (
-    checked_inputs,
     checked_labels,
     checked_table,
     class_shares,
     classes_of,
     restored_on_failure,
+    weighed_classes,
 )
+from reluctant.estimators.class_weights import (
+    ClassWeighedTable,
+    ClassWeight,
+    check_class_weight,
+    class_factors,
+    row_factors,
+)
+from reluctant.estimators.encoding import Categorical, inputs_of_fit
 from reluctant.estimators.shape import Interactions, MonotonicCst
 from reluctant.regression.losses import Logistic, Loss, Softmax, class_probabilities
 from reluctant.regression.selection import Selection
+from reluctant.regression.streaming import weighed
 from reluctant.regression.tables import Table
 from reluctant.validation import check_weights
 
@@ -77,6 +87,19 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         automatic size and caps on more than 10,000 rows, which are read in blocks.
     verbose : bool, default False
         Print what the cross-validation or the search finds to standard error.
+    missing : {"error", "mean", "hinge"}, default "error"
+        What a missing entry of X, None or NaN, becomes in `fit` and in prediction: an error; the mean of its column in
+        `fit`, of a category the shares of the levels; or that and, for columns where `fit` met missing entries, an
+        input of its own that is 1 there, so that a level gets 0 everywhere. Columns that were whole in `fit` may be
+        missing in prediction and get their mean.
+    categorical : "auto", list of names or numbers, or None, default "auto"
+        Columns that are categories: each level, at most 255, becomes an input that is 1 where the entry is that level
+        and else 0. ``"auto"`` takes the columns of a pandas or polars frame whose type is category or text; of arrays
+        none. A level that `fit` has not met gets 0 in all inputs of its column, with a warning.
+    class_weight : "balanced", dict or None
+        What the weights of the rows of each class are multiplied by: what lets all classes have the same sum, or
+        weights by label, where classes not named count once and those of 0 are left out. Probabilities, losses and
+        `temperature_` are then those of rows in these shares.
 
     Attributes
     ----------
@@ -89,11 +112,14 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         Training and validation loss for every size considered, and their networks; None without cross-validation.
     certificate_ : Certificate
         What is known about the optimum; nothing is claimed about a size chosen by cross-validation.
+    columns_ : Columns
+        With categories or `missing`: how the columns of X become the inputs of `network_`. Its `names` are those of the
+        inputs, and ``columns_.read(X)`` gives them.
     features_used_ : ndarray
-        Names of the inputs the network depends on, or indices where X had no names.
+        Names of the columns of X that the network depends on, or indices where X had no names.
     feature_importances_ : ndarray, shape (d,)
-        Mean |change of the log-odds or scores| over the training rows when an input is set to its mean, as shares of
-        their sum: 0 for unused inputs, all 0 where no input is used.
+        Mean |change of the log-odds or scores| over the training rows when a column is set to its mean, as shares of
+        their sum: 0 for unused columns, all 0 where none is used.
     solver_used_ : str
         ``"Gauss-Newton path"`` (cross-validated), ``"Gauss-Newton"``.
     clip_ : Clip
@@ -107,9 +133,9 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
     classes_ : ndarray, shape (n_classes,)
         Class labels, sorted.
     n_features_in_ : int
-        Number of inputs d.
+        Number of columns of X, d.
     feature_names_in_ : ndarray, shape (d,)
-        Names of the inputs, where X had names.
+        Names of the columns, where X had names.
 
     Notes
     -----
@@ -160,6 +186,9 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         time_limit: float | None = None,
         warm_start: bool = False,
         verbose: bool = False,
+        missing: Missing = "error",
+        categorical: Categorical = "auto",
+        class_weight: ClassWeight = None,
     ) -> None:
         self.alpha = alpha
         self.p = p
@@ -169,6 +198,8 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         self.monotonic_cst, self.interactions = monotonic_cst, interactions
         self.random_state, self.n_jobs, self.time_limit = random_state, n_jobs, time_limit
         self.warm_start, self.verbose = warm_start, verbose
+        self.missing, self.categorical = missing, categorical
+        self.class_weight = class_weight
 
     def fit(
         self, X: ArrayLike | Table, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
@@ -196,16 +227,24 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
             range, or two decide the size.
         """
         decider = self._checked()
+        check_class_weight(self.class_weight)
         with restored_on_failure(self):
             if isinstance(X, Table):
                 table = checked_table(self, X, y, sample_weight, decider)
-                classes = _at_least_two(classes_of(table))
+                classes, totals = classes_of(table)
+                factors = class_factors(self.class_weight, classes, totals)
+                if self.class_weight is not None:
+                    table = weighed(ClassWeighedTable(table, classes, factors))
+                classes = _at_least_two(classes[factors > 0.0])
                 self._learn_table(table, partial(class_shares, classes=classes), _loss(classes))
             else:
-                inputs = checked_inputs(self, X, y)
+                inputs = inputs_of_fit(self, X, y, sample_weight)
                 labels = checked_labels(inputs, y)
                 weights = check_weights(sample_weight, len(inputs), least=2)
-                classes = _at_least_two(np.unique(labels[weights > 0.0]))
+                classes, totals = weighed_classes(labels, weights)
+                factors = class_factors(self.class_weight, classes, totals)
+                weights = check_weights(weights * row_factors(labels, classes, factors), len(inputs), least=2)
+                classes = _at_least_two(classes[factors > 0.0])
                 self._learn(inputs, class_shares(labels, classes), weights, _loss(classes), decider)
             self.classes_ = classes
             self.temperature_ = None if self.path_ is None else self.path_.temperature
@@ -277,6 +316,8 @@ def _loss(classes: NDArray) -> Loss:
 
 
 def _at_least_two(classes: NDArray) -> NDArray:
+    if classes.size == 0:
+        raise ValueError("no row has a positive weight; give rows of at least two classes one")
     if classes.size < 2:
         raise ValueError(f"y has one class only, {classes.tolist()[0]!r}; give rows of at least two classes")
     return classes

@@ -23,11 +23,13 @@ _TYPES = ("b", "i", "u", "f", "U", "O")
 def estimator_record(estimator: Any, columns: Columns | None, data: Any) -> Record:
     """What a model file holds of a fitted estimator: all that `predict` and the exporters need, and its parameters.
 
-    Parameters that are no numbers, text or None, as a loss of one's own or a generator, are left out.
+    Parameters that are no numbers, text, lists of these or None, as a loss of one's own or a generator, are left out.
     """
     classes = getattr(estimator, "classes_", None)
     names = getattr(estimator, "feature_names_in_", None)
     columns = checked_columns(getattr(estimator, "columns_", None) if columns is None else columns, estimator.network_)
+    if columns is not None and not columns.is_plain and isinstance(data, (tuple, list)) and len(data) == 2:
+        data = columns.read(data[0]), data[1]
     return {
         "kind": "regressor" if classes is None else "classifier",
         "written_by": f"reluctant {__version__}",
@@ -35,6 +37,7 @@ def estimator_record(estimator: Any, columns: Columns | None, data: Any) -> Reco
         "data": data_record(estimator.network_, data),
         "parameters": _parameters(estimator),
         "solver": estimator.solver_used_,
+        "encodes": getattr(estimator, "_encodes", False),
         "names": None if names is None else list(map(str, names)),
         "importances": estimator.feature_importances_,
         "one_column": getattr(estimator, "_one_column", False),
@@ -96,6 +99,8 @@ def _parameters(estimator: Any) -> Record:
             parameters[name] = plainly(value)
         elif plain is None or isinstance(plain, (bool, int, float, str)):
             parameters[name] = plain
+        elif isinstance(plain, (list, tuple)) and all(isinstance(entry, (int, str)) for entry in plain):
+            parameters[name] = list(plain)
         elif is_dataclass(plain) and (kind := _name_of_loss(plain)) is not None:
             parameters[name] = {"loss": kind} | {f.name: getattr(plain, f.name) for f in fields(plain)}
     return parameters

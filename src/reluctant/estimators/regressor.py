@@ -10,8 +10,10 @@ from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 
 from reluctant.arrays import Array
+from reluctant.columns import Missing
 from reluctant.estimators.base import SparseReLU
-from reluctant.estimators.checks import as_columns, checked_inputs, checked_table, checked_targets, restored_on_failure
+from reluctant.estimators.checks import as_columns, checked_table, checked_targets, restored_on_failure
+from reluctant.estimators.encoding import Categorical, inputs_of_fit
 from reluctant.estimators.shape import Interactions, MonotonicCst
 from reluctant.regression.losses import REGRESSION, Loss, Squared, as_loss
 from reluctant.regression.selection import Selection
@@ -73,6 +75,15 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         automatic size and caps on more than 10,000 rows, which are read in blocks.
     verbose : bool, default False
         Print what the cross-validation or the search finds to standard error.
+    missing : {"error", "mean", "hinge"}, default "error"
+        What a missing entry of X, None or NaN, becomes in `fit` and in prediction: an error; the mean of its column in
+        `fit`, of a category the shares of the levels; or that and, for columns where `fit` met missing entries, an
+        input of its own that is 1 there, so that a level gets 0 everywhere. Columns that were whole in `fit` may be
+        missing in prediction and get their mean.
+    categorical : "auto", list of names or numbers, or None, default "auto"
+        Columns that are categories: each level, at most 255, becomes an input that is 1 where the entry is that level
+        and else 0. ``"auto"`` takes the columns of a pandas or polars frame whose type is category or text; of arrays
+        none. A level that `fit` has not met gets 0 in all inputs of its column, with a warning.
 
     Attributes
     ----------
@@ -85,11 +96,14 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         Training and validation loss for every size considered, and their networks; None without cross-validation.
     certificate_ : Certificate
         What is known about the optimum; nothing is claimed about a size chosen by cross-validation.
+    columns_ : Columns
+        With categories or `missing`: how the columns of X become the inputs of `network_`. Its `names` are those of the
+        inputs, and ``columns_.read(X)`` gives them.
     features_used_ : ndarray
-        Names of the inputs the network depends on, or indices where X had no names.
+        Names of the columns of X that the network depends on, or indices where X had no names.
     feature_importances_ : ndarray, shape (d,)
-        Mean |change of the prediction| over the training rows when an input is set to its mean, as shares of their sum:
-        0 for unused inputs, all 0 where no input is used.
+        Mean |change of the prediction| over the training rows when a column is set to its mean, as shares of their sum:
+        0 for unused columns, all 0 where none is used.
     solver_used_ : str
         ``"Gauss-Newton path"`` (cross-validated), ``"Gauss-Newton"`` (`alpha`), ``"line"`` (`alpha` or `tolerance` with
         one input and output), or ``"exact search"`` (`tolerance` with more).
@@ -99,9 +113,9 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         constant columns. One and the same in `fit`, `predict` and the files that `export_c` writes; in a fold it is
         that of the rows that the fold trains on.
     n_features_in_ : int
-        Number of inputs d.
+        Number of columns of X, d.
     feature_names_in_ : ndarray, shape (d,)
-        Names of the inputs, where X had names.
+        Names of the columns, where X had names.
 
     Notes
     -----
@@ -151,6 +165,8 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         time_limit: float | None = None,
         warm_start: bool = False,
         verbose: bool = False,
+        missing: Missing = "error",
+        categorical: Categorical = "auto",
     ) -> None:
         self.alpha = alpha
         self.p = p
@@ -162,6 +178,7 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         self.monotonic_cst, self.interactions = monotonic_cst, interactions
         self.random_state, self.n_jobs, self.time_limit = random_state, n_jobs, time_limit
         self.warm_start, self.verbose = warm_start, verbose
+        self.missing, self.categorical = missing, categorical
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -211,7 +228,7 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
                 self._learn_table(table, partial(as_columns, loss=loss), loss)
                 self._one_column = next(iter(table.blocks())).y.shape[1:] == (1,)
             else:
-                inputs = checked_inputs(self, X, y)
+                inputs = inputs_of_fit(self, X, y, sample_weight)
                 targets = checked_targets(inputs, y, loss)
                 weights = check_weights(sample_weight, len(inputs), least=2)
                 self._learn(inputs, targets.reshape(len(inputs), -1), weights, loss, decider)

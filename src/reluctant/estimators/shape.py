@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluctant.arrays import Mask
+from reluctant.columns import Columns
 from reluctant.regression.constraints import Constraints
 
 MonotonicCst = ArrayLike | Mapping[str, int] | None
@@ -41,6 +42,27 @@ def constraints_of(
     return Constraints.of(n_inputs, signs, groups, most)
 
 
+def on_inputs(constraints: Constraints, columns: Columns) -> Constraints:
+    """Constraints on columns as those on the inputs that they become; what says that an entry is missing has no sign.
+
+    Raises
+    ------
+    ValueError
+        If a column of categories, which has no order, is to rise or fall.
+    """
+    signs = []
+    for sign, column in zip(constraints.signs.tolist(), columns.inputs, strict=True):
+        if sign and column.categories is not None:
+            raise ValueError(_no_order(sign, column.name))
+        signs += [sign, *[0] * (len(column.inputs) - 1)]
+    most = constraints.most if constraints.most < len(columns.inputs) else 0
+    return Constraints.of(len(signs), np.array(signs), constraints.groups[:, columns.owners], most)
+
+
+def _no_order(sign: int, name: Any) -> str:
+    return f"monotonic_cst has {sign} for column {name!r}, which holds categories and has no order; give 0 there"
+
+
 def check_no_category(monotonic_cst: Any, X: Any) -> None:
     """Raise a ValueError naming the first column of a frame that is text or a category and may only rise or fall."""
     if monotonic_cst is None or not hasattr(X, "columns"):
@@ -50,9 +72,7 @@ def check_no_category(monotonic_cst: Any, X: Any) -> None:
     for sign, name in zip(signs, names, strict=True):
         kind = str(X[name].dtype).lower()
         if sign and kind.startswith(("category", "categorical", "enum", "object", "str", "utf8")):
-            raise ValueError(
-                f"monotonic_cst has {sign} for column {name!r}, which holds categories and has no order; give 0 there"
-            )
+            raise ValueError(_no_order(sign, name))
 
 
 def _signs(given: Any, n_inputs: int, names: Sequence[Any] | None) -> NDArray[np.intp]:

@@ -16,7 +16,11 @@ from reluctant.solve import interpolate
 
 SIGMA = 0.5
 """Standard deviation of the noise; the function rises to 1."""
-TARGET = PiecewiseLinear([0.25, 0.5, 0.75], [[0.0, 0.5, 0.5, 1.0], [0.0, 1.0, 1.0, 0.0]], [0.0, 4.0, -4.0, 0.0])
+TARGET = PiecewiseLinear(
+    np.array([0.25, 0.5, 0.75]),
+    np.array([[0.0, 0.5, 0.5, 1.0], [0.0, 1.0, 1.0, 0.0]]),
+    np.array([0.0, 4.0, -4.0, 0.0]),
+)
 SERIES: dict[str, dict[str, Any]] = {
     "p → 0": {"p": 0},
     "p = ½": {"p": 0.5},

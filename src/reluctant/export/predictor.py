@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluctant.arrays import Array
+from reluctant.columns import Columns
 from reluctant.export.identifiers import comment_text
 from reluctant.model.clip import Clip
 from reluctant.model.network import ReLUNetwork
@@ -47,6 +48,8 @@ class Predictor:
     """The function as a network, where it is at hand; to make one loads a compiler."""
     outputs: tuple[str, ...] | None = None
     """What the outputs are called, one name for all scores of classes."""
+    columns: Columns | None = None
+    """How the columns of a table become the inputs."""
 
     @property
     def labels(self) -> tuple[str, ...] | None:
@@ -87,6 +90,7 @@ class Predictor:
                 certificate=str(model.certificate),
                 neurons=neurons,
                 outputs=outputs,
+                columns=model.columns,
             )
         if isinstance(model, (PiecewiseLinear, ReLUNetwork)):
             return cls(model)
@@ -106,7 +110,12 @@ class Predictor:
             getattr(model, "classes_", None),
             getattr(model, "temperature_", None),
             outputs=None if columns is None else columns.output_labels,
+            columns=columns,
         )
+
+    def rows(self, X: Any) -> Any:
+        """Rows X as the inputs of the function, where they are a table of other columns."""
+        return X if self.columns is None or self.columns.is_plain else self.columns.read(X, unseen="zeros")
 
     def checked(self, data: Any) -> tuple[Array, Array] | None:
         """Rows and targets at which to measure the error; None for none.
@@ -122,7 +131,7 @@ class Predictor:
             raise ValueError("data measure the error of numbers, and a classifier has labels; leave data out")
         if not isinstance(data, (tuple, list)) or len(data) != 2:
             raise ValueError("data must be a pair (X, y); leave data out to measure nothing")
-        X, y = check_table(*data)
+        X, y = check_table(self.rows(data[0]), data[1])
         f = self.function
         expected = (f.n_inputs, f.n_outputs) if isinstance(f, ReLUNetwork) else (1, 1)
         got = X.shape[1], 1 if y.ndim == 1 else y.shape[1]
@@ -157,6 +166,7 @@ class Predictor:
                     low, high = float(self.clip.low[j]), float(self.clip.high[j])
                     moved = f" is moved to [{low!r}, {high!r}] where it lies beyond"
                 facts.append(f"{'x' if scalar else f'x[{j}]'}{named}{moved}".rstrip(",") + ".")
+        facts += self._facts_of_columns()
         if self.outputs is not None:
             named = ", ".join(f'"{comment_text(name)}"' for name in self.outputs)
             facts.append(f"The result is {'about ' if self.classes is not None else ''}{named}.")
@@ -164,6 +174,20 @@ class Predictor:
             facts.append(
                 f"The outputs were divided by the temperature {self.temperature}, which made held-out rows likeliest."
             )
+        return facts
+
+    def _facts_of_columns(self) -> list[str]:
+        """How a caller makes the inputs that the network uses from entries of a table."""
+        columns = () if self.columns is None or self.columns.is_plain else self.columns.inputs
+        used, facts, j = set(self.network.inputs_used.tolist()), [], 0
+        for column in columns:
+            for i, name in enumerate(column.inputs):
+                where = f'x[{j}], "{comment_text(name)}",'
+                if j in used and (column.categories is not None or i):
+                    facts.append(f"{where} is 1 where that is so, else 0.")
+                if j in used and column.fill is not None and not (i and column.fill[i] == 1.0):
+                    facts.append(f"{where} is {column.fill[i]!r} where the column is missing.")
+                j += 1
         return facts
 
 

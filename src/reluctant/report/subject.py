@@ -166,7 +166,7 @@ def _table(predictor: Predictor, X: ArrayLike, y: ArrayLike) -> tuple[Array, Arr
         assert checked is not None
         rows, values = checked
     else:
-        rows, values = check_table(X, y)
+        rows, values = check_table(predictor.rows(X), y)
         n_inputs = predictor.network.n_inputs
         if rows.shape[1] != n_inputs:
             raise ValueError(f"X must have {n_inputs} columns as the model has, got {rows.shape[1]}; give those of fit")

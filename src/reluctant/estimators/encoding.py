@@ -1,0 +1,147 @@
+"""Tables as they come: how the rows of a fit make inputs of the network of categories and missing entries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+
+from reluctant.arrays import Array
+from reluctant.columns import Column, Columns, ColumnTally, Missing
+from reluctant.estimators.checks import check_reach, checked_inputs, set_columns
+from reluctant.text import counted, shortened
+from reluctant.validation import as_array, check_choice, check_weights, column_names, is_missing
+
+Categorical = Literal["auto"] | Sequence[str | int] | None
+_TEXTS = ("category", "categorical", "enum", "string", "str", "large_string", "dictionary")
+"""How the types of columns of categories begin, in pandas and polars."""
+
+
+def check_encoding(missing: Any, categorical: Any) -> None:
+    """Check `missing`, and of `categorical` what can be said without a table."""
+    check_choice(missing, "missing", get_args(Missing))
+    if categorical is None or (isinstance(categorical, str) and categorical == "auto"):
+        return
+    if isinstance(categorical, (str, bytes)) or not hasattr(categorical, "__iter__"):
+        raise ValueError(f"categorical must be 'auto', None or a list of columns, got {categorical!r}")
+    for column in categorical:
+        if isinstance(column, (bool, np.bool_)) or not isinstance(column, (str, Integral)):
+            raise ValueError(f"categorical must list names or numbers of columns, got {column!r}")
+
+
+def inputs_of_fit(estimator: Any, X: Any, y: Any, sample_weight: ArrayLike | None) -> Array:
+    """Inputs (N, d) of the network for the rows of a fit; the estimator remembers columns and how they are encoded."""
+    texts = _columns_of_texts(X, estimator.categorical)
+    if not texts and estimator.missing == "error":
+        set_columns(estimator, None)
+        return checked_inputs(estimator, X, y)
+    _remember(estimator, X, y, reset=True)
+    names, entries = _entries(X)
+    if len(entries[0]) < 2:
+        raise ValueError(f"X has {counted(len(entries[0]), 'rows')}; give at least two")
+    weights = check_weights(sample_weight, len(entries[0]), least=2)
+    columns = []
+    for j, column in enumerate(entries):
+        tally = ColumnTally(names[j], texts=j in texts)
+        tally.add(column, weights)
+        columns.append(tally.column(estimator.missing))
+    set_columns(estimator, Columns(tuple(columns), tuple(map(Column, _output_names(y)))))
+    used = np.where(weights > 0.0, 1.0, 0.0)
+    inputs = np.hstack([_encoded(column, values, used) for column, values in zip(columns, entries)])
+    check_reach(inputs, estimator.columns_.names)
+    return inputs
+
+
+def inputs_of(estimator: Any, X: Any) -> Array:
+    """Inputs (N, d) of the network for rows to predict."""
+    columns: Columns | None = getattr(estimator, "columns_", None)
+    if columns is not None and estimator._encodes:
+        _remember(estimator, X, "no_validation", reset=False)
+        _, entries = _entries(X)
+        return np.hstack([column.encoded(e, unseen="zeros") for column, e in zip(columns.inputs, entries)])
+    if columns is None or columns.is_plain or not columns.are_in(X):
+        return checked_inputs(estimator, X, reset=False)
+    return columns.matrix(X, unseen="zeros")
+
+
+def _encoded(column: Column, entries: Any, used: Array) -> Array:
+    """Inputs of a column; rows of no weight may have what the others have not."""
+    if column.categories is None or used.all():
+        return column.encoded(entries)
+    there = used > 0.0
+    encoded = np.zeros((len(used), len(column.inputs)))
+    encoded[there] = column.encoded(np.asarray(entries)[there])
+    return encoded
+
+
+def _remember(estimator: BaseEstimator, X: Any, y: Any, *, reset: bool) -> None:
+    """Let the estimator remember, or compare, the number of columns and their names."""
+    try:
+        validate_data(estimator, X, y if y is None else "no_validation", reset=reset, skip_check_array=True)
+    except TypeError as error:
+        raise ValueError(f"X is no table: {error}") from error
+
+
+def _entries(X: Any) -> tuple[list[str], list[Any]]:
+    """Names of the columns of a frame or an array, and their entries."""
+    labels = column_names(X)
+    if labels is not None:
+        names, entries = list(map(str, labels)), [X[label] for label in labels]
+    else:
+        raw = as_array(X, "X")
+        if raw.ndim != 2:
+            raise ValueError(f"X must have rows and columns, got shape {raw.shape}; Reshape your data to (N, d)")
+        names, entries = [f"x{j}" for j in range(raw.shape[1])], list(raw.T)
+    if not entries:
+        raise ValueError("X has no columns; give at least one input")
+    return names, entries
+
+
+def _columns_of_texts(X: Any, categorical: Any) -> set[int]:
+    """Places of the columns of categories: those named or, of a frame, those of text."""
+    labels = column_names(X)
+    for label in labels or ():
+        if labels is not None and labels.count(label) > 1:
+            raise ValueError(f"X has two columns named {label!r}; rename one")
+    if categorical is None:
+        return set()
+    if isinstance(categorical, str):
+        return set() if labels is None else {j for j, label in enumerate(labels) if _holds_texts(X[label])}
+    width = len(labels) if labels is not None else np.shape(X)[1] if len(np.shape(X)) == 2 else 0
+    return {_place(column, labels, width) for column in categorical}
+
+
+def _place(column: Any, labels: Sequence[Any] | None, width: int) -> int:
+    if isinstance(column, str):
+        if labels is None:
+            raise ValueError(f"categorical names column {column!r}, and X has no names; give its number")
+        if column not in labels:
+            listed = ", ".join(repr(shortened(str(label))) for label in labels[:10])
+            raise ValueError(f"categorical names column {column!r}, which X does not have; its columns are {listed}")
+        return list(labels).index(column)
+    if not 0 <= column < width:
+        raise ValueError(f"categorical names column {column}, and X has {counted(width, 'columns')}, counted from 0")
+    return int(column)
+
+
+def _holds_texts(entries: Any) -> bool:
+    """Whether a column of a frame has a type of categories or text, or is made of text where its type says nothing."""
+    kind = str(getattr(entries, "dtype", "")).lower()
+    if kind != "object":
+        return kind.split("(")[0].split("[")[0].split("<")[0] in _TEXTS
+    there = [entry for entry in entries if not is_missing(entry)]
+    return bool(there) and all(isinstance(entry, str) for entry in there)
+
+
+def _output_names(y: Any) -> list[str]:
+    """What the targets are called, by themselves or else y."""
+    names = column_names(y)
+    if names is not None:
+        return list(map(str, names))
+    name = getattr(y, "name", None)
+    return [str(name) if name else "y"]
