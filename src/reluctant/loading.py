@@ -144,6 +144,10 @@ def _regressor(entries: Entries) -> SparseReLURegressor:
 
     estimator: SparseReLURegressor = _estimator(entries, SparseReLURegressor)
     estimator._one_column = entries.flag("one_column")
+    link = entries.text("link")
+    if link not in ("identity", "log"):
+        raise ValueError(f"does not hold a valid model: its link is {link[:40]!r}")
+    estimator.link_ = "log" if link == "log" else "identity"
     for name in ("classes", "temperature"):
         entries.take(name, type(None), "null")
     return estimator
@@ -156,6 +160,7 @@ def _classifier(entries: Entries) -> SparseReLUClassifier:
     estimator: SparseReLUClassifier = _estimator(entries, SparseReLUClassifier)
     estimator.classes_ = classes_of_record(entries.record("classes"))
     estimator.temperature_ = entries.optional_number("temperature")
+    entries.take("link", type(None), "null")
     entries.flag("one_column")
     outputs = 1 if len(estimator.classes_) == 2 else len(estimator.classes_)
     if estimator.network_.n_outputs != outputs:

@@ -39,6 +39,7 @@ def estimator_record(estimator: Any, columns: Columns | None, data: Any) -> Reco
         "one_column": getattr(estimator, "_one_column", False),
         "classes": None if classes is None else {"type": classes.dtype.str, "labels": classes.tolist()},
         "temperature": getattr(estimator, "temperature_", None),
+        "link": getattr(estimator, "link_", None),
         "certificate": estimator.certificate_.to_record(),
         "clip": clip_record(estimator.clip_),
         "network": network_record(estimator.network_),

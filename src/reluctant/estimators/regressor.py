@@ -8,14 +8,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
+from sklearn.utils.validation import check_is_fitted
 
 from reluctant.arrays import Array
 from reluctant.estimators.base import SparseReLU
 from reluctant.estimators.checks import as_columns, checked_inputs, checked_table, checked_targets, restored_on_failure
-from reluctant.regression.losses import REGRESSION, Loss, Squared, as_loss
+from reluctant.estimators.links import (
+    check_not_all_zero,
+    checked_exposure,
+    explained_deviance,
+    link_of,
+    means,
+    per_exposure,
+)
+from reluctant.regression.losses import REGRESSION, Loss, Quantile, Squared, as_loss
+from reluctant.regression.protocol import Link
 from reluctant.regression.selection import Selection
 from reluctant.regression.tables import Table
-from reluctant.validation import check_weights
+from reluctant.validation import check_level, check_weights
 
 
 class SparseReLURegressor(RegressorMixin, SparseReLU):
@@ -31,8 +41,12 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
     p : float, optional
         Exponent in (0, 1] that goes with `alpha`; 0.5 by default.
     loss : str or loss object, default "squared"
-        ``"squared"`` (½ r²), ``"absolute"``, ``"huber"`` or ``"quantile"``; `reluctant.regression.losses` has their
-        parameters, and what a loss of your own states; it is a sum over rows.
+        ``"squared"`` (½ r²), ``"absolute"``, ``"huber"`` or ``"quantile"``, or with a log link ``"poisson"`` for counts
+        and rates y ≥ 0 and ``"gamma"`` for amounts y > 0: `network_` is then the logarithm of the mean that `predict`
+        returns. `reluctant.regression.losses` has their parameters, and what a loss of your own states; it is a sum
+        over rows.
+    quantile : float, optional
+        With ``loss="quantile"`` the level in (0, 1), 0.5 by default, as in `sklearn.linear_model.QuantileRegressor`.
     max_parameters : int, optional
         Most nonzero hinge and affine parameters; of the sizes up to it the one of least validation loss is taken.
     max_neurons : int, optional
@@ -69,8 +83,10 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
     Attributes
     ----------
     network_ : ReLUNetwork
-        The function inside the clip, in the user's units: `predict(X)` is ``network_(clip_(X))``. By itself it goes
-        on beyond the clip as `predict` does not.
+        The function inside the clip, in the user's units: `predict(X)` is ``network_(clip_(X))``, and the exponential
+        of that with a log link. By itself it goes on beyond the clip as `predict` does not.
+    link_ : str
+        ``"log"`` where `network_` is the logarithm of the mean, else ``"identity"``.
     n_neurons_, n_parameters_ : int
         Its neurons, and its nonzero hinge and affine parameters.
     path_ : ValidatedPath or None
@@ -116,6 +132,7 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
     """
 
     __module__ = "reluctant"
+    link_: Link
 
     def __init__(
         self,
@@ -123,6 +140,7 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         alpha: float | None = None,
         p: float | None = None,
         loss: str | Loss = "squared",
+        quantile: float | None = None,
         max_parameters: int | None = None,
         max_neurons: int | None = None,
         tolerance: float | None = None,
@@ -138,7 +156,7 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
     ) -> None:
         self.alpha = alpha
         self.p = p
-        self.loss = loss
+        self.loss, self.quantile = loss, quantile
         self.max_parameters = max_parameters
         self.max_neurons = max_neurons
         self.tolerance = tolerance
@@ -149,10 +167,16 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
+        tags.target_tags.positive_only = link_of(self.loss) == "log"
         return tags
 
     def fit(
-        self, X: ArrayLike | Table, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+        self,
+        X: ArrayLike | Table,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        exposure: ArrayLike | None = None,
     ) -> SparseReLURegressor:
         """Fit a network.
 
@@ -166,6 +190,10 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         sample_weight : array_like, shape (N,), optional
             Weights of the rows, ≥ 0; those of weight zero, or below 2^-100 of the largest, are left out. A `tolerance`
             holds for all others alike.
+        exposure : array_like, shape (N,), optional
+            With a log link, what the mean of a row is proportional to, > 0: years insured, hours watched. The mean is
+            exposure · exp(network), as with an offset of log(exposure) in a generalised linear model; `predict` gives
+            it for an exposure of 1 unless told. Through scikit-learn's metadata routing it reaches a fit inside others.
 
         Returns
         -------
@@ -179,7 +207,7 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
             With `tolerance`, if y at one row of inputs differ by more than it allows.
         """
         decider = self._checked()
-        loss = as_loss(self.loss, REGRESSION)
+        loss = self._checked_loss()
         if loss.for_classes:
             raise ValueError(f"loss = {self.loss!r} is for classes; use SparseReLUClassifier")
         if not loss.sums_rows:
@@ -191,23 +219,40 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         with restored_on_failure(self):
             if isinstance(X, Table):
                 table = checked_table(self, X, y, sample_weight, decider)
+                if exposure is not None:
+                    raise ValueError("a table has no exposure; put y / exposure and weights into it, or give arrays")
                 self._learn_table(table, partial(as_columns, loss=loss), loss)
                 self._one_column = next(iter(table.blocks())).y.shape[1:] == (1,)
             else:
                 inputs = checked_inputs(self, X, y)
                 targets = checked_targets(inputs, y, loss)
                 weights = check_weights(sample_weight, len(inputs), least=2)
-                self._learn(inputs, targets.reshape(len(inputs), -1), weights, loss, decider)
+                exposures = checked_exposure(exposure, len(inputs), loss.link)
+                columns, weights = per_exposure(targets.reshape(len(inputs), -1), weights, exposures, loss)
+                if loss.link == "log":
+                    check_not_all_zero(columns, weights)
+                self._learn(inputs, columns, weights, loss, decider)
                 self._one_column = targets.shape[1:] == (1,)
+            self.link_ = loss.link
         return self
 
-    def predict(self, X: ArrayLike) -> Array:
-        """Predict targets.
+    def _checked_loss(self) -> Loss:
+        """The loss, with the level that was given."""
+        if self.quantile is None:
+            return as_loss(self.loss, REGRESSION)
+        if self.loss != "quantile":
+            raise ValueError(f"quantile = {self.quantile!r} is a level of loss='quantile', got loss = {self.loss!r}")
+        return Quantile(check_level(self.quantile, "quantile"))
+
+    def predict(self, X: ArrayLike, *, exposure: ArrayLike | None = None) -> Array:
+        """Predict targets; with a log link their means.
 
         Parameters
         ----------
         X : array_like or frame, shape (N, d)
             Inputs, with the columns of `fit`.
+        exposure : array_like, shape (N,), optional
+            With a log link, what the mean of each row is multiplied by; 1 by default.
 
         Returns
         -------
@@ -215,4 +260,42 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
             Of the shape that y had.
         """
         f = self._evaluate(X)
+        exposures = checked_exposure(exposure, len(f), self.link_)
+        if self.link_ == "log":
+            f = means(f, exposures)
         return f if f.shape[1] > 1 or self._one_column else f[:, 0]
+
+    def score(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        exposure: ArrayLike | None = None,
+    ) -> float:
+        """R² of the predictions; with a log link D², the share of the deviance that they explain.
+
+        D² is 1 − deviance / deviance of the best constant, that of scikit-learn's `PoissonRegressor` and
+        `GammaRegressor`; with exposures the constant is a rate.
+
+        Parameters
+        ----------
+        X : array_like or frame, shape (N, d)
+            Inputs, with the columns of `fit`.
+        y : array_like, shape (N,) or (N, m)
+            Targets.
+        sample_weight, exposure : array_like, shape (N,), optional
+            As in `fit`.
+
+        Returns
+        -------
+        float
+        """
+        check_is_fitted(self, "network_")
+        if self.link_ != "log":
+            checked_exposure(exposure, 0, self.link_)
+            return float(super().score(X, y, sample_weight))
+        f = self._evaluate(X)
+        weights = check_weights(sample_weight, len(f))
+        exposures = checked_exposure(exposure, len(f), self.link_)
+        return explained_deviance(f, y, weights, exposures, self._checked_loss())
