@@ -12,7 +12,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from reluctant.arrays import Array
 from reluctant.estimators.base import SparseReLU
-from reluctant.estimators.checks import as_columns, checked_inputs, checked_table, checked_targets, restored_on_failure
+from reluctant.estimators.checks import (
+    as_columns,
+    as_seed,
+    checked_inputs,
+    checked_table,
+    checked_targets,
+    restored_on_failure,
+)
+from reluctant.estimators.intervals import calibrated, kept_back
 from reluctant.estimators.links import (
     check_not_all_zero,
     checked_exposure,
@@ -21,6 +29,7 @@ from reluctant.estimators.links import (
     means,
     per_exposure,
 )
+from reluctant.regression.conformal import Calibration
 from reluctant.regression.losses import REGRESSION, Loss, Quantile, Squared, as_loss
 from reluctant.regression.protocol import Link
 from reluctant.regression.selection import Selection
@@ -67,6 +76,9 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
     affine : bool, default True
         Whether the network has an affine part slopeᵀ x + intercept. It is free with `alpha`, and else shrunk a
         thousandth as much as the hinges.
+    calibration_share : float, optional
+        Share of the rows, in (0, 1), that `fit` keeps back for `predict_interval`: the network is fitted to the others.
+        At most 10,000 are kept back.
     random_state : int, Generator, RandomState or None
         Source of all randomness. The same seed gives the same network for any `n_jobs`.
     n_jobs : int, optional
@@ -106,6 +118,8 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         mean ± 8 standard deviations of the rows of `fit` with the automatic size and with caps, infinite else and for
         constant columns. One and the same in `fit`, `predict` and the files that `export_c` writes; in a fold it is
         that of the rows that the fold trains on.
+    calibration_ : Calibration or None
+        The errors at rows that the network has not seen, which `predict_interval` is made of.
     n_features_in_ : int
         Number of inputs d.
     feature_names_in_ : ndarray, shape (d,)
@@ -133,6 +147,7 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
 
     __module__ = "reluctant"
     link_: Link
+    calibration_: Calibration | None
 
     def __init__(
         self,
@@ -148,6 +163,7 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         screen: int | None = 200,
         kicks: int = 0,
         affine: bool = True,
+        calibration_share: float | None = None,
         random_state: int | np.random.Generator | np.random.RandomState | None = None,
         n_jobs: int | None = None,
         time_limit: float | None = None,
@@ -161,6 +177,7 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         self.max_neurons = max_neurons
         self.tolerance = tolerance
         self.selection, self.screen, self.kicks, self.affine = selection, screen, kicks, affine
+        self.calibration_share = calibration_share
         self.random_state, self.n_jobs, self.time_limit = random_state, n_jobs, time_limit
         self.warm_start, self.verbose = warm_start, verbose
 
@@ -208,6 +225,8 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         """
         decider = self._checked()
         loss = self._checked_loss()
+        if self.calibration_share is not None:
+            check_level(self.calibration_share, "calibration_share")
         if loss.for_classes:
             raise ValueError(f"loss = {self.loss!r} is for classes; use SparseReLUClassifier")
         if not loss.sums_rows:
@@ -217,10 +236,15 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
                 f"tolerance bounds every residual and takes no loss, got loss = {self.loss!r}; leave it out"
             )
         with restored_on_failure(self):
+            self.calibration_ = None
             if isinstance(X, Table):
                 table = checked_table(self, X, y, sample_weight, decider)
                 if exposure is not None:
                     raise ValueError("a table has no exposure; put y / exposure and weights into it, or give arrays")
+                if self.calibration_share is not None:
+                    raise ValueError(
+                        "of a table no rows are kept back; leave calibration_share out and call conformalize"
+                    )
                 self._learn_table(table, partial(as_columns, loss=loss), loss)
                 self._one_column = next(iter(table.blocks())).y.shape[1:] == (1,)
             else:
@@ -228,13 +252,28 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
                 targets = checked_targets(inputs, y, loss)
                 weights = check_weights(sample_weight, len(inputs), least=2)
                 exposures = checked_exposure(exposure, len(inputs), loss.link)
-                columns, weights = per_exposure(targets.reshape(len(inputs), -1), weights, exposures, loss)
-                if loss.link == "log":
-                    check_not_all_zero(columns, weights)
-                self._learn(inputs, columns, weights, loss, decider)
                 self._one_column = targets.shape[1:] == (1,)
+                columns = targets.reshape(len(inputs), -1)
+                self._learn_calibrated(inputs, columns, weights, exposures, loss, decider)
             self.link_ = loss.link
         return self
+
+    def _learn_calibrated(
+        self, X: Array, targets: Array, weights: Array, exposure: Array | None, loss: Loss, decider: str | None
+    ) -> None:
+        """Fit to all rows or, where some are kept back, to the others; these then calibrate."""
+        columns, shares = per_exposure(targets, weights, exposure, loss)
+        if loss.link == "log":
+            check_not_all_zero(columns, shares)
+        if self.calibration_share is None:
+            self._learn(X, columns, shares, loss, decider)
+            return
+        back = kept_back(weights, self.calibration_share, as_seed(self.random_state))
+        self._learn(X[~back], columns[~back], shares[~back], loss, decider)
+        f = self.network_(self.clip_(X[back])).reshape(-1, targets.shape[1])
+        if loss.link == "log":
+            f = means(f, None if exposure is None else exposure[back])
+        self.calibration_ = calibrated(targets[back], f, loss)
 
     def _checked_loss(self) -> Loss:
         """The loss, with the level that was given."""
@@ -264,6 +303,93 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         if self.link_ == "log":
             f = means(f, exposures)
         return f if f.shape[1] > 1 or self._one_column else f[:, 0]
+
+    def conformalize(self, X: ArrayLike, y: ArrayLike, *, exposure: ArrayLike | None = None) -> SparseReLURegressor:
+        """Calibrate `predict_interval` on rows that `fit` has not seen; the network stays as it is.
+
+        Parameters
+        ----------
+        X : array_like or frame, shape (N, d)
+            Inputs, with the columns of `fit`; of more than 10,000 rows as many evenly spaced ones count.
+        y : array_like, shape (N,) or (N, m)
+            Targets.
+        exposure : array_like, shape (N,), optional
+            As in `fit`.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If the rows are not a table of the inputs and outputs.
+        """
+        f = self._evaluate(X)
+        loss = self._checked_loss()
+        targets = checked_targets(f, y, loss).reshape(len(f), -1)
+        if targets.shape != f.shape:
+            raise ValueError(f"y must have {f.shape[1]} columns as in fit, got {targets.shape[1]}")
+        exposures = checked_exposure(exposure, len(f), self.link_)
+        self.calibration_ = calibrated(targets, means(f, exposures) if self.link_ == "log" else f, loss)
+        return self
+
+    def predict_interval(self, X: ArrayLike, level: float = 0.9, *, exposure: ArrayLike | None = None) -> Array:
+        """Intervals that hold new targets with a probability of at least `level`: split conformal.
+
+        About every prediction lie as much of the errors at the rows kept back as (1 − level) / 2 leaves on either
+        side; with a log link errors are in units of √mean for counts and of the mean for amounts, and no interval goes
+        below 0. If the rows kept back and a new one are exchangeable, whatever the network, its target lies below the
+        interval with a probability of at most (1 − level) / 2, and above it likewise [V, R]. That is a mean over all
+        rows: where noise depends on x, one region may be covered more than another.
+
+        Parameters
+        ----------
+        X : array_like or frame, shape (N, d)
+            Inputs, with the columns of `fit`.
+        level : float, default 0.9
+            Probability in (0, 1).
+        exposure : array_like, shape (N,), optional
+            As in `predict`.
+
+        Returns
+        -------
+        ndarray, shape (N, 2) or (N, m, 2)
+            Lower and upper ends; of several outputs each has the level by itself.
+
+        Raises
+        ------
+        ValueError
+            If no rows were kept back, too few for the level, or the level is not between 0 and 1.
+
+        References
+        ----------
+        [V] Vovk, Gammerman and Shafer, Algorithmic learning in a random world, 2005, proposition 4.1; [R] Romano,
+        Patterson and Candès, Conformalized quantile regression, NeurIPS 2019, theorem 2.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from reluctant import SparseReLURegressor
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.uniform(-1, 1, (300, 1))
+        >>> y = np.abs(X[:, 0]) + 0.1 * rng.standard_normal(300)
+        >>> model = SparseReLURegressor(alpha=0.01, calibration_share=0.3, random_state=0).fit(X, y)
+        >>> low, high = model.predict_interval([[0.5]], level=0.9)[0]
+        >>> 0.2 < low < 0.5 < high < 0.8
+        True
+        """
+        check_is_fitted(self, "network_")
+        if self.calibration_ is None:
+            raise ValueError(
+                "an interval needs rows that fit has not seen: fit with calibration_share=0.2, or call "
+                "conformalize(X, y) with such rows"
+            )
+        margins = self.calibration_.margins(level)
+        f = self._evaluate(X)
+        exposures = checked_exposure(exposure, len(f), self.link_)
+        ends = margins.about(means(f, exposures) if self.link_ == "log" else f)
+        return ends if f.shape[1] > 1 or self._one_column else ends[:, 0]
 
     def score(
         self,
