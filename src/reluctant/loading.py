@@ -146,9 +146,18 @@ def _estimator(entries: Entries, kind: Any) -> Any:
 
 def _regressor(entries: Entries) -> SparseReLURegressor:
     from reluctant.estimators import SparseReLURegressor
+    from reluctant.regression.conformal import Calibration
 
     estimator: SparseReLURegressor = _estimator(entries, SparseReLURegressor)
     estimator._one_column = entries.flag("one_column")
+    link = entries.text("link")
+    if link not in ("identity", "log"):
+        raise ValueError(f"does not hold a valid model: its link is {link[:40]!r}")
+    estimator.link_ = "log" if link == "log" else "identity"
+    calibration = entries.optional_record("calibration")
+    estimator.calibration_ = None
+    if calibration is not None:
+        estimator.calibration_ = Calibration.of_record(calibration, estimator.network_.n_outputs)
     for name in ("classes", "temperature"):
         entries.take(name, type(None), "null")
     return estimator
@@ -161,6 +170,8 @@ def _classifier(entries: Entries) -> SparseReLUClassifier:
     estimator: SparseReLUClassifier = _estimator(entries, SparseReLUClassifier)
     estimator.classes_ = classes_of_record(entries.record("classes"))
     estimator.temperature_ = entries.optional_number("temperature")
+    for name in ("link", "calibration"):
+        entries.take(name, type(None), "null")
     entries.flag("one_column")
     outputs = 1 if len(estimator.classes_) == 2 else len(estimator.classes_)
     if estimator.network_.n_outputs != outputs:

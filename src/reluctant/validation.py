@@ -257,6 +257,14 @@ def check_number(value: Any, name: str, *, low: float = 0.0, strict: bool = Fals
     return number
 
 
+def check_level(value: Any, name: str) -> float:
+    """Return `value` as a float strictly between 0 and 1."""
+    number = as_number(value)
+    if not 0.0 < number < 1.0:
+        raise ValueError(f"{name} must lie between 0 and 1, got {value!r}")
+    return number
+
+
 def as_number(value: Any) -> float:
     """Return `value` as a float: NaN if it is not a real number, infinite if it is beyond float64."""
     if not isinstance(value, Real) or isinstance(value, bool):

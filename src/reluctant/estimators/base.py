@@ -295,7 +295,7 @@ def _kept_signs(network: ReLUNetwork, signs: NDArray[np.intp]) -> NDArray[np.int
 
 def _check_units(X: Array, targets: Array, weights: Array, loss: Loss) -> None:
     """Raise a ValueError naming the first column of X whose deviation leaves no floats for weights, or for slopes."""
-    units = Standardisation.of(X, targets, weights, scale_targets=loss.of_residuals)
+    units = Standardisation.of(X, targets, weights, loss.of_residuals, link=loss.link)
     faint = units.x_scale < 1.0 / REACH
     if faint.any():
         j = int(np.argmax(faint))

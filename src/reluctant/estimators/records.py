@@ -26,6 +26,7 @@ def estimator_record(estimator: Any, columns: Columns | None, data: Any) -> Reco
     Parameters that are no numbers, text, lists of these or None, as a loss of one's own or a generator, are left out.
     """
     classes = getattr(estimator, "classes_", None)
+    calibration = getattr(estimator, "calibration_", None)
     names = getattr(estimator, "feature_names_in_", None)
     columns = checked_columns(getattr(estimator, "columns_", None) if columns is None else columns, estimator.network_)
     if columns is not None and not columns.is_plain and isinstance(data, (tuple, list)) and len(data) == 2:
@@ -43,6 +44,8 @@ def estimator_record(estimator: Any, columns: Columns | None, data: Any) -> Reco
         "one_column": getattr(estimator, "_one_column", False),
         "classes": None if classes is None else {"type": classes.dtype.str, "labels": classes.tolist()},
         "temperature": getattr(estimator, "temperature_", None),
+        "link": getattr(estimator, "link_", None),
+        "calibration": None if calibration is None else calibration.to_record(),
         "certificate": estimator.certificate_.to_record(),
         "clip": clip_record(estimator.clip_),
         "network": network_record(estimator.network_),

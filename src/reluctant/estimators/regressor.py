@@ -8,17 +8,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
+from sklearn.utils.validation import check_is_fitted
 
 from reluctant.arrays import Array
 from reluctant.columns import Missing
 from reluctant.estimators.base import SparseReLU
-from reluctant.estimators.checks import as_columns, checked_table, checked_targets, restored_on_failure
+from reluctant.estimators.checks import (
+    as_columns,
+    as_seed,
+    checked_table,
+    checked_targets,
+    restored_on_failure,
+)
 from reluctant.estimators.encoding import Categorical, inputs_of_fit
+from reluctant.estimators.intervals import calibrated, kept_back
+from reluctant.estimators.links import (
+    check_not_all_zero,
+    checked_exposure,
+    explained_deviance,
+    link_of,
+    means,
+    per_exposure,
+)
 from reluctant.estimators.shape import Interactions, MonotonicCst
-from reluctant.regression.losses import REGRESSION, Loss, Squared, as_loss
+from reluctant.regression.conformal import Calibration
+from reluctant.regression.losses import REGRESSION, Loss, Quantile, Squared, as_loss
+from reluctant.regression.protocol import Link
 from reluctant.regression.selection import Selection
 from reluctant.regression.tables import Table
-from reluctant.validation import check_weights
+from reluctant.validation import check_level, check_weights
 
 
 class SparseReLURegressor(RegressorMixin, SparseReLU):
@@ -34,8 +52,12 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
     p : float, optional
         Exponent in (0, 1] that goes with `alpha`; 0.5 by default.
     loss : str or loss object, default "squared"
-        ``"squared"`` (½ r²), ``"absolute"``, ``"huber"`` or ``"quantile"``; `reluctant.regression.losses` has their
-        parameters, and what a loss of your own states; it is a sum over rows.
+        ``"squared"`` (½ r²), ``"absolute"``, ``"huber"`` or ``"quantile"``, or with a log link ``"poisson"`` for counts
+        and rates y ≥ 0 and ``"gamma"`` for amounts y > 0: `network_` is then the logarithm of the mean that `predict`
+        returns. `reluctant.regression.losses` has their parameters, and what a loss of your own states; it is a sum
+        over rows.
+    quantile : float, optional
+        With ``loss="quantile"`` the level in (0, 1), 0.5 by default, as in `sklearn.linear_model.QuantileRegressor`.
     max_parameters : int, optional
         Most nonzero hinge and affine parameters; of the sizes up to it the one of least validation loss is taken.
     max_neurons : int, optional
@@ -63,6 +85,9 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         Inputs that may meet in one neuron: none, which makes the network a sum of functions of one input each; two at
         a time; or those of one of the groups, by number or name, the columns that no group names being one more. With
         the automatic size and caps.
+    calibration_share : float, optional
+        Share of the rows, in (0, 1), that `fit` keeps back for `predict_interval`: the network is fitted to the others.
+        At most 10,000 are kept back.
     random_state : int, Generator, RandomState or None
         Source of all randomness. The same seed gives the same network for any `n_jobs`.
     n_jobs : int, optional
@@ -88,8 +113,10 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
     Attributes
     ----------
     network_ : ReLUNetwork
-        The function inside the clip, in the user's units: `predict(X)` is ``network_(clip_(X))``. By itself it goes
-        on beyond the clip as `predict` does not.
+        The function inside the clip, in the user's units: `predict(X)` is ``network_(clip_(X))``, and the exponential
+        of that with a log link. By itself it goes on beyond the clip as `predict` does not.
+    link_ : str
+        ``"log"`` where `network_` is the logarithm of the mean, else ``"identity"``.
     n_neurons_, n_parameters_ : int
         Its neurons, and its nonzero hinge and affine parameters.
     path_ : ValidatedPath or None
@@ -112,6 +139,8 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         mean ± 8 standard deviations of the rows of `fit` with the automatic size and with caps, infinite else and for
         constant columns. One and the same in `fit`, `predict` and the files that `export_c` writes; in a fold it is
         that of the rows that the fold trains on.
+    calibration_ : Calibration or None
+        The errors at rows that the network has not seen, which `predict_interval` is made of.
     n_features_in_ : int
         Number of columns of X, d.
     feature_names_in_ : ndarray, shape (d,)
@@ -144,6 +173,8 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
     """
 
     __module__ = "reluctant"
+    link_: Link
+    calibration_: Calibration | None
 
     def __init__(
         self,
@@ -151,6 +182,7 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         alpha: float | None = None,
         p: float | None = None,
         loss: str | Loss = "squared",
+        quantile: float | None = None,
         max_parameters: int | None = None,
         max_neurons: int | None = None,
         tolerance: float | None = None,
@@ -160,6 +192,7 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         affine: bool = True,
         monotonic_cst: MonotonicCst = None,
         interactions: Interactions = None,
+        calibration_share: float | None = None,
         random_state: int | np.random.Generator | np.random.RandomState | None = None,
         n_jobs: int | None = None,
         time_limit: float | None = None,
@@ -170,12 +203,13 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
     ) -> None:
         self.alpha = alpha
         self.p = p
-        self.loss = loss
+        self.loss, self.quantile = loss, quantile
         self.max_parameters = max_parameters
         self.max_neurons = max_neurons
         self.tolerance = tolerance
         self.selection, self.screen, self.kicks, self.affine = selection, screen, kicks, affine
         self.monotonic_cst, self.interactions = monotonic_cst, interactions
+        self.calibration_share = calibration_share
         self.random_state, self.n_jobs, self.time_limit = random_state, n_jobs, time_limit
         self.warm_start, self.verbose = warm_start, verbose
         self.missing, self.categorical = missing, categorical
@@ -183,10 +217,16 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
+        tags.target_tags.positive_only = link_of(self.loss) == "log"
         return tags
 
     def fit(
-        self, X: ArrayLike | Table, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+        self,
+        X: ArrayLike | Table,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        exposure: ArrayLike | None = None,
     ) -> SparseReLURegressor:
         """Fit a network.
 
@@ -200,6 +240,10 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         sample_weight : array_like, shape (N,), optional
             Weights of the rows, ≥ 0; those of weight zero, or below 2^-100 of the largest, are left out. A `tolerance`
             holds for all others alike.
+        exposure : array_like, shape (N,), optional
+            With a log link, what the mean of a row is proportional to, > 0: years insured, hours watched. The mean is
+            exposure · exp(network), as with an offset of log(exposure) in a generalised linear model; `predict` gives
+            it for an exposure of 1 unless told. Through scikit-learn's metadata routing it reaches a fit inside others.
 
         Returns
         -------
@@ -213,7 +257,9 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
             With `tolerance`, if y at one row of inputs differ by more than it allows.
         """
         decider = self._checked()
-        loss = as_loss(self.loss, REGRESSION)
+        loss = self._checked_loss()
+        if self.calibration_share is not None:
+            check_level(self.calibration_share, "calibration_share")
         if loss.for_classes:
             raise ValueError(f"loss = {self.loss!r} is for classes; use SparseReLUClassifier")
         if not loss.sums_rows:
@@ -223,25 +269,62 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
                 f"tolerance bounds every residual and takes no loss, got loss = {self.loss!r}; leave it out"
             )
         with restored_on_failure(self):
+            self.calibration_ = None
             if isinstance(X, Table):
                 table = checked_table(self, X, y, sample_weight, decider)
+                if exposure is not None:
+                    raise ValueError("a table has no exposure; put y / exposure and weights into it, or give arrays")
+                if self.calibration_share is not None:
+                    raise ValueError(
+                        "of a table no rows are kept back; leave calibration_share out and call conformalize"
+                    )
                 self._learn_table(table, partial(as_columns, loss=loss), loss)
                 self._one_column = next(iter(table.blocks())).y.shape[1:] == (1,)
             else:
                 inputs = inputs_of_fit(self, X, y, sample_weight)
                 targets = checked_targets(inputs, y, loss)
                 weights = check_weights(sample_weight, len(inputs), least=2)
-                self._learn(inputs, targets.reshape(len(inputs), -1), weights, loss, decider)
+                exposures = checked_exposure(exposure, len(inputs), loss.link)
                 self._one_column = targets.shape[1:] == (1,)
+                columns = targets.reshape(len(inputs), -1)
+                self._learn_calibrated(inputs, columns, weights, exposures, loss, decider)
+            self.link_ = loss.link
         return self
 
-    def predict(self, X: ArrayLike) -> Array:
-        """Predict targets.
+    def _learn_calibrated(
+        self, X: Array, targets: Array, weights: Array, exposure: Array | None, loss: Loss, decider: str | None
+    ) -> None:
+        """Fit to all rows or, where some are kept back, to the others; these then calibrate."""
+        columns, shares = per_exposure(targets, weights, exposure, loss)
+        if loss.link == "log":
+            check_not_all_zero(columns, shares)
+        if self.calibration_share is None:
+            self._learn(X, columns, shares, loss, decider)
+            return
+        back = kept_back(weights, self.calibration_share, as_seed(self.random_state))
+        self._learn(X[~back], columns[~back], shares[~back], loss, decider)
+        f = self.network_(self.clip_(X[back])).reshape(-1, targets.shape[1])
+        if loss.link == "log":
+            f = means(f, None if exposure is None else exposure[back])
+        self.calibration_ = calibrated(targets[back], f, loss)
+
+    def _checked_loss(self) -> Loss:
+        """The loss, with the level that was given."""
+        if self.quantile is None:
+            return as_loss(self.loss, REGRESSION)
+        if self.loss != "quantile":
+            raise ValueError(f"quantile = {self.quantile!r} is a level of loss='quantile', got loss = {self.loss!r}")
+        return Quantile(check_level(self.quantile, "quantile"))
+
+    def predict(self, X: ArrayLike, *, exposure: ArrayLike | None = None) -> Array:
+        """Predict targets; with a log link their means.
 
         Parameters
         ----------
         X : array_like or frame, shape (N, d)
             Inputs, with the columns of `fit`.
+        exposure : array_like, shape (N,), optional
+            With a log link, what the mean of each row is multiplied by; 1 by default.
 
         Returns
         -------
@@ -249,4 +332,129 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
             Of the shape that y had.
         """
         f = self._evaluate(X)
+        exposures = checked_exposure(exposure, len(f), self.link_)
+        if self.link_ == "log":
+            f = means(f, exposures)
         return f if f.shape[1] > 1 or self._one_column else f[:, 0]
+
+    def conformalize(self, X: ArrayLike, y: ArrayLike, *, exposure: ArrayLike | None = None) -> SparseReLURegressor:
+        """Calibrate `predict_interval` on rows that `fit` has not seen; the network stays as it is.
+
+        Parameters
+        ----------
+        X : array_like or frame, shape (N, d)
+            Inputs, with the columns of `fit`; of more than 10,000 rows as many evenly spaced ones count.
+        y : array_like, shape (N,) or (N, m)
+            Targets.
+        exposure : array_like, shape (N,), optional
+            As in `fit`.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If the rows are not a table of the inputs and outputs.
+        """
+        f = self._evaluate(X)
+        loss = self._checked_loss()
+        targets = checked_targets(f, y, loss).reshape(len(f), -1)
+        if targets.shape != f.shape:
+            raise ValueError(f"y must have {f.shape[1]} columns as in fit, got {targets.shape[1]}")
+        exposures = checked_exposure(exposure, len(f), self.link_)
+        self.calibration_ = calibrated(targets, means(f, exposures) if self.link_ == "log" else f, loss)
+        return self
+
+    def predict_interval(self, X: ArrayLike, level: float = 0.9, *, exposure: ArrayLike | None = None) -> Array:
+        """Intervals that hold new targets with a probability of at least `level`: split conformal.
+
+        About every prediction lie as much of the errors at the rows kept back as (1 − level) / 2 leaves on either
+        side; with a log link errors are in units of √mean for counts and of the mean for amounts, and no interval goes
+        below 0. If the rows kept back and a new one are exchangeable, whatever the network, its target lies below the
+        interval with a probability of at most (1 − level) / 2, and above it likewise [V, R]. That is a mean over all
+        rows: where noise depends on x, one region may be covered more than another.
+
+        Parameters
+        ----------
+        X : array_like or frame, shape (N, d)
+            Inputs, with the columns of `fit`.
+        level : float, default 0.9
+            Probability in (0, 1).
+        exposure : array_like, shape (N,), optional
+            As in `predict`.
+
+        Returns
+        -------
+        ndarray, shape (N, 2) or (N, m, 2)
+            Lower and upper ends; of several outputs each has the level by itself.
+
+        Raises
+        ------
+        ValueError
+            If no rows were kept back, too few for the level, or the level is not between 0 and 1.
+
+        References
+        ----------
+        [V] Vovk, Gammerman and Shafer, Algorithmic learning in a random world, 2005, proposition 4.1; [R] Romano,
+        Patterson and Candès, Conformalized quantile regression, NeurIPS 2019, theorem 2.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from reluctant import SparseReLURegressor
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.uniform(-1, 1, (300, 1))
+        >>> y = np.abs(X[:, 0]) + 0.1 * rng.standard_normal(300)
+        >>> model = SparseReLURegressor(alpha=0.01, calibration_share=0.3, random_state=0).fit(X, y)
+        >>> low, high = model.predict_interval([[0.5]], level=0.9)[0]
+        >>> 0.2 < low < 0.5 < high < 0.8
+        True
+        """
+        check_is_fitted(self, "network_")
+        if self.calibration_ is None:
+            raise ValueError(
+                "an interval needs rows that fit has not seen: fit with calibration_share=0.2, or call "
+                "conformalize(X, y) with such rows"
+            )
+        margins = self.calibration_.margins(level)
+        f = self._evaluate(X)
+        exposures = checked_exposure(exposure, len(f), self.link_)
+        ends = margins.about(means(f, exposures) if self.link_ == "log" else f)
+        return ends if f.shape[1] > 1 or self._one_column else ends[:, 0]
+
+    def score(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        exposure: ArrayLike | None = None,
+    ) -> float:
+        """R² of the predictions; with a log link D², the share of the deviance that they explain.
+
+        D² is 1 − deviance / deviance of the best constant, that of scikit-learn's `PoissonRegressor` and
+        `GammaRegressor`; with exposures the constant is a rate.
+
+        Parameters
+        ----------
+        X : array_like or frame, shape (N, d)
+            Inputs, with the columns of `fit`.
+        y : array_like, shape (N,) or (N, m)
+            Targets.
+        sample_weight, exposure : array_like, shape (N,), optional
+            As in `fit`.
+
+        Returns
+        -------
+        float
+        """
+        check_is_fitted(self, "network_")
+        if self.link_ != "log":
+            checked_exposure(exposure, 0, self.link_)
+            return float(super().score(X, y, sample_weight))
+        f = self._evaluate(X)
+        weights = check_weights(sample_weight, len(f))
+        exposures = checked_exposure(exposure, len(f), self.link_)
+        return explained_deviance(f, y, weights, exposures, self._checked_loss())

@@ -23,14 +23,15 @@ from reluctant.export.rendering import rendered
 from reluctant.export.self_test import worst_codes, worst_rows
 from reluctant.export.tables import tables_of
 from reluctant.files import write_together
+from reluctant.regression.conformal import Margins
 from reluctant.validation import check_choice
 
 Ends = Literal["linear", "clamped"]
 
 _SUFFIX = {"float": "f", "double": ""}
 _LINE_WIDTH = 100
-_LOCAL_NAMES = frozenset(("x", "y", "p", "e", "j", "best", "largest", "total"))
-"""What the functions of classes, which call that of the network, name their own."""
+_LOCAL_NAMES = frozenset(("x", "y", "p", "e", "j", "best", "largest", "total", "mean", "spread", "ends"))
+"""What the functions of classes, means and intervals, which call that of the network, name their own."""
 _NOT_IN_AN_INCLUDE = "\"\\'*?<>|:"
 """Ends of the name, escapes, comments, trigraphs, and what some systems keep out of names."""
 
@@ -86,6 +87,7 @@ def export_c(
     data: tuple[ArrayLike, ArrayLike] | None = None,
     ends: Ends = "linear",
     integers: Integers | None = None,
+    level: float | None = None,
 ) -> CExport:
     """Write a network as a C99 file and its header, or as a header alone.
 
@@ -94,7 +96,9 @@ def export_c(
     forward pass over its nonzero weights. Needs jinja2, which comes with ``reluctant[cli]``.
 
     Of an estimator the file computes `predict`, or `decision_function`, up to rounding and for every finite input: its
-    `clip_` is part of it, and the header names inputs and bounds. A classifier's has three things more: the array of
+    `clip_` is part of it, and the header names inputs and bounds. With a log link the function is the logarithm of the
+    mean, and ``name_mean``, which needs ``exp``, is `predict`. With `level` a function ``name_interval`` is
+    `predict_interval`. A classifier's has three things more: the array of
     strings ``name_labels``, ``name_class``, which returns the row of the likeliest class among them, or their number
     where an input is NaN, and ``name_probabilities``, for which it needs ``exp``. Its temperature is in the weights.
 
@@ -123,6 +127,9 @@ def export_c(
     integers : Integers, optional
         For one input and one output: integer codes in, integers out, in 32-bit integer arithmetic. The C function takes
         ``uint16_t`` and returns ``int16_t`` or ``int32_t``; `dtype` then stays at its default.
+    level : float, optional
+        Of a regressor of one output with rows kept back, the probability in (0, 1) of the intervals of
+        ``name_interval(x, ends)``.
 
     Returns
     -------
@@ -132,8 +139,8 @@ def export_c(
     ------
     ValueError
         If the path ends in neither, has a character in its name that C cannot include, a number of the
-        network is beyond single precision, the model is of another kind or not fitted, clamped ends have no data, or
-        the tolerance of `integers` is not reached.
+        network is beyond single precision, the model is of another kind or not fitted, clamped ends have no data,
+        the tolerance of `integers` is not reached, or there are no intervals of that `level`.
     OSError
         If a file cannot be written.
 
@@ -157,7 +164,9 @@ def export_c(
     named = path.stem if name is None else name
     header_file = f"{path.stem}.h"
     alone = path.suffix == ".h"
-    exported = render_c(model, named, dtype, data, header_file, ends=ends, integers=integers, header_only=alone)
+    exported = render_c(
+        model, named, dtype, data, header_file, ends=ends, integers=integers, header_only=alone, level=level
+    )
     header = {path.with_suffix(".h"): exported.header.encode()}
     write_together(header if alone else header | {path: exported.source.encode()})
     return exported
@@ -183,6 +192,7 @@ def render_c(
     ends: Ends = "linear",
     integers: Integers | None = None,
     header_only: bool = False,
+    level: float | None = None,
 ) -> CExport:
     """Return what `export_c` writes, without writing it."""
     number = numpy_type(dtype)
@@ -191,7 +201,8 @@ def render_c(
     checked = predictor.checked(data)
     predictor = predictor.clamped(checked) if ends == "clamped" else predictor
     name = identifier(name)
-    if predictor.labels is not None and name in _LOCAL_NAMES:
+    margins = _margins(predictor, level, integers)
+    if (predictor.labels is not None or predictor.is_log or margins is not None) and name in _LOCAL_NAMES:
         name = f"n_{name}"
     shared = {
         "name": name,
@@ -206,11 +217,30 @@ def render_c(
     held = tables.held
     scalar = isinstance(held, LinkTable)
     described = _links(held, predictor, dtype) if isinstance(held, LinkTable) else _forward(held, dtype)
+    described |= {"means": predictor.is_log, "margins": margins, "level": level}
     described |= tables.accuracy | _classes(predictor) | {"facts": predictor.facts(scalar=scalar)} | shared
     described |= {"dtype": dtype, "suffix": _SUFFIX[dtype], "test": worst_rows(tables, checked)}
     source, header = _files("table" if scalar else "forward", described)
     errors = tables.error_bound, tables.data_error, tables.error_between
     return CExport(name, dtype, source, header, held.n_bytes, *errors)
+
+
+def _margins(predictor: Predictor, level: float | None, integers: Integers | None) -> Margins | None:
+    """The margins of intervals; None where none were asked for."""
+    if predictor.is_log and integers is not None:
+        raise ValueError("integers have no exponential for the mean of a log link; leave integers out")
+    if level is None:
+        return None
+    if integers is not None:
+        raise ValueError("integers have no intervals; leave level or integers out")
+    if predictor.calibration is None:
+        raise ValueError(
+            "level asks for intervals, and the model has none: give a SparseReLURegressor fitted with "
+            "calibration_share, or after conformalize(X, y)"
+        )
+    if predictor.network.n_outputs != 1:
+        raise ValueError(f"level is of one output, and the model has {predictor.network.n_outputs}; leave level out")
+    return predictor.calibration.margins(level)
 
 
 def _files(template: str, described: dict[str, Any]) -> tuple[str, str]:

@@ -146,16 +146,18 @@ def render_onnx(
     """Return what `export_onnx` returns and what it writes, without writing it."""
     number = numpy_type(dtype)
     predictor = Predictor.of(model)
-    if sequential and (predictor.clip is not None or predictor.classes is not None):
+    if sequential and (predictor.clip is not None or predictor.classes is not None or predictor.is_log):
         raise ValueError(
             "sequential has no room for the clip and the classes of an estimator; export its network_, which is the "
             "same function within clip_, or leave sequential out"
         )
-    checked = predictor.checked(data)
+    checked = predictor.checked(data, means=True)
     network = predictor.network
     graph = graph_of(predictor, network, number, sequential=sequential)
     rows = None if checked is None else checked[0]
-    bound = rounding_bound(network, number, rows, predictor.clip, centred=not sequential)
+    bound = None
+    if not predictor.is_log:
+        bound = rounding_bound(network, number, rows, predictor.clip, centred=not sequential)
     proto = _model(graph, network, name, number)
     error = None if checked is None else _largest_error(proto, checked, number)
     _describe(proto, predictor, bound, error)
@@ -181,8 +183,10 @@ def graph_of(predictor: Predictor, network: ReLUNetwork, dtype: np.dtype, *, seq
         centre, biases, intercept = centred_in(network, dtype)
         inputs = graph.add("Sub", [inputs, graph.constant("centre", _rounded(np.asarray(centre), dtype))], "centred")
         layers = hidden_and_output(network, biases)._replace(c=intercept)
-    outputs = "y" if predictor.classes is None else "scores"
+    outputs = "y" if predictor.classes is None and not predictor.is_log else "scores"
     _add_layers(graph, layers, network.slope.T, inputs, outputs, dtype, affine=not sequential)
+    if predictor.is_log:
+        graph.add("Exp", [outputs], "y")
     if predictor.classes is not None:
         _add_classes(graph, predictor.classes, outputs)
     return graph

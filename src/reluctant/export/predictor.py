@@ -15,6 +15,7 @@ from reluctant.export.identifiers import comment_text
 from reluctant.model.clip import Clip
 from reluctant.model.network import ReLUNetwork
 from reluctant.model.piecewise_linear import PiecewiseLinear
+from reluctant.regression.conformal import Calibration
 from reluctant.solution import Solution, counted
 from reluctant.validation import check_table
 
@@ -50,6 +51,8 @@ class Predictor:
     """What the outputs are called, one name for all scores of classes."""
     columns: Columns | None = None
     """How the columns of a table become the inputs."""
+    link: str = "identity"
+    calibration: Calibration | None = None
 
     @property
     def labels(self) -> tuple[str, ...] | None:
@@ -111,14 +114,21 @@ class Predictor:
             getattr(model, "temperature_", None),
             outputs=None if columns is None else columns.output_labels,
             columns=columns,
+            link=getattr(model, "link_", None) or "identity",
+            calibration=getattr(model, "calibration_", None),
         )
 
     def rows(self, X: Any) -> Any:
         """Rows X as the inputs of the function, where they are a table of other columns."""
         return X if self.columns is None or self.columns.is_plain else self.columns.read(X, unseen="zeros")
 
-    def checked(self, data: Any) -> tuple[Array, Array] | None:
-        """Rows and targets at which to measure the error; None for none.
+    @property
+    def is_log(self) -> bool:
+        """Whether the function is the logarithm of the mean that the model predicts."""
+        return self.link == "log"
+
+    def checked(self, data: Any, *, means: bool = False) -> tuple[Array, Array] | None:
+        """Rows and targets at which to measure the error; None for none. With a log link only `means` have targets.
 
         Raises
         ------
@@ -129,6 +139,8 @@ class Predictor:
             return None
         if self.classes is not None:
             raise ValueError("data measure the error of numbers, and a classifier has labels; leave data out")
+        if self.is_log and not means:
+            raise ValueError("data measure the error of the function, here the logarithm of the mean; leave data out")
         if not isinstance(data, (tuple, list)) or len(data) != 2:
             raise ValueError("data must be a pair (X, y); leave data out to measure nothing")
         X, y = check_table(self.rows(data[0]), data[1])
@@ -170,6 +182,8 @@ class Predictor:
         if self.outputs is not None:
             named = ", ".join(f'"{comment_text(name)}"' for name in self.outputs)
             facts.append(f"The result is {'about ' if self.classes is not None else ''}{named}.")
+        if self.is_log:
+            facts.append("The result is the natural logarithm of the mean of the target.")
         if self.temperature is not None:
             facts.append(
                 f"The outputs were divided by the temperature {self.temperature}, which made held-out rows likeliest."

@@ -215,6 +215,7 @@ def render_program(
         "n_inputs": 1 if isinstance(held, LinkTable) else held.n_inputs,
         "n_outputs": 1 if isinstance(held, LinkTable) else held.n_outputs,
         **_preparation(held, predictor),
+        "means": predictor.is_log,
         "labels": None if predictor.labels is None else [language.quoted(label) for label in predictor.labels],
     }
     return ProgramExport(name, rendered(language.template, **context, **literals), *tables[1:4])

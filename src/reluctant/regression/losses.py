@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, xlogy
 
 from reluctant.arrays import Array
 from reluctant.model.network import ReLUNetwork
@@ -31,18 +31,22 @@ __all__ = [
     "Absolute",
     "BaseLoss",
     "Derivatives",
+    "Gamma",
     "Hinge",
     "HomogeneousLoss",
     "Huber",
     "Largest",
     "Logistic",
     "Loss",
+    "Poisson",
     "Quantile",
     "Softmax",
     "Squared",
     "as_loss",
 ]
 
+LARGEST_LOG = 700.0
+"""Above it the exponential of a prediction is hardly a float."""
 LEAST_CURVATURE = 1e-4
 """Floor on the curvature of likelihoods, without which confident rows would ask for unbounded steps."""
 
@@ -194,6 +198,7 @@ class Logistic(_ClassLoss):
     """−log likelihood of a class in [0, 1] with log-odds f: log(1 + e^f) − y f."""
 
     is_likelihood = True
+    link = "logit"
 
     def values(self, f: Array, target: Array, smoothing: float = 0.0) -> Array:
         """Loss of each row."""
@@ -210,6 +215,7 @@ class Softmax(_ClassLoss):
     """−Σ_c y_c log softmax(f)_c for rows y of class shares."""
 
     is_likelihood = True
+    link = "softmax"
     output_per_class = True
 
     def check(self, targets: Array) -> None:
@@ -249,6 +255,62 @@ class Hinge(_ClassLoss):
         return Derivatives(-0.5 * sign * (1.0 + t / length), 0.5 / length)
 
 
+class _LogLink(BaseLoss):
+    """Facts of half a deviance of y from its mean e^f; the same in all units of y, but for the power `degree`."""
+
+    of_residuals = False
+    link = "log"
+
+    def scaled(self, y_scale: Array) -> Loss:
+        """The loss itself: outputs are logarithms."""
+        return self
+
+
+@dataclass(frozen=True)
+class Poisson(_LogLink):
+    """Half the Poisson deviance of counts or rates y ≥ 0 from their mean μ = e^f: y log(y / μ) − y + μ."""
+
+    degree = 1
+
+    def check(self, targets: Array) -> None:
+        """Raise a ValueError naming the first target that is negative."""
+        super().check(targets)
+        refuse(targets, targets < 0.0, "the Poisson loss wants counts or rates, y ≥ 0")
+
+    def values(self, f: Array, target: Array, smoothing: float = 0.0) -> Array:
+        """Loss of each row."""
+        with np.errstate(over="ignore"):
+            return np.sum(np.exp(f) - target + xlogy(target, target) - target * f, axis=1)
+
+    def derivatives(self, f: Array, target: Array, smoothing: float = SMOOTHING) -> Derivatives:
+        """μ − y and (μ + y) / 2, whose expectation is Fisher's information μ, and by which no step exceeds 2."""
+        mean = np.exp(np.minimum(f, LARGEST_LOG))
+        return Derivatives(mean - target, np.maximum(0.5 * (mean + target), LEAST_CURVATURE))
+
+
+@dataclass(frozen=True)
+class Gamma(_LogLink):
+    """Half the gamma deviance of amounts y > 0 from their mean μ = e^f: y / μ − 1 − log(y / μ)."""
+
+    degree = 0
+
+    def check(self, targets: Array) -> None:
+        """Raise a ValueError naming the first target that is not positive."""
+        super().check(targets)
+        refuse(targets, targets <= 0.0, "the gamma loss wants amounts y > 0")
+
+    def values(self, f: Array, target: Array, smoothing: float = 0.0) -> Array:
+        """Loss of each row."""
+        distance = np.log(np.maximum(target, np.finfo(float).tiny)) - f
+        with np.errstate(over="ignore"):
+            return np.sum(np.expm1(distance) - distance, axis=1)
+
+    def derivatives(self, f: Array, target: Array, smoothing: float = SMOOTHING) -> Derivatives:
+        """1 − y / μ and (1 + y / μ) / 2, whose expectation is Fisher's information 1; no step exceeds 2."""
+        ratio = target * np.exp(np.minimum(-f, LARGEST_LOG))
+        return Derivatives(1.0 - ratio, 0.5 * (1.0 + ratio))
+
+
 def _log_sum_exp(f: Array) -> Array:
     """The logarithm of Σ_c e^{f_c} for each row; scipy's takes ten times as long for the few rows of many calls."""
     largest = f.max(axis=1)
@@ -268,6 +330,8 @@ LOSSES: dict[str, type[BaseLoss]] = {
     "logistic": Logistic,
     "softmax": Softmax,
     "hinge": Hinge,
+    "poisson": Poisson,
+    "gamma": Gamma,
 }
 REGRESSION = tuple(name for name, kind in LOSSES.items() if kind.sums_rows and not kind.for_classes)
 """Those of the estimators that predict numbers."""

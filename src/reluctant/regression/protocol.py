@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -15,6 +15,9 @@ LARGEST = 1e150
 """Largest |y| whose square and sums of it are floats."""
 LEAST_STEEPNESS = 1e-6
 """A loss that is flatter than that at residuals of one deviation shrinks its penalty no further."""
+
+Link = Literal["identity", "log", "logit", "softmax"]
+"""A prediction is the mean of y, its logarithm, log-odds, or the logarithm of class shares up to a constant."""
 
 
 class Derivatives(NamedTuple):
@@ -49,6 +52,10 @@ class Loss(Protocol):
     @property
     def output_per_class(self) -> bool:
         """Whether a column of class numbers 0 … m − 1 stands for m targets of zeros and ones."""
+
+    @property
+    def link(self) -> Link:
+        """What of the mean of y a prediction is: with ``"log"`` its logarithm, and y is divided by its mean inside."""
 
     @property
     def is_likelihood(self) -> bool:
@@ -117,6 +124,7 @@ class BaseLoss:
     of_residuals = True
     for_classes = False
     output_per_class = False
+    link: Link = "identity"
     is_likelihood = False
     sums_rows = True
     degree = 2

@@ -89,11 +89,14 @@ class _Units(NamedTuple):
     @classmethod
     def of(cls, X: Array, targets: Array, weights: Array, loss: Loss, affine: bool) -> _Units:
         """All outputs share one scale, as they share one penalty; only a free intercept takes up a shift of y."""
-        centred = Standardisation.of(X, targets, weights, scale_targets=loss.of_residuals)
+        centred = Standardisation.of(X, targets, weights, loss.of_residuals, affine, loss.link)
         if loss.of_residuals:
             y_mean = centred.y_mean if affine else np.zeros_like(centred.y_mean)
             spread = _root_mean_square(targets - y_mean, weights)
             centred = replace(centred, y_mean=y_mean, y_scale=np.full_like(y_mean, spread if spread > 0.0 else 1.0))
+        elif centred.y_unit is not None:
+            unit = np.full_like(centred.y_unit, centred.y_unit.mean())
+            centred = replace(centred, y_mean=np.log(unit), y_unit=unit)
         centred.check_slopes()
         if X.shape[1] == 1:  # biases are free
             return cls(centred, centred)
@@ -103,15 +106,18 @@ class _Units(NamedTuple):
     def norm_coefficients(self, alpha: float, weight: float, p: float, degree: int) -> Array:
         """What |u_j|^p of a hinge in these units counts in `weight` times the objective; the bias comes last.
 
-        α · weight · y_scale^(p − degree) / x_scale^p, where a loss grows with y to the power `degree`. Exponents are
-        added before they are applied, so that no power overflows; what no data can pay for is cut off.
+        α · weight · y_scale^(p − degree) / x_scale^p, where a loss grows with y to the power `degree`; outputs that are
+        logarithms have no scale, and y then has its unit. Exponents are added before they are applied, so that no power
+        overflows; what no data can pay for is cut off.
         """
+        of_hinges = self.hinges
+        power, unit = (p - degree, of_hinges.y_scale) if of_hinges.y_unit is None else (-degree, of_hinges.y_unit)
         d = self.hinges.n_inputs
         scale = np.append(np.where(np.isfinite(self.hinges.x_scale), self.hinges.x_scale, 1.0), 1.0)
-        (a, of_alpha), (y, of_y), (x, of_x) = np.frexp(alpha), np.frexp(self.hinges.y_scale[0]), np.frexp(scale)
-        exponent = (p - degree) * of_y - p * of_x
+        (a, of_alpha), (y, of_y), (x, of_x) = np.frexp(alpha), np.frexp(unit[0]), np.frexp(scale)
+        exponent = power * of_y - p * of_x
         whole = np.floor(exponent)
-        mantissa = a * weight * y ** (p - degree) / x**p * np.exp2(exponent - whole)
+        mantissa = a * weight * y**power / x**p * np.exp2(exponent - whole)
         price = np.ldexp(mantissa, np.minimum(whole + of_alpha, _DEAREST).astype(np.intp))
         return np.concatenate([price[:d], np.zeros(d), [price[d] if d > 1 else 0.0]])
 

@@ -177,7 +177,7 @@ def choose(
     clock, seed = effort.clock() if clock is None else clock, effort.seed()
     kept = weights > 0.0
     X, targets, weights = X[kept], targets[kept], weights[kept]
-    units = Standardisation.of(X, targets, weights, scale_targets=config.loss.of_residuals)
+    units = Standardisation.of(X, targets, weights, config.loss.of_residuals, link=config.loss.link)
     loss = config.loss.scaled(units.y_scale)
     d = X.shape[1] if config.screen is None else min(X.shape[1], config.screen)
     many = takes_long(config.loss, len(X), d, targets.shape[1], config.max_neurons)
@@ -201,7 +201,7 @@ def choose(
             paths = computed(delayed(standard_path)(*rows, config, tally.trials[j], seed, clock) for j in trials)
             for j, path in zip(trials, paths, strict=True):
                 fold = _Fold(test, *path)
-                tally.add(int(j), fold, fold.losses(X, targets, grid, units.y_scale, loss))
+                tally.add(int(j), fold, fold.losses(X, targets, grid, units, loss))
 
         for i, fold in enumerate(folds):
             if i and clock.expired():
@@ -305,14 +305,14 @@ class _Fold(NamedTuple):
         """Its outputs (n, m), in standardised units, for the rows left out."""
         return self.model(size)(self.units.clipped_inputs(X[self.test]))
 
-    def losses(self, X: Array, targets: Array, grid: NDArray, scale: Array, loss: Loss) -> Array:
-        """`loss` (S, n) of the rows left out for every size of the grid, outputs and targets divided by `scale`."""
+    def losses(self, X: Array, targets: Array, grid: NDArray, units: Standardisation, loss: Loss) -> Array:
+        """`loss` (S, n) of the rows left out for every size of the grid, in `units` of all rows."""
         inputs = self.units.clipped_inputs(X[self.test])
         losses = np.empty((grid.size, len(self.test)))
         for i, stage in enumerate(self.stages):
-            f = (stage.model(inputs) * self.units.y_scale + self.units.y_mean) / scale
+            f = stage.model(inputs) * self.units.y_scale + self.units.y_mean
             upper = grid >= stage.size if i == 0 else (grid >= stage.size) & (grid < self.stages[i - 1].size)
-            losses[upper] = loss.values(f, targets[self.test] / scale)
+            losses[upper] = loss.values(*units.compared(f, targets[self.test]))
         return losses
 
 
@@ -331,7 +331,7 @@ def standard_path(
 
 def units_of(X: Array, targets: Array, weights: Array, config: Config) -> Standardisation:
     """Standardised units of some rows, for the inputs that are not screened out."""
-    units = Standardisation.of(X, targets, weights, scale_targets=config.loss.of_residuals, affine=config.affine)
+    units = Standardisation.of(X, targets, weights, config.loss.of_residuals, config.affine, config.loss.link)
     if config.screen is None or X.shape[1] <= config.screen:
         return units
     return units.only(most_explaining(units.rows(X, targets, weights), config.screen))

@@ -103,7 +103,7 @@ def path_of_sizes(
     """The path of checked rows: in standardised units, without rows of weight zero, and back."""
     kept = weights > 0.0
     X, targets, weights = X[kept], targets[kept], weights[kept]
-    units = Standardisation.of(X, targets, weights, scale_targets=loss.of_residuals, affine=plan.affine)
+    units = Standardisation.of(X, targets, weights, loss.of_residuals, plan.affine, loss.link)
     with effort.clock().listening() as clock:
         stages = stages_of(
             units.rows(X, targets, weights),

@@ -12,6 +12,7 @@ from reluctant.arrays import Array, Mask
 from reluctant.model.clip import Clip
 from reluctant.model.network import ReLUNetwork
 from reluctant.regression.model import Model, Rows
+from reluctant.regression.protocol import Link
 
 CLIP = 8.0
 """Inputs farther than this many standard deviations from their mean are moved there."""
@@ -96,7 +97,8 @@ class Moments(NamedTuple):
 class Standardisation:
     """x ↦ (x − x_mean) / x_scale, y ↦ (y − y_mean) / y_scale; x_scale is infinite for constant columns.
 
-    Where `columns` of d = `width` are named, only these are inputs of the models.
+    Where `columns` of d = `width` are named, only these are inputs of the models. Where the outputs are logarithms of
+    means, `y_unit` is the mean of y, by which targets are divided, and y_mean its logarithm.
     """
 
     x_mean: Array
@@ -105,15 +107,28 @@ class Standardisation:
     y_scale: Array
     columns: NDArray | None = None
     width: int = 0
+    y_unit: Array | None = None
 
     @classmethod
-    def of(cls, X: Array, targets: Array, weights: Array, scale_targets: bool, affine: bool = True) -> Standardisation:
+    def of(
+        cls,
+        X: Array,
+        targets: Array,
+        weights: Array,
+        scale_targets: bool,
+        affine: bool = True,
+        link: Link = "identity",
+    ) -> Standardisation:
         """Weighted means and deviations of the columns of X (N, d) and targets (N, m).
 
-        Without an affine part targets are not shifted: no intercept would take that up. A column that varies by less
+        Without an affine part outputs are not shifted: no intercept would take that up. A column that varies by less
         of its size than float64 can resolve is a ValueError.
         """
         inputs, m = Moments.of(X, weights), targets.shape[1]
+        if link == "log" and affine:
+            unit = Moments.of(targets, weights).mean
+            unit = np.where(unit > 0.0, unit, 1.0)
+            return cls(inputs.mean, inputs.input_scale(), np.log(unit), np.ones(m), y_unit=unit)
         if not scale_targets:
             return cls(inputs.mean, inputs.input_scale(), np.zeros(m), np.ones(m))
         outputs = Moments.of(targets, weights)
@@ -167,7 +182,13 @@ class Standardisation:
 
     def targets(self, targets: Array) -> Array:
         """Targets (N, m) in standardised units."""
-        return (targets - self.y_mean) / self.y_scale
+        return (targets - self.y_mean) / self.y_scale if self.y_unit is None else targets / self.y_unit
+
+    def compared(self, f: Array, targets: Array) -> tuple[Array, Array]:
+        """Outputs f and targets of the user in units in which losses are compared; residuals need no shift for that."""
+        if self.y_unit is None:
+            return f / self.y_scale, targets / self.y_scale
+        return f - self.y_mean, targets / self.y_unit
 
     def rows(self, X: Array, targets: Array, weights: Array) -> Rows:
         """All rows in standardised units."""

@@ -97,6 +97,8 @@ class Subject:
         else:
             values = self.network(self.clip(self.X))
         values = values.reshape(len(self.X), -1)
+        if self.predictor.is_log:
+            values = np.exp(values)
         return values if self.classes is None else class_probabilities(values)
 
     @cached_property
@@ -162,7 +164,7 @@ class Subject:
 def _table(predictor: Predictor, X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
     """Rows and targets of the shapes of the model."""
     if predictor.classes is None:
-        checked = predictor.checked((X, y))
+        checked = predictor.checked((X, y), means=True)
         assert checked is not None
         rows, values = checked
     else:

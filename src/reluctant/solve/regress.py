@@ -59,7 +59,8 @@ def regress(
         With p = 0, in the place of `alpha`: the least mean loss with at most so many knots. The certificate is about
         the mean loss, and `alpha` of the solution is 0.
     loss : str or loss object
-        ``"squared"`` (½ r²), ``"absolute"``, ``"huber"``, ``"quantile"``, ``"logistic"``, ``"softmax"`` or ``"hinge"``;
+        ``"squared"`` (½ r²), ``"absolute"``, ``"huber"``, ``"quantile"``, ``"poisson"``, ``"gamma"``, ``"logistic"``,
+        ``"softmax"`` or ``"hinge"``;
         ``"max"``, the largest |r| over all rows and outputs in the place of the mean loss.
         `reluctant.regression.losses` has their parameters, and what a loss of your own states.
     affine : bool, default True

@@ -54,7 +54,8 @@ def size_path(
         Targets, standardised inside in regression; several outputs share the neurons. Classes are 0 and 1 for
         ``"logistic"`` and ``"hinge"``, and rows of class shares or labels 0 … m − 1 for ``"softmax"``.
     loss : str or loss object
-        ``"squared"`` (½ r²), ``"absolute"``, ``"huber"``, ``"quantile"``, ``"logistic"``, ``"softmax"`` or ``"hinge"``;
+        ``"squared"`` (½ r²), ``"absolute"``, ``"huber"``, ``"quantile"``, ``"poisson"`` and ``"gamma"`` (half the
+        deviance from a mean whose logarithm the network is), ``"logistic"``, ``"softmax"`` or ``"hinge"``;
         `reluctant.regression.losses` has their parameters, and what a loss of your own states.
     ridge : float, default 0.003
         λ of the mean loss + ½ λ Σ θ² over the hinge parameters θ in standardised units. The intercept of the affine
