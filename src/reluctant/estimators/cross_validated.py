@@ -19,7 +19,7 @@ from reluctant.regression.selection import MOST_PARAMETERS, UNSEEN, Choice, Conf
 from reluctant.regression.standardise import Standardisation
 from reluctant.regression.streaming import Encode, Streamed, fit_streamed
 from reluctant.regression.tables import Table
-from reluctant.workers import parallel
+from reluctant.workers import one_blas_thread, parallel
 
 EXACT = 1e-12
 """Mean losses in standardised units up to that are none."""
@@ -94,6 +94,7 @@ class _Fit(NamedTuple):
     loss: float
 
 
+@one_blas_thread()
 def fit_cross_validated(
     X: Array,
     targets: Array,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from reluctant.effort import Clock
 from reluctant.regression.gauss_newton import Data, Problem
@@ -19,6 +18,7 @@ from reluctant.regression.quasi_newton import MANY_UNKNOWNS, quasi_newton
 from reluctant.regression.starts import affine_fit, dense, forward, varying
 from reluctant.regression.steps import minimise
 from reluctant.regression.surgeon import Front, Report, Stage, backward, descend_in_turn
+from reluctant.workers import one_blas_thread
 
 MOST_NEURONS, ROWS_PER_NEURON, ROWS_PER_KNOT = 40, 8, 5
 """A path in regression begins with this many neurons, or fewer where rows are few, of several inputs or of one."""
@@ -83,7 +83,7 @@ def stages_of(
     slope_ridge = slope_ridge_of(plan.shrinkage, loss, rows.n_inputs, plan.p)
     plan = plan._replace(shrinkage=Shrinkage(plan.shrinkage.ridge, slope_ridge))
     problem = Problem(rows, loss, penalty_for(rows, loss, plan.shrinkage, plan.p), plan.affine)
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         knotted = knot_starts(rows, plan.max_neurons) if plan.p is None and has_knots(rows, loss, plan.affine) else []
         starts = [] if start is None else [start]
         if not starts and not knotted:

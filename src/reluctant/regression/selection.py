@@ -26,7 +26,7 @@ from reluctant.regression.protocol import Loss
 from reluctant.regression.screening import most_explaining
 from reluctant.regression.standardise import Standardisation
 from reluctant.regression.surgeon import ONE_BY_ONE, SHARE, Stage
-from reluctant.workers import parallel
+from reluctant.workers import one_blas_thread, parallel
 
 Selection = Literal["one_se", "min"]
 
@@ -184,7 +184,7 @@ def choose(
     alive = np.arange(len(trials))
     survivors = survivors_of(config.loss, len(X), many)
     folds = _folds(targets, config.loss, seed, many)
-    with parallel(effort.n_jobs) as computed:
+    with one_blas_thread(), parallel(effort.n_jobs) as computed:
 
         def compete(trials: NDArray, train: NDArray, test: NDArray) -> None:
             rows = X[train], targets[train], weights[train]
