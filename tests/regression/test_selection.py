@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from reluctant import size_path
 from reluctant.effort import Clock, Effort
+from reluctant.model.clip import Clip
 from reluctant.regression import selection
 from reluctant.regression.calibration import temperature_of
 from reluctant.regression.losses import Absolute, Huber, Logistic, Quantile, Softmax, Squared
@@ -398,10 +399,10 @@ def test_effective_rows_are_all_of_equal_weight_and_one_of_very_unequal():
 def test_rows_left_out_are_clipped_as_the_estimators_clip_rows_to_predict_for():
     X, y, w = table()
     far = X.copy()
-    far[7, 0] = 1e6  # more than eight deviations of the others from their mean
+    far[7, 0] = 1e6
     fold = _Fold(np.array([7]), *standard_path(X[8:], y[8:], w[8:], Config(Squared()), Trial(Shrinkage(1e-3)), 0))
     edge = X.copy()
-    edge[7, 0] = X[8:, 0].mean() + 8.0 * X[8:, 0].std()
+    edge[7, 0] = Clip.beyond(X[8:]).high[0]
     assert_allclose(fold.outputs(far, 9), fold.outputs(edge, 9))
     losses = [fold.losses(rows, y, size_grid(9, 1), np.ones(1), Squared()) for rows in (far, edge)]
     assert_allclose(*losses)

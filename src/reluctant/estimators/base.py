@@ -34,7 +34,7 @@ from reluctant.model.network import ReLUNetwork
 from reluctant.objective import check_p
 from reluctant.regression.losses import Loss, Squared
 from reluctant.regression.selection import Config, Selection, check_selection
-from reluctant.regression.standardise import Moments, Standardisation
+from reluctant.regression.standardise import Standardisation
 from reluctant.regression.streaming import Encode, moments_of, rows_at, sample_of
 from reluctant.regression.tables import ArrayTable, ClippedTable, Table
 from reluctant.solution import Certificate
@@ -136,11 +136,11 @@ class SparseReLU(BaseEstimator):
         if len(X) > MANY_ROWS:
             self._learn_table(ArrayTable(X, targets, weights), partial(as_columns, loss=loss), loss)
         else:
-            clip = Moments.of(X, weights).clip()
-            X = clip(X)
-            _check_units(X, targets, weights, loss)
+            clip = Clip.beyond(X)
+            within = clip(X)
+            _check_units(within, targets, weights, loss)
             path = fit_cross_validated(X, targets, weights, *self._choice(loss), self._effort(), start)
-            self._set_learned(self._chosen(path, X.shape[1]), clip, X, weights)
+            self._set_learned(self._chosen(path, X.shape[1]), clip, within, weights)
 
     def _learn_table(self, table: Table, encode: Encode, loss: Loss) -> None:
         """Fit a network to the rows of a table, a block at a time where they are many."""
@@ -150,7 +150,8 @@ class SparseReLU(BaseEstimator):
         if n_rows <= MANY_ROWS:
             self._learn(*rows_at(np.arange(n_rows), table, encode), loss, None)
             return
-        clip, effort = moments.clip(), self._effort()
+        effort = self._effort()
+        clip = Clip.beyond(sample_of(table, encode, effort.rng())[0])  # of the rows that sizes are compared on
         clipped = ClippedTable(table, clip)
         X, targets, weights = sample_of(clipped, encode, effort.rng())
         _check_units(X, targets, weights, loss)

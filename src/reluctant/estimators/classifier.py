@@ -89,9 +89,10 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         ``"Gauss-Newton path"`` (cross-validated), ``"Gauss-Newton"``.
     clip_ : Clip
         Bounds `low` and `high` (d,) that inputs are moved to where they lie beyond, before they reach `network_`:
-        mean ± 8 standard deviations of the rows of `fit` with the automatic size and with caps, infinite else and for
-        constant columns. One and the same in `fit`, `predict` and the files that `export_c` writes; in a fold it is
-        that of the rows that the fold trains on.
+        with the automatic size and with caps the 0.1 % and 99.9 % quantiles of the rows of `fit`, the second rows from
+        the ends at most, moved outwards by half of their distance from the median; infinite else and for constant
+        columns. One and the same in `fit`, `predict` and the files that `export_c` writes; in a fold it is that of the
+        rows that the fold trains on.
     temperature_ : float or None
         What the outputs of the network were divided by to make the rows left out of the folds likeliest [GPSW], pulled
         towards 1: more than 1 where it was too sure. None with `alpha` and for more than 10,000 rows.

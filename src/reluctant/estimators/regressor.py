@@ -87,9 +87,10 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         one input and output), or ``"exact search"`` (`tolerance` with more).
     clip_ : Clip
         Bounds `low` and `high` (d,) that inputs are moved to where they lie beyond, before they reach `network_`:
-        mean ± 8 standard deviations of the rows of `fit` with the automatic size and with caps, infinite else and for
-        constant columns. One and the same in `fit`, `predict` and the files that `export_c` writes; in a fold it is
-        that of the rows that the fold trains on.
+        with the automatic size and with caps the 0.1 % and 99.9 % quantiles of the rows of `fit`, the second rows from
+        the ends at most, moved outwards by half of their distance from the median; infinite else and for constant
+        columns. One and the same in `fit`, `predict` and the files that `export_c` writes; in a fold it is that of the
+        rows that the fold trains on.
     n_features_in_ : int
         Number of inputs d.
     feature_names_in_ : ndarray, shape (d,)

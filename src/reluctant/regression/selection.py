@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from reluctant.arrays import Array, Index, Mask
 from reluctant.effort import Clock, Effort
+from reluctant.model.clip import Clip
 from reluctant.regression.calibration import temperature_of
 from reluctant.regression.knots import has_knots
 from reluctant.regression.model import Model
@@ -293,11 +295,11 @@ class _Fold(NamedTuple):
 
     def outputs(self, X: Array, size: int) -> Array:
         """Its outputs (n, m), in standardised units, for the rows left out."""
-        return self.model(size)(self.units.clipped_inputs(X[self.test]))
+        return self.model(size)(self.units.inputs(X[self.test]))
 
     def losses(self, X: Array, targets: Array, grid: NDArray, scale: Array, loss: Loss) -> Array:
         """`loss` (S, n) of the rows left out for every size of the grid, outputs and targets divided by `scale`."""
-        inputs = self.units.clipped_inputs(X[self.test])
+        inputs = self.units.inputs(X[self.test])
         losses = np.empty((grid.size, len(self.test)))
         for i, stage in enumerate(self.stages):
             f = (stage.model(inputs) * self.units.y_scale + self.units.y_mean) / scale
@@ -318,8 +320,10 @@ def standard_path(
 
 
 def units_of(X: Array, targets: Array, weights: Array, config: Config) -> Standardisation:
-    """Standardised units of some rows, for the inputs that are not screened out."""
-    units = Standardisation.of(X, targets, weights, scale_targets=config.loss.of_residuals, affine=config.affine)
+    """Standardised units of some rows behind their clip, for the inputs that are not screened out."""
+    clip = Clip.beyond(X)
+    units = Standardisation.of(clip(X), targets, weights, scale_targets=config.loss.of_residuals, affine=config.affine)
+    units = replace(units, clip=clip)
     if config.screen is None or X.shape[1] <= config.screen:
         return units
     return units.only(most_explaining(units.rows(X, targets, weights), config.screen))
