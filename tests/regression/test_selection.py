@@ -21,12 +21,14 @@ from reluctant.regression.selection import (
     _Fold,
     _folds,
     _Tally,
+    check_search,
     choose,
     effective_rows,
     excess,
     shrinkages,
     size_grid,
     standard_path,
+    survivors_of,
 )
 from reluctant.regression.surgeon import ONE_BY_ONE
 
@@ -421,3 +423,22 @@ def test_paths_that_take_long_get_a_parameter_for_two_rows_unless_a_cap_allows_m
     monkeypatch.setattr(selection, "RIDGES_MANY_UNKNOWNS", (0, 1))
     assert choose(*table(), Config(Squared())).sizes[-1] == most
     assert choose(*table(), Config(Squared()), largest=50).sizes[-1] == 50
+
+
+@pytest.mark.parametrize("loss", [Squared(), Logistic()])
+@pytest.mark.parametrize("n_rows", [200, 400])
+def test_a_fast_search_compares_less_and_a_thorough_one_more(loss, n_rows):
+    targets = np.arange(float(n_rows))[:, None] % 2
+    found = []
+    for search in ("fast", "default", "thorough"):
+        folds = len(_folds(targets, loss, 0, False, search))
+        trials = len(shrinkages(loss, 5, False, False, search))
+        alive = survivors_of(loss, n_rows, False, search)
+        found.append(sum(min(trials, alive[min(i, len(alive) - 1)]) for i in range(folds)))
+    assert found[0] < found[1] < found[2]
+
+
+def test_searches_that_are_none_are_refused():
+    with pytest.raises(ValueError, match="search must be 'fast', 'default' or 'thorough', got 'quick'"):
+        check_search("quick")
+    assert check_search("fast") == "fast"

@@ -33,7 +33,7 @@ from reluctant.model.clip import Clip
 from reluctant.model.network import ReLUNetwork
 from reluctant.objective import check_p
 from reluctant.regression.losses import Loss, Squared
-from reluctant.regression.selection import Config, Selection, check_selection
+from reluctant.regression.selection import Config, Selection, check_search, check_selection
 from reluctant.regression.standardise import Standardisation
 from reluctant.regression.streaming import Encode, moments_of, rows_at, sample_of
 from reluctant.regression.tables import ArrayTable, ClippedTable, Table
@@ -109,6 +109,7 @@ class SparseReLU(BaseEstimator):
         decider = check_decider(params)
         check_steering(params)
         check_selection(self.selection)
+        check_search(self.search)
         for name, least in (("max_parameters", 1), ("max_neurons", 0), ("screen", 1)):
             if params[name] is not None:
                 check_integer(params[name], name, low=least)
@@ -174,7 +175,7 @@ class SparseReLU(BaseEstimator):
     def _choice(self, loss: Loss) -> tuple[Config, Selection, int | None]:
         """What cross-validation chooses among, and its rule; under a cap the size of least validation loss."""
         capped = self.max_parameters is not None or self.max_neurons is not None
-        config = Config(loss, bool(self.affine), self.max_neurons, self.screen, self.kicks)
+        config = Config(loss, bool(self.affine), self.max_neurons, self.screen, self.kicks, self.search)
         return config, "min" if capped else self.selection, self.max_parameters
 
     def _effort(self) -> Effort:

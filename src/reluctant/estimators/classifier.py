@@ -19,7 +19,7 @@ from reluctant.estimators.checks import (
     restored_on_failure,
 )
 from reluctant.regression.losses import Logistic, Loss, Softmax, class_probabilities
-from reluctant.regression.selection import Selection
+from reluctant.regression.selection import Search, Selection
 from reluctant.regression.tables import Table
 from reluctant.validation import check_weights
 
@@ -54,6 +54,10 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         With the automatic size and caps: when the ridge is known, paths that are improved by so many kicks, as in
         `reluctant.size_path`, are cross-validated too, and taken where the rule prefers them. 60 take about
         twice the time.
+    search : {"fast", "default", "thorough"}, default "default"
+        How much cross-validation compares. ``"fast"`` draws the folds once, keeps one ridge after two folds and fits
+        one path to all rows; ``"thorough"`` draws them twice as often, over up to eleven ridges of which twice as many
+        go on, and fits six paths. ``docs/noisy_tables.md`` has their times and scores.
     affine : bool, default True
         Whether the network has an affine part slopeᵀ x + intercept, which is lightly penalised.
     random_state : int, Generator, RandomState or None
@@ -138,6 +142,7 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         selection: Selection = "one_se",
         screen: int | None = 200,
         kicks: int = 0,
+        search: Search = "default",
         affine: bool = True,
         random_state: int | np.random.Generator | np.random.RandomState | None = None,
         n_jobs: int | None = None,
@@ -150,6 +155,7 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         self.max_parameters = max_parameters
         self.max_neurons = max_neurons
         self.selection, self.screen, self.kicks, self.affine = selection, screen, kicks, affine
+        self.search = search
         self.random_state, self.n_jobs, self.time_limit = random_state, n_jobs, time_limit
         self.warm_start, self.verbose = warm_start, verbose
 

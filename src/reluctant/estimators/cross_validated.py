@@ -116,7 +116,8 @@ def fit_cross_validated(
     )
     units = units_of(X, targets, weights, config)
     rows = units.rows(X, targets, weights)
-    starts: list[tuple[int, Model | None]] = [(seed + i, None) for i in range(1 if clock.expired() else STARTS)]
+    n_starts = 1 if clock.expired() else {"fast": 1, "default": STARTS, "thorough": 2 * STARTS}[config.search]
+    starts: list[tuple[int, Model | None]] = [(seed + i, None) for i in range(n_starts)]
     if start is not None:
         starts.append((seed, units.model(start)))
     config = config._replace(loss=config.loss.scaled(units.y_scale))
