@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
+from scipy.linalg.lapack import dtrtrs
 
 from reluctant.arrays import Array
 from reluctant.regression.gauss_newton import Problem, multiplied_blocks, regular, solved
@@ -198,14 +198,19 @@ class _Tangent(NamedTuple):
         unknowns = problem.unknowns(model)
         local = quadratic_model(model, unknowns, problem)
         factor = np.asarray(np.linalg.cholesky(regular(local.hessian, REGULAR)), dtype=np.float64)
-        rest = solve_triangular(factor, local.gradient, lower=True)
+        rest = _below(factor, local.gradient)
         return cls(jacobian(model, unknowns, rows), factor, rest)
 
     def explained(self, curvature: Array) -> Array:
         """What of the gradient (N,) goes when the unknowns follow."""
-        step: Array = solve_triangular(self.factor, self.rest, lower=True, trans=1)
+        step = _below(self.factor, self.rest, transposed=True)
         return curvature * (step @ self.jacobian)
 
     def covered(self, weighted: Array) -> Array:
         """L⁻¹ Jᵀ W c (P, n) of weighted candidates W c (n, N), whose norm is what of c is no new direction."""
-        return np.asarray(solve_triangular(self.factor, self.jacobian @ weighted.T, lower=True))
+        return _below(self.factor, self.jacobian @ weighted.T)
+
+
+def _below(factor: Array, right: Array, transposed: bool = False) -> Array:
+    """L⁻¹ or L⁻ᵀ times the right side; the checks of scipy's function take longer than the work."""
+    return np.asarray(dtrtrs(factor, right, lower=1, trans=int(transposed))[0], dtype=np.float64)

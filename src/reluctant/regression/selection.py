@@ -55,15 +55,14 @@ error only: a whole one of so few rows is as large as most of what there is to l
 MOST_PARAMETERS, ROWS_PER_PARAMETER = 2000, 2
 """Sizes beyond the first and, where paths take seconds each, those of fewer rows to a parameter are considered only
 under a cap that is larger."""
-SOME_ROWS, REPEATS_SOME_ROWS = 2000, 1
-"""Up to so many rows the folds are drawn twice: what a path owes to the rows it happened to see counts less then."""
-SURVIVORS, SURVIVORS_FEW_ROWS = (7, 3, 2), (7,) * FOLDS + (3,)
-SURVIVORS_CLASSES, SURVIVORS_FEW_ROWS_CLASSES = (6, 3, 2), (6,) * FOLDS + (3,)
+SOME_ROWS, REPEATS_CLASSES = 2000, 2
+"""Of classes up to so many rows the folds are drawn twice; in regression that changes nothing that can be measured."""
+SURVIVORS, SURVIVORS_FEW_ROWS = (7, 3, 2), (7, 7, 5, 5, 5, 2)
+SURVIVORS_CLASSES, SURVIVORS_FEW_ROWS_CLASSES = (6, 3, 2), (6, 6, 5, 5, 5, 2)
 """Ridges that go on to the first, the second and all further folds: successive halving."""
 RIDGES_MANY_UNKNOWNS, SURVIVORS_MANY_UNKNOWNS = (1e-3, 3e-3, 1e-2, 1e-1), (4, 2)
 """Paths that begin with very many unknowns take seconds each: fewer ridges, and folds drawn once then."""
-SURVIVORS_FAST = (2, 1)
-"""Of a fast search these go on to the second and to all further folds; of a thorough one twice as many as usual."""
+SURVIVORS_FAST = (2, 1)  # and of a thorough search twice as many as usual
 BANDWIDTH = 0.3
 """Validation losses are averaged with those of larger sizes, by half a Gaussian of this width in the logarithm of the
 size. Smaller sizes do not enter, so that a sharp fall of the loss at one size stays one."""
@@ -296,7 +295,8 @@ def _folds(
     from sklearn.model_selection import KFold, StratifiedKFold
 
     n_rows = len(targets)
-    repeats = 1 if many or n_rows > SOME_ROWS else REPEATS_SOME_ROWS if n_rows > FEW_ROWS else REPEATS_FEW_ROWS
+    some = REPEATS_CLASSES if loss.for_classes else 1
+    repeats = 1 if many or n_rows > SOME_ROWS else some if n_rows > FEW_ROWS else REPEATS_FEW_ROWS
     repeats = {"fast": 1, "default": repeats, "thorough": 2 * repeats}[search]
     labels = np.unique(targets, axis=0, return_inverse=True)[1].ravel() if loss.for_classes else None
     if labels is not None and labels.max() < n_rows // 2 and np.bincount(labels).min() >= 2:

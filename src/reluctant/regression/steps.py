@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -129,6 +130,7 @@ def without_cheapest(model: Model, problem: Problem, n_deleted: int) -> Shorter 
     return Shorter(Model(U, V[:, None], A[:, None]), float(value)) if deleted else None
 
 
+@cache
 def _loops() -> Any:
     """The compiled loops, for which numba is imported when the first of them is called."""
     from reluctant.regression import _one_output
