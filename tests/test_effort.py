@@ -1,14 +1,17 @@
 """The clock: what it counts, whom an interrupt is told, and that it is raised nowhere."""
 
+import io
 import math
 import pickle
 import signal
+import sys
 import threading
 import time
 
 import numpy as np
 import pytest
 
+from reluctant import effort
 from reluctant.effort import Clock, Effort
 
 
@@ -46,6 +49,23 @@ def test_a_first_interrupt_is_noted_and_a_second_one_is_raised():
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_one_line_at_a_terminal_says_what_is_being_done_after_some_silent_seconds(monkeypatch, terminal):
+    stderr = io.StringIO()
+    stderr.isatty = lambda: terminal
+    monkeypatch.setattr(sys, "stderr", stderr)
+    monkeypatch.setattr(effort, "SILENCE", 0.01)
+    said = threading.Event()
+    plain = stderr.write
+    stderr.write = lambda text: (plain(text), said.set())[0]
+    clock = Clock()
+    with clock.speaking("ends the fit"):
+        clock.doing("comparing sizes")
+        assert said.wait(20.0 if terminal else 0.05) == terminal
+    line = "reluctant: comparing sizes, without a time limit; Ctrl-C ends the fit\n"
+    assert stderr.getvalue().strip() == (line.strip() if terminal else "")
 
 
 def test_an_interrupt_ends_a_block_that_only_waits():

@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -125,21 +125,34 @@ class Clock:
             before = {number: handler for number, handler in usual.items() if signal.getsignal(number) is handler}
         for number in before:
             signal.signal(number, note)
-        sign_of_life = threading.Timer(SILENCE, self._say)
-        sign_of_life.daemon = True
-        if before and sys.stderr is not None and sys.stderr.isatty():
-            sign_of_life.start()
         try:
-            yield self
+            with self.speaking("returns the best so far") if before else nullcontext():
+                yield self
         finally:
-            sign_of_life.cancel()
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _say(self) -> None:
-        left = self.left()
-        limit = f"at most {left:.0f} s more" if np.isfinite(left) else "without a time limit"
-        print(f"reluctant: {self._told.doing}, {limit}; Ctrl-C returns the best so far", file=sys.stderr)
+    @contextmanager
+    def speaking(self, interrupt: str) -> Iterator[None]:
+        """While the block runs, one line after some silent seconds, if there is a terminal, says what is being done.
+
+        It also says what an `interrupt` does. Threads other than the main one are silent.
+        """
+
+        def say() -> None:
+            left = self.left()
+            limit = f"at most {left:.0f} s more" if np.isfinite(left) else "without a time limit"
+            print(f"reluctant: {self._told.doing}, {limit}; Ctrl-C {interrupt}", file=sys.stderr)
+
+        sign_of_life = threading.Timer(SILENCE, say)
+        sign_of_life.daemon = True
+        in_main = threading.current_thread() is threading.main_thread()
+        if in_main and sys.stderr is not None and sys.stderr.isatty():
+            sign_of_life.start()
+        try:
+            yield
+        finally:
+            sign_of_life.cancel()
 
     @contextmanager
     def shared(self) -> Iterator[Clock]:

@@ -11,9 +11,12 @@ import multiprocessing.connection
 import os
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from joblib import Parallel
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 LOOK = 0.5
 """Seconds between two looks at the process that started a worker."""
@@ -54,3 +57,30 @@ def _watch(sentinel: int | None, pid: int | None) -> None:
         while os.getppid() == pid:
             time.sleep(LOOK)
     os._exit(1)  # no handlers, no flushing: nobody waits for them, and the main thread may be in the middle of a call
+
+
+class _OneThread:
+    """Limits of BLAS that those who want them share: looking for the libraries takes milliseconds."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.users = 0
+        self.limits: Any = None
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self.lock:
+            if self.users == 0:
+                self.limits = threadpool_limits(limits=1, user_api="blas")
+            self.users += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.users -= 1
+                if self.users == 0:
+                    self.limits.restore_original_limits()
+
+
+one_blas_thread = _OneThread()
+"""A context in which BLAS has one thread in this process; one within another costs nothing."""

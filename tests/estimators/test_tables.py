@@ -150,7 +150,7 @@ def test_no_more_than_a_block_and_a_sample_of_a_big_table_are_held(tmp_path, mon
     monkeypatch.setattr(tables.np, "clip", lambda a, *bounds: (lengths.append(len(a)), plain(a, *bounds))[1])
     model = SparseReLURegressor(max_parameters=5, random_state=0).fit(table)
     assert sum(lengths) > 3 * 700
-    assert max(lengths) == 90
+    assert sorted({*lengths})[-2:] == [90, 150]
     assert model.path_.networks[model.path_.chosen] is model.network_
 
 

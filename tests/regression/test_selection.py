@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from reluctant import size_path
 from reluctant.effort import Clock, Effort
+from reluctant.model.clip import Clip
 from reluctant.regression import selection
 from reluctant.regression.calibration import temperature_of
 from reluctant.regression.losses import Absolute, Huber, Logistic, Quantile, Softmax, Squared
@@ -20,12 +21,14 @@ from reluctant.regression.selection import (
     _Fold,
     _folds,
     _Tally,
+    check_search,
     choose,
     effective_rows,
     excess,
     shrinkages,
     size_grid,
     standard_path,
+    survivors_of,
 )
 from reluctant.regression.surgeon import ONE_BY_ONE
 
@@ -398,10 +401,10 @@ def test_effective_rows_are_all_of_equal_weight_and_one_of_very_unequal():
 def test_rows_left_out_are_clipped_as_the_estimators_clip_rows_to_predict_for():
     X, y, w = table()
     far = X.copy()
-    far[7, 0] = 1e6  # more than eight deviations of the others from their mean
+    far[7, 0] = 1e6
     fold = _Fold(np.array([7]), *standard_path(X[8:], y[8:], w[8:], Config(Squared()), Trial(Shrinkage(1e-3)), 0))
     edge = X.copy()
-    edge[7, 0] = X[8:, 0].mean() + 8.0 * X[8:, 0].std()
+    edge[7, 0] = Clip.beyond(X[8:]).high[0]
     assert_allclose(fold.outputs(far, 9), fold.outputs(edge, 9))
     losses = [fold.losses(rows, y, size_grid(9, 1), np.ones(1), Squared()) for rows in (far, edge)]
     assert_allclose(*losses)
@@ -420,3 +423,22 @@ def test_paths_that_take_long_get_a_parameter_for_two_rows_unless_a_cap_allows_m
     monkeypatch.setattr(selection, "RIDGES_MANY_UNKNOWNS", (0, 1))
     assert choose(*table(), Config(Squared())).sizes[-1] == most
     assert choose(*table(), Config(Squared()), largest=50).sizes[-1] == 50
+
+
+@pytest.mark.parametrize("loss", [Squared(), Logistic()])
+@pytest.mark.parametrize("n_rows", [200, 400])
+def test_a_fast_search_compares_less_and_a_thorough_one_more(loss, n_rows):
+    targets = np.arange(float(n_rows))[:, None] % 2
+    found = []
+    for search in ("fast", "default", "thorough"):
+        folds = len(_folds(targets, loss, 0, False, search))
+        trials = len(shrinkages(loss, 5, False, False, search))
+        alive = survivors_of(loss, n_rows, False, search)
+        found.append(sum(min(trials, alive[min(i, len(alive) - 1)]) for i in range(folds)))
+    assert found[0] < found[1] < found[2]
+
+
+def test_searches_that_are_none_are_refused():
+    with pytest.raises(ValueError, match="search must be 'fast', 'default' or 'thorough', got 'quick'"):
+        check_search("quick")
+    assert check_search("fast") == "fast"

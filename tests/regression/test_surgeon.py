@@ -10,20 +10,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from regression.models import sparse_model
 from reluctant.effort import Clock
+from reluctant.regression.deletions import _Savings, inverse, is_deletable, without_cheapest
 from reluctant.regression.gauss_newton import Problem, summed_loss
 from reluctant.regression.losses import Logistic, Softmax, Squared
 from reluctant.regression.model import Model, Rows
 from reluctant.regression.penalties import Ridge
 from reluctant.regression.starts import dense, forward
-from reluctant.regression.surgeon import (
-    Front,
-    _is_deletable,
-    _levelled,
-    _Savings,
-    _without_cheapest,
-    backward,
-    inverse,
-)
+from reluctant.regression.surgeon import Front, _levelled, backward
 
 
 def least_squares(X, y, columns, penalty):
@@ -75,7 +68,7 @@ def test_deletions_from_a_linear_model_equal_backward_elimination(seed, n_delete
             key=lambda left: least_squares(X, y, left, penalty)[0],
         )
     expected = least_squares(X, y, columns, penalty)[1]
-    shorter = _without_cheapest(affine_model(theta), problem, n_deleted)
+    shorter = without_cheapest(affine_model(theta), problem, n_deleted)
     assert_allclose(shorter.A[:, 0], expected, rtol=1e-6, atol=1e-8)
     assert_array_equal(shorter.A[:, 0] == 0.0, expected == 0.0)
 
@@ -103,7 +96,7 @@ def test_savings_count_the_parameters_that_go(K, d, m, seed):
     model = sparse_model(K, d, m, seed, live=True)
     problem = Problem(Rows.of(np.zeros((1, d)), np.zeros((1, m))), Squared(), Ridge(1.0, 1.0, 1.0))
     unknowns = problem.unknowns(model)
-    savings, free = _Savings(model, unknowns), _is_deletable(model, unknowns)
+    savings, free = _Savings(model, unknowns), is_deletable(model, unknowns)
     theta = unknowns.gather(model)
     rng = np.random.default_rng(seed)
     left = model.size
@@ -155,7 +148,7 @@ def test_a_useless_input_goes_first():
     y = np.maximum(X[:, 0] + X[:, 1], 0.0)
     rows = Rows.of(X, y)
     model = Model(np.array([[1.0, 1.0, 1e-3, 1e-3]]), np.ones((1, 1)), np.array([[0.0], [0.0], [0.0], [1e-3]]))
-    shorter = _without_cheapest(model, Problem(rows, Squared(), Ridge(1e-6, 1e-6, 1e-6)), 1)
+    shorter = without_cheapest(model, Problem(rows, Squared(), Ridge(1e-6, 1e-6, 1e-6)), 1)
     assert_array_equal(shorter.U[0] == 0.0, [False, False, True, False])
 
 

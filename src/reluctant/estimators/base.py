@@ -36,8 +36,8 @@ from reluctant.model.slopes import never_falls, trend
 from reluctant.objective import check_p
 from reluctant.regression.constraints import Constraints
 from reluctant.regression.losses import Loss, Squared
-from reluctant.regression.selection import Config, Selection, check_selection
-from reluctant.regression.standardise import Moments, Standardisation
+from reluctant.regression.selection import Config, Selection, check_search, check_selection
+from reluctant.regression.standardise import Standardisation
 from reluctant.regression.streaming import Encode, moments_of, rows_at, sample_of
 from reluctant.regression.tables import ArrayTable, ClippedTable, Table
 from reluctant.solution import Certificate
@@ -116,6 +116,7 @@ class SparseReLU(BaseEstimator):
         decider = check_decider(params)
         check_steering(params)
         check_selection(self.selection)
+        check_search(self.search)
         for name, least in (("max_parameters", 1), ("max_neurons", 0), ("screen", 1)):
             if params[name] is not None:
                 check_integer(params[name], name, low=least)
@@ -150,12 +151,12 @@ class SparseReLU(BaseEstimator):
         if len(X) > MANY_ROWS:
             self._learn_table(ArrayTable(X, targets, weights), partial(as_columns, loss=loss), loss)
         else:
-            clip = Moments.of(X, weights).clip()
-            X = clip(X)
-            _check_units(X, targets, weights, loss)
+            clip = Clip.beyond(X)
+            within = clip(X)
+            _check_units(within, targets, weights, loss)
             choice = self._choice(loss, targets.shape[1])
             path = fit_cross_validated(X, targets, weights, *choice, self._effort(), start)
-            self._set_learned(self._chosen(path, choice[0].constraints), clip, X, weights)
+            self._set_learned(self._chosen(path, choice[0].constraints), clip, within, weights)
 
     def _learn_table(self, table: Table, encode: Encode, loss: Loss) -> None:
         """Fit a network to the rows of a table, a block at a time where they are many."""
@@ -165,7 +166,8 @@ class SparseReLU(BaseEstimator):
         if n_rows <= MANY_ROWS:
             self._learn(*rows_at(np.arange(n_rows), table, encode), loss, None)
             return
-        clip, effort = moments.clip(), self._effort()
+        effort = self._effort()
+        clip = Clip.beyond(sample_of(table, encode, effort.rng())[0])  # of the rows that sizes are compared on
         clipped = ClippedTable(table, clip)
         X, targets, weights = sample_of(clipped, encode, effort.rng())
         _check_units(X, targets, weights, loss)
@@ -198,7 +200,7 @@ class SparseReLU(BaseEstimator):
         )
         if constraints is not None and self._encodes:
             constraints = on_inputs(constraints, self.columns_)
-        config = Config(loss, bool(self.affine), self.max_neurons, self.screen, self.kicks, constraints)
+        config = Config(loss, bool(self.affine), self.max_neurons, self.screen, self.kicks, self.search, constraints)
         return config, "min" if capped else self.selection, self.max_parameters
 
     def _effort(self) -> Effort:

@@ -29,7 +29,7 @@ from reluctant.estimators.class_weights import (
 from reluctant.estimators.encoding import Categorical, inputs_of_fit
 from reluctant.estimators.shape import Interactions, MonotonicCst
 from reluctant.regression.losses import Logistic, Loss, Softmax, class_probabilities
-from reluctant.regression.selection import Selection
+from reluctant.regression.selection import Search, Selection
 from reluctant.regression.streaming import weighed
 from reluctant.regression.tables import Table
 from reluctant.validation import check_weights
@@ -65,6 +65,10 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         With the automatic size and caps: when the ridge is known, paths that are improved by so many kicks, as in
         `reluctant.size_path`, are cross-validated too, and taken where the rule prefers them. 60 take about
         twice the time.
+    search : {"fast", "default", "thorough"}, default "default"
+        How much cross-validation compares. ``"fast"`` draws the folds once, keeps one ridge after two folds and fits
+        one path to all rows; ``"thorough"`` draws them twice as often, over up to eleven ridges of which twice as many
+        go on, and fits six paths. ``docs/noisy_tables.md`` has their times and scores.
     affine : bool, default True
         Whether the network has an affine part slopeᵀ x + intercept, which is lightly penalised.
     monotonic_cst : array_like of int, shape (d,), or dict, optional
@@ -124,9 +128,10 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         ``"Gauss-Newton path"`` (cross-validated), ``"Gauss-Newton"``.
     clip_ : Clip
         Bounds `low` and `high` (d,) that inputs are moved to where they lie beyond, before they reach `network_`:
-        mean ± 8 standard deviations of the rows of `fit` with the automatic size and with caps, infinite else and for
-        constant columns. One and the same in `fit`, `predict` and the files that `export_c` writes; in a fold it is
-        that of the rows that the fold trains on.
+        with the automatic size and with caps the 0.1 % and 99.9 % quantiles of the rows of `fit`, the second rows from
+        the ends at most, moved outwards by half of their distance from the median; infinite else and for constant
+        columns. One and the same in `fit`, `predict` and the files that `export_c` writes; in a fold it is that of the
+        rows that the fold trains on.
     temperature_ : float or None
         What the outputs of the network were divided by to make the rows left out of the folds likeliest [GPSW], pulled
         towards 1: more than 1 where it was too sure. None with `alpha` and for more than 10,000 rows.
@@ -178,6 +183,7 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         selection: Selection = "one_se",
         screen: int | None = 200,
         kicks: int = 0,
+        search: Search = "default",
         affine: bool = True,
         monotonic_cst: MonotonicCst = None,
         interactions: Interactions = None,
@@ -196,6 +202,7 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         self.max_neurons = max_neurons
         self.selection, self.screen, self.kicks, self.affine = selection, screen, kicks, affine
         self.monotonic_cst, self.interactions = monotonic_cst, interactions
+        self.search = search
         self.random_state, self.n_jobs, self.time_limit = random_state, n_jobs, time_limit
         self.warm_start, self.verbose = warm_start, verbose
         self.missing, self.categorical = missing, categorical

@@ -19,7 +19,7 @@ from reluctant.regression.selection import MOST_PARAMETERS, UNSEEN, Choice, Conf
 from reluctant.regression.standardise import Standardisation
 from reluctant.regression.streaming import Encode, Streamed, fit_streamed
 from reluctant.regression.tables import Table
-from reluctant.workers import parallel
+from reluctant.workers import one_blas_thread, parallel
 
 EXACT = 1e-12
 """Mean losses in standardised units up to that are none."""
@@ -94,6 +94,7 @@ class _Fit(NamedTuple):
     loss: float
 
 
+@one_blas_thread()
 def fit_cross_validated(
     X: Array,
     targets: Array,
@@ -115,7 +116,8 @@ def fit_cross_validated(
     )
     units = units_of(X, targets, weights, config)
     rows = units.rows(X, targets, weights)
-    starts: list[tuple[int, Model | None]] = [(seed + i, None) for i in range(1 if clock.expired() else STARTS)]
+    n_starts = 1 if clock.expired() else {"fast": 1, "default": STARTS, "thorough": 2 * STARTS}[config.search]
+    starts: list[tuple[int, Model | None]] = [(seed + i, None) for i in range(n_starts)]
     if start is not None:
         starts.append((seed, units.model(start)))
     config = config.inside(units)

@@ -34,7 +34,7 @@ from reluctant.estimators.shape import Interactions, MonotonicCst
 from reluctant.regression.conformal import Calibration
 from reluctant.regression.losses import REGRESSION, Loss, Quantile, Squared, as_loss
 from reluctant.regression.protocol import Link
-from reluctant.regression.selection import Selection
+from reluctant.regression.selection import Search, Selection
 from reluctant.regression.tables import Table
 from reluctant.validation import check_level, check_weights
 
@@ -75,6 +75,10 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         With the automatic size and caps: when the ridge is known, paths that are improved by so many kicks, as in
         `reluctant.size_path`, are cross-validated too, and taken where the rule prefers them. 60 take about
         twice the time.
+    search : {"fast", "default", "thorough"}, default "default"
+        How much cross-validation compares. ``"fast"`` draws the folds once, keeps one ridge after two folds and fits
+        one path to all rows; ``"thorough"`` draws them twice as often, over up to eleven ridges of which twice as many
+        go on, and fits six paths. ``docs/noisy_tables.md`` has their times and scores.
     affine : bool, default True
         Whether the network has an affine part slopeᵀ x + intercept. It is free with `alpha`, and else shrunk a
         thousandth as much as the hinges.
@@ -136,9 +140,10 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         one input and output), or ``"exact search"`` (`tolerance` with more).
     clip_ : Clip
         Bounds `low` and `high` (d,) that inputs are moved to where they lie beyond, before they reach `network_`:
-        mean ± 8 standard deviations of the rows of `fit` with the automatic size and with caps, infinite else and for
-        constant columns. One and the same in `fit`, `predict` and the files that `export_c` writes; in a fold it is
-        that of the rows that the fold trains on.
+        with the automatic size and with caps the 0.1 % and 99.9 % quantiles of the rows of `fit`, the second rows from
+        the ends at most, moved outwards by half of their distance from the median; infinite else and for constant
+        columns. One and the same in `fit`, `predict` and the files that `export_c` writes; in a fold it is that of the
+        rows that the fold trains on.
     calibration_ : Calibration or None
         The errors at rows that the network has not seen, which `predict_interval` is made of.
     n_features_in_ : int
@@ -189,6 +194,7 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         selection: Selection = "one_se",
         screen: int | None = 200,
         kicks: int = 0,
+        search: Search = "default",
         affine: bool = True,
         monotonic_cst: MonotonicCst = None,
         interactions: Interactions = None,
@@ -210,6 +216,7 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         self.selection, self.screen, self.kicks, self.affine = selection, screen, kicks, affine
         self.monotonic_cst, self.interactions = monotonic_cst, interactions
         self.calibration_share = calibration_share
+        self.search = search
         self.random_state, self.n_jobs, self.time_limit = random_state, n_jobs, time_limit
         self.warm_start, self.verbose = warm_start, verbose
         self.missing, self.categorical = missing, categorical

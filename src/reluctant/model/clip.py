@@ -10,6 +10,10 @@ from numpy.typing import ArrayLike
 from reluctant.arrays import Array
 from reluctant.validation import as_evaluation_points
 
+TAIL, MARGIN = 1e-3, 0.5
+"""Share of the rows at either end of a column that does not tell the bounds, and by how much they lie farther out, in
+distances of the quantile from the median."""
+
 
 @dataclass(frozen=True, eq=False)
 class Clip:
@@ -33,9 +37,21 @@ class Clip:
     high: Array
 
     @classmethod
-    def around(cls, centre: Array, reach: Array) -> Clip:
-        """From centre − reach to centre + reach, (d,) each."""
-        return cls(centre - reach, centre + reach)
+    def beyond(cls, X: Array) -> Clip:
+        """Bounds that a few far rows of X (N, d) do not move.
+
+        The 0.1 % and the 99.9 % quantile of a column, moved outwards by half of their distance from its median. They
+        are rows themselves, the second from the end at most, so that clipped rows have the same bounds. Where a
+        quantile is the median, as in columns that are nearly always zero, its side ends with the last row; a constant
+        column has no bounds.
+        """
+        middle = np.median(X, axis=0)
+        low = np.quantile(X, TAIL, axis=0, method="higher")
+        high = np.quantile(X, 1.0 - TAIL, axis=0, method="lower")
+        low = np.where(low < middle, low - MARGIN * (middle - low), X.min(axis=0))
+        high = np.where(high > middle, high + MARGIN * (high - middle), X.max(axis=0))
+        constant = low >= high
+        return cls(np.where(constant, -np.inf, low), np.where(constant, np.inf, high))
 
     @classmethod
     def nowhere(cls, n_inputs: int) -> Clip:

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from reluctant.arrays import Array, Index, Mask
+from reluctant.regression.deletions import downdate, inverse, regular
 from reluctant.regression.gauss_newton import solved
-from reluctant.regression.surgeon import downdate, inverse, regular
 
 DOWNDATED = 256
 """A unit with so many weights at most has a curvature of its own, down-dated after every deletion. Larger ones share

@@ -94,12 +94,10 @@ def unknowns_of(U, A, affine):
 
 
 @njit(cache=True, error_model="numpy")
-def quadratic(X, Z, V, U, A, ridge, neuron, coordinate, gradient, curvature):
-    """Hessian and gradient of the quadratic model of the objective at a model that has been evaluated."""
-    width, n = X.shape
-    P = len(neuron)
+def jacobian(X, Z, V, neuron, coordinate, root):
+    """Derivatives of the predictions by the unknowns, times `root` of the rows, (P, N)."""
+    P, n = len(neuron), X.shape[1]
     J = np.empty((P, n))
-    root = np.sqrt(curvature)
     for q in range(P):
         k, x, row = neuron[q], X[coordinate[q]], J[q]
         if k < 0:
@@ -109,6 +107,15 @@ def quadratic(X, Z, V, U, A, ridge, neuron, coordinate, gradient, curvature):
             v, z = V[k], Z[k]
             for i in range(n):
                 row[i] = v * root[i] * x[i] if z[i] > 0.0 else 0.0
+    return J
+
+
+@njit(cache=True, error_model="numpy")
+def quadratic(X, Z, V, U, A, ridge, neuron, coordinate, gradient, curvature):
+    """Hessian and gradient of the quadratic model of the objective at a model that has been evaluated."""
+    width, P = len(X), len(neuron)
+    root = np.sqrt(curvature)
+    J = jacobian(X, Z, V, neuron, coordinate, root)
     pull = np.dot(J, gradient / root)
     hessian = np.empty((P, P))
     for start in range(0, P, BLOCK):
@@ -122,6 +129,28 @@ def quadratic(X, Z, V, U, A, ridge, neuron, coordinate, gradient, curvature):
         hessian[q, q] += weight
         pull[q] += weight * (U[k, j] if k >= 0 else A[j])
     return hessian, pull
+
+
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def hinge_sums(hinges, X, curvature, gradient):
+    """Σ w c², Σ w c and Σ g c of hinges c, (3, n)."""
+    n, width = hinges.shape
+    found, z = np.empty((3, n)), np.empty(X.shape[1])
+    for m in range(n):
+        z[:] = hinges[m, width - 1]
+        for j in range(width - 1):
+            a, x = hinges[m, j], X[j]
+            if a != 0.0:
+                for i in range(len(z)):
+                    z[i] += a * x[i]
+        square, total, pull = 0.0, 0.0, 0.0
+        for i in range(len(z)):
+            c = max(z[i], 0.0)
+            square += curvature[i] * c * c
+            total += curvature[i] * c
+            pull += gradient[i] * c
+        found[0, m], found[1, m], found[2, m] = square, total, pull
+    return found
 
 
 @njit(cache=True, error_model="numpy")
@@ -141,7 +170,7 @@ def steps(X, y, w, kind, delta, ridge, affine, U, V, A, damping, max_steps, rtol
     """Levenberg's steps until the objective falls by less than `rtol` of itself, or a neuron is to be cleaned away.
 
     `limits` are the least and the greatest damping and the share of the mean curvature in it. Returns the model, its
-    objective, the damping, how many steps were begun, and whether a neuron is to be cleaned away.
+    objective, the damping, how many steps were begun (`max_steps` unless a neuron is to be cleaned away), and U X̄ᵀ.
     """
     least, most, flat = limits
     K, n = len(V), X.shape[1]
@@ -149,7 +178,7 @@ def steps(X, y, w, kind, delta, ridge, affine, U, V, A, damping, max_steps, rtol
     value = evaluate(X, y, w, kind, delta, ridge, U, V, A, Z, gradient, curvature)
     for step_number in range(max_steps):
         if needs_cleaning(Z, affine):
-            return U, A, value, damping, step_number, True
+            return U, A, value, damping, step_number, Z
         neuron, coordinate = unknowns_of(U, A, affine)
         P = len(neuron)
         if P == 0:
@@ -182,7 +211,7 @@ def steps(X, y, w, kind, delta, ridge, affine, U, V, A, damping, max_steps, rtol
             damping *= 6.0
         if not taken or before - value <= rtol * abs(value):
             break
-    return U, A, value, damping, max_steps, False
+    return U, A, value, damping, max_steps, Z
 
 
 @njit(cache=True, error_model="numpy")
@@ -221,3 +250,64 @@ def kept_by_surgeon(inverse, theta, neuron, free, n_incoming, n_deleted):
                 kept[q] = free[q] = False
                 expected[q] = 0.0
     return kept
+
+
+@njit(cache=True, error_model="numpy")
+def without_cheapest(X, y, w, kind, delta, ridge, affine, U, V, A, n_deleted, regular):
+    """The model without the unknowns that the surgeon finds cheapest, the others following where that helps.
+
+    Returns whether there was one to delete, U, V, A, and the objective. Constants go with their neuron only.
+    """
+    (K, width), n = U.shape, X.shape[1]
+    neuron, coordinate = unknowns_of(U, A, affine)
+    P = len(neuron)
+    n_incoming, free = np.zeros(K, dtype=np.int64), np.empty(P, dtype=np.bool_)
+    theta = np.empty(P)
+    for q in range(P):
+        k, j = neuron[q], coordinate[q]
+        theta[q] = U[k, j] if k >= 0 else A[j]
+        free[q] = j < width - 1
+        if k >= 0 and j < width - 1:
+            n_incoming[k] += 1
+    for q in range(P):
+        free[q] |= neuron[q] >= 0 and n_incoming[neuron[q]] == 0
+    if not free.any():
+        return False, U, V, A, np.inf
+    Z, gradient, curvature = np.empty((K, n)), np.empty(n), np.empty(n)
+    evaluate(X, y, w, kind, delta, ridge, U, V, A, Z, gradient, curvature)
+    hessian, _ = quadratic(X, Z, V, U, A, ridge, neuron, coordinate, gradient, curvature)
+    mean = np.trace(hessian) / P
+    for q in range(P):
+        hessian[q, q] += regular * mean
+    kept = kept_by_surgeon(np.linalg.inv(hessian), theta, neuron, free, n_incoming, n_deleted)
+    stay, go = np.flatnonzero(kept), np.flatnonzero(~kept)
+    inner, right = np.empty((len(stay), len(stay))), np.zeros(len(stay))
+    for a in range(len(stay)):
+        for b in range(len(stay)):
+            inner[a, b] = hessian[stay[a], stay[b]]
+        for q in go:
+            right[a] += hessian[stay[a], q] * theta[q]
+    U_plain, A_plain = U.copy(), A.copy()
+    for q in go:
+        if neuron[q] >= 0:
+            U_plain[neuron[q], coordinate[q]] = 0.0
+        else:
+            A_plain[coordinate[q]] = 0.0
+    U_moved, A_moved = U_plain.copy(), A_plain.copy()
+    move = np.linalg.solve(inner, right) if len(stay) else right
+    for a in range(len(stay)):
+        k, j = neuron[stay[a]], coordinate[stay[a]]
+        if k >= 0:
+            U_moved[k, j] += move[a]
+        else:
+            A_moved[j] += move[a]
+    alive = np.zeros(K, dtype=np.bool_)
+    for q in stay:
+        if neuron[q] >= 0:
+            alive[neuron[q]] = True
+    U_plain, U_moved, V = U_plain[alive], U_moved[alive], V[alive]
+    plain = objective(X, y, w, kind, delta, ridge, U_plain, V, A_plain)
+    moved = objective(X, y, w, kind, delta, ridge, U_moved, V, A_moved)
+    if moved < plain:
+        return True, U_moved, V, A_moved, moved
+    return True, U_plain, V, A_plain, plain

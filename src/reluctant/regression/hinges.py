@@ -8,20 +8,22 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
+from scipy.linalg.lapack import dtrtrs
 
 from reluctant.arrays import Array
 from reluctant.regression.constraints import Constraints, constrained_minimum
 from reluctant.regression.gauss_newton import Problem, multiplied_blocks, regular, solved
 from reluctant.regression.model import Model, Rows, Unknowns
-from reluctant.regression.steps import objective, quadratic_model
+from reluctant.regression.steps import hinge_sums, jacobian, objective, quadratic_model
 
-NARROW, DEPENDENT = 1e-4, 1e-3
+NARROW, DEPENDENT, NOTHING = 1e-4, 1e-3, 1e-300
 """Shares of the curvature: hinges that act on less are left out; at least so much of a hinge is taken as its own."""
 SCORING_ROWS = 2000
 """Candidates are scored on at most so many rows."""
 DAMPED, REGULAR = 1e-3, 1e-9
 """Shares of the curvature added for new amplitudes and for the unknowns that there are, when they are solved for."""
+SHORTLIST = 40
+"""Candidates that are scored in full, with one output."""
 SCALES = (1.0, 0.5, 0.25)
 """Shares of the step to new amplitudes that are tried in turn."""
 SEED = 1e-150
@@ -191,45 +193,72 @@ def _best(model: Model, problem: Problem, sample: Rows, hinges: Array, n_added: 
     """Indices of the hinges that explain most of the gradient.
 
     A hinge is as good as the part of the gradient it explains when all unknowns so far may follow: |cᵀ r|² / cᵀ M c
-    with the candidate c, the residual r of the step and M the projector off the tangent space.
+    with the candidate c, the residual r of the step and M the projector off the tangent space. With one output that is
+    worked out for those alone that are best where M only takes off the mean.
     """
     constrained = problem.constraints if problem.monotone else None
-    hidden = np.maximum(sample.inputs @ hinges.T, 0.0)
     sampled = problem._replace(data=sample)
     slopes = problem.loss.derivatives(model(sample.inputs), sample.targets, problem.smoothing)
     weights = np.concatenate([block.weights for block in multiplied_blocks(model, sampled)])
     gradient = slopes.gradient * weights[:, None]
     curvature = np.mean(slopes.diagonal, axis=1) * weights
-    weighted = hidden * curvature[:, None]
-    norms = np.sum(hidden * weighted, axis=0)
-    if model.n_outputs == 1:
-        unknowns = problem.unknowns(model)
-        local = quadratic_model(model, unknowns, sampled)
-        J = unknowns.jacobian(model, sample.inputs, sample.inputs @ model.U.T > 0.0)
-        curved, slope = local.hessian, local.gradient
-        if constrained is not None:
-            free = constrained.free_directions(model, unknowns)
-            J, curved, slope = J @ free, free.T @ curved @ free, free.T @ slope
-        factor = np.linalg.cholesky(regular(curved, REGULAR))
-        covered = solve_triangular(factor, J.T @ weighted, lower=True)
-        left = norms - np.sum(covered**2, axis=0)
-        rest = solve_triangular(factor, slope, lower=True)
-        pull = hidden.T @ gradient - (covered.T @ rest)[:, None]
-    else:
-        covered, left, pull = np.zeros((0, len(hinges))), norms, hidden.T @ gradient
-    wide = norms > NARROW * curvature.sum()
-    left = np.maximum(left, DEPENDENT * norms)
+    tangent = _Tangent.of(model, sampled, sample) if model.n_outputs == 1 else None
+    if tangent is not None:
+        gradient = gradient - tangent.explained(curvature)[:, None]
+    norms, sums, pulls = hinge_sums(hinges, sample, curvature, gradient[:, 0])
+    tried = np.flatnonzero(norms > NARROW * curvature.sum())
+    if tangent is not None:
+        scores = pulls**2 / np.maximum(norms - sums**2 / curvature.sum(), DEPENDENT * norms + NOTHING)
+        tried = tried[np.argsort(-scores[tried], kind="stable")[:SHORTLIST]]
+    hidden, norms = np.maximum(hinges[tried] @ sample.inputs.T, 0.0), norms[tried]
+    covered = np.zeros((0, tried.size)) if tangent is None else tangent.covered(hidden * curvature)
+    pull = hidden @ gradient
+    left = np.maximum(norms - np.sum(covered**2, axis=0), DEPENDENT * norms)
     best: list[int] = []
-    for _ in range(n_added):
-        scores = np.divide(np.sum(pull**2, axis=1), left, out=np.zeros_like(left), where=wide & (left > 0.0))
+    for _ in range(min(n_added, tried.size)):
+        scores = np.sum(pull**2, axis=1) / left
         scores[best] = 0.0
         if constrained is not None:
-            scores[constrained.blocked(model, hinges, -pull[:, 0])] = 0.0
+            scores[constrained.blocked(model, hinges[tried], -pull[:, 0])] = 0.0
         j = int(np.argmax(scores))
         if scores[j] <= 0.0:
             break
         best.append(j)
-        shared = (hidden.T @ weighted[:, j] - covered.T @ covered[:, j]) / left[j]
+        shared = (hidden @ (curvature * hidden[j]) - covered.T @ covered[:, j]) / left[j]
         pull = pull - shared[:, None] * pull[j]
         left = np.maximum(left - shared**2 * left[j], DEPENDENT * norms)
-    return best
+    return [int(j) for j in tried[best]]
+
+
+class _Tangent(NamedTuple):
+    """What the unknowns of a model of one output can follow: Jᵀ (P, N), the factor L of H = L Lᵀ, and L⁻¹ g."""
+
+    jacobian: Array
+    factor: Array
+    rest: Array
+
+    @classmethod
+    def of(cls, model: Model, problem: Problem, rows: Rows) -> _Tangent:
+        """At a model, over some rows."""
+        unknowns = problem.unknowns(model)
+        local = quadratic_model(model, unknowns, problem)
+        J, curved, slope = jacobian(model, unknowns, rows), local.hessian, local.gradient
+        if problem.monotone:
+            free = problem.constraints.free_directions(model, unknowns)  # type: ignore[union-attr]
+            J, curved, slope = free.T @ J, free.T @ curved @ free, free.T @ slope
+        factor = np.asarray(np.linalg.cholesky(regular(curved, REGULAR)), dtype=np.float64)
+        return cls(J, factor, _below(factor, slope))
+
+    def explained(self, curvature: Array) -> Array:
+        """What of the gradient (N,) goes when the unknowns follow."""
+        step = _below(self.factor, self.rest, transposed=True)
+        return curvature * (step @ self.jacobian)
+
+    def covered(self, weighted: Array) -> Array:
+        """L⁻¹ Jᵀ W c (P, n) of weighted candidates W c (n, N), whose norm is what of c is no new direction."""
+        return _below(self.factor, self.jacobian @ weighted.T)
+
+
+def _below(factor: Array, right: Array, transposed: bool = False) -> Array:
+    """L⁻¹ or L⁻ᵀ times the right side; the checks of scipy's function take longer than the work."""
+    return np.asarray(dtrtrs(factor, right, lower=1, trans=int(transposed))[0], dtype=np.float64)

@@ -109,7 +109,7 @@ class Model:
         """Whether it has neither neurons nor slopes."""
         return self.n_neurons == 0 and not self.A[:-1].any()
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Nonzeros of hinges and affine part; of each neuron one is fixed by rescaling, but its bias always counts.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from reluctant.effort import Clock
 from reluctant.regression.constraints import Constraints
@@ -20,12 +19,13 @@ from reluctant.regression.quasi_newton import MANY_UNKNOWNS, quasi_newton
 from reluctant.regression.starts import affine_fit, dense, forward, varying
 from reluctant.regression.steps import minimise
 from reluctant.regression.surgeon import Front, Report, Stage, backward, descend_in_turn
+from reluctant.workers import one_blas_thread
 
 MOST_NEURONS, ROWS_PER_NEURON, ROWS_PER_KNOT = 40, 8, 5
 """A path in regression begins with this many neurons, or fewer where rows are few, of several inputs or of one."""
 GROWN_DENSE, ROWS_PER_UNKNOWN = 12, 2
 """A dense path in regression begins with so many neurons on all inputs, or fewer where rows are few."""
-DENSE_NEURONS, DENSE_NEURONS_MANY, DENSE_STEPS = 8, 14, 60
+DENSE_NEURONS, DENSE_NEURONS_MANY, DENSE_STEPS = 8, 14, 20
 """A path in classification begins with so many neurons on all inputs: two classes, more classes."""
 WIDE_NEURONS, WIDE_ITERATIONS = 20, (200, 300, 50)
 """Neurons where more classes of many inputs have very many unknowns; iterations of L-BFGS with the penalty of the path,
@@ -86,7 +86,7 @@ def stages_of(
     plan = plan._replace(shrinkage=Shrinkage(plan.shrinkage.ridge, slope_ridge))
     penalty = penalty_for(rows, loss, plan.shrinkage, plan.p)
     problem = Problem(rows, loss, penalty, plan.affine, constraints=plan.constraints)
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         knotted = knot_starts(rows, plan.max_neurons) if plan.p is None and has_knots(rows, loss, plan.affine) else []
         starts = [] if start is None else [start]
         if problem.constraints is not None:

@@ -13,12 +13,12 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from reluctant.arrays import Array
 from reluctant.effort import Clock, Effort
+from reluctant.regression.deletions import REGULAR
 from reluctant.regression.gauss_newton import Problem, minimise, quadratic_model, regular, summed_loss
 from reluctant.regression.model import Model, Rows, Unknowns
 from reluctant.regression.penalties import PathPower, Ridge
 from reluctant.regression.protocol import SMOOTHING, Loss
 from reluctant.regression.starts import forward, grown
-from reluctant.regression.surgeon import REGULAR
 from reluctant.workers import parallel
 
 EPSILONS = np.geomspace(0.3, 1e-5, 12)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from reluctant.arrays import Array, Index, Mask
 from reluctant.effort import Clock, Effort
+from reluctant.model.clip import Clip
 from reluctant.regression.calibration import temperature_of
 from reluctant.regression.constraints import Constraints
 from reluctant.regression.knots import has_knots
@@ -27,13 +29,16 @@ from reluctant.regression.protocol import Loss
 from reluctant.regression.screening import most_explaining
 from reluctant.regression.standardise import Standardisation
 from reluctant.regression.surgeon import ONE_BY_ONE, SHARE, Stage
-from reluctant.workers import parallel
+from reluctant.workers import one_blas_thread, parallel
 
 Selection = Literal["one_se", "min"]
+Search = Literal["fast", "default", "thorough"]
+"""How much is compared: `fast` draws folds once, `thorough` twice as often and over more ridges."""
 
 RIDGES, RIDGES_ON_SLOPES = (1e-4, 1e-3, 1e-2, 1e-1), (1e-1, 3e-1)
-RIDGES_CLASSES, RIDGES_ON_SLOPES_CLASSES = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1), (1e-2, 3e-2, 1e-1, 3e-1)
+RIDGES_CLASSES, RIDGES_ON_SLOPES_CLASSES = (1e-4, 1e-3, 1e-2, 1e-1), (1e-2, 1e-1)
 """The second are also tried on the slopes in full: of few rows a linear part wants shrinkage too."""
+RIDGES_THOROUGH, RIDGES_ON_SLOPES_THOROUGH = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1), (1e-2, 3e-2, 1e-1, 3e-1)
 RIDGES_WITH_KNOTS = (1e-11, 1e-7, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 """With these, functions of one input are compared: at 1e-4 a wave of six periods already costs more than it gains."""
 DENSE = Shrinkage(1e-3, 1e-6)
@@ -51,13 +56,14 @@ error only: a whole one of so few rows is as large as most of what there is to l
 MOST_PARAMETERS, ROWS_PER_PARAMETER = 2000, 2
 """Sizes beyond the first and, where paths take seconds each, those of fewer rows to a parameter are considered only
 under a cap that is larger."""
-SOME_ROWS, REPEATS_SOME_ROWS = 2000, 2
-"""Up to so many rows the folds are drawn twice: what a path owes to the rows it happened to see counts less then."""
-SURVIVORS, SURVIVORS_FEW_ROWS = (7, 3, 2), (7,) * FOLDS + (3,)
-SURVIVORS_CLASSES, SURVIVORS_FEW_ROWS_CLASSES = (11, 5, 3), (11,) * FOLDS + (4,)
+SOME_ROWS, REPEATS_CLASSES = 2000, 2
+"""Of classes up to so many rows the folds are drawn twice; in regression that changes nothing that can be measured."""
+SURVIVORS, SURVIVORS_FEW_ROWS = (7, 3, 2), (7, 7, 5, 5, 5, 2)
+SURVIVORS_CLASSES, SURVIVORS_FEW_ROWS_CLASSES = (6, 3, 2), (6, 6, 5, 5, 5, 2)
 """Ridges that go on to the first, the second and all further folds: successive halving."""
 RIDGES_MANY_UNKNOWNS, SURVIVORS_MANY_UNKNOWNS = (1e-3, 3e-3, 1e-2, 1e-1), (4, 2)
 """Paths that begin with very many unknowns take seconds each: fewer ridges, and folds drawn once then."""
+SURVIVORS_FAST = (2, 1)  # and of a thorough search twice as many as usual
 BANDWIDTH = 0.3
 """Validation losses are averaged with those of larger sizes, by half a Gaussian of this width in the logarithm of the
 size. Smaller sizes do not enter, so that a sharp fall of the loss at one size stays one."""
@@ -76,6 +82,7 @@ class Config(NamedTuple):
     max_neurons: int | None = None
     screen: int | None = None
     kicks: int = 0
+    search: Search = "default"
     constraints: Constraints | None = None
 
     def plan(self, trial: Trial) -> Plan:
@@ -126,6 +133,13 @@ def check_selection(selection: object) -> Selection:
     if str(selection) not in get_args(Selection):  # a missing value has no truth value
         raise ValueError(f"selection must be 'one_se' or 'min', got {selection!r}")
     return selection  # type: ignore[return-value]
+
+
+def check_search(search: object) -> Search:
+    """Return `search` if it names how much is compared."""
+    if str(search) not in get_args(Search):
+        raise ValueError(f"search must be 'fast', 'default' or 'thorough', got {search!r}")
+    return search  # type: ignore[return-value]
 
 
 def size_grid(largest: int, smallest: int) -> Index:
@@ -186,15 +200,15 @@ def choose(
     grid = size_grid(min(largest, targets.size), targets.shape[1])
     likelihood = config.loss.is_likelihood
     knotted = has_knots(units.rows(X, targets, weights), config.loss, config.affine)
-    trials = [Trial(shrinkage) for shrinkage in shrinkages(config.loss, units.n_inputs, many, knotted)]
+    trials = [Trial(shrinkage) for shrinkage in shrinkages(config.loss, units.n_inputs, many, knotted, config.search)]
     dense = config.constraints is None or config.constraints.dense
     if dense and not many and not knotted and can_be_dense(config.loss, d, targets.shape[1]):
         trials.append(Trial(DENSE, dense=True))
     tally = _Tally(trials, grid.size, weights, keep_paths=likelihood)
     alive = np.arange(len(trials))
-    survivors = survivors_of(config.loss, len(X), many)
-    folds = _folds(targets, config.loss, seed, many)
-    with parallel(effort.n_jobs) as computed:
+    survivors = survivors_of(config.loss, len(X), many, config.search)
+    folds = _folds(targets, config.loss, seed, many, config.search)
+    with clock.speaking("ends the fit"), one_blas_thread(), parallel(effort.n_jobs) as computed:
 
         def compete(trials: NDArray, train: NDArray, test: NDArray) -> None:
             rows = X[train], targets[train], weights[train]
@@ -206,6 +220,7 @@ def choose(
         for i, fold in enumerate(folds):
             if i and clock.expired():
                 break
+            clock.doing(f"comparing sizes of networks on fold {i + 1} of {len(folds)}")
             ranked = alive[np.argsort(tally.best_means(alive), kind="stable")]
             alive = np.sort(ranked[: survivors[min(i, len(survivors) - 1)]])
             compete(alive, *fold)
@@ -249,7 +264,9 @@ def _temperature(choice: Choice, tally: _Tally, X: Array, targets: Array, loss: 
     return temperature_of(f, targets[tested], tally.weights[tested], effective_rows(seen), loss)
 
 
-def shrinkages(loss: Loss, n_inputs: int, many: bool = False, knotted: bool = False) -> list[Shrinkage]:
+def shrinkages(
+    loss: Loss, n_inputs: int, many: bool = False, knotted: bool = False, search: Search = "default"
+) -> list[Shrinkage]:
     """What is tried: every ridge with the default share of it on the slopes, and some on the slopes in full.
 
     Functions of one input with counted knots need none but the faintest; the slope is one.
@@ -260,27 +277,37 @@ def shrinkages(loss: Loss, n_inputs: int, many: bool = False, knotted: bool = Fa
     on_slopes: tuple[float, ...] = RIDGES_ON_SLOPES
     if many:
         ridges, on_slopes = RIDGES_MANY_UNKNOWNS, ()
+    elif search == "thorough":
+        ridges, on_slopes = RIDGES_THOROUGH, RIDGES_ON_SLOPES_THOROUGH
     elif loss.for_classes:
         ridges, on_slopes = RIDGES_CLASSES, RIDGES_ON_SLOPES_CLASSES
     shared = [Shrinkage(ridge, slope_ridge_of(Shrinkage(ridge), loss, n_inputs, None)) for ridge in ridges]
     return list(dict.fromkeys([*shared, *(Shrinkage(ridge, ridge) for ridge in on_slopes)]))
 
 
-def survivors_of(loss: Loss, n_rows: int, many: bool) -> tuple[int, ...]:
+def survivors_of(loss: Loss, n_rows: int, many: bool, search: Search = "default") -> tuple[int, ...]:
     """How many trials go on to the first fold, the second and so on; the last is that of all further ones."""
     if many:
         return SURVIVORS_MANY_UNKNOWNS
     if loss.for_classes:
-        return SURVIVORS_CLASSES if n_rows > FEW_ROWS else SURVIVORS_FEW_ROWS_CLASSES
-    return SURVIVORS if n_rows > FEW_ROWS else SURVIVORS_FEW_ROWS
+        usual = SURVIVORS_CLASSES if n_rows > FEW_ROWS else SURVIVORS_FEW_ROWS_CLASSES
+    else:
+        usual = SURVIVORS if n_rows > FEW_ROWS else SURVIVORS_FEW_ROWS
+    if search == "fast":
+        return usual[:1] + SURVIVORS_FAST
+    return tuple(2 * n for n in usual) if search == "thorough" else usual
 
 
-def _folds(targets: Array, loss: Loss, seed: int, many: bool = False) -> list[tuple[NDArray, NDArray]]:
+def _folds(
+    targets: Array, loss: Loss, seed: int, many: bool = False, search: Search = "default"
+) -> list[tuple[NDArray, NDArray]]:
     """Training and test rows of every fold, classes in equal shares."""
     from sklearn.model_selection import KFold, StratifiedKFold
 
     n_rows = len(targets)
-    repeats = 1 if many or n_rows > SOME_ROWS else REPEATS_SOME_ROWS if n_rows > FEW_ROWS else REPEATS_FEW_ROWS
+    some = REPEATS_CLASSES if loss.for_classes else 1
+    repeats = 1 if many or n_rows > SOME_ROWS else some if n_rows > FEW_ROWS else REPEATS_FEW_ROWS
+    repeats = {"fast": 1, "default": repeats, "thorough": 2 * repeats}[search]
     labels = np.unique(targets, axis=0, return_inverse=True)[1].ravel() if loss.for_classes else None
     if labels is not None and labels.max() < n_rows // 2 and np.bincount(labels).min() >= 2:
         n_folds = int(min(FOLDS, np.bincount(labels).min()))
@@ -303,11 +330,11 @@ class _Fold(NamedTuple):
 
     def outputs(self, X: Array, size: int) -> Array:
         """Its outputs (n, m), in standardised units, for the rows left out."""
-        return self.model(size)(self.units.clipped_inputs(X[self.test]))
+        return self.model(size)(self.units.inputs(X[self.test]))
 
     def losses(self, X: Array, targets: Array, grid: NDArray, units: Standardisation, loss: Loss) -> Array:
         """`loss` (S, n) of the rows left out for every size of the grid, in `units` of all rows."""
-        inputs = self.units.clipped_inputs(X[self.test])
+        inputs = self.units.inputs(X[self.test])
         losses = np.empty((grid.size, len(self.test)))
         for i, stage in enumerate(self.stages):
             f = stage.model(inputs) * self.units.y_scale + self.units.y_mean
@@ -330,8 +357,10 @@ def standard_path(
 
 
 def units_of(X: Array, targets: Array, weights: Array, config: Config) -> Standardisation:
-    """Standardised units of some rows, for the inputs that are not screened out."""
-    units = Standardisation.of(X, targets, weights, config.loss.of_residuals, config.affine, config.loss.link)
+    """Standardised units of some rows behind their clip, for the inputs that are not screened out."""
+    clip = Clip.beyond(X)
+    units = Standardisation.of(clip(X), targets, weights, config.loss.of_residuals, config.affine, config.loss.link)
+    units = replace(units, clip=clip)
     if config.screen is None or X.shape[1] <= config.screen:
         return units
     return units.only(most_explaining(units.rows(X, targets, weights), config.screen))

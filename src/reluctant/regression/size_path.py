@@ -16,6 +16,7 @@ from reluctant.model.network import ReLUNetwork
 from reluctant.regression.losses import Loss, as_loss, mean_loss
 from reluctant.regression.path import Plan, stages_of
 from reluctant.regression.standardise import Standardisation
+from reluctant.regression.surgeon import Stage
 from reluctant.regression.targets import as_targets
 from reluctant.validation import check_integer, check_table
 
@@ -118,9 +119,25 @@ def path_of_sizes(
     return SizePath(
         sizes=np.array([network.size for network in networks]),
         networks=networks,
-        training_loss=np.array([mean_loss(network, X, targets, loss, weights) for network in networks]),
+        training_loss=_training_losses(networks, stages, X, targets, weights, loss, units),
         ridge=plan.shrinkage.ridge,
     )
+
+
+def _training_losses(
+    networks: tuple[ReLUNetwork, ...],
+    stages: list[Stage],
+    X: Array,
+    targets: Array,
+    weights: Array,
+    loss: Loss,
+    units: Standardisation,
+) -> Array:
+    """Mean losses in the user's units, of one output those of the stages in units of the loss."""
+    if targets.shape[1] > 1:
+        return np.array([mean_loss(network, X, targets, loss, weights) for network in networks])
+    unit = float(units.y_scale[0]) ** loss.degree / weights.sum()
+    return np.array([unit * stage.loss for stage in stages])
 
 
 def _print_stage(size: int, objective: float) -> None:

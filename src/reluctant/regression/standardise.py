@@ -14,8 +14,6 @@ from reluctant.model.network import ReLUNetwork
 from reluctant.regression.model import Model, Rows
 from reluctant.regression.protocol import Link
 
-CLIP = 8.0
-"""Inputs farther than this many standard deviations from their mean are moved there."""
 OCTAVES = 1000
 """Slopes of more than 2^±1000 leave too little room for weights."""
 RESOLVED = 1e-12
@@ -88,17 +86,14 @@ class Moments(NamedTuple):
             )
         return np.where(self.constant, np.inf, self.deviation)
 
-    def clip(self) -> Clip:
-        """From mean − 8 to mean + 8 deviations; none for constant columns."""
-        return Clip.around(self.mean, CLIP * self.input_scale())
-
 
 @dataclass(frozen=True)
 class Standardisation:
     """x ↦ (x − x_mean) / x_scale, y ↦ (y − y_mean) / y_scale; x_scale is infinite for constant columns.
 
-    Where `columns` of d = `width` are named, only these are inputs of the models. Where the outputs are logarithms of
-    means, `y_unit` is the mean of y, by which targets are divided, and y_mean its logarithm.
+    Where `columns` of d = `width` are named, only these are inputs of the models; a `clip` comes before all.
+    Where the outputs are logarithms of means, `y_unit` is the mean of y, by which targets are divided, and y_mean its
+    logarithm.
     """
 
     x_mean: Array
@@ -108,6 +103,7 @@ class Standardisation:
     columns: NDArray | None = None
     width: int = 0
     y_unit: Array | None = None
+    clip: Clip | None = None
 
     @classmethod
     def of(
@@ -153,17 +149,9 @@ class Standardisation:
         return 16.0 * np.finfo(float).eps * np.abs(self.x_mean) / self.x_scale
 
     def inputs(self, X: Array) -> Array:
-        """Inputs X̄ (N, d + 1) in standardised units, ones last."""
-        return self._standard(self._own(X))
-
-    def clipped_inputs(self, X: Array) -> Array:
-        """Inputs X̄ (N, d + 1) of rows to predict for, moved within the clip of the rows whose units these are."""
-        return self._standard(Clip.around(self.x_mean, CLIP * self.x_scale)(self._own(X)))
-
-    def _own(self, X: Array) -> Array:
-        return X if self.columns is None else X[:, self.columns]
-
-    def _standard(self, X: Array) -> Array:
+        """Inputs X̄ (N, d + 1) in standardised units, ones last, moved within the clip if there is one."""
+        X = X if self.clip is None else self.clip(X)
+        X = X if self.columns is None else X[:, self.columns]
         standard = np.empty((len(X), self.n_inputs + 1))
         standard[:, :-1] = (X - self.x_mean) / self.x_scale
         standard[:, -1] = 1.0

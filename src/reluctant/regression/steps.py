@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from reluctant.arrays import Array, Mask
+from reluctant.arrays import Array, Index, Mask
 from reluctant.effort import never
-from reluctant.regression import gauss_newton
+from reluctant.regression import deletions, gauss_newton
+from reluctant.regression.deletions import DOWNDATED, REGULAR
 from reluctant.regression.gauss_newton import FIRST_DAMPING, FLAT, LEAST_DAMPING, MOST_DAMPING, Problem, Quadratic
 from reluctant.regression.losses import Huber, Logistic, Squared
 from reluctant.regression.model import BLOCK, Model, Rows, Unknowns
@@ -18,6 +20,13 @@ from reluctant.regression.penalties import Ridge
 KINDS: dict[type, int] = {Squared: 0, Logistic: 1, Huber: 2}
 """Losses that the loops know, by their number there."""
 LIMITS = (LEAST_DAMPING, MOST_DAMPING, FLAT)
+
+
+class Shorter(NamedTuple):
+    """A model after deletions, and its objective."""
+
+    model: Model
+    objective: float
 
 
 class _Laid(NamedTuple):
@@ -66,11 +75,30 @@ def quadratic_model(model: Model, unknowns: Unknowns, problem: Problem) -> Quadr
         np.empty_like(laid.target),
     )
     _loops().evaluate(*laid, U, V, A, Z, gradient, curvature)
-    neuron = np.concatenate([unknowns.neuron, np.full(unknowns.affine.size, -1)])
-    coordinate = np.concatenate([unknowns.coordinate, unknowns.affine])
-    hessian, pull = _loops().quadratic(laid.inputs, Z, V, U, A, laid.ridge, neuron, coordinate, gradient, curvature)
+    places = _places(unknowns)
+    hessian, pull = _loops().quadratic(laid.inputs, Z, V, U, A, laid.ridge, *places, gradient, curvature)
     on: Mask = Z > 0.0
     return Quadratic(hessian, pull, np.any(on, axis=1), ~np.all(on, axis=1))
+
+
+def jacobian(model: Model, unknowns: Unknowns, rows: Rows) -> Array:
+    """Derivatives of a model of one output by its unknowns, (P, N)."""
+    inputs = rows.by_input[0]
+    Z = model.U @ inputs
+    found: Array = _loops().jacobian(inputs, Z, _arrays(model)[1], *_places(unknowns), np.ones(len(rows)))
+    return found
+
+
+def hinge_sums(hinges: Array, rows: Rows, curvature: Array, gradient: Array) -> tuple[Array, Array, Array]:
+    """Σ w c², Σ w c and Σ g c of hinges c (n, d + 1), with w and g of the rows."""
+    found = _loops().hinge_sums(hinges, rows.by_input[0], curvature, gradient)
+    return found[0], found[1], found[2]
+
+
+def _places(unknowns: Unknowns) -> tuple[Index, Index]:
+    """Neuron, −1 for the affine part, and coordinate of every unknown of one output."""
+    neuron = np.concatenate([unknowns.neuron, np.full(unknowns.affine.size, -1)])
+    return neuron, np.concatenate([unknowns.coordinate, unknowns.affine])
 
 
 def minimise(
@@ -83,23 +111,27 @@ def minimise(
     damping, left = FIRST_DAMPING, max_steps
     while left > 0 and not stop():
         U, V, A = _arrays(model)
-        U, A, value, damping, begun, dead = _loops().steps(*laid, problem.affine, U, V, A, damping, left, rtol, LIMITS)
-        model, left = Model(U, model.V, A[:, None]), left - begun
-        if not dead:
+        U, A, value, damping, begun, Z = _loops().steps(*laid, problem.affine, U, V, A, damping, left, rtol, LIMITS)
+        model = Model(U, model.V, A[:, None])
+        if begun == left:
             return model, float(value)
-        on = laid.inputs.T @ U.T > 0.0
-        model = model.cleaned(on.any(axis=0), ~on.all(axis=0), problem.affine)
+        left -= begun
+        on: Mask = Z > 0.0
+        model = model.cleaned(np.any(on, axis=1), ~np.all(on, axis=1), problem.affine)
     return model, objective(model, problem)
 
 
-def surgeon_keeps(model: Model, unknowns: Unknowns, theta: Array, inverse: Array, free: Mask, n_deleted: int) -> Mask:
-    """Which unknowns of a model of one output stay; the inverse curvature and `free` are used up."""
-    neuron = np.concatenate([unknowns.neuron, np.full(unknowns.affine.size, -1)])
-    n_incoming = np.count_nonzero(model.U[:, :-1], axis=1)
-    kept: Mask = _loops().kept_by_surgeon(inverse, theta, neuron, free, n_incoming, n_deleted)
-    return kept
+def without_cheapest(model: Model, problem: Problem, n_deleted: int) -> Shorter | None:
+    """What `deletions` leaves of a model, and its objective; None where there is nothing to delete."""
+    laid = _laid(problem)
+    if laid is None or model.size >= DOWNDATED:
+        found = deletions.without_cheapest(model, problem, n_deleted)
+        return None if found is None else Shorter(found, problem.objective(found))
+    deleted, U, V, A, value = _loops().without_cheapest(*laid, problem.affine, *_arrays(model), n_deleted, REGULAR)
+    return Shorter(Model(U, V[:, None], A[:, None]), float(value)) if deleted else None
 
 
+@cache
 def _loops() -> Any:
     """The compiled loops, for which numba is imported when the first of them is called."""
     from reluctant.regression import _one_output

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from reluctant.arrays import Array
 from reluctant.effort import Effort
@@ -26,6 +25,7 @@ from reluctant.regression.selection import (
 )
 from reluctant.regression.standardise import Moments, Standardisation
 from reluctant.regression.tables import Table, WeighedTable
+from reluctant.workers import one_blas_thread
 
 SAMPLE = 5_000
 """Rows of the sample on which the path is traced."""
@@ -165,7 +165,7 @@ def fit_streamed(
     penalty = penalty_for(rows, loss, choice.trial.shrinkage, None)
     problem = Problem(rows, loss, penalty, config.affine, constraints=config.constraints)
     fitting = [stage.model for stage in stages if stage.size <= cap]
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         if size is not None:
             model, _ = minimise(fitting[0], problem, REFIT_STEPS)
             return Streamed(units, model, choice, (), np.empty(0))

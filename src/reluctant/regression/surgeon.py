@@ -6,29 +6,21 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
-from scipy.linalg.lapack import dpotrf, dpotri
 
-from reluctant.arrays import Array, Mask
 from reluctant.effort import Clock
-from reluctant.regression.gauss_newton import Problem, regular, summed_loss
-from reluctant.regression.model import Model, Unknowns
+from reluctant.regression.gauss_newton import Problem, summed_loss
+from reluctant.regression.model import Model
 from reluctant.regression.quasi_newton import MANY_UNKNOWNS, quasi_newton
-from reluctant.regression.steps import minimise, objective, quadratic_model, surgeon_keeps
+from reluctant.regression.steps import Shorter, minimise, without_cheapest
 
 SHARE, SHARE_OF_MANY, ONE_BY_ONE = 0.12, 0.25, 24
 """Share of the parameters deleted at a time, also of very many, and the size below which they go one by one."""
 REFIT_STEPS, SMALL_REFIT_STEPS, REFIT_ITERATIONS = 3, 9, 50
 """Steps between deletions; those of L-BFGS where unknowns are very many."""
-DOWNDATED = 400
-"""Up to so many unknowns the curvature is down-dated between deletions; beyond, that would take most of the time."""
 CLIFF = 2.0
 """Several deletions at once may not raise the objective by more than this factor."""
 MOST_TURNED = 10
 """Of up to so many neurons all combinations are turned around."""
-REGULAR = 1e-10
-"""Relative ridge under which the surgeon inverts the curvature."""
 
 
 Report = Callable[[int, float], None]
@@ -134,22 +126,22 @@ def descend(model: Model, problem: Problem, front: Front, clock: Clock) -> Itera
             shorter = _shortened(model, problem, n, clock)
             if shorter is None:
                 return
-            trial, value = _refitted(shorter, problem, clock)
+            trial, value = _refitted(shorter.model, problem, clock)
             if not 0.0 < CLIFF * before < value:
                 break
             front.note(trial, value)
         model = trial
 
 
-def _shortened(model: Model, problem: Problem, n_deleted: int, clock: Clock) -> Model | None:
+def _shortened(model: Model, problem: Problem, n_deleted: int, clock: Clock) -> Shorter | None:
     """The model, or the same function with neurons turned around, without the parameters that are cheapest."""
     same_function = [model]
     if problem.affine:
         same_function += [*(_flips(model) if model.size <= ONE_BY_ONE else ()), *_levelled(model)]
     shorter = [
-        _without_cheapest(m, problem, m.size - model.size + n_deleted) for m in same_function if not clock.expired()
+        without_cheapest(m, problem, m.size - model.size + n_deleted) for m in same_function if not clock.expired()
     ]
-    return min((m for m in shorter if m is not None), key=lambda m: objective(m, problem), default=None)
+    return min((s for s in shorter if s is not None), key=lambda s: s.objective, default=None)
 
 
 def _refitted(model: Model, problem: Problem, clock: Clock) -> tuple[Model, float]:
@@ -161,7 +153,8 @@ def _refitted(model: Model, problem: Problem, clock: Clock) -> tuple[Model, floa
 
 
 def _has_many_unknowns(model: Model, problem: Problem) -> bool:
-    return problem.unknowns(model).size > MANY_UNKNOWNS
+    at_most = model.size + model.n_neurons + model.n_outputs
+    return at_most > MANY_UNKNOWNS and problem.unknowns(model).size > MANY_UNKNOWNS
 
 
 def _joined(model: Model, problem: Problem) -> Model:
@@ -212,138 +205,3 @@ def _levelled(model: Model) -> Iterator[Model]:
         for k in np.flatnonzero(turned[best]):
             model = model.flipped(int(k))
         yield model
-
-
-def _without_cheapest(model: Model, problem: Problem, n_deleted: int) -> Model | None:
-    """Delete unknowns one after the other by the surgeon's cost ½ θ² / C_qq for each parameter saved.
-
-    C is the inverse curvature, down-dated after every deletion, and the other unknowns follow each time
-    (Hassibi and Stork, 1993); of many unknowns at once those go that were cheapest at first. Constants go with their
-    neuron only.
-    """
-    model = problem.kept(model)
-    unknowns = problem.unknowns(model)
-    free = _is_deletable(model, unknowns)
-    if not free.any():
-        return None
-    local = quadratic_model(model, unknowns, problem)
-    hessian = regular(local.hessian, REGULAR)
-    theta = unknowns.gather(model)
-    kept = _kept(model, unknowns, theta, inverse(hessian), free, problem, n_deleted)
-    return _followed(model, unknowns, theta, kept, hessian, problem)
-
-
-def _kept(
-    model: Model, unknowns: Unknowns, theta: Array, C: Array, free: Mask, problem: Problem, n_deleted: int
-) -> Mask:
-    """Which unknowns stay when the cheapest are deleted one after the other; C and `free` are used up."""
-    if model.n_outputs == 1 and unknowns.size <= DOWNDATED and not problem.monotone:
-        return surgeon_keeps(model, unknowns, theta, C, free, n_deleted)
-    expected = theta.copy()
-    saved = _Savings(model, unknowns)
-    kept = np.ones(unknowns.size, dtype=bool)
-    left, target = model.size, model.size - n_deleted
-    while left > target and free.any():
-        cost = np.where(free, expected**2 / np.maximum(np.diag(C), 1e-300) / saved.counts, np.inf)
-        q = int(np.argmin(cost))
-        if problem.monotone:
-            order = np.argsort(cost)[: np.count_nonzero(free)]
-            q = next((int(i) for i in order if _can_go(int(i), model, unknowns, theta, kept, problem)), q)
-        left -= int(saved.counts[q])
-        if unknowns.size <= DOWNDATED:
-            downdate(C, expected, q)
-        gone = saved.delete(q)
-        kept[gone] = free[gone] = False
-        expected[gone] = 0.0
-    return kept
-
-
-def _can_go(q: int, model: Model, unknowns: Unknowns, theta: Array, kept: Mask, problem: Problem) -> bool:
-    """Whether slopes have their signs without one more unknown, the others as they are; what falls always can go."""
-    left = np.where(kept, theta, 0.0)
-    left[q] = 0.0
-    return problem.constraints is None or problem.constraints.hold(unknowns.scatter(model, left))
-
-
-def downdate(C: Array, expected: Array, q: int) -> None:
-    """Delete unknown q from the inverse curvature C, and let the others follow, in place (Hassibi and Stork, 1993)."""
-    column = C[:, q] / C[q, q]
-    expected -= expected[q] * column
-    C -= np.outer(column, C[q])
-
-
-def inverse(hessian: Array) -> Array:
-    """H⁻¹ from Cholesky's factor, or by elimination where rounding leaves H without one."""
-    factor, failed = dpotrf(hessian, lower=1)
-    if failed:
-        return np.asarray(np.linalg.inv(hessian), dtype=np.float64)
-    lower: Array = np.tril(dpotri(factor, lower=1, overwrite_c=1)[0])
-    return lower + np.tril(lower, -1).T
-
-
-def _followed(model: Model, unknowns: Unknowns, theta: Array, kept: Mask, hessian: Array, problem: Problem) -> Model:
-    """The model without the unknowns that are not kept, the others moved to the quadratic's minimum where that helps.
-
-    The move is solved for anew: down-dating loses digits where inputs are nearly dependent.
-    """
-    plain = problem.kept(unknowns.scatter(model, np.where(kept, theta, 0.0)))
-    inner = np.ix_(kept, kept)
-    pull = hessian[np.ix_(kept, ~kept)] @ theta[~kept]
-    try:
-        move = cho_solve(cho_factor(hessian[inner], check_finite=False), pull, check_finite=False)
-    except LinAlgError:
-        return plain
-    moved = np.zeros_like(theta)
-    moved[kept] = theta[kept] + move
-    trial = problem.kept(unknowns.scatter(model, moved))
-    return trial if objective(trial, problem) < objective(plain, problem) else plain
-
-
-def _is_deletable(model: Model, unknowns: Unknowns) -> Mask:
-    """Input weights, output weights and slopes; of the constants those alone that are all a neuron has."""
-    is_constant = ~np.any(model.U[:, :-1] != 0.0, axis=1)
-    return np.concatenate(
-        [
-            (unknowns.coordinate < model.U.shape[1] - 1) | is_constant[unknowns.neuron],
-            np.ones(unknowns.out_neuron.size, dtype=bool),
-            unknowns.affine < len(model.A) - 1,
-        ]
-    )
-
-
-class _Savings:
-    """How many parameters go when an unknown does: with the last input or output of a neuron, the whole neuron."""
-
-    def __init__(self, model: Model, unknowns: Unknowns) -> None:
-        self.unknowns = unknowns
-        self.incoming = np.count_nonzero(model.U[:, :-1], axis=1)
-        self.outgoing = np.count_nonzero(model.V, axis=1)
-        self.counts = np.ones(unknowns.size)
-        self.is_weight = np.concatenate(
-            [unknowns.coordinate < model.U.shape[1] - 1, np.zeros(unknowns.size - unknowns.neuron.size, dtype=bool)]
-        )
-        self.owner = np.concatenate([unknowns.neuron, unknowns.out_neuron, np.full(unknowns.affine.size, -1)])
-        for k in range(model.n_neurons):
-            self._recount(k)
-
-    def _recount(self, k: int) -> None:
-        mine = self.owner == k
-        if self.incoming[k] == 1:
-            self.counts[mine & self.is_weight] = self.outgoing[k] + 1.0
-        if self.outgoing[k] == 1:
-            out = np.flatnonzero(mine)[np.flatnonzero(mine) >= self.unknowns.neuron.size]
-            self.counts[out] = self.incoming[k] + 1.0
-
-    def delete(self, q: int) -> NDArray:
-        """Delete an unknown; return the indices of all that go with it."""
-        k = int(self.owner[q])
-        if k < 0:
-            return np.array([q])
-        if self.is_weight[q]:
-            self.incoming[k] -= 1
-        else:
-            self.outgoing[k] -= 1
-        if self.incoming[k] and self.outgoing[k]:
-            self._recount(k)
-            return np.array([q])
-        return np.flatnonzero(self.owner == k)
