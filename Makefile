@@ -12,7 +12,7 @@ demo: $(VENV)/installed-cli
 	$(BIN)/reluctant fit examples/thermocouple_type_k.csv --x emf_mv --y temperature_c --tolerance 0.5 --out demo-output
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
