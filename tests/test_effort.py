@@ -3,6 +3,8 @@
 import math
 import pickle
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -46,6 +48,30 @@ def test_a_first_interrupt_is_noted_and_a_second_one_is_raised():
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_sigterm_may_come_twice_as_from_timeout():
+    with Clock(60.0).listening() as clock:
+        for _ in range(3):
+            signal.raise_signal(signal.SIGTERM)
+        assert clock.interrupted
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_later_sigterm_ends_the_process_without_a_word():
+    script = """
+import signal
+import time
+from reluctant import effort
+with effort.Clock(60.0).listening():
+    signal.raise_signal(signal.SIGTERM)
+    effort.SAME_SIGNAL = 0.0
+    time.sleep(0.01)
+    signal.raise_signal(signal.SIGTERM)
+print("still here")
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (run.returncode, run.stdout, run.stderr) == (-signal.SIGTERM, "", "")
 
 
 def test_an_interrupt_ends_a_block_that_only_waits():

@@ -28,6 +28,9 @@ DEFAULT_SECONDS = 30.0
 SILENCE = 5.0
 """Seconds after which a search that has somebody at the terminal gives a sign of life."""
 
+SAME_SIGNAL = 1.0
+"""A SIGTERM within so many seconds of another is the same one: `timeout` sends it to a process and then to its group."""
+
 
 def never() -> bool:
     """Do not stop early."""
@@ -106,7 +109,7 @@ class Clock:
 
     @contextmanager
     def listening(self) -> Iterator[Clock]:
-        """While the block runs an interrupt is noted on this clock; a second one is raised.
+        """While the block runs an interrupt is noted on this clock; a second one is raised, a second SIGTERM is the end.
 
         Only the main thread hears interrupts, and a handler that somebody else has set stays in its place. After some
         silent seconds a line on standard error, if that is a terminal, says what is being done.
@@ -115,6 +118,13 @@ class Clock:
         def note(number: int, frame: FrameType | None) -> None:
             # Ctrl-C reaches a whole group of processes: what others have told is no first interrupt of this one.
             again, self._told.here = self._told.here, True
+            if number == signal.SIGTERM:
+                self._told.terminated = min(self._told.terminated, time.monotonic())
+                if again and time.monotonic() - self._told.terminated > SAME_SIGNAL:
+                    signal.signal(number, signal.SIG_DFL)
+                    signal.raise_signal(number)
+                if again:
+                    return
             self.interrupt()
             if again or self._told.aloud:
                 raise KeyboardInterrupt
@@ -168,7 +178,7 @@ class Clock:
 
 
 class _Told:
-    """Whether an interrupt came, and to this process; whether the next one is raised; and what is being done.
+    """Whether an interrupt came, and to this process, when SIGTERM did; whether the next is raised; what is being done.
 
     A clock and its shares have one.
     """
@@ -176,6 +186,7 @@ class _Told:
     def __init__(self) -> None:
         self.aloud = False
         self.here = False
+        self.terminated = np.inf
         self.doing = "searching"
         self.file: str | None = None
         self._once = False
