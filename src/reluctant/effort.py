@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from reluctant.timing import now
 from reluctant.validation import as_number, check_bool, check_integer, check_number, check_random_state
 
 DEFAULT_SECONDS = 30.0
@@ -38,7 +39,7 @@ def never() -> bool:
 
 
 class Clock:
-    """The seconds that are left, and whether the user has asked for an end.
+    """The seconds that are left, those of compilation not counted, and whether the user has asked for an end.
 
     Parameters
     ----------
@@ -57,7 +58,7 @@ class Clock:
     """
 
     def __init__(self, seconds: float = np.inf) -> None:
-        self.began = time.monotonic()
+        self.began = now()
         self.end = self.began + seconds
         self._told = _Told()
 
@@ -76,15 +77,15 @@ class Clock:
 
     def elapsed(self) -> float:
         """Seconds since the clock was started."""
-        return time.monotonic() - self.began
+        return now() - self.began
 
     def left(self) -> float:
         """Seconds left; 0 after an interrupt."""
-        return 0.0 if self.interrupted else max(self.end - time.monotonic(), 0.0)
+        return 0.0 if self.interrupted else max(self.end - now(), 0.0)
 
     def expired(self) -> bool:
         """Whether nothing may begin any more."""
-        return self.interrupted or time.monotonic() >= self.end
+        return self.interrupted or now() >= self.end
 
     def in_words(self) -> str:
         """How the time ended a search, to be appended to a sentence; nothing where it did not."""
@@ -101,11 +102,11 @@ class Clock:
 
     def __getstate__(self) -> dict[str, Any]:
         # Another machine's clock shows another time: what is sent are the seconds left.
-        return {"left": self.end - time.monotonic(), "elapsed": self.elapsed(), "told": self._told}
+        return {"left": self.end - now(), "elapsed": self.elapsed(), "told": self._told}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        now = time.monotonic()
-        self.began, self.end, self._told = now - state["elapsed"], now + state["left"], state["told"]
+        at = now()
+        self.began, self.end, self._told = at - state["elapsed"], at + state["left"], state["told"]
 
     @contextmanager
     def listening(self) -> Iterator[Clock]:
