@@ -30,7 +30,7 @@ SILENCE = 5.0
 """Seconds after which a search that has somebody at the terminal gives a sign of life."""
 
 SAME_SIGNAL = 1.0
-"""A SIGTERM within so many seconds of another is the same one: `timeout` sends it to a process and then to its group."""
+"""A SIGTERM within so many seconds of the first is the same: `timeout` sends it to a process and then to its group."""
 
 
 def never() -> bool:
@@ -110,7 +110,7 @@ class Clock:
 
     @contextmanager
     def listening(self) -> Iterator[Clock]:
-        """While the block runs an interrupt is noted on this clock; a second one is raised, a second SIGTERM is the end.
+        """While the block runs an interrupt is noted on this clock; a second one is raised, or ends all as SIGTERM.
 
         Only the main thread hears interrupts, and a handler that somebody else has set stays in its place. After some
         silent seconds a line on standard error, if that is a terminal, says what is being done.
