@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections import defaultdict
 
 import hypothesis
@@ -49,3 +50,9 @@ def _interrupts_are_heard():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def cpu_clock(monkeypatch):
+    """Time limits in CPU seconds of this process, whatever else the machine does."""
+    monkeypatch.setattr(time, "monotonic", time.process_time)

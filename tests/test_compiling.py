@@ -6,8 +6,12 @@ import io
 import os
 import subprocess
 import sys
+import time
+
+import numpy as np
 
 from reluctant import compiling
+from reluctant.effort import Clock
 
 MAIN = """
 from reluctant.compiling import njit
@@ -42,6 +46,15 @@ def write_beside(folder, text):
     """A file of the same size and time, as from an archive with fixed times."""
     (folder / "beside.py").write_text(text)
     os.utime(folder / "beside.py", (0, 0))
+
+
+def test_no_time_limit_counts_compilation():
+    square = compiling.njit(lambda x: np.array([x * x]).sum())
+    clock, began = Clock(60.0), time.monotonic()
+    assert square(3.0) == 9.0
+    seconds = time.monotonic() - began
+    assert clock.elapsed() < 0.2 * seconds
+    assert clock.left() > 60.0 - 0.2 * seconds
 
 
 def test_a_loop_that_is_called_may_change_in_its_own_file(tmp_path):

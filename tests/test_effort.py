@@ -4,6 +4,7 @@ import io
 import math
 import pickle
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -66,6 +67,30 @@ def test_one_line_at_a_terminal_says_what_is_being_done_after_some_silent_second
         assert said.wait(20.0 if terminal else 0.05) == terminal
     line = "reluctant: comparing sizes, without a time limit; Ctrl-C ends the fit\n"
     assert stderr.getvalue().strip() == (line.strip() if terminal else "")
+
+
+def test_sigterm_may_come_twice_as_from_timeout():
+    with Clock(60.0).listening() as clock:
+        for _ in range(3):
+            signal.raise_signal(signal.SIGTERM)
+        assert clock.interrupted
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_later_sigterm_ends_the_process_without_a_word():
+    script = """
+import signal
+import time
+from reluctant import effort
+with effort.Clock(60.0).listening():
+    signal.raise_signal(signal.SIGTERM)
+    effort.SAME_SIGNAL = 0.0
+    time.sleep(0.01)
+    signal.raise_signal(signal.SIGTERM)
+print("still here")
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (run.returncode, run.stdout, run.stderr) == (-signal.SIGTERM, "", "")
 
 
 def test_an_interrupt_ends_a_block_that_only_waits():

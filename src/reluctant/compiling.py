@@ -21,6 +21,8 @@ import numba
 from numba.core import event
 from numba.core.dispatcher import Dispatcher
 
+from reluctant.timing import leave_out
+
 PATIENCE = 2.0
 """Seconds of compilation in a process after which it is mentioned."""
 
@@ -49,7 +51,10 @@ def _digest(path: str) -> str:
 
 
 class _Announcer(event.Listener):
-    """Counts the time that is spent compiling, nested compilations once, and speaks once after `PATIENCE`."""
+    """Counts the time that is spent compiling, nested compilations once, and speaks once after `PATIENCE`.
+
+    No time limit counts it.
+    """
 
     def __init__(self) -> None:
         self.depth = 0
@@ -60,19 +65,25 @@ class _Announcer(event.Listener):
 
     def on_start(self, event: Any) -> None:
         self.depth += 1
-        if self.depth > 1 or self.told:
+        if self.depth > 1:
             return
         self.began = time.monotonic()
+        if self.told:
+            return
         self.timer = threading.Timer(max(PATIENCE - self.spent, 0.0), self.tell)
         self.timer.daemon = True
         self.timer.start()
 
     def on_end(self, event: Any) -> None:
         self.depth -= 1
-        if self.depth == 0 and self.timer is not None:
+        if self.depth > 0:
+            return
+        if self.timer is not None:
             self.timer.cancel()
             self.timer = None
-            self.spent += time.monotonic() - self.began
+        seconds = time.monotonic() - self.began
+        self.spent += seconds
+        leave_out(seconds)
 
     def tell(self) -> None:
         self.told = True

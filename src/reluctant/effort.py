@@ -21,12 +21,16 @@ from typing import Any
 
 import numpy as np
 
+from reluctant.timing import now
 from reluctant.validation import as_number, check_bool, check_integer, check_number, check_random_state
 
 DEFAULT_SECONDS = 30.0
 """Time of a search in many dimensions where no limit is given."""
 SILENCE = 5.0
 """Seconds after which a search that has somebody at the terminal gives a sign of life."""
+
+SAME_SIGNAL = 1.0
+"""A SIGTERM within so many seconds of the first is the same: `timeout` sends it to a process and then to its group."""
 
 
 def never() -> bool:
@@ -35,7 +39,7 @@ def never() -> bool:
 
 
 class Clock:
-    """The seconds that are left, and whether the user has asked for an end.
+    """The seconds that are left, those of compilation not counted, and whether the user has asked for an end.
 
     Parameters
     ----------
@@ -54,7 +58,7 @@ class Clock:
     """
 
     def __init__(self, seconds: float = np.inf) -> None:
-        self.began = time.monotonic()
+        self.began = now()
         self.end = self.began + seconds
         self._told = _Told()
 
@@ -73,15 +77,15 @@ class Clock:
 
     def elapsed(self) -> float:
         """Seconds since the clock was started."""
-        return time.monotonic() - self.began
+        return now() - self.began
 
     def left(self) -> float:
         """Seconds left; 0 after an interrupt."""
-        return 0.0 if self.interrupted else max(self.end - time.monotonic(), 0.0)
+        return 0.0 if self.interrupted else max(self.end - now(), 0.0)
 
     def expired(self) -> bool:
         """Whether nothing may begin any more."""
-        return self.interrupted or time.monotonic() >= self.end
+        return self.interrupted or now() >= self.end
 
     def in_words(self) -> str:
         """How the time ended a search, to be appended to a sentence; nothing where it did not."""
@@ -98,15 +102,15 @@ class Clock:
 
     def __getstate__(self) -> dict[str, Any]:
         # Another machine's clock shows another time: what is sent are the seconds left.
-        return {"left": self.end - time.monotonic(), "elapsed": self.elapsed(), "told": self._told}
+        return {"left": self.end - now(), "elapsed": self.elapsed(), "told": self._told}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        now = time.monotonic()
-        self.began, self.end, self._told = now - state["elapsed"], now + state["left"], state["told"]
+        at = now()
+        self.began, self.end, self._told = at - state["elapsed"], at + state["left"], state["told"]
 
     @contextmanager
     def listening(self) -> Iterator[Clock]:
-        """While the block runs an interrupt is noted on this clock; a second one is raised.
+        """While the block runs an interrupt is noted on this clock; a second one is raised, or ends all as SIGTERM.
 
         Only the main thread hears interrupts, and a handler that somebody else has set stays in its place. After some
         silent seconds a line on standard error, if that is a terminal, says what is being done.
@@ -115,6 +119,13 @@ class Clock:
         def note(number: int, frame: FrameType | None) -> None:
             # Ctrl-C reaches a whole group of processes: what others have told is no first interrupt of this one.
             again, self._told.here = self._told.here, True
+            if number == signal.SIGTERM:
+                self._told.terminated = min(self._told.terminated, time.monotonic())
+                if again and time.monotonic() - self._told.terminated > SAME_SIGNAL:
+                    signal.signal(number, signal.SIG_DFL)
+                    signal.raise_signal(number)
+                if again:
+                    return
             self.interrupt()
             if again or self._told.aloud:
                 raise KeyboardInterrupt
@@ -181,7 +192,7 @@ class Clock:
 
 
 class _Told:
-    """Whether an interrupt came, and to this process; whether the next one is raised; and what is being done.
+    """Whether an interrupt came, and to this process, when SIGTERM did; whether the next is raised; what is being done.
 
     A clock and its shares have one.
     """
@@ -189,6 +200,7 @@ class _Told:
     def __init__(self) -> None:
         self.aloud = False
         self.here = False
+        self.terminated = np.inf
         self.doing = "searching"
         self.file: str | None = None
         self._once = False

@@ -437,3 +437,24 @@ def test_the_header_says_where_the_function_comes_from(sensor, tmp_path):
     assert "Certificate: at least" in words
     digest = hashlib.sha256(np.column_stack([x, y]).astype("<f8").tobytes()).hexdigest()
     assert f"Data: 500 rows, SHA-256 of (X, y) as little-endian float64 {digest}." in words
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_function_that_overflows_at_the_data_is_refused_by_the_row_without_a_warning(tmp_path):
+    network = ReLUNetwork([[1e30, 0.0]], [0.0], [1e5], [1.0, 2.0], 0.0)
+    X = np.array([[1.0, 2.0], [1e10, 0.0], [3.0, 4.0]])
+    with pytest.raises(ValueError, match="overflows at row 1 of the data; use double, or rescale X or y"):
+        export_c(network, tmp_path / "f.c", dtype="float", data=(X, network(X)))
+    assert not list(tmp_path.iterdir())
+    assert export_c(network, tmp_path / "f.c", data=(X, network(X))).data_error == 0
+    far = ReLUNetwork([[1e300, 0.0]], [0.0], [1e5], [1.0, 2.0], 0.0)
+    assert export_c(far, tmp_path / "f.c", data=(X[:1], [0.0])).error_bound > 0
+    with pytest.raises(ValueError, match="overflows at row 1"):
+        export_c(far, tmp_path / "f.c", data=(X, np.zeros(3)))
+
+
+def test_what_an_export_returns_is_shown_in_a_line(tmp_path):
+    solution = interpolate(np.arange(300.0), np.random.default_rng(0).normal(size=300))
+    shown = repr(export_c(solution, tmp_path / "f.c"))
+    assert shown.startswith("CExport(name='f', dtype='double', table_bytes=")
+    assert len(shown) < 200

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
@@ -68,13 +68,13 @@ class CExport:
 
     name: str
     dtype: DType
-    source: str
-    header: str
+    source: str = field(repr=False)
+    header: str = field(repr=False)
     table_bytes: int
     error_bound: float | None
     data_error: float | None
     error_between: float | None = None
-    integers: IntegerTable | None = None
+    integers: IntegerTable | None = field(default=None, repr=False)
     delta: float | None = None
 
 

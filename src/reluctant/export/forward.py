@@ -117,7 +117,10 @@ class ForwardTables:
 
     def __call__(self, X: Array) -> NDArray[Any]:
         """Evaluate (N, d) → (N, m) with the operations of the C function, in its order and its type."""
-        x = np.asarray(X, dtype=self.biases.dtype).T
+        with np.errstate(over="ignore", invalid="ignore"):  # as C has it: infinite, or NaN where two of them meet
+            return self._evaluate(np.asarray(X, dtype=self.biases.dtype).T)
+
+    def _evaluate(self, x: NDArray[Any]) -> NDArray[Any]:
         x = x if self.prepared is None else self.prepared(x)
         y = np.repeat(self.intercept[:, None], x.shape[1], axis=1)
         for j in range(self.n_outputs):
@@ -202,9 +205,10 @@ def rounding_bound(
             return None
     u = float(np.finfo(dtype).eps) / 2
     moved = np.where(centre != 0.0, _rounding_of_bounds(clip, dtype) / u, 0.0)  # not small beside the difference
-    hidden = np.abs(network.input_weights) @ (reach + moved) + np.abs(biases)
-    affine = (reach + moved) @ np.abs(network.slope) + np.abs(intercept)
-    magnitude = hidden @ np.abs(network.output_weights) + affine
+    with np.errstate(over="ignore"):  # an infinite bound
+        hidden = np.abs(network.input_weights) @ (reach + moved) + np.abs(biases)
+        affine = (reach + moved) @ np.abs(network.slope) + np.abs(intercept)
+        magnitude = hidden @ np.abs(network.output_weights) + affine
     n = len(network.biases) + 2 * network.n_inputs + 10
     nu = n * u
     return float(nu / (1 - nu) * magnitude.max())

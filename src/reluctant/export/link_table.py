@@ -35,9 +35,9 @@ class LinkTable:
 
     def __call__(self, x: ArrayLike) -> NDArray[Any]:
         """Evaluate with the operations of the C function, each rounded to the type of the table."""
-        x = np.asarray(x, dtype=self.knots.dtype)
-        k = np.searchsorted(self.knots, x, side="right")
         with np.errstate(over="ignore", invalid="ignore"):
+            x = np.asarray(x, dtype=self.knots.dtype)
+            k = np.searchsorted(self.knots, x, side="right")
             return self.y[k] + self.slope[k] * (x - self.start[k])
 
     def rounding_bound(self, x: ArrayLike, link: Index | None = None) -> Array:

@@ -6,7 +6,7 @@ import builtins
 import json
 import keyword
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 
@@ -38,7 +38,7 @@ class ProgramExport:
     """
 
     name: str
-    source: str
+    source: str = field(repr=False)
     error_bound: float | None
     data_error: float | None
     error_between: float | None

@@ -53,7 +53,8 @@ def line_of(predictor: Predictor) -> PiecewiseLinear | None:
     if isinstance(function, ReLUNetwork):
         if not function.n_inputs == function.n_outputs == 1:
             return None
-        function = line_function(function)
+        with np.errstate(over="ignore", invalid="ignore"):  # `link_table` refuses what is infinite
+            function = line_function(function)
     return function if clip is None else clipped_line(function, float(clip.low[0]), float(clip.high[0]))
 
 
@@ -77,8 +78,12 @@ def _forward(network: ReLUNetwork, predictor: Predictor, dtype: np.dtype, data: 
 
 def _largest_error(evaluate: Callable[[Array], NDArray[Any]], data: tuple[Array, Array]) -> float:
     X, y = data
-    computed = evaluate(X).astype(np.float64).reshape(y.shape)
-    return float(np.max(np.abs(computed - y)))
+    computed = evaluate(X).astype(np.float64).reshape(len(y), -1)
+    finite = np.isfinite(computed).all(axis=1)
+    if not finite.all():
+        row = int(np.argmin(finite))
+        raise ValueError(f"the exported function overflows at row {row} of the data; use double, or rescale X or y")
+    return float(np.max(np.abs(computed.reshape(y.shape) - y)))
 
 
 def _largest_error_between(function: PiecewiseLinear, data: tuple[Array, Array]) -> float:

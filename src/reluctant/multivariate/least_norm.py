@@ -19,8 +19,9 @@ from reluctant.multivariate.newton_prune.state import Weights
 from reluctant.multivariate.outputs import SAME_HINGE, combined, independent_outputs, unmixing, with_outputs_mixed
 from reluctant.multivariate.points import INTERPOLATES, closest_rows, distinct_rows, interpolates, max_error_of
 from reluctant.multivariate.proofs.bounds import value_certificate
-from reluctant.multivariate.proofs.column_generation import minimise_l1
+from reluctant.multivariate.proofs.column_generation import minimise_l1, rays_are_few
 from reluctant.multivariate.proofs.extreme_points import enumerate_vertices, minimise_lp
+from reluctant.multivariate.proofs.frame import Frame
 from reluctant.objective import lp_power
 from reluctant.solution import Certificate, Solution
 from reluctant.univariate.interpolation import interpolate_line
@@ -107,13 +108,10 @@ def _of_one_output(
     """
     if rows.shape[1] == 1:
         return (interpolate_line if affine else interpolate_without_affine_part)(rows[:, 0], labels, p)
-    exact = _exact_path_norm(rows, labels, p, affine, effort, clock)
+    network, certificate = _exact_path_norm(rows, labels, p, affine, effort, clock)
     history: tuple = ()
-    if exact is not None:
-        network, certificate = exact
-    else:
-        network, history = _searched(rows, labels, p, affine, start, effort, clock)
-        certificate = Certificate("value", 0.0, "none", "a local search, whose results from other starts may be lower")
+    if network is None or not interpolates(network, rows, labels):
+        network, history = _searched(rows, labels, p, affine, network or start, effort, clock)
     return Solution(
         network=network,
         p=p,
@@ -161,28 +159,26 @@ def _pruned(
 
 def _exact_path_norm(
     rows: Array, labels: Array, p: float, affine: bool, effort: Effort, clock: Clock
-) -> tuple[ReLUNetwork, Certificate] | None:
-    """A minimiser and its proof; None where the problem is too large for one, or float64 too coarse for the data."""
-    sizes = np.abs(rows).max(axis=0)
-    if (
-        len(rows) > CONVEX_ROWS
-        or closest_rows(rows) < NEAREST_ROWS
-        or sizes.max() > MOST_UNEVEN
-        or ((sizes > 0) & (sizes < 1 / MOST_UNEVEN)).any()
-    ):
-        return None
-    if not affine and len(rows) <= VERTEX_ROWS and rows.shape[1] <= VERTEX_INPUTS:
+) -> tuple[ReLUNetwork | None, Certificate]:
+    """A minimiser, as well as float64 weights hold it, and its proof.
+
+    Without one where the problem is too large for it, or float64 too coarse for the data.
+    """
+    nothing = None, Certificate("value", 0.0, "none", "a local search, whose results from other starts may be lower")
+    if len(rows) > CONVEX_ROWS:
+        return nothing
+    if not affine and len(rows) <= VERTEX_ROWS and rows.shape[1] <= VERTEX_INPUTS and not _is_coarse(rows):
         vertices = enumerate_vertices(rows, labels)
         if not len(vertices.hinges):
-            return None
+            return nothing
         network, _ = minimise_lp(vertices, p)
         how = "enumeration of all extreme points in float64, less a bound on its rounding [NN, Thm 4.1]"
         certificate = Certificate("value", vertices.least_cost(p), "proved", how)
-    elif p == 1:
+    elif p == 1 and not _is_coarse(Frame.of(rows).rows[:, :-1] if rays_are_few(*rows.shape) else rows):
         try:
             best = minimise_l1(rows, labels, affine=affine, clock=clock, random_state=effort.random_state)
         except (InfeasibleError, SolverError):  # distinct rows have an interpolant: HiGHS gave up on these numbers
-            return None
+            return nothing
         network = best.network
         how = f"dual of the convex program for exact labels, priced by {best.pricing}"
         certificate = value_certificate(1.0, best.lower_bound, how)
@@ -190,8 +186,15 @@ def _exact_path_norm(
             open_ = "float64 leaves too many of its hinges unclear, or the time was up"
             certificate = Certificate("value", 0.0, "none", f"the {how}, proves nothing here: {open_}")
     else:
-        return None
-    return (network, certificate) if interpolates(network, rows, labels) else None
+        return nothing
+    return network, certificate
+
+
+def _is_coarse(rows: Array) -> bool:
+    """Whether rows are too close, or columns too uneven, for float64."""
+    sizes = np.abs(rows).max(axis=0)
+    uneven = (sizes > MOST_UNEVEN) | ((sizes > 0) & (sizes < 1 / MOST_UNEVEN))
+    return bool(uneven.any()) or closest_rows(rows) < NEAREST_ROWS
 
 
 def hinges_of(network: ReLUNetwork) -> Hinges:

@@ -11,6 +11,7 @@ from reluctant.errors import InfeasibleError, SolverError
 from reluctant.multivariate.points import homogeneous
 from reluctant.multivariate.proofs.column_generation import minimise_l1
 from reluctant.multivariate.proofs.duality import largest_over_rays, orthogonal_multipliers, rounded_down
+from reluctant.multivariate.proofs.frame import Frame
 
 
 def problem(rng):
@@ -47,6 +48,42 @@ def test_bound_is_at_most_the_norm_of_an_exact_interpolant(n):
     assert never_above_an_exact_interpolant(range(n)) > 0.66 * n
 
 
+OFFSETS = {"time stamps": ([1.6e9, 0], [1e4, 1]), "years, kelvin": ([2e3, 290], [35, 30]), "both": ([1e6, 1e6], [1, 1])}
+
+
+@pytest.mark.parametrize("name", OFFSETS)
+@pytest.mark.parametrize("affine", [False, True])
+def test_far_from_zero_the_bound_is_met_by_an_exact_interpolant_and_above_none(name, affine):
+    """Beyond 1e4 spreads nothing was proved; with exact heights the linear program of the oracle is as near zero."""
+    offset, spread = OFFSETS[name]
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        X, y = offset + np.array(spread) * rng.uniform(0, 1, (5, 2)), rng.uniform(-1, 1, 5)
+        least = exact_l1_value(X, y, affine)
+        bound = minimise_l1(X, y, affine=affine).lower_bound
+        assert least * (1 - Fraction(1, 10**6)) <= Fraction(bound) <= least, seed
+
+
+@pytest.mark.parametrize("other", ["uniform", "on or off"])
+def test_time_stamps_keep_their_proof(other):
+    for seed, spread in enumerate((1e3, 1e4, 1e5) if other == "uniform" else (1e5, 1e5)):
+        rng = np.random.default_rng(seed)
+        t = np.round(1.6e9 + spread * rng.uniform(0, 1, 12))
+        X = np.column_stack([t, rng.uniform(0, 1, 12) if other == "uniform" else rng.integers(0, 2, 12)])
+        solution = interpolate(X, rng.normal(size=12), 1.0, random_state=0)
+        assert solution.certificate.kind == "proved"
+        assert solution.certificate.lower_bound >= solution.value * (1 - 1e-5)
+
+
+def test_a_network_that_float64_cannot_hold_keeps_the_bound():
+    rng = np.random.default_rng(0)
+    X, y = 1e8 + rng.uniform(0, 1, (8, 2)), rng.normal(size=8)
+    solution = interpolate(X, y, 1.0, random_state=0, time_limit=0.5)
+    assert np.abs(solution.network(X) - y).max() <= 1e-9 * np.abs(y).max()
+    assert 0 < solution.certificate.lower_bound <= solution.value
+    assert solution.certificate.kind == "proved"
+
+
 def test_a_column_that_stays_above_its_price_ends_the_program():
     # Multipliers of 1e8, which the solver's tolerances leave 6e-9 above the price of a column that it has.
     X, y = problem(np.random.default_rng(1024))
@@ -76,20 +113,21 @@ def test_largest_value_over_rays_is_an_upper_bound_and_close(seed):
     rng = np.random.default_rng(seed)
     X, _ = problem(rng)
     Xbar, pi = homogeneous(X), rng.normal(size=len(X))
+    multipliers = [Fraction(a) for a in pi.tolist()]
     exact = Fraction(0)
     for u in exact_rays(X):
         heights = [max(sum(a * Fraction(b) for a, b in zip(u, x)), Fraction(0)) for x in Xbar.tolist()]
         exact = max(exact, abs(sum(Fraction(p) * h for p, h in zip(pi.tolist(), heights))))
     for about in (float(exact), 0.0):  # few rays in integers, or all
-        upper = largest_over_rays(Xbar, orthogonal_multipliers(Xbar, pi, False), about)
+        upper = largest_over_rays(Frame.of(X), multipliers, about)
         assert exact <= Fraction(upper) <= exact * (1 + Fraction(1, 10**11))
 
 
 def test_orthogonal_multipliers_are_orthogonal_and_rounding_goes_down():
     rng = np.random.default_rng(0)
-    Xbar = homogeneous(1 + 1e-7 * rng.normal(size=(6, 2)))
-    pi = orthogonal_multipliers(Xbar, rng.normal(size=6), True)
-    for column in Xbar.T.tolist():
+    X = 1 + 1e-7 * rng.normal(size=(6, 2))
+    pi = orthogonal_multipliers(Frame.of(X), [Fraction(a) for a in rng.normal(size=6).tolist()])
+    for column in homogeneous(X).T.tolist():
         assert sum(p * Fraction(a) for p, a in zip(pi, column)) == 0
     for _ in range(100):
         value = Fraction(int(rng.integers(1, 10**9)), int(rng.integers(1, 10**9)))

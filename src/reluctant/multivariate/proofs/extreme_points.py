@@ -20,9 +20,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from reluctant.arrays import Array, Index, Mask
 from reluctant.model.network import ReLUNetwork
-from reluctant.multivariate.points import INTERPOLATES, closest_rows, distinct_rows, homogeneous
+from reluctant.multivariate.points import INTERPOLATES, closest_rows, distinct_rows
+from reluctant.multivariate.proofs.frame import Frame
 from reluctant.multivariate.proofs.program import hinge_network
-from reluctant.multivariate.proofs.rays import data_signs, extreme_rays
+from reluctant.multivariate.proofs.rays import extreme_hinges
 from reluctant.objective import lp_power
 
 _BLOCK = 50_000
@@ -96,17 +97,18 @@ def enumerate_vertices(X: ArrayLike, y: ArrayLike, *, largest: int = 2_000_000) 
         If there are more than 8 distinct rows or more than `largest` sets.
     """
     rows, y = distinct_rows(X, y)
-    Xbar = homogeneous(rows)
-    rays, values = extreme_rays(Xbar[:, :-1])
-    N = len(y)
+    frame = Frame.of(rows, centred=False)
+    extreme, values = extreme_hinges(frame)
+    rays = frame.weights(extreme)
+    N, n = len(y), rows.shape[1] + 1
     if N > _MOST_ROWS or comb(len(rays), N) > largest:
         raise ValueError(
             f"X has {N} distinct rows and {len(rays)} extreme hinges, which makes {comb(len(rays), N)} candidates; "
             f"at most {_MOST_ROWS} rows and {largest} candidates are enumerated, use the search for larger tables"
         )
     negligible = INTERPOLATES * np.abs(y).max(initial=0.0)
-    conformal = _conformal_pairs(Xbar, rays)
-    hinges, signs, errors = [np.zeros((0, N, Xbar.shape[1]))], [np.zeros((0, N))], [np.zeros((0, N, Xbar.shape[1]))]
+    conformal = _conformal_pairs(frame.signs(extreme))
+    hinges, signs, errors = [np.zeros((0, N, n))], [np.zeros((0, N))], [np.zeros((0, N, n))]
     blur = _ROUNDINGS * N * _EPS / closest_rows(rows)  # of a ray, a null vector of rows that may be this close
     for sets in _blocks(len(rays), N):
         A = values[sets].transpose(0, 2, 1)
@@ -222,9 +224,8 @@ def threshold_of(vertices: Vertices) -> float:
     return log(1 + 1 / vertices.counts.min()) / log(sizes.max() / sizes.min())
 
 
-def _conformal_pairs(Xbar: Array, rays: Array) -> Mask:
-    """Pairs of rays with no data point strictly on opposite sides."""
-    signs = data_signs(Xbar, rays)
+def _conformal_pairs(signs: Array) -> Mask:
+    """Pairs of rays, given by their signs at the data, with no data point strictly on opposite sides."""
     opposite = (signs > 0).astype(np.float64) @ (signs < 0).T.astype(np.float64)
     return (opposite + opposite.T) == 0
 

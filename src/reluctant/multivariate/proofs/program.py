@@ -54,6 +54,8 @@ def _data_rows(y: Array, loss: Loss, tolerance: Array) -> _DataRows:
 
 LEAST_ITERATIONS, ITERATIONS_PER_LINE = 1000, 50
 """After so many iterations, and for each row and column, HiGHS cycles on numbers that it cannot tell apart."""
+USUAL_SCALING, OTHER_SCALINGS = 1, (4, 0)
+"""Scalings of HiGHS: it gives up on badly scaled numbers with one, and not with another."""
 
 
 class DataModel:
@@ -136,13 +138,23 @@ class DataModel:
         """
         size = self._highs.getNumCol() + self._highs.getNumRow()
         self._highs.setOptionValue("simplex_iteration_limit", LEAST_ITERATIONS + ITERATIONS_PER_LINE * size)
-        self._highs.run()
-        status = self._highs.getModelStatus()
+        status = self._run()
         if status in (highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible):
             raise InfeasibleError("these signed patterns cannot meet the labels; add neurons or widen the tolerance")
+        for scaling in (*OTHER_SCALINGS, USUAL_SCALING):
+            if status in (highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kIterationLimit):
+                break
+            self._highs.clearSolver()
+            self._highs.setOptionValue("simplex_scale_strategy", scaling)
+            status = self._run()
+        self._highs.setOptionValue("simplex_scale_strategy", USUAL_SCALING)
         if status != highspy.HighsModelStatus.kOptimal:
             raise SolverError(f"HiGHS stopped with status {self._highs.modelStatusToString(status)}")
         return self.value
+
+    def _run(self) -> highspy.HighsModelStatus:
+        self._highs.run()
+        return self._highs.getModelStatus()
 
     @property
     def value(self) -> float:

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from reluctant.arrays import Array, Index
-from reluctant.multivariate.points import homogeneous, power_of_two
+from reluctant.multivariate.proofs.frame import ZERO, Frame
 
-_ZERO = 1e-12  # relative size of what counts as zero when a ray is computed
+_SAME_BLUR = 0.01  # points leave a line where its direction is known to so much
 _DECIMALS = 12  # rays that agree in so many are one
 _BLOCK = 20_000
 _PER_SUPPORT = 10
@@ -56,62 +56,52 @@ def extreme_rays(X: ArrayLike) -> tuple[Array, Array]:
     >>> rays.round(3).tolist()
     [[-1.0, 0.0], [-0.5, 0.5], [0.0, 1.0], [0.333, 0.667], [1.0, 0.0]]
     """
-    Xbar = homogeneous(X)
-    unit = power_of_two(np.abs(Xbar).max(axis=0))  # what is zero, or the same ray, is decided in columns of one size
-    blocks = [np.zeros((0, Xbar.shape[1]))]
-    for support, points in defining_sets(Xbar):
-        blocks.append(_rays(Xbar / unit, support, points))
+    frame = Frame.of(X, centred=False)
+    hinges, values = extreme_hinges(frame)
+    return frame.weights(hinges), values
+
+
+def extreme_hinges(frame: Frame) -> tuple[Array, Array]:
+    """The same in the coordinates of a frame: rays (R, d + 2) and values (R, N)."""
+    n = frame.rows.shape[1]
+    blocks = [np.zeros((0, n + 1))]
+    for support, points in defining_sets(frame.rows):
+        blocks.append(_rays(frame, support, points))
     rays = np.vstack(blocks)
-    rays = rays[np.unique(rays.round(_DECIMALS), axis=0, return_index=True)[1]] / unit
-    rays /= np.abs(rays).sum(axis=1, keepdims=True)
-    values = hinge_values(Xbar, rays)
+    # What is the same ray is decided in columns of one size.
+    rays = rays[np.unique(rays[:, :n].round(_DECIMALS), axis=0, return_index=True)[1]]
+    rays /= frame.norms(rays)[:, None]
+    values = frame.values(rays)
     active = values.any(axis=1)
     return rays[active], values[active]
 
 
-def hinge_values(Xbar: Array, U: Array) -> Array:
-    """(U X̄ᵀ)_+ with exact zeros where a point is on the hinge to rounding."""
-    Z = U @ Xbar.T
-    Z[_ZERO * (np.abs(U) @ np.abs(Xbar.T)) > Z] = 0.0
-    return Z
-
-
-def join_conformal(U: Array, signs: Array, Xbar: Array) -> tuple[Array, Array]:
+def join_conformal(hinges: Array, signs: Array, frame: Frame) -> tuple[Array, Array]:
     """Add up hinges of one output sign with no data point strictly on opposite sides; the values at the data stay."""
     joined: list[Array] = []
     outputs: list[float] = []
-    for u, sign in zip(U, signs):
+    for u, sign in zip(hinges, signs):
         for k, (other, output) in enumerate(zip(joined, outputs)):
-            if output == sign and conformal(u, other, Xbar):
+            if output == sign and not np.any(frame.signs(u[None]) * frame.signs(other[None]) < 0):
                 joined[k] = other + u
                 break
         else:
             joined.append(u)
             outputs.append(sign)
-    return np.array(joined).reshape(-1, U.shape[1]), np.array(outputs)
+    return np.array(joined).reshape(-1, hinges.shape[1]), np.array(outputs)
 
 
-def conformal(u: Array, v: Array, Xbar: Array) -> bool:
-    """Whether a closed cell of the data holds both hinges."""
-    return not np.any(data_signs(Xbar, u[None]) * data_signs(Xbar, v[None]) < 0)
-
-
-def data_signs(Xbar: Array, U: Array) -> Array:
-    """sign(U X̄ᵀ) with zeros where a point is on the hinge to rounding."""
-    Z = U @ Xbar.T
-    return np.where(np.abs(Z) <= _ZERO * (np.abs(U) @ np.abs(Xbar.T)), 0.0, np.sign(Z))
-
-
-def random_rays(Xbar: Array, count: int, rng: np.random.Generator) -> Array:
+def random_hinges(frame: Frame, count: int, rng: np.random.Generator) -> Array:
     """About `count` rays with random support and random points on the hinge."""
-    N, n = Xbar.shape
+    N, n = frame.rows.shape
     sizes = rng.integers(1, min(n, N + 1) + 1, size=-(-count // (2 * _PER_SUPPORT)))
     blocks = []
     for size in sizes:
         support = np.sort(rng.permutation(n)[:size])
         points = np.array([rng.permutation(N)[: size - 1] for _ in range(_PER_SUPPORT)], np.intp)
-        blocks.append(_rays(Xbar, support, points))
-    return np.vstack(blocks)
+        blocks.append(_rays(frame, support, points))
+    rays = np.vstack(blocks)
+    return rays / frame.norms(rays)[:, None]
 
 
 def defining_sets(Xbar: Array) -> Iterator[tuple[Index, Index]]:
@@ -124,20 +114,13 @@ def defining_sets(Xbar: Array) -> Iterator[tuple[Index, Index]]:
                 yield np.array(support), np.array(block, np.intp).reshape(len(block), size - 1)
 
 
-def _rays(Xbar: Array, support: Index, points: Index) -> Array:
+def _rays(frame: Frame, support: Index, points: Index) -> Array:
     """Both directions of the line u_S ⊥ x̄_i,S, i in every row of `points`, where it is one and has full support."""
-    A = Xbar[points[:, :, None], support]
-    size = len(support)
-    if size == 1:
-        null = np.ones((len(points), 1))
-        lines = np.ones(len(points), bool)
-    else:
-        _, singular, V = np.linalg.svd(A)
-        null = V[:, -1]
-        lines = singular[:, -1] > _ZERO * singular[:, 0]
-    lines &= np.all(np.abs(null) > _ZERO, axis=1)
-    u = null[lines] / np.abs(null[lines]).sum(axis=1, keepdims=True)
-    rays = np.zeros((2 * len(u), Xbar.shape[1]))
-    rays[: len(u), support] = u
-    rays[len(u) :, support] = -u
-    return rays
+    lines = frame.lines(support, points)
+    hinges, centre = lines.hinges, frame.centre / frame.unit
+    full = (lines.blur < _SAME_BLUR) & np.all(np.abs(hinges[:, support[support < len(centre)]]) > ZERO, axis=1)
+    if lines.with_bias:
+        terms = np.abs(hinges[:, -2]) + np.abs(hinges[:, : len(centre)]) @ np.abs(centre)
+        full &= np.abs(hinges[:, -1]) > ZERO * terms
+    rays = hinges[full] / np.abs(hinges[full][:, :-1]).sum(axis=1, keepdims=True)
+    return np.vstack([rays, -rays])
