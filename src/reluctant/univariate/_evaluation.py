@@ -7,6 +7,12 @@ import numpy as np
 from reluctant.compiling import njit
 
 
+@njit(cache=True, inline="always")
+def worse(error, other):
+    """The larger of two errors; a NaN is the worst."""
+    return other if other > error or other != other else error
+
+
 @njit(cache=True)
 def values_at(x, knots, anchors, slopes):
     """Values of a link-local table at increasing x, as `Links.at` reckons them."""
@@ -27,9 +33,7 @@ def largest_residual(x, y, knots, anchors, slopes):
     for i in range(len(x)):
         while k < len(knots) and x[i] >= knots[k]:
             k += 1
-        residual = abs(anchors[1, k] + slopes[k] * (x[i] - anchors[0, k]) - y[i])
-        if not residual <= worst:  # a NaN is the worst
-            worst = residual
+        worst = worse(worst, abs(anchors[1, k] + slopes[k] * (x[i] - anchors[0, k]) - y[i]))
     return worst
 
 
@@ -47,8 +51,6 @@ def largest_distances(x, y, knots, anchors, slopes):
             k += 1
             if i > 0 and x[i] > t > x[i - 1]:
                 chord = y[i] + (y[i] - y[i - 1]) / (x[i] - x[i - 1]) * (t - x[i])
-                at_knots = max(at_knots, abs(anchors[1, k] + slopes[k] * (t - anchors[0, k]) - chord))
-        residual = abs(anchors[1, k] + slopes[k] * (x[i] - anchors[0, k]) - y[i])
-        if not residual <= at_points:  # a NaN is the worst
-            at_points = residual
-    return at_points, max(at_points, at_knots)
+                at_knots = worse(at_knots, abs(anchors[1, k] + slopes[k] * (t - anchors[0, k]) - chord))
+        at_points = worse(at_points, abs(anchors[1, k] + slopes[k] * (x[i] - anchors[0, k]) - y[i]))
+    return at_points, worse(at_points, at_knots)

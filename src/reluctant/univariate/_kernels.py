@@ -14,7 +14,7 @@ CLOSE = 2.0**-18
 """A slope change below this share of its slopes is not their difference in float64, to 1e-10 of itself."""
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def steepest(x, lo, hi):
     """The largest slope that every function in the band has from one point to the next."""
     worst = 0.0

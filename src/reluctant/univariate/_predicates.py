@@ -18,6 +18,9 @@ from reluctant.model._compiled_sums import two_product, two_sum
 # |fl(det) − det| ≤ (3 + 16 u) u (|left| + |right|) for rounded differences, u = 2^-53 [Shewchuk 1997].
 _FILTER = 3.3306690738754716e-16
 _SMALLEST_SAFE = 2.0**-900
+_UNDERFLOW = 2.0**-960
+"""Far more than a determinant loses where its products underflow."""
+_CLOSE = 2.0**-100
 _LARGEST_SAFE = 2.0**450
 CANCELLATION = 2.0**-21
 """A difference of slopes above this share of them errs by at most 3 · 2^-53 / 2^-21 < 7e-10 of itself."""
@@ -25,14 +28,32 @@ CANCELLATION = 2.0**-21
 _HEAVY_CANCELLATION = 1e-8
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def turn(x0, y0, x1, y1, x2, y2):
     """Sign (as a float of that sign) of slope(1, 2) − slope(0, 1) for x0 < x1 < x2, exactly."""
     left = (y2 - y1) * (x1 - x0)
     right = (y1 - y0) * (x2 - x1)
     det = left - right
     size = abs(left) + abs(right)
-    if abs(det) > _FILTER * size and size > _SMALLEST_SAFE and size < math.inf:
+    if abs(det) > _FILTER * size + _UNDERFLOW:  # not so where that is infinite, or NaN
+        return det
+    return _close_turn(x0, y0, x1, y1, x2, y2)
+
+
+@njit(cache=True)
+def _close_turn(x0, y0, x1, y1, x2, y2):
+    """`turn` where rounding may decide: from differences and products held in two floats each, or exactly."""
+    a = two_sum(y2, -y1)
+    b = two_sum(x1, -x0)
+    c = two_sum(y1, -y0)
+    d = two_sum(x2, -x1)
+    p = two_product(a[0], b[0])
+    q = two_product(c[0], d[0])
+    size = abs(p[0]) + abs(q[0])
+    rest = (p[1] - q[1]) + ((a[0] * b[1] + a[1] * b[0]) - (c[0] * d[1] + c[1] * d[0]))
+    det = (p[0] - q[0]) + rest
+    # What is left out or rounded is at most 12 u² of the size, u = 2^-53, and u of the sum itself.
+    if abs(det) > _CLOSE * size and _SMALLEST_SAFE < size < 1.0 / _SMALLEST_SAFE:
         return det
     return _exact_determinant(x0, y0, x1, y1, x2, y2)[0]
 

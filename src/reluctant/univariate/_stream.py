@@ -19,17 +19,24 @@ import numpy as np
 
 from reluctant.compiling import njit
 from reluctant.univariate._predicates import turn
-from reluctant.univariate._sweep import SHALLOWEST, STEEPEST, _line, _line_at
+from reluctant.univariate._sweep import (
+    NO_LINE,
+    SHALLOWEST,
+    STEEPEST,
+    _line_at,
+    _line_of,
+    _turn,
+    _way_out,
+    beginning,
+    last_line,
+)
 
 LOW_HEAD, LOW_SIZE, HIGH_HEAD, HIGH_SIZE, HAS_STEEPEST, HAS_SHALLOWEST, LAST_KIND = range(7)
 """Where the counters are: hulls are in use from their head, the left support of an extremal line, up to their size. The
 kind is that of the line that was ended last, 0 before there is one."""
 STEEPEST_LINE, SHALLOWEST_LINE, LAST_BOUNDS, LAST_ENDED = range(4)
 """What the supports are: (x_a, lo_a, x_b, hi_b), (x_a, hi_a, x_b, lo_b), the last lo and hi that were finite, and the
-line that was ended last: its pivot, a bound that the next link passes through or not at all, the place from there on
-at which that one has taken over, and its slope."""
-
-_NO_LINE = (math.nan, math.nan, math.nan, math.nan)
+line that was ended last, as `beginning` takes it."""
 
 
 def nothing_yet():
@@ -68,7 +75,7 @@ def advance(x, lo, hi, along_lines, counters, supports, lows, highs):
             knots[links], lines[2, links] = beginning(line, ended, kind)
             kind = STEEPEST if above else SHALLOWEST
             taken_over = xi
-            steepest, shallowest, low_head, high_head = _NO_LINE, _NO_LINE, 0, 0
+            steepest, shallowest, low_head, high_head = NO_LINE, NO_LINE, 0, 0
             if above:
                 low_size, high_size = 0, _keep_from(highs, high_size, support[2], support[3])
             else:
@@ -132,22 +139,6 @@ def advance(x, lo, hi, along_lines, counters, supports, lows, highs):
     return lines[:, :links].copy(), knots[:links].copy()
 
 
-@njit(cache=True, inline="always")
-def beginning(line, before, kind):
-    """Where a line takes over from the one that was ended before it, and its slope; see `LAST_ENDED`.
-
-    Slopes that floats cannot tell apart are set apart.
-    """
-    x, y, taken_over, slope = before
-    own = line[2]
-    if kind == 0:
-        return math.nan, own
-    if own == slope:
-        own = np.nextafter(slope, math.inf if kind == STEEPEST else -math.inf)
-    gap = y - (line[1] + own * (x - line[0]))
-    return min(max(x + gap / (own - slope), x), taken_over), own
-
-
 @njit(cache=True)
 def _keep(state, values):
     for k, value in enumerate(values):
@@ -157,41 +148,6 @@ def _keep(state, values):
 @njit(cache=True, inline="always")
 def _support(supports, k):
     return supports[k, 0], supports[k, 1], supports[k, 2], supports[k, 3]
-
-
-@njit(cache=True, inline="always")
-def _line_of(support):
-    return _line(support[0], support[1], support[2], support[3])
-
-
-@njit(cache=True, inline="always")
-def _turn(support, x, y):
-    """How the line through two points turns towards a third one right of them."""
-    return turn(support[0], support[1], support[2], support[3], x, y)
-
-
-@njit(cache=True)
-def _way_out(line, pivot, edge, at, side):
-    """Where a line leaves the band through an edge, and a bound for all lines that have crossed it by then.
-
-    The edge is that of the lower bounds for side 1, of the upper ones for −1; `at` is the value of the line at its end,
-    with a bound on its error. Both are rounded to the safe side: x_e is
-    not left of the crossing and y_e not beyond the line at x_e, so that every function in the band keeps the bound.
-    """
-    left, y_left, right, y_right = edge
-    at_left, margin_left = _line_at(left, line)
-    at_right, margin_right = at
-    before = max(side * (at_left - y_left) + margin_left, 0.0)
-    after = side * (y_right - at_right) - margin_right
-    if not after > 0.0:  # NaN too: there is no edge before the first bound, or the line is too steep for floats
-        return right, y_right
-    share = before / (before + after) * (1.0 + 2.0**-50)
-    x_e = left + share * (right - left)
-    x_e = max(x_e + 2.0**-52 * abs(x_e), pivot)
-    if not x_e < right:
-        return right, y_right
-    at_e, margin = _line_at(x_e, line)
-    return x_e, at_e - side * margin
 
 
 @njit(cache=True)
@@ -205,12 +161,12 @@ def _lines_through(hull, size, x, y, side):
         if side * turn(hull[0, head], hull[1, head], hull[0, head + 1], hull[1, head + 1], x, y) < 0.0:
             break
         head += 1
-    from_left = (hull[0, head], hull[1, head], x, y) if hull[0, head] < x else _NO_LINE
+    from_left = (hull[0, head], hull[1, head], x, y) if hull[0, head] < x else NO_LINE
     right = head
     while right < size and hull[0, right] <= x:
         right += 1
     if right == size:
-        return head, from_left, _NO_LINE
+        return head, from_left, NO_LINE
     while right + 1 < size:
         if side * turn(x, y, hull[0, right], hull[1, right], hull[0, right + 1], hull[1, right + 1]) > 0.0:
             break
@@ -255,22 +211,7 @@ def forget(counters, supports, lows, highs):
         counters[2 * which], counters[2 * which + 1] = head - drop, size - drop
 
 
-def last_line(counters, supports, middle, low, high):
-    """(X, Y, M) of the line that is left when the rows end, and the knot at which it begins, NaN for the only one.
-
-    `low` is the highest lower bound and `high` the lowest upper one. After a failure upwards the shallowest line turns
-    least, and conversely. The only line of a band is the mean of both at `middle`, or the one that there is; where
-    their slopes are beyond float64, or vanish in it, or there is none, a constant takes their place if one fits.
-    """
-    kind = counters[LAST_KIND]
-    if kind != 0:
-        line = _line(*supports[STEEPEST_LINE if kind == SHALLOWEST else SHALLOWEST_LINE])
-        knot, slope = beginning(line, supports[LAST_ENDED], kind)
-        return np.array([line[0], line[1], slope]), knot
-    lines = np.array([_line(*support) for support in supports[:LAST_BOUNDS] if not math.isnan(support[0])])
-    steepest = np.max(np.abs(lines[:, 2])) if len(lines) else 0.0
-    if low <= high and not 0.0 < steepest < math.inf:
-        ends = [end for end in (low, high) if math.isfinite(end)]
-        return np.array([middle, sum(end / len(ends) for end in ends), 0.0]), math.nan
-    values = lines[:, 1] + lines[:, 2] * (middle - lines[:, 0])
-    return np.array([middle, np.sum(values / len(lines)), np.sum(lines[:, 2] / len(lines))]), math.nan
+def last_line_of(counters, supports, middle, low, high):
+    """`last_line` of what is kept."""
+    steepest, shallowest, _, ended = (tuple(support.tolist()) for support in supports)
+    return last_line(int(counters[LAST_KIND]), ended, steepest, shallowest, middle, low, high)

@@ -5,53 +5,58 @@ the shallowest, through hi_a and lo_b. Their left supports move right along two 
 bounds and the lower hull of the upper bounds. When a lower bound lies above the steepest line (or an upper bound
 below the shallowest), that line is the link, and the next one starts at its last support b: points b … i − 1 are
 entered again with one bound only, because the new link crosses the old one in [x_b, x_i] and on either side of the
-crossing the other bound holds by itself.
+crossing the other bound holds by itself. Where the band holds along the straight lines between the bounds, the line is
+ended where it leaves the band, and that point is one more bound of the next link (Imai and Iri 1986).
 
-The hulls are walked in place: handing their arrays to a function costs several times the work itself.
+A point whose bound every line that is left keeps goes on no hull: right of all points the shallowest line is the lowest
+one left, so a lower bound below it can be the support of none, and likewise above the steepest. The hulls are walked in place: handing their arrays to a function costs several times the work itself.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from reluctant.arrays import Array, Index
 from reluctant.compiling import njit
+from reluctant.model.links import Links
+from reluctant.univariate._evaluation import worse
 from reluctant.univariate._kernels import rounding_tolerance
 from reluctant.univariate._predicates import turn
 
 STEEPEST, SHALLOWEST = 1, -1
 
+Support = tuple[float, float, float, float]
+"""Two points that a line goes through; or a line that was ended, see `beginning`."""
+
 ROUNDING = 2.0**-50
 """What evaluating a link may add to a residual, relative to the values."""
 
 
-@njit(cache=True)
-def band(x, y, tolerance, slack, rtol, x_max, y_max):
-    """Bounds y_i ± max(ε_i (1 + slack), ε_i + min(τ_i, 2^-50 max|y|), τ_i) for sorted x, and the room beyond them.
+@njit(cache=True, error_model="numpy")
+def band(x, y, tolerance, slack, rtol, x_max, y_max, lo, hi, room):
+    """Write bounds y_i ± max(ε_i (1 + slack), ε_i + min(τ_i, 2^-50 max|y|), τ_i), x sorted, and the room beyond them.
 
     τ_i is the rounding tolerance. In rough data the part of x in it is far more than rounding: beside a tolerance it
     counts up to as much as that of y. The room is for rounding in the solution: as much slack again, and
     ROUNDING max|y| where τ_i decides.
     """
-    n = len(x)
-    lo, hi, room = np.empty(n), np.empty(n), np.empty(n)
-    for i in range(n):
+    for i in range(len(x)):
         tau = _rounding_at(x, y, i, rtol, x_max, y_max)
         half, room[i] = _widened(tolerance[i], slack, tau, y_max)
         lo[i], hi[i] = y[i] - half, y[i] + half
-    return lo, hi, room
 
 
-@njit(cache=True)
-def widened(x, lo, hi, centre, slack, rtol, x_max, y_max):
-    """Bounds as far out as `band` takes y_i ± half their distance, and the room beyond them.
+@njit(cache=True, error_model="numpy")
+def widened(x, lo, hi, centre, slack, rtol, x_max, y_max, wider_lo, wider_hi, room):
+    """Write bounds as far out as `band` takes y_i ± half their distance, and the room beyond them.
 
     A bound without another one moves by min(τ_i, 2^-50 max|y|). The centre of a row is their mean, or the finite one.
     """
-    n = len(x)
-    wider_lo, wider_hi, room = np.empty(n), np.empty(n), np.empty(n)
-    for i in range(n):
+    for i in range(len(x)):
         tau = _rounding_at(x, centre, i, rtol, x_max, y_max)
         half = 0.5 * hi[i] - 0.5 * lo[i]
         if half < math.inf:
@@ -60,7 +65,6 @@ def widened(x, lo, hi, centre, slack, rtol, x_max, y_max):
         else:
             extra, room[i] = min(tau, ROUNDING * y_max), ROUNDING * y_max if rtol > 0.0 else 0.0
         wider_lo[i], wider_hi[i] = lo[i] - extra, hi[i] + extra
-    return wider_lo, wider_hi, room
 
 
 @njit(cache=True, inline="always")
@@ -92,98 +96,264 @@ def largest_known(y, tolerance):
     return largest
 
 
-def sweep(x, lo, hi):
-    """Fewest links within the band lo ≤ f ≤ hi; returns what `sweep_until` does."""
+class Ended(NamedTuple):
+    """The links that a sweep ended: link k is an extremal line, through bounds of points first[k] < last[k].
+
+    The steepest one was ended by the lower bound of point failed[k], the shallowest by an upper one.
+    """
+
+    first: Index
+    last: NDArray[np.int32]
+    kind: NDArray[np.int8]
+    failed: NDArray[np.int32]
+
+
+def sweep(x: Array, lo: Array, hi: Array) -> Ended:
+    """Fewest links within the band lo ≤ f ≤ hi; all but the last one, which nothing ends."""
     return sweep_until(x, lo, hi, len(x))
 
 
-@njit(cache=True)
-def sweep_until(x, lo, hi, most):
-    """Fewest links within the band lo ≤ f ≤ hi, or the first `most` of them where that is not enough.
+def sweep_until(x: Array, lo: Array, hi: Array, most: int) -> Ended:
+    """The same, or the first `most` of them where that is not enough."""
+    rows, kinds, left = np.empty((2, len(x)), np.int32), np.empty(len(x), np.int8), np.empty(len(x))
+    ended, _, _ = extend(x, lo, hi, most, False, _NO_LINES, (rows, kinds, left))
+    return Ended(np.searchsorted(x, left[:ended]), rows[0, :ended].copy(), kinds[:ended].copy(), rows[1, :ended].copy())
 
-    Returns (first, last, kind, failed, steepest, shallowest). Link k is the extremal line `kind[k]` through bounds of
-    points first[k] < last[k], for every link but the last; link k + 1 was begun because of point failed[k]. For
-    the last link the supports of both extremal lines are given, (−1, −1) for one that does not exist.
-    """
+
+def links_within(x: Array, lo: Array, hi: Array, along_lines: bool) -> Links:
+    """The function of fewest links within the band lo ≤ f ≤ hi; its bounds are finite."""
     n = len(x)
-    first, last, failed = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int32)
-    kind = np.empty(n, np.int8)
-    lows, highs = np.empty(n, np.int32), np.empty(n, np.int32)
-    links = side = i = one_sided_until = 0
+    anchors, slopes, knots = np.empty((2, n)), np.empty(n), np.empty(n)
+    ended, kind, (before, steepest, shallowest) = extend(
+        x, lo, hi, n, along_lines, (anchors, slopes, knots), _NO_TRIPLES
+    )
+    low, high = (float(lo.max()), float(hi.min())) if ended == 0 else (-math.inf, math.inf)
+    line, knot = last_line(kind, before, steepest, shallowest, float(x[n // 2]), low, high)
+    anchors[:, ended], slopes[ended], knots[ended] = line[:2], line[2], knot
+    return Links(_leading(knots, ended + 1)[1:], _leading(anchors, ended + 1), _leading(slopes, ended + 1))
+
+
+def _leading(a: Array, size: int) -> Array:
+    """The leading columns, in the same memory where they are most of it."""
+    if 2 * size < a.shape[-1]:
+        return a[..., :size].copy()
+    if a.ndim == 1:
+        return a[:size]
+    flat = a.reshape(-1)
+    for k in range(1, len(a)):
+        flat[k * size : (k + 1) * size] = a[k, :size]  # to the left, which numpy does without a copy in between
+    return flat[: len(a) * size].reshape(len(a), size)
+
+
+_NO_LINES = np.empty((2, 0)), np.empty(0), np.empty(0)
+_NO_TRIPLES = np.empty((2, 0), np.int32), np.empty(0, np.int8), np.empty(0)
+NO_LINE = (math.nan, math.nan, math.nan, math.nan)
+
+
+@njit(cache=True)
+def extend(x, lo, hi, most, along_lines, lines, triples):
+    """Extend each link as far as any can reach, until `most` are ended; writes what they are, where there is room.
+
+    `lines` takes anchors (2, n), slopes, and the knots at which links begin, NaN for the first; `triples` the last
+    support of each and the point that ended it (2, n), its kind, and the x of its first support. Returns how many were
+    ended; the kind of the last of them, 0 for none; what `beginning` needs of it, and the supports of the steepest and
+    of the shallowest line that is left. One body, as a function that takes arrays costs more than it would do here.
+    """
+    anchors, slopes, knots = lines
+    rows, kinds, left = triples
+    n = len(x)
+    hull = np.empty((2, 2, n + 1))  # x and y of the points of the lower bounds, and of the upper ones
+    links = kind = i = after = 0
+    ended = NO_LINE
+    low = under_low = high = under_high = way = (0.0, 0.0)  # the last point of each hull, and the one before
     while True:
-        # A new link; points before `one_sided_until` carry the bound of `side` only.
         low_head = low_size = high_head = high_size = 0
-        max_a = max_b = min_a = min_b = -1
+        has_max = has_min = False
+        steepest = shallowest = NO_LINE
         max_line = min_line = (0.0, 0.0, 0.0)
-        kind[links] = 0
+        after_max = after_min = i
+        if kind != 0:
+            # The bounds of one side from the last support of the ended link on: where the new one turns they do.
+            side = 1 if kind == STEEPEST else 0
+            head = size = 0
+            top, under = (ended[0], ended[1]), (0.0, 0.0)
+            for j in range(after - 1, i):
+                point = (x[j], hi[j] if side == 1 else lo[j]) if j >= after else top
+                while size >= 2 and not kind * turn(under[0], under[1], top[0], top[1], point[0], point[1]) > 0.0:
+                    size -= 1
+                    top, below = under, max(size - 2, 0)
+                    under = hull[side, 0, below], hull[side, 1, below]
+                under, top = top, point
+                hull[side, 0, size], hull[side, 1, size] = point
+                size += 1
+            support = NO_LINE
+            if along_lines and way[0] < x[i]:
+                # Where the band was left is a bound of the other side, and the support of a line at once.
+                hull[1 - side, 0, 0], hull[1 - side, 1, 0] = way
+                while head + 1 < size and hull[side, 0, head + 1] < way[0]:
+                    j, k = head, head + 1
+                    first, second = (hull[side, 0, j], hull[side, 1, j]), (hull[side, 0, k], hull[side, 1, k])
+                    if kind * turn(first[0], first[1], second[0], second[1], way[0], way[1]) < 0.0:
+                        break
+                    head += 1
+                if hull[side, 0, head] < way[0]:
+                    support = (hull[side, 0, head], hull[side, 1, head], way[0], way[1])
+                if side == 1:
+                    low, low_size, shallowest, has_min = way, 1, support, support[0] == support[0]
+                    min_line = _line_of(support)
+                else:
+                    high, high_size, steepest, has_max = way, 1, support, support[0] == support[0]
+                    max_line = _line_of(support)
+            if side == 1:
+                high_head, high_size, high, under_high = head, size, top, under
+            else:
+                low_head, low_size, low, under_low = head, size, top, under
+        end = 0
         while i < n:
-            has_lo = i >= one_sided_until or side == SHALLOWEST
-            has_hi = i >= one_sided_until or side == STEEPEST
             xi, lo_i, hi_i = x[i], lo[i], hi[i]
             steep, steep_margin = _line_at(xi, max_line)
             shallow, shallow_margin = _line_at(xi, min_line)
             # Turned round so that a line too steep for floats, which is NaN here, is left to the exact turn.
-            if has_lo and max_b >= 0 and not lo_i <= steep - steep_margin:
-                if turn(x[max_a], lo[max_a], x[max_b], hi[max_b], xi, lo_i) > 0.0:
-                    kind[links] = STEEPEST
+            if has_max and not lo_i <= steep - steep_margin:
+                if lo_i > steep + steep_margin or _turn(steepest, xi, lo_i) > 0.0:
+                    end = STEEPEST
                     break
-            if has_hi and min_b >= 0 and not hi_i >= shallow + shallow_margin:
-                if turn(x[min_a], hi[min_a], x[min_b], lo[min_b], xi, hi_i) < 0.0:
-                    kind[links] = SHALLOWEST
+            if has_min and not hi_i >= shallow + shallow_margin:
+                if hi_i < shallow - shallow_margin or _turn(shallowest, xi, hi_i) < 0.0:
+                    end = SHALLOWEST
                     break
-            if has_hi and low_size > low_head and (max_b < 0 or not hi_i >= steep + steep_margin):
-                if max_b < 0 or turn(x[max_a], lo[max_a], x[max_b], hi[max_b], xi, hi_i) < 0.0:
+            # Right of all points the shallowest line is the lowest one left: a bound below it is kept by all of them.
+            touches_lo = not has_min or not lo_i <= shallow - shallow_margin
+            touches_hi = not has_max or not hi_i >= steep + steep_margin
+            if touches_hi and low_size > 0:
+                if not has_max or hi_i < steep - steep_margin or _turn(steepest, xi, hi_i) < 0.0:
                     while low_head + 1 < low_size:
-                        j, k = lows[low_head], lows[low_head + 1]
-                        if turn(x[j], lo[j], x[k], lo[k], xi, hi_i) > 0.0:
+                        j, k = low_head, low_head + 1
+                        if turn(hull[0, 0, j], hull[0, 1, j], hull[0, 0, k], hull[0, 1, k], xi, hi_i) > 0.0:
                             break
                         low_head += 1
-                    max_a, max_b = lows[low_head], i
-                    max_line = _line(x[max_a], lo[max_a], xi, hi_i)
-            if has_lo and high_size > high_head and (min_b < 0 or not lo_i <= shallow - shallow_margin):
-                if min_b < 0 or turn(x[min_a], hi[min_a], x[min_b], lo[min_b], xi, lo_i) > 0.0:
-                    while high_head + 1 < high_size:
-                        j, k = highs[high_head], highs[high_head + 1]
-                        if turn(x[j], hi[j], x[k], hi[k], xi, lo_i) < 0.0:
-                            break
-                        high_head += 1
-                    min_a, min_b = highs[high_head], i
-                    min_line = _line(x[min_a], hi[min_a], xi, lo_i)
-            if has_lo:
-                while low_size - low_head >= 2:
-                    j, k = lows[low_size - 2], lows[low_size - 1]
-                    if turn(x[j], lo[j], x[k], lo[k], xi, lo_i) < 0.0:
-                        break
+                    steepest, has_max, after_max = (hull[0, 0, low_head], hull[0, 1, low_head], xi, hi_i), True, i + 1
+                    max_line = _line_of(steepest)
+            if touches_lo:
+                if high_size > 0:
+                    if not has_min or lo_i > shallow + shallow_margin or _turn(shallowest, xi, lo_i) > 0.0:
+                        while high_head + 1 < high_size:
+                            j, k = high_head, high_head + 1
+                            if turn(hull[1, 0, j], hull[1, 1, j], hull[1, 0, k], hull[1, 1, k], xi, lo_i) < 0.0:
+                                break
+                            high_head += 1
+                        shallowest, has_min = (hull[1, 0, high_head], hull[1, 1, high_head], xi, lo_i), True
+                        min_line, after_min = _line_of(shallowest), i + 1
+                while low_size - low_head >= 2 and not turn(under_low[0], under_low[1], low[0], low[1], xi, lo_i) < 0.0:
                     low_size -= 1
-                lows[low_size] = i
+                    low, below = under_low, max(low_size - 2, 0)
+                    under_low = hull[0, 0, below], hull[0, 1, below]
+                under_low, low = low, (xi, lo_i)
+                hull[0, 0, low_size], hull[0, 1, low_size] = low
                 low_size += 1
-            if has_hi:
-                while high_size - high_head >= 2:
-                    j, k = highs[high_size - 2], highs[high_size - 1]
-                    if turn(x[j], hi[j], x[k], hi[k], xi, hi_i) > 0.0:
-                        break
+            if touches_hi:
+                while (
+                    high_size - high_head >= 2
+                    and not turn(under_high[0], under_high[1], high[0], high[1], xi, hi_i) > 0.0
+                ):
                     high_size -= 1
-                highs[high_size] = i
+                    high, below = under_high, max(high_size - 2, 0)
+                    under_high = hull[1, 0, below], hull[1, 1, below]
+                under_high, high = high, (xi, hi_i)
+                hull[1, 0, high_size], hull[1, 1, high_size] = high
                 high_size += 1
             i += 1
-        if i == n:
+        if end == 0:
             break
-        side = kind[links]
-        first[links], last[links] = (max_a, max_b) if side == STEEPEST else (min_a, min_b)
-        failed[links] = i
-        one_sided_until = i
-        i = np.int64(last[links])
+        line, support, after = (max_line, steepest, after_max) if end == STEEPEST else (min_line, shallowest, after_min)
+        knot, slope = beginning(line, ended, kind)
+        if links < len(slopes):
+            anchors[0, links], anchors[1, links], slopes[links], knots[links] = line[0], line[1], slope, knot
+        if links < len(kinds):
+            rows[0, links], rows[1, links], kinds[links], left[links] = after - 1, i, end, support[0]
+        way = (x[i], 0.0)
+        if along_lines and end == STEEPEST:
+            way = _way_out(line, support[2], (x[i - 1], lo[i - 1], x[i], lo[i]), (steep, steep_margin), 1.0)
+        elif along_lines:
+            way = _way_out(line, support[2], (x[i - 1], hi[i - 1], x[i], hi[i]), (shallow, shallow_margin), -1.0)
+        kind, ended = end, (support[2], support[3], way[0], slope)
         links += 1
         if links == most:
             break
-    return (
-        first[:links].copy(),
-        last[:links].copy(),
-        kind[:links].copy(),
-        failed[:links].copy(),
-        (max_a, max_b),
-        (min_a, min_b),
-    )
+    return links, kind, (ended, steepest, shallowest)
+
+
+@njit(cache=True, inline="always")
+def beginning(line, before, kind):
+    """Where a line takes over from the one that was ended before it, and its slope.
+
+    Of that one its pivot (x, y) is given, which is its last support, the x by which the next one has taken over, and
+    its slope. Slopes that floats cannot tell apart are set apart.
+    """
+    x, y, taken_over, slope = before
+    own = line[2]
+    if kind == 0:
+        return math.nan, own
+    if own == slope:
+        own = np.nextafter(slope, math.inf if kind == STEEPEST else -math.inf)
+    gap = y - (line[1] + own * (x - line[0]))
+    return min(max(x + gap / (own - slope), x), taken_over), own
+
+
+@njit(cache=True, inline="always")
+def _line_of(support):
+    return _line(support[0], support[1], support[2], support[3])
+
+
+@njit(cache=True, inline="always")
+def _turn(support, x, y):
+    """How the line through two points turns towards a third one right of them."""
+    return turn(support[0], support[1], support[2], support[3], x, y)
+
+
+@njit(cache=True)
+def _way_out(line, pivot, edge, at, side):
+    """Where a line leaves the band through an edge, and a bound for all lines that have crossed it by then.
+
+    The edge is that of the lower bounds for side 1, of the upper ones for −1; `at` is the value of the line at its end,
+    with a bound on its error. Both are rounded to the safe side: x_e is not left of the crossing and y_e not beyond
+    the line at x_e, so that every function in the band keeps the bound.
+    """
+    left, y_left, right, y_right = edge
+    at_left, margin_left = _line_at(left, line)
+    at_right, margin_right = at
+    before = max(side * (at_left - y_left) + margin_left, 0.0)
+    after = side * (y_right - at_right) - margin_right
+    if not after > 0.0:  # NaN too: there is no edge before the first bound, or the line is too steep for floats
+        return right, y_right
+    # What does not wait for the division comes first: each way out waits for the one before.
+    width = (right - left) * (1.0 + 2.0**-50)
+    x_e = max(left + before / (before + after) * width + 2.0**-52 * max(abs(left), abs(right)), pivot)
+    if not x_e < right:
+        return right, y_right
+    return x_e, line[1] + line[2] * (x_e - line[0]) - side * max(margin_left, margin_right)
+
+
+def last_line(
+    kind: int, ended: Support, steepest: Support, shallowest: Support, middle: float, low: float, high: float
+) -> tuple[Array, float]:
+    """(X, Y, M) of the line that is left when the rows end, and the knot at which it begins, NaN for the only one.
+
+    `low` is the highest lower bound and `high` the lowest upper one. After a failure upwards the shallowest line turns
+    least, and conversely. The only line of a band is the mean of both at `middle`, or the one that there is; where
+    their slopes are beyond float64, or vanish in it, or there is none, a constant takes their place if one fits.
+    """
+    if kind != 0:
+        line = _line(*(steepest if kind == SHALLOWEST else shallowest))
+        knot, slope = beginning(line, ended, kind)
+        return np.array([line[0], line[1], slope]), knot
+    lines = np.array([_line(*one) for one in (steepest, shallowest) if not math.isnan(one[0])]).reshape(-1, 3)
+    slope = float(np.max(np.abs(lines[:, 2]), initial=0.0))
+    if low <= high and not 0.0 < slope < math.inf:
+        ends = [end for end in (low, high) if math.isfinite(end)]
+        return np.array([middle, sum(end / len(ends) for end in ends), 0.0]), math.nan
+    values = lines[:, 1] + lines[:, 2] * (middle - lines[:, 0])
+    return np.array([middle, np.sum(values / len(lines)), np.sum(lines[:, 2] / len(lines))]), math.nan
 
 
 @njit(cache=True, inline="always")
@@ -197,60 +367,11 @@ def _line_at(x, line):
     return value, 2.0**-50 * (abs(rise) + abs(value)) + 1e-290
 
 
-@njit(cache=True)
-def links_of_sweep(x, lo, hi, first, last, kind, failed, steepest, shallowest):
-    """Knots, anchors and slopes of the function that a sweep found."""
-    k = len(first)
-    knots = np.empty(k)
-    anchors = np.empty((2, k + 1))
-    slopes = np.empty(k + 1)
-    for j in range(k + 1):
-        if j < k:
-            a, b, up = first[j], last[j], kind[j] == STEEPEST
-        elif k > 0:
-            # After a failure upwards the shallowest feasible line turns least, and conversely.
-            up = kind[k - 1] == SHALLOWEST
-            a, b = steepest if up else shallowest
-        else:
-            anchors[0, 0], anchors[1, 0], slopes[0] = _middle_line(x, lo, hi, steepest, shallowest)
-            break
-        anchors[0, j], anchors[1, j], slopes[j] = _line(x[a], lo[a] if up else hi[a], x[b], hi[b] if up else lo[b])
-    for j in range(k):
-        if slopes[j + 1] == slopes[j]:
-            # Tied bounds that floats cannot tell apart: the lines coincide, up to rounding.
-            slopes[j + 1] = np.nextafter(slopes[j], math.inf if kind[j] == STEEPEST else -math.inf)
-        b = last[j]
-        pivot = hi[b] if kind[j] == STEEPEST else lo[b]
-        gap = pivot - (anchors[1, j + 1] + slopes[j + 1] * (x[b] - anchors[0, j + 1]))
-        knots[j] = min(max(x[b] + gap / (slopes[j + 1] - slopes[j]), x[b]), x[failed[j]])
-    return knots, anchors, slopes
-
-
 @njit(cache=True, inline="always")
 def _line(xa, ya, xb, yb):
     """(X, Y, M) of the line through two points, anchored at the smaller |Y|."""
     slope = (yb - ya) / (xb - xa)
     return (xa, ya, slope) if abs(ya) <= abs(yb) else (xb, yb, slope)
-
-
-@njit(cache=True)
-def _middle_line(x, lo, hi, steepest, shallowest):
-    """Mean of the extremal lines of a band that one line crosses, anchored near its middle.
-
-    Where their slopes are beyond float64, or vanish in it, a constant takes their place if one fits.
-    """
-    if len(x) == 1:
-        return x[0], 0.5 * lo[0] + 0.5 * hi[0], 0.0
-    (a, b), (c, d) = steepest, shallowest
-    x1, y1, m1 = _line(x[a], lo[a], x[b], hi[b])
-    x2, y2, m2 = _line(x[c], hi[c], x[d], lo[d])
-    if not 0.0 < max(abs(m1), abs(m2)) < math.inf:
-        low, high = lo.max(), hi.min()
-        if low <= high:
-            return x[len(x) // 2], 0.5 * low + 0.5 * high, 0.0
-    middle = x[len(x) // 2]
-    y = 0.5 * (y1 + m1 * (middle - x1)) + 0.5 * (y2 + m2 * (middle - x2))
-    return middle, y, 0.5 * m1 + 0.5 * m2
 
 
 @njit(cache=True)
@@ -262,9 +383,7 @@ def largest_excess(x, lo, hi, room, knots, anchors, slopes):
         while k < len(knots) and x[i] >= knots[k]:
             k += 1
         y = anchors[1, k] + slopes[k] * (x[i] - anchors[0, k])
-        excess = max(lo[i] - y, y - hi[i]) - room[i]
-        if not excess <= worst:  # a NaN is the worst
-            worst = excess
+        worst = worse(worst, max(lo[i] - y, y - hi[i]) - room[i])
     return worst
 
 
@@ -289,31 +408,71 @@ def excess_at_knots(lower, upper, knots, anchors, slopes, left):
             _excess_of_edge(x_lo, lo, room_lo, after_lo, 1.0, t, here, there, slopes[k], slopes[k + 1]),
             _excess_of_edge(x_hi, hi, room_hi, after_hi, -1.0, t, here, there, slopes[k], slopes[k + 1]),
         ):
-            if not excess <= worst:
-                worst = excess
-            if not excess + rounded <= at_most:
-                at_most = excess + rounded
-            if not excess - left * rounded <= beyond:
-                beyond = excess - left * rounded
+            worst, at_most = worse(worst, excess), worse(at_most, excess + rounded)
+            beyond = worse(beyond, excess - left * rounded)
     return worst, at_most, beyond
 
 
 @njit(cache=True, inline="always")
 def _excess_of_edge(x, bound, room, after, side, t, here, there, slope, next_slope):
-    """By how much the farther of two values at t leaves the edge before `after`, and how much of that may be rounding.
-
-    The values come with bounds on their errors; the larger bound counts for both.
-    """
+    """`_beyond` for the edge before `after`, less the room there; −inf where there is none around t."""
     before = after - 1
     if before < 0 or after == len(x) or x[before] == t:
         return -math.inf, 0.0
     edge = _line(x[before], bound[before], x[after], bound[after])
+    excess, rounded = _beyond(edge, side, t, here, there, slope, next_slope)
+    return excess - min(room[before], room[after]), rounded
+
+
+@njit(cache=True, inline="always")
+def _beyond(edge, side, t, here, there, slope, next_slope):
+    """By how much the farther of two values at t is beyond an edge, and how much of that may be rounding.
+
+    The values come with bounds on their errors; the larger bound counts for both.
+    """
     at, margin = _line_at(t, edge)
     bend = max(abs(slope - edge[2]), abs(next_slope - edge[2]))
-    excess, other = side * (at - here[0]), side * (at - there[0])
-    if other > excess or math.isnan(other):  # a NaN is the worst
-        excess = other
-    return excess - min(room[before], room[after]), margin + max(here[1], there[1]) + 2.0**-52 * abs(t) * bend
+    excess = worse(side * (at - here[0]), side * (at - there[0]))
+    return excess, margin + max(here[1], there[1]) + 2.0**-52 * abs(t) * bend
+
+
+@njit(cache=True, error_model="numpy")
+def figures_within(x, lo, hi, room, y, along_lines, knots, anchors, slopes, left):
+    """What `largest_excess`, `excess_at_knots` and `largest_distances` find, in one pass over a band without gaps.
+
+    Returns the excess at the rows; the three figures at the knots, −inf if the band does not hold along lines; the
+    largest distance from y at the rows, and from the polyline through them.
+    """
+    at_rows = worst = at_most = beyond = -math.inf
+    error = error_between = 0.0
+    k = 0
+    X, Y, M = anchors[0, 0], anchors[1, 0], slopes[0]
+    for i in range(len(x)):
+        xi = x[i]
+        while k < len(knots) and xi >= knots[k]:
+            t = knots[k]
+            k += 1
+            before = X, Y, M
+            X, Y, M = anchors[0, k], anchors[1, k], slopes[k]
+            if i > 0 and xi > t > x[i - 1]:
+                x_before, free = x[i - 1], min(room[i - 1], room[i])
+                there = _line_at(t, (X, Y, M))
+                chord = y[i] + (y[i] - y[i - 1]) / (xi - x_before) * (t - xi)
+                error_between = worse(error_between, abs(there[0] - chord))
+                if not along_lines:
+                    continue
+                here = _line_at(t, before)
+                lower, upper = _line(x_before, lo[i - 1], xi, lo[i]), _line(x_before, hi[i - 1], xi, hi[i])
+                below, rounded_below = _beyond(lower, 1.0, t, here, there, before[2], M)
+                above, rounded_above = _beyond(upper, -1.0, t, here, there, before[2], M)
+                worst = worse(worse(worst, below - free), above - free)
+                at_most = worse(worse(at_most, below - free + rounded_below), above - free + rounded_above)
+                below, above = below - free - left * rounded_below, above - free - left * rounded_above
+                beyond = worse(worse(beyond, below), above)
+        value = Y + M * (xi - X)
+        at_rows = worse(at_rows, max(lo[i] - value, value - hi[i]) - room[i])
+        error = worse(error, abs(value - y[i]))
+    return at_rows, worst, at_most, beyond, error, worse(error, error_between)
 
 
 @njit(cache=True, inline="always")

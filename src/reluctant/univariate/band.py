@@ -26,6 +26,7 @@ class Band(NamedTuple):
     y_max: float  # the largest |y| that its own tolerance does not leave open
     along_lines: bool = False
     is_open: bool = False  # whether a bound is infinite
+    y: Array | None = None  # the targets, where they come one for each x
 
 
 def sorted_band(x: Array, y: Array, tolerance: Array, slack: float, rtol: float, along_lines: bool = False) -> Band:
@@ -40,7 +41,8 @@ def sorted_band(x: Array, y: Array, tolerance: Array, slack: float, rtol: float,
     """
     order, (x, y, tolerance) = _sorted(x, y, tolerance)
     y_max = _sweep.largest_known(y, tolerance)
-    lo, hi, room = _sweep.band(x, y, tolerance, slack, rtol, max(abs(x[0]), abs(x[-1])), y_max)
+    lo, hi, room = np.empty((3, len(x)))
+    _sweep.band(x, y, tolerance, slack, rtol, max(abs(x[0]), abs(x[-1])), y_max, lo, hi, room)
     check_span(np.array([lo.min(), hi.max()]), "y with its tolerance")
 
     def clash(a: int, b: int) -> str:
@@ -49,7 +51,8 @@ def sorted_band(x: Array, y: Array, tolerance: Array, slack: float, rtol: float,
             f"than the tolerances allow; a tolerance of {abs(y[a] - y[b]) / 2:g} at both would do"
         )
 
-    return _every_x_once(Band(x, lo, hi, room, y_max, along_lines), order, clash)
+    targets = None if len(order) else y
+    return _every_x_once(Band(x, lo, hi, room, y_max, along_lines, y=targets), order, clash)
 
 
 def bounded_band(x: Array, lo: Array, hi: Array, slack: float, rtol: float, along_lines: bool = False) -> Band:
@@ -66,7 +69,8 @@ def bounded_band(x: Array, lo: Array, hi: Array, slack: float, rtol: float, alon
     check_span(np.array(reach(lo, hi)), "bounds")
     centre = np.where(np.isinf(lo), hi, np.where(np.isinf(hi), lo, 0.5 * lo + 0.5 * hi))
     y_max = float(np.max(np.abs(centre), where=(lo > 0.0) | (hi < 0.0), initial=0.0))
-    wider_lo, wider_hi, room = _sweep.widened(x, lo, hi, centre, slack, rtol, max(abs(x[0]), abs(x[-1])), y_max)
+    wider_lo, wider_hi, room = np.empty((3, len(x)))
+    _sweep.widened(x, lo, hi, centre, slack, rtol, max(abs(x[0]), abs(x[-1])), y_max, wider_lo, wider_hi, room)
 
     def clash(a: int, b: int) -> str:
         return (

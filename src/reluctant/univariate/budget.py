@@ -158,7 +158,7 @@ class Brackets:
         x, y, scale, starts, _ = self.rows
         if not _critical.bounds(y, scale, starts, eps, self.lo, self.hi):
             return None
-        first, last, kind, failed, _, _ = _sweep.sweep_until(x, self.lo, self.hi, self.n)
+        first, last, kind, failed = _sweep.sweep_until(x, self.lo, self.hi, self.n)
         points = np.stack([first, last, failed])
         sides = (kind, -kind, kind)
         rows = np.stack([_critical.deciding_rows(y, scale, starts, eps, at, s) for at, s in zip(points, sides)])

@@ -18,7 +18,7 @@ from reluctant.model.piecewise_linear import PiecewiseLinear
 from reluctant.univariate import _sweep
 from reluctant.univariate.band import Band
 from reluctant.univariate.points import reach
-from reluctant.univariate.tunnel import links_within
+from reluctant.univariate.tunnel import links_of_open_band
 
 _WIDER = 2.0**16
 """Factor between the windows in which a function is looked for where tolerances are of very different size."""
@@ -30,13 +30,23 @@ _SMALL, _LARGER = 2.0**-600, 700
 """Bounds along lines that are all smaller are multiplied by so many powers of two."""
 
 
+class Excess(NamedTuple):
+    """By how much a function leaves a band beyond the room of a row."""
+
+    beyond: float
+    """At worst, what is left to rounding at a knot not counted; at most zero where it leaves the band by no more."""
+    between: float
+    """At the knots between the rows, at most; 0 where it does not, and for a band at the rows."""
+    errors: tuple[float, float] | None
+    """The largest distance from the targets of the band, and from the polyline through them; None if it has none."""
+
+
 class Fewest(NamedTuple):
     """A function within a band, and the number of knots below which none is."""
 
     function: PiecewiseLinear
     n_knots: int
-    beyond_between: float
-    """By how much, at most, rounding takes the function beyond a band along lines at its knots; 0 where it does not."""
+    excess: Excess
 
 
 Links = Callable[[Band, Array, Array], PiecewiseLinear | None]
@@ -69,11 +79,10 @@ def fewest_within(
     assert function is not None
     fewest = function.n_knots
     excess = excess_of(function, band, band.room, _LEFT if band.room.any() else 0.0)
-    between = excess.between
     if not (keeps(function) and excess.beyond <= 0):
         function = _within_rounding(band, lo, hi, function, links, tightened)
-        between = excess_of(function, band, band.room).between if band.along_lines else 0.0
-    return Fewest(function, fewest, between)
+        excess = excess_of(function, band, band.room)
+    return Fewest(function, fewest, excess)
 
 
 def _from_larger_units(band: Band, keeps: Callable[[PiecewiseLinear], bool]) -> Fewest:
@@ -84,9 +93,11 @@ def _from_larger_units(band: Band, keeps: Callable[[PiecewiseLinear], bool]) -> 
         return PiecewiseLinear(f.knots, anchors, np.ldexp(f.slopes, -_LARGER))
 
     lo, hi, room = (np.ldexp(a, _LARGER) for a in (band.lo, band.hi, band.room))
-    larger = band._replace(lo=lo, hi=hi, room=room, y_max=math.ldexp(band.y_max, _LARGER))
+    larger = band._replace(lo=lo, hi=hi, room=room, y_max=math.ldexp(band.y_max, _LARGER), y=None)
     found = fewest_within(larger, lambda f: keeps(back(f)))
-    return Fewest(back(found.function), found.n_knots, math.ldexp(found.beyond_between, -_LARGER))
+    beyond, between, _ = found.excess
+    excess = Excess(math.ldexp(beyond, -_LARGER), math.ldexp(between, -_LARGER), None)
+    return Fewest(back(found.function), found.n_knots, excess)
 
 
 def _within_rounding(
@@ -147,10 +158,8 @@ def windows(band: Band) -> Iterator[tuple[float, float]]:
 
 def fewest_links(band: Band, lo: Array, hi: Array) -> PiecewiseLinear:
     """The function that a sweep between the bounds finds."""
-    if band.along_lines or band.is_open:
-        knots, anchors, slopes = links_within(band.x, lo, hi, band.along_lines)
-    else:
-        knots, anchors, slopes = _sweep.links_of_sweep(band.x, lo, hi, *_sweep.sweep(band.x, lo, hi))
+    links_between = links_of_open_band if band.is_open else _sweep.links_within
+    knots, anchors, slopes, _ = links_between(band.x, lo, hi, band.along_lines)
     if not np.isfinite(slopes).all():
         raise TooSteepError("links of the function are steeper than float64 can hold; rescale x or y")
     if not (knots[1:] > knots[:-1]).all():
@@ -158,23 +167,22 @@ def fewest_links(band: Band, lo: Array, hi: Array) -> PiecewiseLinear:
     return PiecewiseLinear(knots, anchors, slopes)
 
 
-class Excess(NamedTuple):
-    """By how much a function leaves a band beyond the room of a row."""
-
-    beyond: float
-    """At worst, what is left to rounding at a knot not counted; at most zero where it leaves the band by no more."""
-    between: float
-    """At the knots between the rows, at most; 0 where it does not, and for a band at the rows."""
-
-
 def excess_of(f: PiecewiseLinear, band: Band, room: Array, left: float = _LEFT) -> Excess:
     """By how much f leaves the band; `left` times what rounding at a knot amounts to is left to it there."""
-    at_rows = _sweep.largest_excess(band.x, band.lo, band.hi, room, f.knots, f.anchors, f.slopes)
-    if not band.along_lines:
-        return Excess(at_rows, 0.0)
-    sides = (_vertices(band.x, bound, room) for bound in (band.lo, band.hi))
-    reckoned, at_most, beyond = _sweep.excess_at_knots(*sides, f.knots, f.anchors, f.slopes, left)
-    return Excess(max(at_rows, beyond), at_most if reckoned > 0 else 0.0)
+    links = f.knots, f.anchors, f.slopes
+    errors = None
+    if band.is_open:
+        at_rows = _sweep.largest_excess(band.x, band.lo, band.hi, room, *links)
+        reckoned = at_most = beyond = -math.inf
+        if band.along_lines:
+            sides = (_vertices(band.x, bound, room) for bound in (band.lo, band.hi))
+            reckoned, at_most, beyond = _sweep.excess_at_knots(*sides, *links, left)
+    else:
+        y = band.lo if band.y is None else band.y
+        figures = _sweep.figures_within(band.x, band.lo, band.hi, room, y, band.along_lines, *links, left)
+        at_rows, reckoned, at_most, beyond = figures[:4]
+        errors = None if band.y is None else figures[4:]
+    return Excess(max(at_rows, beyond), at_most if reckoned > 0 else 0.0, errors)
 
 
 def _vertices(x: Array, bound: Array, room: Array) -> tuple[Array, Array, Array]:

@@ -129,7 +129,7 @@ class LinkStream:
         self._finished = True
         middle = 0.5 * self._first + 0.5 * self._last
         last = self._counters, self._supports, middle, self._highest_lo, self._lowest_hi
-        line, knot = _stream.last_line(*last)
+        line, knot = _stream.last_line_of(*last)
         return self._handed_over(*self._with_open(line[:, None], np.array([knot])))
 
     def _advance(self, x: Array, y: Array) -> Links:

@@ -101,9 +101,10 @@ def bounded_line(
 
 def _solution(found: Fewest, x: Array, y: Array, reason: str) -> LineSolution:
     """The figures of a function, over the rows that count, and what is known about it."""
-    if found.beyond_between > 0:
-        reason += f"; rounding in the solution leaves it between the rows by at most {found.beyond_between:.3g}"
-    max_error, max_error_between = errors_of(found.function, x, y)
+    excess = found.excess
+    if excess.between > 0:
+        reason += f"; rounding in the solution leaves it between the rows by at most {excess.between:.3g}"
+    max_error, max_error_between = errors_of(found.function, x, y) if excess.errors is None else excess.errors
     return LineSolution(
         p=None,
         value=float(found.function.n_knots),
