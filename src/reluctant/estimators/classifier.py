@@ -190,7 +190,7 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
 
         Parameters
         ----------
-        X : array_like or frame, shape (N, d), or a table of `reluctant.regression.tables`
+        X : array_like, sparse or frame, shape (N, d), or a table of `reluctant.regression.tables`
             Inputs. A table, which holds labels and weights too, is read in blocks and never held whole where it has
             more than 10,000 rows; `alpha` takes none.
         y : array_like, shape (N,)
@@ -222,10 +222,10 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
             else:
                 inputs = inputs_of_fit(self, X, y, sample_weight)
                 labels = checked_labels(inputs, y)
-                weights = check_weights(sample_weight, len(inputs), least=2)
+                weights = check_weights(sample_weight, inputs.shape[0], least=2)
                 classes, totals = weighed_classes(labels, weights)
                 factors = class_factors(self.class_weight, classes, totals)
-                weights = check_weights(weights * row_factors(labels, classes, factors), len(inputs), least=2)
+                weights = check_weights(weights * row_factors(labels, classes, factors), inputs.shape[0], least=2)
                 classes = _at_least_two(classes[factors > 0.0])
                 self._learn(inputs, class_shares(labels, classes), weights, _loss(classes), decider)
             self.classes_ = classes
@@ -237,7 +237,7 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
 
         Parameters
         ----------
-        X : array_like or frame, shape (N, d)
+        X : array_like, sparse or frame, shape (N, d)
             Inputs, with the columns of `fit`.
 
         Returns
@@ -252,7 +252,7 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
 
         Parameters
         ----------
-        X : array_like or frame, shape (N, d)
+        X : array_like, sparse or frame, shape (N, d)
             Inputs, with the columns of `fit`.
 
         Returns
@@ -266,7 +266,7 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
 
         Parameters
         ----------
-        X : array_like or frame, shape (N, d)
+        X : array_like, sparse or frame, shape (N, d)
             Inputs, with the columns of `fit`.
 
         Returns
@@ -281,7 +281,7 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
 
         Parameters
         ----------
-        X : array_like or frame, shape (N, d)
+        X : array_like, sparse or frame, shape (N, d)
             Inputs, with the columns of `fit`.
 
         Returns

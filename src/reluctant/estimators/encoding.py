@@ -8,12 +8,14 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import csr_array, issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from reluctant.arrays import Array
 from reluctant.columns import Column, Columns, ColumnTally, Missing
 from reluctant.estimators.checks import check_reach, checked_inputs, set_columns
+from reluctant.estimators.sparse import checked_sparse
 from reluctant.text import counted, shortened
 from reluctant.validation import as_array, check_choice, check_weights, column_names, is_missing
 
@@ -34,8 +36,16 @@ def check_encoding(missing: Any, categorical: Any) -> None:
             raise ValueError(f"categorical must list names or numbers of columns, got {column!r}")
 
 
-def inputs_of_fit(estimator: Any, X: Any, y: Any, sample_weight: ArrayLike | None) -> Array:
+def inputs_of_fit(estimator: Any, X: Any, y: Any, sample_weight: ArrayLike | None) -> Array | csr_array:
     """Inputs (N, d) of the network for the rows of a fit; the estimator remembers columns and how they are encoded."""
+    if issparse(X):
+        for name, plain in (("missing", "error"), ("categorical", "auto")):
+            if getattr(estimator, name) not in (plain, None):
+                raise ValueError(
+                    f"{name} is of frames and arrays, and X is sparse; encode it before, or leave {name} out"
+                )
+        set_columns(estimator, None)
+        return checked_sparse(estimator, X, y)
     texts = _columns_of_texts(X, estimator.categorical)
     if not texts and estimator.missing == "error":
         set_columns(estimator, None)
@@ -57,9 +67,15 @@ def inputs_of_fit(estimator: Any, X: Any, y: Any, sample_weight: ArrayLike | Non
     return inputs
 
 
-def inputs_of(estimator: Any, X: Any) -> Array:
+def inputs_of(estimator: Any, X: Any) -> Array | csr_array:
     """Inputs (N, d) of the network for rows to predict."""
     columns: Columns | None = getattr(estimator, "columns_", None)
+    if issparse(X):
+        if estimator._encodes:
+            raise ValueError(
+                "X is sparse, and the model was fitted to a table with categories or gaps; give such a one"
+            )
+        return checked_sparse(estimator, X, reset=False)
     if columns is not None and estimator._encodes:
         _remember(estimator, X, "no_validation", reset=False)
         _, entries = _entries(X)

@@ -175,7 +175,7 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
 
         Parameters
         ----------
-        X : array_like or frame, shape (N, d), or a table of `reluctant.regression.tables`
+        X : array_like, sparse or frame, shape (N, d), or a table of `reluctant.regression.tables`
             Inputs. A table, which holds targets and weights too, is read in blocks and never held whole where it has
             more than 10,000 rows; `alpha` and `tolerance` take none.
         y : array_like, shape (N,) or (N, m)
@@ -213,8 +213,8 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
             else:
                 inputs = inputs_of_fit(self, X, y, sample_weight)
                 targets = checked_targets(inputs, y, loss)
-                weights = check_weights(sample_weight, len(inputs), least=2)
-                self._learn(inputs, targets.reshape(len(inputs), -1), weights, loss, decider)
+                weights = check_weights(sample_weight, inputs.shape[0], least=2)
+                self._learn(inputs, targets.reshape(inputs.shape[0], -1), weights, loss, decider)
                 self._one_column = targets.shape[1:] == (1,)
         return self
 
@@ -223,7 +223,7 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
 
         Parameters
         ----------
-        X : array_like or frame, shape (N, d)
+        X : array_like, sparse or frame, shape (N, d)
             Inputs, with the columns of `fit`.
 
         Returns

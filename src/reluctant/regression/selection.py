@@ -265,6 +265,13 @@ def survivors_of(loss: Loss, n_rows: int, many: bool) -> tuple[int, ...]:
     return SURVIVORS if n_rows > FEW_ROWS else SURVIVORS_FEW_ROWS
 
 
+def folds_of(targets: Array, config: Config, n_inputs: int, seed: int) -> list[tuple[NDArray, NDArray]]:
+    """Training and test rows of the folds that `choose` draws for so many inputs, rows of weight zero left out."""
+    d = n_inputs if config.screen is None else min(n_inputs, config.screen)
+    many = takes_long(config.loss, len(targets), d, targets.shape[1], config.max_neurons)
+    return _folds(targets, config.loss, seed, many)
+
+
 def _folds(targets: Array, loss: Loss, seed: int, many: bool = False) -> list[tuple[NDArray, NDArray]]:
     """Training and test rows of every fold, classes in equal shares."""
     from sklearn.model_selection import KFold, StratifiedKFold
