@@ -259,7 +259,7 @@ class Columns:
             f"or the numbers of its {counted(len(self.names), 'inputs')}"
         )
 
-    def matrix(self, table: Mapping[str, Sequence[Any]], *, unseen: Unseen = "error") -> Array:
+    def matrix(self, table: Mapping[str, Any], *, unseen: Unseen = "error") -> Array:
         """Inputs X (N, d) of the model from columns by name, in any order and with others beside them.
 
         Raises

@@ -26,7 +26,7 @@ from reluctant.estimators.class_weights import (
     class_factors,
     row_factors,
 )
-from reluctant.estimators.encoding import Categorical, inputs_of_fit
+from reluctant.estimators.encoding import Categorical, encoded_table, inputs_of_fit
 from reluctant.regression.losses import Logistic, Loss, Softmax, class_probabilities
 from reluctant.regression.selection import Selection
 from reluctant.regression.streaming import weighed
@@ -212,7 +212,7 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         check_class_weight(self.class_weight)
         with restored_on_failure(self):
             if isinstance(X, Table):
-                table = checked_table(self, X, y, sample_weight, decider)
+                table = weighed(encoded_table(self, checked_table(self, X, y, sample_weight, decider)))
                 classes, totals = classes_of(table)
                 factors = class_factors(self.class_weight, classes, totals)
                 if self.class_weight is not None:

@@ -13,9 +13,10 @@ from reluctant.arrays import Array
 from reluctant.columns import Missing
 from reluctant.estimators.base import SparseReLU
 from reluctant.estimators.checks import as_columns, checked_table, checked_targets, restored_on_failure
-from reluctant.estimators.encoding import Categorical, inputs_of_fit
+from reluctant.estimators.encoding import Categorical, encoded_table, inputs_of_fit
 from reluctant.regression.losses import REGRESSION, Loss, Squared, as_loss
 from reluctant.regression.selection import Selection
+from reluctant.regression.streaming import weighed
 from reluctant.regression.tables import Table
 from reluctant.validation import check_weights
 
@@ -207,7 +208,7 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
             )
         with restored_on_failure(self):
             if isinstance(X, Table):
-                table = checked_table(self, X, y, sample_weight, decider)
+                table = weighed(encoded_table(self, checked_table(self, X, y, sample_weight, decider)))
                 self._learn_table(table, partial(as_columns, loss=loss), loss)
                 self._one_column = next(iter(table.blocks())).y.shape[1:] == (1,)
             else:
