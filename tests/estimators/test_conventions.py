@@ -136,7 +136,7 @@ def test_a_warm_start_takes_part_in_the_automatic_choice(hinge_table):
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["loky", "dask"])
 def test_two_workers_find_the_same_networks_to_the_last_bit(backend, hinge_table):
-    """Of a frame with categories and gaps, of classes, and of and of a sparse table."""
+    """Of a frame with categories and gaps, of classes, and of a sparse table."""
     distributed = pytest.importorskip("dask.distributed")
     X, y = hinge_table
     frame = pd.DataFrame(X, columns=list("abcd")).assign(e=np.where(X[:, 3] > 0, "high", "low"))

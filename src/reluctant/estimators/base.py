@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from copy import copy
 from functools import partial
 from os import PathLike
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -21,6 +22,7 @@ from reluctant.estimators.checks import (
     as_columns,
     as_seed,
     check_decider,
+    check_no_shape,
     check_reach,
     check_steering,
     check_switch,
@@ -119,6 +121,24 @@ class SparseReLU(BaseEstimator):
         check_is_fitted(self, "network_")
         return estimator_record(self, columns, data)
 
+    def of_inputs(self) -> Self:
+        """The same model, which takes the inputs of its network as numbers, as `columns_.read` makes them.
+
+        Returns
+        -------
+        SparseReLURegressor or SparseReLUClassifier
+            A copy without importances, which are those of columns; the estimator itself where it encodes nothing.
+        """
+        check_is_fitted(self, "network_")
+        if not self._encodes:
+            return self
+        other = copy(self)
+        other._encodes, other.n_features_in_ = False, self.network_.n_inputs
+        for name in ("feature_names_in_", "feature_importances_"):
+            other.__dict__.pop(name, None)
+        other.features_used_ = self.network_.inputs_used
+        return other
+
     def _checked(self) -> str | None:
         """Check all parameters; return the name of the one that decides the size."""
         params = self.get_params(deep=False)
@@ -181,6 +201,7 @@ class SparseReLU(BaseEstimator):
         if self.screen is None or d <= self.screen or decider in ("alpha", "tolerance"):
             self._learn_rows(X, targets, weights, loss, decider, None)
             return
+        check_no_shape(self, "sparse X only of as many columns as screen allows; give X.toarray()")
         effort = self._effort()
         rows = sampled_rows(n_rows, effort.rng()) if n_rows > MANY_ROWS else np.arange(n_rows)
         columns = kept_columns(X, rows, targets, weights, self._choice(loss)[0], effort)

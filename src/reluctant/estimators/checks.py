@@ -48,6 +48,13 @@ def check_decider(params: dict[str, Any]) -> str | None:
     return given[0] if given else None
 
 
+def check_no_shape(estimator: Any, takes: str) -> None:
+    """Raise a ValueError if a constraint is wanted that speaks of the columns of X, and inputs are others."""
+    for name in ("monotonic_cst", "interactions"):
+        if getattr(estimator, name, None) is not None:
+            raise ValueError(f"{name} takes {takes}, or leave {name} out")
+
+
 def check_steering(params: dict[str, Any]) -> None:
     """Check the parameters that steer the work."""
     if params["n_jobs"] is not None and check_integer(params["n_jobs"], "n_jobs", low=-(1 << 31)) == 0:
