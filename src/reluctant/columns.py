@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -259,7 +259,7 @@ class Columns:
             f"or the numbers of its {counted(len(self.names), 'inputs')}"
         )
 
-    def matrix(self, table: Mapping[str, Sequence[Any]], *, unseen: Unseen = "error") -> Array:
+    def matrix(self, table: Mapping[str, Any], *, unseen: Unseen = "error") -> Array:
         """Inputs X (N, d) of the model from columns by name, in any order and with others beside them.
 
         Raises
@@ -399,7 +399,7 @@ def levels_of(entries: Any, name: str) -> NDArray[np.object_]:
     if raw.ndim != 1:
         raise ValueError(f"{name} has several entries a row; give each a column of its own")
     levels = np.empty(len(raw), dtype=object)
-    levels[:] = [None if is_missing(entry) else _level(entry) for entry in raw.tolist()]
+    levels[:] = [entry if type(entry) is str else _level(entry) for entry in raw.tolist()]
     return levels
 
 
@@ -407,5 +407,7 @@ def _absent(texts: NDArray[Any]) -> Mask:
     return np.fromiter((text is None for text in texts), dtype=bool, count=len(texts))
 
 
-def _level(entry: Any) -> str:
+def _level(entry: Any) -> str | None:
+    if is_missing(entry):
+        return None
     return str(int(entry)) if isinstance(entry, float) and entry.is_integer() else str(entry)

@@ -16,11 +16,12 @@ import time
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import typer
 
 import reluctant as package
-from reluctant import ReLUNetwork, SparseReLUClassifier, approximate
+from reluctant import ReLUNetwork, SparseReLUClassifier, SparseReLURegressor, approximate
 from reluctant.command import cli, training
 from reluctant.command.cli import main
 
@@ -156,6 +157,16 @@ def test_missing_cells_are_filled_in_as_in_the_fit(reluctant, mixed, tmp_path):
     assert (code, "every row has a missing cell" in err) == (1, True)
     code, out, _ = reluctant("predict", "f.json", "m.csv", "--missing", "drop", "--json")
     assert (code, json.loads(out)["rows"], json.loads(out)["rows_left_out"]) == (0, 31, 3)
+
+
+def test_a_model_with_an_encoding_that_python_made_predicts_tables(reluctant, mixed):
+    table = pl.read_csv("m.csv")
+    model = SparseReLURegressor(alpha=0.01, missing="hinge").fit(table[["b", "c"]], table["t"])
+    model.save("f.json", data=(table[["b", "c"]], table["t"]))
+    code, out, err = reluctant("predict", "f.json", "m.csv", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["predictions"]["t"] == model.predict(table[["b", "c"]]).tolist()
+    assert "c = red" in reluctant("show", "f.json")[1]
 
 
 SPOILED = [

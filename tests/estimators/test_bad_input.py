@@ -72,6 +72,8 @@ def test_parameters_out_of_range_are_named(params, message):
         (GOOD[0], GOOD[1] * 1e200, None, r"y has 1e\+200 at row 1; its square is beyond float64, rescale y"),
         (GOOD[0][:1], GOOD[1][:1], None, "1 sample"),
         (*GOOD, np.zeros(20), "sample_weight is zero at every row; give at least 2 rows a positive weight"),
+        (*GOOD, np.where(np.arange(20) == 3, np.inf, 1.0), "sample_weight has an infinite value at row 3; remove or"),
+        (*GOOD, np.where(np.arange(20) == 3, np.nan, 1.0), "sample_weight has NaN at row 3; remove or replace it"),
         (*GOOD, -np.ones(20), "sample_weight must not be negative, got -1 at row 0"),
         (*GOOD, np.ones(19), "sample_weight"),
         (GOOD[0], GOOD[1][:19], None, "inconsistent numbers of samples"),

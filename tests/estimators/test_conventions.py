@@ -1,5 +1,6 @@
 """scikit-learn's conventions, its searches and pipelines, frames, copies, seeds and workers."""
 
+import contextlib
 import pickle
 
 import joblib
@@ -7,6 +8,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import scipy.sparse
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -129,6 +131,33 @@ def test_a_warm_start_takes_part_in_the_automatic_choice(hinge_table):
     assert warm.set_params(random_state=1).fit(X, y).score(X, y) >= first - 1e-3
     with pytest.raises(ValueError, match="4 inputs and 1 outputs, but the data have 3 and 1"):
         warm.fit(X[:, :3], y)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["loky", "dask"])
+def test_two_workers_find_the_same_networks_to_the_last_bit(backend, hinge_table):
+    """Of a frame with categories and gaps, of classes, and of a sparse table."""
+    distributed = pytest.importorskip("dask.distributed")
+    X, y = hinge_table
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(e=np.where(X[:, 3] > 0, "high", "low"))
+    frame.loc[::7, "c"] = np.nan
+    wide = scipy.sparse.csr_array(np.hstack([X, np.random.default_rng(0).random((320, 30)) < 0.1]))
+    rows = {
+        "frame": (SparseReLURegressor(missing="hinge", random_state=0), frame, y),
+        "classes": (SparseReLUClassifier(class_weight="balanced", random_state=0), frame[["a", "e"]], y > 0.3),
+        "sparse": (SparseReLURegressor(max_parameters=6, screen=10, random_state=0), wide, y),
+    }
+    here = {name: clone(model).fit(*data).predict(data[0]) for name, (model, *data) in rows.items()}
+    with contextlib.ExitStack() as stack:
+        if backend == "dask":
+            cluster = stack.enter_context(
+                distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None)
+            )
+            stack.enter_context(distributed.Client(cluster))
+        stack.enter_context(joblib.parallel_config(backend=backend, n_jobs=2))
+        for name, (model, *data) in rows.items():
+            there = clone(model).set_params(n_jobs=2).fit(*data)
+            np.testing.assert_array_equal(there.predict(data[0]), here[name], err_msg=name)
 
 
 def test_a_dask_cluster_finds_the_same_network(hinge_table):

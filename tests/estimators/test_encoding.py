@@ -132,6 +132,13 @@ def test_a_frame_goes_through_a_model_of_its_encoded_inputs(fitted, tmp_path):
     )
 
 
+def test_the_same_model_takes_the_inputs_of_its_network(fitted):
+    inputs = fitted.of_inputs()
+    np.testing.assert_array_equal(inputs.predict(by_hand("hinge")), fitted.predict(FRAMES["pandas"]))
+    assert (inputs.n_features_in_, fitted.n_features_in_) == (6, 3)
+    assert inputs.of_inputs() is inputs
+
+
 def test_files_take_the_encoded_inputs_and_name_them(fitted, tmp_path):
     exported = export_c(fitted, tmp_path / "f.c", data=(FRAMES["pandas"], Y))
     for words in ('x[3], "city = Ulm", is 1 where that is so, else 0.', 'x[5], "b is missing", is 1 where that is so'):
@@ -147,6 +154,15 @@ def test_files_take_the_encoded_inputs_and_name_them(fitted, tmp_path):
     assert export_onnx(fitted, tmp_path / "f.onnx", data=(FRAMES["pandas"], Y)).data_error < 0.2
     page = write_page(fitted, FRAMES["pandas"], Y, tmp_path / "f.html").read_text(encoding="utf-8")
     assert "city = Ulm" in page
+
+
+def test_a_pipeline_as_onnx_refuses_what_it_cannot_encode(fitted):
+    skl2onnx = pytest.importorskip("skl2onnx")
+    from reluctant.estimators import register_skl2onnx
+
+    register_skl2onnx()
+    with pytest.raises(ValueError, match=r"encodes categories and gaps itself, .* use export_onnx, whose file takes"):
+        skl2onnx.to_onnx(make_pipeline(fitted), np.zeros((1, 3)))
 
 
 def test_partial_dependence_and_set_output_go_on_working(fitted):

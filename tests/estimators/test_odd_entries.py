@@ -186,7 +186,7 @@ def test_integers_are_labels_in_every_container(container):
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        (scipy.sparse.csr_array(X), "X is no table of numbers: Sparse data was passed"),
+        (scipy.sparse.csr_array(X + 0j), "Complex data not supported"),
         (pd.DataFrame(X, columns=["a", 1]), "X is no table of numbers: Feature names are only supported if all"),
         ([[0.5, 2**53], [1, 2**53 + 1]] * (N // 2), "the same number in float64; subtract an offset from X"),
         (pd.DataFrame({"a": X[:, 0], "b": X[:, 0] + 1j}), "X has the complex number .* at row 0, column 'b' "),

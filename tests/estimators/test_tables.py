@@ -38,6 +38,12 @@ def test_tables_without_information_give_constants():
     np.testing.assert_allclose(share, np.tile([2 / 3, 1 / 3], (30, 1)), atol=1e-3)
 
 
+def test_a_constant_target_is_a_constant(hinge_table):
+    model = SparseReLURegressor(random_state=0).fit(hinge_table[0], np.full(320, 7.0))
+    assert (model.n_parameters_, model.features_used_.size) == (1, 0)
+    np.testing.assert_array_equal(model.predict(hinge_table[0]), 7.0)
+
+
 def test_a_class_with_one_member_has_a_small_probability():
     X = np.random.default_rng(0).standard_normal((50, 2))
     model = SparseReLUClassifier(random_state=0).fit(X, np.repeat(["a", "b", "c"], [1, 24, 25]))

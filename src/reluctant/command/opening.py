@@ -13,7 +13,7 @@ from reluctant.solution import Solution
 
 
 def opened(path: Path) -> Any:
-    """The solution, estimator or network in a file.
+    """The solution, estimator or network in a file; an estimator takes the inputs of its network.
 
     Raises
     ------
@@ -25,7 +25,8 @@ def opened(path: Path) -> Any:
     if path.suffix.lower() == ".npz":
         return ReLUNetwork.load(path)
     try:
-        return load(path)
+        model = load(path)
+        return model if isinstance(model, Solution) else model.of_inputs()
     except FileFormatError as error:
         if "not a model" not in str(error):
             raise

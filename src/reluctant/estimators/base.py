@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from copy import copy
 from functools import partial
 from os import PathLike
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csc_array, csr_array, issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -20,6 +22,7 @@ from reluctant.estimators.checks import (
     as_columns,
     as_seed,
     check_decider,
+    check_no_shape,
     check_reach,
     check_steering,
     check_switch,
@@ -29,6 +32,15 @@ from reluctant.estimators.encoding import check_encoding, inputs_of
 from reluctant.estimators.importance import importances
 from reluctant.estimators.records import estimator_record
 from reluctant.estimators.shape import constraints_of, on_inputs
+from reluctant.estimators.sparse import (
+    SparseTable,
+    evaluated,
+    kept_columns,
+    narrowed,
+    widened,
+    widened_clip,
+    widened_path,
+)
 from reluctant.model import container
 from reluctant.model.clip import Clip
 from reluctant.model.network import ReLUNetwork
@@ -38,7 +50,7 @@ from reluctant.regression.constraints import Constraints
 from reluctant.regression.losses import Loss, Squared
 from reluctant.regression.selection import Config, Selection, check_search, check_selection
 from reluctant.regression.standardise import Standardisation
-from reluctant.regression.streaming import Encode, moments_of, rows_at, sample_of
+from reluctant.regression.streaming import Encode, moments_of, rows_at, sample_of, sampled_rows
 from reluctant.regression.tables import ArrayTable, ClippedTable, Table
 from reluctant.solution import Certificate
 from reluctant.validation import check_bool, check_integer, check_number
@@ -65,9 +77,12 @@ class SparseReLU(BaseEstimator):
 
     network_: ReLUNetwork
     clip_: Clip
-    n_features_in_: int
     columns_: Columns
-    _encodes: bool
+    path_: ValidatedPath | None
+    features_used_: NDArray[Any]
+    feature_importances_: Array
+    _encodes: bool = False
+    n_features_in_: int
 
     def save(
         self,
@@ -110,6 +125,24 @@ class SparseReLU(BaseEstimator):
         check_is_fitted(self, "network_")
         return estimator_record(self, columns, data)
 
+    def of_inputs(self) -> Self:
+        """The same model, which takes the inputs of its network as numbers, as `columns_.read` makes them.
+
+        Returns
+        -------
+        SparseReLURegressor or SparseReLUClassifier
+            A copy without importances, which are those of columns; the estimator itself where it encodes nothing.
+        """
+        check_is_fitted(self, "network_")
+        if not self._encodes:
+            return self
+        other = copy(self)
+        other._encodes, other.n_features_in_ = False, self.network_.n_inputs
+        for name in ("feature_names_in_", "feature_importances_"):
+            other.__dict__.pop(name, None)
+        other.features_used_ = self.network_.inputs_used
+        return other
+
     def _checked(self) -> str | None:
         """Check all parameters; return the name of the one that decides the size."""
         params = self.get_params(deep=False)
@@ -138,35 +171,82 @@ class SparseReLU(BaseEstimator):
             check_switch(params[name], name)
         return decider
 
-    def _learn(self, X: Array, targets: Array, weights: Array, loss: Loss, decider: str | None) -> None:
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _learn(
+        self,
+        X: Array | csr_array,
+        targets: Array,
+        weights: Array,
+        loss: Loss,
+        decider: str | None,
+        effort: Effort | None = None,
+    ) -> None:
         """Fit a network to targets (N, m) and set what was learned."""
         kept = weights > 0.0
         if not kept.all():
             X, targets, weights = X[kept], targets[kept], weights[kept]
+        if issparse(X):
+            self._learn_sparse(X, targets, weights, loss, decider)
+            return
         start = self._checked_start(X.shape[1], targets.shape[1])
         if decider in ("alpha", "tolerance"):
             self._set_learned(self._solve(X, targets, weights, loss, start), Clip.nowhere(X.shape[1]), X, weights)
             return
         weights = weights / weights.max()
         if len(X) > MANY_ROWS:
-            self._learn_table(ArrayTable(X, targets, weights), partial(as_columns, loss=loss), loss)
+            self._learn_table(ArrayTable(X, targets, weights), partial(as_columns, loss=loss), loss, effort)
         else:
             clip = Clip.beyond(X)
             within = clip(X)
             _check_units(within, targets, weights, loss)
             choice = self._choice(loss, targets.shape[1])
-            path = fit_cross_validated(X, targets, weights, *choice, self._effort(), start)
+            path = fit_cross_validated(X, targets, weights, *choice, effort or self._effort(), start)
             self._set_learned(self._chosen(path, choice[0].constraints), clip, within, weights)
 
-    def _learn_table(self, table: Table, encode: Encode, loss: Loss) -> None:
+    def _learn_sparse(self, X: csr_array, targets: Array, weights: Array, loss: Loss, decider: str | None) -> None:
+        """Fit a network to sparse rows; of more columns than `screen` those are made dense that a path may read."""
+        n_rows, d = X.shape
+        if self.screen is None or d <= self.screen or decider in ("alpha", "tolerance"):
+            self._learn_rows(X, targets, weights, loss, decider, None)
+            return
+        check_no_shape(self, "sparse X only of as many columns as screen allows; give X.toarray()")
+        effort = self._effort()
+        rows = sampled_rows(n_rows, effort.rng()) if n_rows > MANY_ROWS else np.arange(n_rows)
+        columns = kept_columns(X, rows, targets, weights, self._choice(loss, targets.shape[1])[0], effort)
+        start = self._checked_start(d, targets.shape[1])
+        if start is not None:
+            columns = np.union1d(columns, start.inputs_used)
+            self.network_ = narrowed(start, columns)
+        self._learn_rows(csr_array(csc_array(X)[:, columns]), targets, weights, loss, decider, effort)
+        self.network_, self.clip_ = widened(self.network_, columns, d), widened_clip(self.clip_, columns, d)
+        self.path_ = None if self.path_ is None else widened_path(self.path_, columns, d)
+        self.features_used_, shares = columns[self.features_used_], np.zeros(d)
+        shares[columns] = self.feature_importances_
+        self.feature_importances_ = shares
+
+    def _learn_rows(
+        self, X: csr_array, targets: Array, weights: Array, loss: Loss, decider: str | None, effort: Effort | None
+    ) -> None:
+        """Fit a network to sparse rows that are made dense, a block at a time where they are many."""
+        if decider in ("alpha", "tolerance") or X.shape[0] <= MANY_ROWS:
+            self._learn(X.toarray(), targets, weights, loss, decider, effort)
+        else:
+            table = SparseTable(X, targets, weights / weights.max())
+            self._learn_table(table, partial(as_columns, loss=loss), loss, effort)
+
+    def _learn_table(self, table: Table, encode: Encode, loss: Loss, effort: Effort | None = None) -> None:
         """Fit a network to the rows of a table, a block at a time where they are many."""
         with np.errstate(over="ignore", invalid="ignore"):  # of columns that are refused
             n_rows, moments = moments_of(table)
         check_reach(moments.largest)
         if n_rows <= MANY_ROWS:
-            self._learn(*rows_at(np.arange(n_rows), table, encode), loss, None)
+            self._learn(*rows_at(np.arange(n_rows), table, encode), loss, None, effort)
             return
-        effort = self._effort()
+        effort = effort or self._effort()
         clip = Clip.beyond(sample_of(table, encode, effort.rng())[0])  # of the rows that sizes are compared on
         clipped = ClippedTable(table, clip)
         X, targets, weights = sample_of(clipped, encode, effort.rng())
@@ -210,7 +290,7 @@ class SparseReLU(BaseEstimator):
 
     def _chosen(self, path: ValidatedPath, constraints: Constraints | None) -> Fitted:
         """The network of the chosen size."""
-        n_inputs = self.n_features_in_
+        n_inputs = len(self.columns_.names) if self._encodes else self.n_features_in_
         screened = self.screen is not None and n_inputs > self.screen
         reason = SCREENED.format(self.screen, n_inputs) + VALIDATED if screened else VALIDATED
         if constraints is not None and constraints.monotone:
@@ -278,7 +358,7 @@ class SparseReLU(BaseEstimator):
         check_is_fitted(self, "network_")
         inputs = inputs_of(self, X)
         with np.errstate(over="ignore", invalid="ignore"):
-            f = self.network_(self.clip_(inputs)).reshape(len(inputs), -1)
+            f = evaluated(self.network_, self.clip_, inputs)
         beyond = ~np.isfinite(f).all(axis=1)
         if beyond.any():
             row = int(np.argmax(beyond))

@@ -17,7 +17,6 @@ from reluctant.arrays import Array
 from reluctant.columns import Columns
 from reluctant.estimators.shape import check_no_category
 from reluctant.regression.protocol import Loss
-from reluctant.regression.streaming import weighed
 from reluctant.regression.tables import ParquetTable, Table
 from reluctant.validation import (
     as_array,
@@ -48,6 +47,13 @@ def check_decider(params: dict[str, Any]) -> str | None:
     if params["p"] is not None and params["alpha"] is None:
         raise ValueError(f"p = {params['p']!r} is the exponent of a penalty of strength alpha; give alpha too")
     return given[0] if given else None
+
+
+def check_no_shape(estimator: Any, takes: str) -> None:
+    """Raise a ValueError if a constraint is wanted that speaks of the columns of X, and inputs are others."""
+    for name in ("monotonic_cst", "interactions"):
+        if getattr(estimator, name, None) is not None:
+            raise ValueError(f"{name} takes {takes}, or leave {name} out")
 
 
 def check_steering(params: dict[str, Any]) -> None:
@@ -132,20 +138,26 @@ def set_columns(estimator: Any, columns: Columns | None) -> None:
         del estimator.columns_
 
 
-def checked_table(estimator: BaseEstimator, table: Table, y: Any, sample_weight: Any, decider: str | None) -> Table:
-    """Return the table, weighed, if rows may be read from it alone; the estimator remembers its inputs and names."""
+def checked_table(
+    estimator: BaseEstimator,
+    table: Table,
+    y: Any,
+    sample_weight: Any,
+    decider: str | None,
+) -> Table:
+    """Return the table if rows may be read from it alone; the estimator remembers its columns and names."""
     for name, column in (("y", y), ("sample_weight", sample_weight)):
         if column is not None:
             raise ValueError(f"a table has its own targets and weights; put {name} into it, or give X as an array")
     if decider in ("alpha", "tolerance"):
         raise ValueError(f"{decider} needs all rows at once; give X and y as arrays, or leave {decider} out")
     set_columns(estimator, None)
-    estimator.n_features_in_ = table.n_inputs
+    estimator.n_features_in_ = len(table.x) if isinstance(table, ParquetTable) else table.n_inputs
     if isinstance(table, ParquetTable):
         estimator.feature_names_in_ = np.array(table.x, dtype=object)
     elif hasattr(estimator, "feature_names_in_"):
         del estimator.feature_names_in_
-    return weighed(table)
+    return table
 
 
 def as_columns(targets: ArrayLike, loss: Loss) -> Array:

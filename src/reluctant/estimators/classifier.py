@@ -26,7 +26,7 @@ from reluctant.estimators.class_weights import (
     class_factors,
     row_factors,
 )
-from reluctant.estimators.encoding import Categorical, inputs_of_fit
+from reluctant.estimators.encoding import Categorical, encoded_table, inputs_of_fit
 from reluctant.estimators.shape import Interactions, MonotonicCst
 from reluctant.regression.losses import Logistic, Loss, Softmax, class_probabilities
 from reluctant.regression.selection import Search, Selection
@@ -215,7 +215,7 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
 
         Parameters
         ----------
-        X : array_like or frame, shape (N, d), or a table of `reluctant.regression.tables`
+        X : array_like, sparse or frame, shape (N, d), or a table of `reluctant.regression.tables`
             Inputs. A table, which holds labels and weights too, is read in blocks and never held whole where it has
             more than 10,000 rows; `alpha` takes none.
         y : array_like, shape (N,)
@@ -237,7 +237,7 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
         check_class_weight(self.class_weight)
         with restored_on_failure(self):
             if isinstance(X, Table):
-                table = checked_table(self, X, y, sample_weight, decider)
+                table = weighed(encoded_table(self, checked_table(self, X, y, sample_weight, decider)))
                 classes, totals = classes_of(table)
                 factors = class_factors(self.class_weight, classes, totals)
                 if self.class_weight is not None:
@@ -247,10 +247,10 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
             else:
                 inputs = inputs_of_fit(self, X, y, sample_weight)
                 labels = checked_labels(inputs, y)
-                weights = check_weights(sample_weight, len(inputs), least=2)
+                weights = check_weights(sample_weight, inputs.shape[0], least=2)
                 classes, totals = weighed_classes(labels, weights)
                 factors = class_factors(self.class_weight, classes, totals)
-                weights = check_weights(weights * row_factors(labels, classes, factors), len(inputs), least=2)
+                weights = check_weights(weights * row_factors(labels, classes, factors), inputs.shape[0], least=2)
                 classes = _at_least_two(classes[factors > 0.0])
                 self._learn(inputs, class_shares(labels, classes), weights, _loss(classes), decider)
             self.classes_ = classes
@@ -262,7 +262,7 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
 
         Parameters
         ----------
-        X : array_like or frame, shape (N, d)
+        X : array_like, sparse or frame, shape (N, d)
             Inputs, with the columns of `fit`.
 
         Returns
@@ -277,7 +277,7 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
 
         Parameters
         ----------
-        X : array_like or frame, shape (N, d)
+        X : array_like, sparse or frame, shape (N, d)
             Inputs, with the columns of `fit`.
 
         Returns
@@ -291,7 +291,7 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
 
         Parameters
         ----------
-        X : array_like or frame, shape (N, d)
+        X : array_like, sparse or frame, shape (N, d)
             Inputs, with the columns of `fit`.
 
         Returns
@@ -306,7 +306,7 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
 
         Parameters
         ----------
-        X : array_like or frame, shape (N, d)
+        X : array_like, sparse or frame, shape (N, d)
             Inputs, with the columns of `fit`.
 
         Returns

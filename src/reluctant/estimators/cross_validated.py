@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -44,7 +45,7 @@ class ValidatedPath:
     ----------
     sizes : ndarray, shape (n,)
         Most nonzero hinge and affine parameters, rising.
-    networks : tuple of ReLUNetwork
+    networks : sequence of ReLUNetwork
         The network of at most that size with the least training objective, fitted to all rows with the chosen ridge.
         It predicts for inputs within the estimator's `clip_`.
     training_loss : ndarray, shape (n,)
@@ -68,7 +69,7 @@ class ValidatedPath:
     """
 
     sizes: Index
-    networks: tuple[ReLUNetwork, ...]
+    networks: Sequence[ReLUNetwork]
     training_loss: Array
     validation_loss: Array
     validation_error: Array

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Integral
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import csr_array, issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from reluctant.arrays import Array
 from reluctant.columns import Column, Columns, ColumnTally, Missing
-from reluctant.estimators.checks import check_reach, checked_inputs, set_columns
+from reluctant.estimators.checks import check_no_shape, check_reach, checked_inputs, set_columns
+from reluctant.estimators.sparse import checked_sparse
+from reluctant.regression.tables import ParquetTable, Table, entries_of
 from reluctant.text import counted, shortened
 from reluctant.validation import as_array, check_choice, check_weights, column_names, is_missing
 
@@ -34,12 +39,21 @@ def check_encoding(missing: Any, categorical: Any) -> None:
             raise ValueError(f"categorical must list names or numbers of columns, got {column!r}")
 
 
-def inputs_of_fit(estimator: Any, X: Any, y: Any, sample_weight: ArrayLike | None) -> Array:
+def inputs_of_fit(estimator: Any, X: Any, y: Any, sample_weight: ArrayLike | None) -> Array | csr_array:
     """Inputs (N, d) of the network for the rows of a fit; the estimator remembers columns and how they are encoded."""
+    if issparse(X):
+        for name, plain in (("missing", "error"), ("categorical", "auto")):
+            if getattr(estimator, name) not in (plain, None):
+                raise ValueError(
+                    f"{name} is of frames and arrays, and X is sparse; encode it before, or leave {name} out"
+                )
+        set_columns(estimator, None)
+        return checked_sparse(estimator, X, y)
     texts = _columns_of_texts(X, estimator.categorical)
     if not texts and estimator.missing == "error":
         set_columns(estimator, None)
         return checked_inputs(estimator, X, y)
+    check_no_shape(estimator, "columns of numbers without gaps; encode X before")
     _remember(estimator, X, y, reset=True)
     names, entries = _entries(X)
     if len(entries[0]) < 2:
@@ -57,9 +71,37 @@ def inputs_of_fit(estimator: Any, X: Any, y: Any, sample_weight: ArrayLike | Non
     return inputs
 
 
-def inputs_of(estimator: Any, X: Any) -> Array:
+def encoded_table(estimator: Any, table: Table) -> Table:
+    """The table with what its columns become; the estimator remembers it. Others than files hold numbers."""
+    if not isinstance(table, ParquetTable):
+        if estimator.missing != "error":
+            raise ValueError("missing is of frames, arrays and Parquet files; leave it out, or give one of these")
+        return table
+    types = table.types
+    texts = _places(list(table.x), [_is_text(types[name]) for name in table.x], estimator.categorical)
+    if not texts and estimator.missing == "error":
+        return table
+    check_no_shape(estimator, "columns of numbers without gaps; encode them before")
+    tallies = [ColumnTally(name, texts=j in texts) for j, name in enumerate(table.x)]
+    for start, frame in table.frames():
+        weights = np.maximum(table.weights_of(frame, start), 0.0)
+        for j, tally in enumerate(tallies):
+            tally.add(entries_of(frame[table.x[j]], start, texts=j in texts), weights)
+    inputs = tuple(tally.column(estimator.missing) for tally in tallies)
+    columns = Columns(inputs, (Column(table.y),))
+    set_columns(estimator, columns)
+    return replace(table, columns=columns)
+
+
+def inputs_of(estimator: Any, X: Any) -> Array | csr_array:
     """Inputs (N, d) of the network for rows to predict."""
     columns: Columns | None = getattr(estimator, "columns_", None)
+    if issparse(X):
+        if estimator._encodes:
+            raise ValueError(
+                "X is sparse, and the model was fitted to a table with categories or gaps; give such a one"
+            )
+        return checked_sparse(estimator, X, reset=False)
     if columns is not None and estimator._encodes:
         _remember(estimator, X, "no_validation", reset=False)
         _, entries = _entries(X)
@@ -110,10 +152,18 @@ def _columns_of_texts(X: Any, categorical: Any) -> set[int]:
             raise ValueError(f"X has two columns named {label!r}; rename one")
     if categorical is None:
         return set()
+    if labels is None:
+        width = np.shape(X)[1] if len(np.shape(X)) == 2 else 0
+        return set() if isinstance(categorical, str) else {_place(column, None, width) for column in categorical}
+    return _places(labels, [_holds_texts(X[label]) for label in labels], categorical)
+
+
+def _places(labels: Sequence[Any], are_texts: Sequence[bool], categorical: Any) -> set[int]:
+    if categorical is None:
+        return set()
     if isinstance(categorical, str):
-        return set() if labels is None else {j for j, label in enumerate(labels) if _holds_texts(X[label])}
-    width = len(labels) if labels is not None else np.shape(X)[1] if len(np.shape(X)) == 2 else 0
-    return {_place(column, labels, width) for column in categorical}
+        return {j for j, is_text in enumerate(are_texts) if is_text}
+    return {_place(column, labels, len(labels)) for column in categorical}
 
 
 def _place(column: Any, labels: Sequence[Any] | None, width: int) -> int:
@@ -131,11 +181,15 @@ def _place(column: Any, labels: Sequence[Any] | None, width: int) -> int:
 
 def _holds_texts(entries: Any) -> bool:
     """Whether a column of a frame has a type of categories or text, or is made of text where its type says nothing."""
-    kind = str(getattr(entries, "dtype", "")).lower()
+    kind = str(getattr(entries, "dtype", ""))
     if kind != "object":
-        return kind.split("(")[0].split("[")[0].split("<")[0] in _TEXTS
+        return _is_text(kind)
     there = [entry for entry in entries if not is_missing(entry)]
     return bool(there) and all(isinstance(entry, str) for entry in there)
+
+
+def _is_text(kind: str) -> bool:
+    return re.split(r"[(\[<]", kind.lower())[0] in _TEXTS
 
 
 def _output_names(y: Any) -> list[str]:

@@ -59,10 +59,20 @@ def register_skl2onnx() -> None:
     )
 
 
+def _check_takes_numbers(estimator: Any) -> None:
+    """Raise a ValueError if what the estimator takes is no matrix of numbers."""
+    if estimator._encodes:
+        raise ValueError(
+            "the estimator encodes categories and gaps itself, and a pipeline as ONNX hands on numbers; put encoders "
+            "of scikit-learn before it, or use export_onnx, whose file takes the inputs columns_.names"
+        )
+
+
 def _shape_of_numbers(operator: Any) -> None:
     """One column of numbers for each output of a regressor."""
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 
+    _check_takes_numbers(operator.raw_operator)
     double = isinstance(operator.inputs[0].type, DoubleTensorType)
     shape = [None, Predictor.of(operator.raw_operator).network.n_outputs]
     operator.outputs[0].type = DoubleTensorType(shape) if double else FloatTensorType(shape)
@@ -73,6 +83,7 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     from onnx import TensorProto, helper
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 
+    _check_takes_numbers(operator.raw_operator)
     predictor = Predictor.of(operator.raw_operator)
     variable = operator.inputs[0]
     double = isinstance(variable.type, DoubleTensorType)

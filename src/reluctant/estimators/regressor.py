@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import csr_array
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -20,7 +21,7 @@ from reluctant.estimators.checks import (
     checked_targets,
     restored_on_failure,
 )
-from reluctant.estimators.encoding import Categorical, inputs_of_fit
+from reluctant.estimators.encoding import Categorical, encoded_table, inputs_of_fit
 from reluctant.estimators.intervals import calibrated, kept_back
 from reluctant.estimators.links import (
     check_not_all_zero,
@@ -31,10 +32,12 @@ from reluctant.estimators.links import (
     per_exposure,
 )
 from reluctant.estimators.shape import Interactions, MonotonicCst
+from reluctant.estimators.sparse import evaluated
 from reluctant.regression.conformal import Calibration
 from reluctant.regression.losses import REGRESSION, Loss, Quantile, Squared, as_loss
 from reluctant.regression.protocol import Link
 from reluctant.regression.selection import Search, Selection
+from reluctant.regression.streaming import weighed
 from reluctant.regression.tables import Table
 from reluctant.validation import check_level, check_weights
 
@@ -239,7 +242,7 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
 
         Parameters
         ----------
-        X : array_like or frame, shape (N, d), or a table of `reluctant.regression.tables`
+        X : array_like, sparse or frame, shape (N, d), or a table of `reluctant.regression.tables`
             Inputs. A table, which holds targets and weights too, is read in blocks and never held whole where it has
             more than 10,000 rows; `alpha` and `tolerance` take none.
         y : array_like, shape (N,) or (N, m)
@@ -278,7 +281,7 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         with restored_on_failure(self):
             self.calibration_ = None
             if isinstance(X, Table):
-                table = checked_table(self, X, y, sample_weight, decider)
+                table = weighed(encoded_table(self, checked_table(self, X, y, sample_weight, decider)))
                 if exposure is not None:
                     raise ValueError("a table has no exposure; put y / exposure and weights into it, or give arrays")
                 if self.calibration_share is not None:
@@ -290,16 +293,22 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
             else:
                 inputs = inputs_of_fit(self, X, y, sample_weight)
                 targets = checked_targets(inputs, y, loss)
-                weights = check_weights(sample_weight, len(inputs), least=2)
-                exposures = checked_exposure(exposure, len(inputs), loss.link)
+                weights = check_weights(sample_weight, inputs.shape[0], least=2)
+                exposures = checked_exposure(exposure, inputs.shape[0], loss.link)
                 self._one_column = targets.shape[1:] == (1,)
-                columns = targets.reshape(len(inputs), -1)
+                columns = targets.reshape(inputs.shape[0], -1)
                 self._learn_calibrated(inputs, columns, weights, exposures, loss, decider)
             self.link_ = loss.link
         return self
 
     def _learn_calibrated(
-        self, X: Array, targets: Array, weights: Array, exposure: Array | None, loss: Loss, decider: str | None
+        self,
+        X: Array | csr_array,
+        targets: Array,
+        weights: Array,
+        exposure: Array | None,
+        loss: Loss,
+        decider: str | None,
     ) -> None:
         """Fit to all rows or, where some are kept back, to the others; these then calibrate."""
         columns, shares = per_exposure(targets, weights, exposure, loss)
@@ -310,7 +319,7 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
             return
         back = kept_back(weights, self.calibration_share, as_seed(self.random_state))
         self._learn(X[~back], columns[~back], shares[~back], loss, decider)
-        f = self.network_(self.clip_(X[back])).reshape(-1, targets.shape[1])
+        f = evaluated(self.network_, self.clip_, X[back])
         if loss.link == "log":
             f = means(f, None if exposure is None else exposure[back])
         self.calibration_ = calibrated(targets[back], f, loss)
@@ -328,7 +337,7 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
 
         Parameters
         ----------
-        X : array_like or frame, shape (N, d)
+        X : array_like, sparse or frame, shape (N, d)
             Inputs, with the columns of `fit`.
         exposure : array_like, shape (N,), optional
             With a log link, what the mean of each row is multiplied by; 1 by default.

@@ -22,11 +22,20 @@ def most_explaining(rows: Rows, n_kept: int) -> NDArray:
     Each input x_j is scored by the share of a target's variance that 1, x_j and (x_j − q)_+ at its quartiles q explain
     by weighted least squares, the greatest over the targets. What acts only together with others is missed.
     """
+    return best_of(explained(rows), n_kept)
+
+
+def best_of(scores: Array, n_kept: int) -> NDArray:
+    """Indices of the greatest scores, rising."""
+    return np.sort(np.argsort(-scores, kind="stable")[:n_kept])
+
+
+def explained(rows: Rows) -> Array:
+    """The score of every input."""
     d = rows.n_inputs
-    scores = np.concatenate(
+    return np.concatenate(
         [_explained(rows.inputs[:, start : min(start + AT_A_TIME, d)], rows) for start in range(0, d, AT_A_TIME)]
     )
-    return np.sort(np.argsort(-scores, kind="stable")[:n_kept])
 
 
 def _explained(columns: Array, rows: Rows) -> Array:

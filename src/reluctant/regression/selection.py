@@ -298,6 +298,13 @@ def survivors_of(loss: Loss, n_rows: int, many: bool, search: Search = "default"
     return tuple(2 * n for n in usual) if search == "thorough" else usual
 
 
+def folds_of(targets: Array, config: Config, n_inputs: int, seed: int) -> list[tuple[NDArray, NDArray]]:
+    """Training and test rows of the folds that `choose` draws for so many inputs, rows of weight zero left out."""
+    d = n_inputs if config.screen is None else min(n_inputs, config.screen)
+    many = takes_long(config.loss, len(targets), d, targets.shape[1], config.max_neurons)
+    return _folds(targets, config.loss, seed, many, config.search)
+
+
 def _folds(
     targets: Array, loss: Loss, seed: int, many: bool = False, search: Search = "default"
 ) -> list[tuple[NDArray, NDArray]]:

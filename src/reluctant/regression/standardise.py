@@ -69,8 +69,8 @@ class Moments(NamedTuple):
             np.maximum(self.high, other.high),
         )
 
-    def input_scale(self) -> Array:
-        """Deviations, infinite for constant columns.
+    def input_scale(self, first: int = 0) -> Array:
+        """Deviations, infinite for constant columns; columns in messages are counted from `first`.
 
         Raises
         ------
@@ -81,8 +81,8 @@ class Moments(NamedTuple):
         if faint.any():
             j = int(np.argmax(faint))
             raise ValueError(
-                f"column {j} of X varies by {self.deviation[j]:.2g} around {self.mean[j]:.6g}, which float64 cannot "
-                "resolve; subtract an offset from it, or leave it out"
+                f"column {first + j} of X varies by {self.deviation[j]:.2g} around {self.mean[j]:.6g}, which float64 "
+                "cannot resolve; subtract an offset from it, or leave it out"
             )
         return np.where(self.constant, np.inf, self.deviation)
 

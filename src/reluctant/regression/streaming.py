@@ -250,7 +250,12 @@ def sample_of(table: Table, encode: Encode, rng: np.random.Generator) -> tuple[A
         Source of randomness.
     """
     n_rows, _ = counted(table)
-    return rows_at(np.sort(rng.choice(n_rows, min(SAMPLE, n_rows), replace=False)), table, encode)
+    return rows_at(sampled_rows(n_rows, rng), table, encode)
+
+
+def sampled_rows(n_rows: int, rng: np.random.Generator) -> NDArray:
+    """Which rows a sample has, rising."""
+    return np.sort(rng.choice(n_rows, min(SAMPLE, n_rows), replace=False))
 
 
 def rows_at(chosen: NDArray, table: Table, encode: Encode) -> tuple[Array, Array, Array]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from os import PathLike
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reluctant.arrays import Array
+from reluctant.columns import Columns, levels_of
 from reluctant.model.clip import Clip
 from reluctant.regression.model import BLOCK
 from reluctant.validation import VANISHING, as_evaluation_points, check_unmasked
@@ -106,18 +106,22 @@ class ArrayTable:
 
 @dataclass(frozen=True)
 class ParquetTable:
-    """Rows of a Parquet file, read through polars (extra ``cli``) a block at a time.
+    """Rows of Parquet files, read through polars (extra ``cli``) a block at a time.
 
     Parameters
     ----------
-    path : str or path
-        The file.
+    path : str, path, list of them, or pyarrow.dataset.Dataset
+        A file; a directory, whose names of folders such as ``year=2024`` are columns (hive partitions), or a pattern
+        such as ``flights-*.parquet``, in the order of the names; files in the order given; or a data set, which needs
+        pyarrow.
     x : sequence of str
         Names of the input columns.
     y : str
         Name of the target column.
     weight : str, optional
         Name of the column of row weights.
+    columns : Columns, optional
+        How the input columns become inputs, where they are not numbers without gaps; estimators find it out.
 
     Raises
     ------
@@ -135,50 +139,91 @@ class ParquetTable:
     (2, [[1.0, 0.0], [2.0, 1.0]])
     """
 
-    path: str | PathLike[str]
+    path: Any
     x: tuple[str, ...]
     y: str
     weight: str | None = None
+    columns: Columns | None = None
 
     def __post_init__(self) -> None:
-        import polars
-
         if isinstance(self.x, str):
             raise ValueError(f"x must be a sequence of column names, got the text {self.x!r}; give [{self.x!r}]")
         object.__setattr__(self, "x", tuple(self.x))
         if not self.x:
             raise ValueError("x names no columns; give at least one input column")
-        present = polars.scan_parquet(self.path).collect_schema().names()
-        wanted = [*self.x, self.y, *([] if self.weight is None else [self.weight])]
-        for i, name in enumerate(wanted):
-            if name in wanted[:i]:
+        present = list(self.types)
+        for i, name in enumerate(self._wanted):
+            if name in self._wanted[:i]:
                 raise ValueError(f"column {name!r} is named twice among x, y and weight; give each column one part")
             if name not in present:
-                raise ValueError(f"{self.path} has no column {name!r}; its columns are {', '.join(present)}")
+                raise ValueError(f"{self._name} has no column {name!r}; its columns are {', '.join(present)}")
+
+    @property
+    def types(self) -> dict[str, str]:
+        """Types of all columns in words."""
+        if _is_data_set(self.path):
+            return {field.name: str(field.type) for field in self.path.schema}
+        return {name: str(kind) for name, kind in self._scan().collect_schema().items()}
 
     @property
     def n_rows(self) -> int:
         """Number of rows N."""
         import polars
 
-        return int(polars.scan_parquet(self.path).select(polars.len()).collect().item())
+        if _is_data_set(self.path):
+            return int(self.path.count_rows())
+        return int(self._scan().select(polars.len()).collect().item())
 
     @property
     def n_inputs(self) -> int:
         """Number of inputs d."""
-        return len(self.x)
+        return len(self.x if self.columns is None else self.columns.names)
 
     def blocks(self) -> Iterator[RawBlock]:
         """Yield all rows in order."""
+        for start, frame in self.frames():
+            weights = self.weights_of(frame, start)
+            y = frame[self.y]
+            X = self._encoded(frame, start, weights)
+            yield RawBlock(X, _numbers(y, start) if y.dtype.is_float() else _values(y, start), weights)
+
+    def frames(self) -> Iterator[tuple[int, Any]]:
+        """Yield the wanted columns of all rows in order as frames of polars, each with the number of its first row."""
+        if _is_data_set(self.path):
+            yield from _frames_of(self.path, self._wanted)
+            return
+        scan = self._scan().select(self._wanted)
+        for start in range(0, self.n_rows, BLOCK):
+            yield start, scan.slice(start, BLOCK).collect()
+
+    def weights_of(self, frame: Any, start: int) -> Array:
+        """Weights of the rows of a frame."""
+        return np.ones(len(frame)) if self.weight is None else _numbers(frame[self.weight], start)
+
+    def _encoded(self, frame: Any, start: int, weights: Array) -> Array:
+        if self.columns is None:
+            return np.column_stack([_numbers(frame[name], start) for name in self.x])
+        used = weights > 0.0  # other rows may have texts that are no category
+        X = np.zeros((len(frame), self.n_inputs))
+        entries = {
+            column.name: entries_of(frame[column.name], start, texts=column.categories is not None)[used]
+            for column in self.columns.inputs
+        }
+        X[used] = self.columns.matrix(entries)
+        return X
+
+    @property
+    def _wanted(self) -> list[str]:
+        return [*self.x, self.y, *([] if self.weight is None else [self.weight])]
+
+    @property
+    def _name(self) -> str:
+        return "the data set" if _is_data_set(self.path) else str(self.path)
+
+    def _scan(self) -> Any:
         import polars
 
-        scan = polars.scan_parquet(self.path)
-        for start in range(0, self.n_rows, BLOCK):
-            frame = scan.slice(start, BLOCK).collect()
-            X = np.column_stack([_numbers(frame[name], start) for name in self.x])
-            y = frame[self.y]
-            weights = np.ones(len(X)) if self.weight is None else _numbers(frame[self.weight], start)
-            yield RawBlock(X, _numbers(y, start) if y.dtype.is_float() else _values(y, start), weights)
+        return polars.scan_parquet(self.path)
 
 
 @dataclass(frozen=True)
@@ -221,6 +266,40 @@ class WeighedTable(_OfTable):
         for X, y, weights in self.table.blocks():
             shares = weights / self.largest
             yield RawBlock(X, y, np.where(shares < VANISHING, 0.0, shares))
+
+
+def _is_data_set(path: Any) -> bool:
+    return hasattr(path, "to_batches") and hasattr(path, "count_rows")
+
+
+def _frames_of(data_set: Any, wanted: list[str]) -> Iterator[tuple[int, Any]]:
+    """Frames of at least `BLOCK` rows of a data set of pyarrow; its own batches end with its files."""
+    import polars
+    import pyarrow
+
+    start, held, n_held = 0, [], 0
+    for batch in data_set.to_batches(columns=wanted, batch_size=BLOCK):
+        held.append(batch)
+        n_held += batch.num_rows
+        if n_held >= BLOCK:
+            yield start, polars.from_arrow(pyarrow.Table.from_batches(held))
+            start, held, n_held = start + n_held, [], 0
+    if n_held:
+        yield start, polars.from_arrow(pyarrow.Table.from_batches(held))
+
+
+def entries_of(column: Any, start: int, *, texts: bool) -> NDArray[Any]:
+    """A column of a block with its gaps: texts or None, or floats with NaN; rows in messages are those of the file."""
+    import polars
+
+    name = f"column {column.name!r}"
+    if texts:
+        return levels_of(column, name)
+    if column.dtype.is_numeric() or column.dtype in (polars.Boolean, polars.Null):
+        column = column.cast(polars.Float64)
+    values = as_evaluation_points(column.to_numpy(), name, first_row=start)
+    _finite(np.where(np.isnan(values), 0.0, values), name, start)
+    return values
 
 
 def _numbers(column, start: int) -> Array:  # type: ignore[no-untyped-def]
