@@ -157,6 +157,6 @@ def plainly(value: Any) -> Any:
         return value
     if isinstance(value, Mapping):
         return {str(name): int(sign) for name, sign in value.items()}
-    if isinstance(value, Integral) or (np.ndim(value) == 0 and isinstance(value, (float, np.number))):
+    if isinstance(value, (Integral, float, np.number)):
         return int(value)
     return [plainly(entry) for entry in value]

@@ -84,11 +84,6 @@ class Constraints:
         outside = (reads[:, None, :] & ~self.groups).any(axis=2).all(axis=1)
         return ~outside & (reads.sum(axis=1) <= self.most)
 
-    def oriented(self, U: Array, V: Array) -> Array:
-        """Hinges with the signs of weights that make paths rise; see `Model` for one output."""
-        weights = np.where(self.signs != 0, np.abs(U[:, :-1]) * self.signs * V[:, :1], U[:, :-1])
-        return np.column_stack([weights, U[:, -1]])
-
     # Slopes.
 
     def suspects(self, model: Model, flat: bool = False) -> list[tuple[int, Slopes]]:
@@ -125,7 +120,7 @@ class Constraints:
                 continue
             if U is model.U:
                 U, A = U.copy(), A.copy()
-            factor = float(np.min(rises[short] / falls[short])) / (1.0 + SURE)
+            factor = float(np.min(rises[short] / falls[short])) / (1.0 + 2.0 * SURE)
             down = slopes.paths < 0.0
             U[down & slopes.alone] *= factor
             U[down & ~slopes.alone, j] *= factor

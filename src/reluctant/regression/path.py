@@ -142,7 +142,7 @@ def slope_ridge_of(shrinkage: Shrinkage, loss: Loss, n_inputs: int, p: float | N
 
 
 def start_of(problem: Problem, rows: Rows, plan: Plan, rng: np.random.Generator, clock: Clock) -> Model:
-    """A network that is larger than needed: grown for regression, dense for classification.
+    """A network that is larger than needed: grown for regression and where slopes have signs, dense for classification.
 
     Very many unknowns are fitted with the path norm in between.
     """
@@ -150,10 +150,10 @@ def start_of(problem: Problem, rows: Rows, plan: Plan, rng: np.random.Generator,
     if plan.dense:
         n_neurons = min(n_neurons, GROWN_DENSE, max(1, len(rows) // (ROWS_PER_UNKNOWN * (rows.n_inputs + 1))))
         return forward(problem, rows, n_neurons, rng, clock, dense_hinges)
-    if not problem.loss.for_classes:
+    if not problem.loss.for_classes or problem.monotone:
         return forward(problem, rows, n_neurons, rng, clock)
     model = dense(problem, rows, n_neurons, rng, clock)
-    if problem.monotone or problem.unknowns(model).size <= MANY_UNKNOWNS:
+    if problem.unknowns(model).size <= MANY_UNKNOWNS:
         return minimise(model, problem, DENSE_STEPS, stop=clock.expired)[0]
     stronger = plan.shrinkage._replace(ridge=PATH_NORM * plan.shrinkage.ridge)
     path_norm = penalty_for(rows, problem.loss, stronger, 1.0)

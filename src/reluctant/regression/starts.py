@@ -103,8 +103,6 @@ def dense(problem: Problem, rows: Rows, n_neurons: int, rng: np.random.Generator
     V = np.where(np.arange(n_neurons) % 2, -1.0, 1.0)[:, None]
     if m > 1:
         V = rng.standard_normal((n_neurons, m)) / np.sqrt(m)
-    if problem.monotone:
-        U = problem.constraints.oriented(U, V)  # type: ignore[union-attr]
     return model.append(0.3 * U, V if m == 1 else 0.3 * V).balanced()
 
 
