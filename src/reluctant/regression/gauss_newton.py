@@ -20,7 +20,7 @@ FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING = 1e-2, 1e-9, 1e6
 SMALL = 100_000
 """Up to so many entries the Jacobian of several outputs is written out: faster than its many small blocks."""
 SLICE = 4096
-"""Rows whose products are formed at a time where outputs are several."""
+"""Rows whose products are formed at a time: their Jacobian then stays near the processor."""
 FLAT = 1e-3
 """Share of the mean curvature that damping adds for unknowns without any."""
 
@@ -220,15 +220,14 @@ def _gram(
     model: Model, unknowns: Unknowns, block: Block, on: Mask, hidden: Array, slopes: Derivatives
 ) -> tuple[Array, Array]:
     """Jᵀ W J and Jᵀ l' of a block."""
-    if model.n_outputs == 1:
-        return _gram_of_one_output(model, unknowns, block, on, hidden, slopes)
-    if slopes.gradient.size * unknowns.size <= SMALL:
+    if model.n_outputs > 1 and slopes.gradient.size * unknowns.size <= SMALL:
         return _gram_of_few_rows(model, unknowns, block, on, hidden, slopes)
+    gram = _gram_of_one_output if model.n_outputs == 1 else _gram_of_many_outputs
     hessian, gradient = np.zeros((unknowns.size, unknowns.size)), np.zeros(unknowns.size)
     for start in range(0, len(block.weights), SLICE):
         rows = slice(start, start + SLICE)
         parts = (Block(*(a[rows] for a in block)), on[rows], hidden[rows], slopes.at(rows))
-        h, g = _gram_of_many_outputs(model, unknowns, *parts)
+        h, g = gram(model, unknowns, *parts)
         hessian += h
         gradient += g
     return hessian, gradient
