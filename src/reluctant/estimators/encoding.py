@@ -16,7 +16,7 @@ from sklearn.utils.validation import validate_data
 
 from reluctant.arrays import Array
 from reluctant.columns import Column, Columns, ColumnTally, Missing
-from reluctant.estimators.checks import check_no_shape, check_reach, checked_inputs, set_columns
+from reluctant.estimators.checks import check_reach, checked_inputs, set_columns
 from reluctant.estimators.sparse import checked_sparse
 from reluctant.regression.tables import ParquetTable, Table, entries_of
 from reluctant.text import counted, shortened
@@ -53,7 +53,6 @@ def inputs_of_fit(estimator: Any, X: Any, y: Any, sample_weight: ArrayLike | Non
     if not texts and estimator.missing == "error":
         set_columns(estimator, None)
         return checked_inputs(estimator, X, y)
-    check_no_shape(estimator, "columns of numbers without gaps; encode X before")
     _remember(estimator, X, y, reset=True)
     names, entries = _entries(X)
     if len(entries[0]) < 2:
@@ -81,7 +80,6 @@ def encoded_table(estimator: Any, table: Table) -> Table:
     texts = _places(list(table.x), [_is_text(types[name]) for name in table.x], estimator.categorical)
     if not texts and estimator.missing == "error":
         return table
-    check_no_shape(estimator, "columns of numbers without gaps; encode them before")
     tallies = [ColumnTally(name, texts=j in texts) for j, name in enumerate(table.x)]
     for start, frame in table.frames():
         weights = np.maximum(table.weights_of(frame, start), 0.0)
