@@ -16,7 +16,11 @@ from reluctant.multivariate.basin_hopping.band import sparsest_within
 from reluctant.multivariate.basin_hopping.planted import recover
 from reluctant.multivariate.least_norm import smallest_path_norm
 from reluctant.multivariate.newton_prune import warm_up as newton_loops
-from reluctant.multivariate.newton_prune.search import newton_prune
+from reluctant.multivariate.newton_prune.search import (
+    RESTARTS_BEFORE_ENUMERATION,
+    RESTARTS_BY_DEFAULT,
+    newton_prune,
+)
 from reluctant.multivariate.newton_prune.state import Units, Weights
 from reluctant.multivariate.outputs import SAME_HINGE, combined, independent_outputs, unmixing, with_outputs_mixed
 from reluctant.multivariate.points import (
@@ -108,7 +112,9 @@ def sparsest(
     if best is None or aim.count(best) >= task.generic:
         clock.doing("pruning interpolants")
         began, looking = clock.elapsed(), 0.0
-        for found in newton_prune(X, y, affine, task.aim_of_pruning, effort, clock, start):
+        few = prove and task.is_small_at(len(rows) + 1)
+        restarts = RESTARTS_BEFORE_ENUMERATION if few else RESTARTS_BY_DEFAULT
+        for found in newton_prune(X, y, affine, task.aim_of_pruning, effort, clock, start, restarts=restarts):
             best = found.network if best is None else aim.better(best, found.network)
             history = found.history
             if not task.settled(best) and not (prove and task.is_small(best)):
@@ -163,9 +169,13 @@ class _Task:
 
     def is_small(self, network: ReLUNetwork) -> bool:
         """Whether it is a matter of seconds to prove that nothing is sparser, or to find what is."""
+        return self.is_small_at(self.aim.count(network))
+
+    def is_small_at(self, count: int) -> bool:
+        """The same beside a network of so many parameters or neurons."""
         if self.n_outputs > 1 or len(self.rows) > MOST_ROWS:
             return False
-        n_cells, n_sets = enumeration_size(self.aim.minimize, self.rows, self.aim.count(network))
+        n_cells, n_sets = enumeration_size(self.aim.minimize, self.rows, count)
         return n_cells <= ENUMERATED_CELLS and n_sets <= ENUMERATED_SETS
 
     @property

@@ -25,7 +25,15 @@ def problem(rng):
     return X, rng.uniform(-1, 1, len(X))
 
 
-def never_above_an_exact_interpolant(seeds):
+def far_problem(rng):
+    """The same, some columns 10 to 1e9 from zero, or from zero to it."""
+    X, y = problem(rng)
+    far = 10.0 ** rng.uniform(1, 9, X.shape[1]) * rng.choice([-1, 0, 1], X.shape[1])
+    X = np.unique(X + (np.round(far) if rng.random() < 0.5 else far), axis=0)
+    return X, y[: len(X)]
+
+
+def never_above_an_exact_interpolant(seeds, problem=problem):
     sharp = 0
     for seed in seeds:
         X, y = problem(np.random.default_rng(seed))
@@ -95,6 +103,20 @@ def test_a_column_that_stays_above_its_price_ends_the_program():
 @pytest.mark.slow
 def test_bound_is_at_most_the_norm_of_an_exact_interpolant_thousands():
     assert never_above_an_exact_interpolant(range(1000, 3000)) > 1200
+
+
+def test_a_mixed_integer_program_over_large_entries_claims_nothing():
+    # HiGHS bounded the price of a hinge by a 32nd of what it is, and the path norm by 1.6e8 where 4.8e6 do.
+    X, y = [[3827309.0], [3827310.0], [3827311.0], [3827312.0]], [-0.48967472, 0.0429061, 0.06110524, -0.6490866]
+    assert minimise_l1(X, y, affine=True, enumerate_rays=False).lower_bound == 0
+    X, y = np.random.default_rng(0).uniform(0, 1000, (8, 30)), np.random.default_rng(1).uniform(-1, 1, 8)
+    certificate = interpolate(X, y, 1.0, time_limit=2, random_state=0).certificate
+    assert (certificate.kind, certificate.lower_bound) == ("none", 0)
+
+
+@pytest.mark.parametrize("n", [30, pytest.param(1000, marks=pytest.mark.slow)])
+def test_far_from_zero_too(n):
+    assert never_above_an_exact_interpolant(range(n), far_problem) > 0.4 * n
 
 
 def test_bound_of_nearly_equal_rows_is_below_a_network_known_in_rationals():

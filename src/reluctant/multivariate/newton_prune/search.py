@@ -23,6 +23,8 @@ RESTARTS = 20
 """Fresh starts where neither their number nor the time is limited."""
 RESTARTS_BY_DEFAULT = 50
 """Fresh starts, forty vain kicks each, where the caller gave no time limit: small data reach them long before."""
+RESTARTS_BEFORE_ENUMERATION = 5
+"""The same where an enumeration has the last word."""
 
 
 @dataclass(frozen=True)
@@ -48,26 +50,42 @@ class Found:
 
 
 def newton_prune(
-    X: Array, y: Array, affine: bool, aim: Aim, effort: Effort, clock: Clock, start: ReLUNetwork | None = None
+    X: Array,
+    y: Array,
+    affine: bool,
+    aim: Aim,
+    effort: Effort,
+    clock: Clock,
+    start: ReLUNetwork | None = None,
+    *,
+    restarts: int = RESTARTS_BY_DEFAULT,
 ) -> Iterator[Found]:
     """Newton-prune in two stages: what is known at the first local minimum, where that is not the end, and the end.
 
-    Where pruning whole neurons finds no interpolant, the one with few parameters is searched for.
+    Where pruning whole neurons finds no interpolant, the one with few parameters is searched for. Fresh starts are
+    counted where the caller gave no time limit.
     """
+    limit = restarts if effort.time_limit is None else None
     try:
-        yield from _stages(X, y, affine, aim, effort, clock, start)
+        yield from _stages(X, y, affine, aim, effort, clock, start, limit)
     except TooSteepError:
         if aim.minimize == "parameters":
             raise
-        yield from _stages(X, y, affine, Aim("parameters", p=aim.p), effort, clock, start)
+        yield from _stages(X, y, affine, Aim("parameters", p=aim.p), effort, clock, start, limit)
 
 
 def _stages(
-    X: Array, y: Array, affine: bool, aim: Aim, effort: Effort, clock: Clock, start: ReLUNetwork | None
+    X: Array,
+    y: Array,
+    affine: bool,
+    aim: Aim,
+    effort: Effort,
+    clock: Clock,
+    start: ReLUNetwork | None,
+    restarts: int | None,
 ) -> Iterator[Found]:
     task = _Task.of(X, y, affine)
     report = _print_improvement if effort.verbose else None
-    restarts = RESTARTS_BY_DEFAULT if effort.time_limit is None else None
     searches = task.searches(aim, clock, restarts, effort.n_jobs, effort.random_state, start, affine)
     first = begin(searches, report)
     if first.ended is None and first.best is not None:

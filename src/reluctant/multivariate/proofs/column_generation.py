@@ -38,6 +38,7 @@ _SAMPLES = 500  # random rays looked at before the exact pricing of a large prob
 _RANDOM_IMPROVEMENT = 1.01
 _TOLERANCE = 1e-9  # of the mixed-integer program
 _LARGEST_ENTRY = 2.0**20  # of a column of the linear program; what is larger costs less than one there instead
+_LARGEST_IN_MIP = 4.0  # beyond, HiGHS has claimed bounds for the mixed-integer program that are false by any factor
 _SMALLEST_ENTRY = 1e-8  # HiGHS refuses coefficients below 1e-9; what they could add is added to the price
 
 
@@ -270,6 +271,8 @@ class _MixedInteger:
         """
         Xbar, weight = self._Xbar, np.array([abs(float(a)) for a in pi])
         largest = np.abs(Xbar).max(axis=1)
+        if largest.max() > _LARGEST_IN_MIP:
+            return np.inf
         dropped = np.where(np.abs(Xbar) < _SMALLEST_ENTRY, np.abs(Xbar), 0.0).max(axis=1)
         ranges = 3 * Xbar.shape[1] + np.sum(largest + 1)
         return float((price + dropped @ weight + largest.max() * changed + 2 * _TOLERANCE * ranges) * (1 + _TOLERANCE))
