@@ -1,4 +1,4 @@
-"""Values and errors of link-local tables at sorted points, in one pass."""
+"""Values and errors of link-local tables at sorted points, and the steepest slope that a band asks for, in one pass."""
 
 from __future__ import annotations
 
@@ -54,3 +54,13 @@ def largest_distances(x, y, knots, anchors, slopes):
                 at_knots = worse(at_knots, abs(anchors[1, k] + slopes[k] * (t - anchors[0, k]) - chord))
         at_points = worse(at_points, abs(anchors[1, k] + slopes[k] * (x[i] - anchors[0, k]) - y[i]))
     return at_points, worse(at_points, at_knots)
+
+
+@njit(cache=True, error_model="numpy")
+def steepest(x, lo, hi):
+    """The largest slope that every function in the band has from one point to the next."""
+    worst = 0.0
+    for i in range(len(x) - 1):
+        slope = max(lo[i + 1] - hi[i], lo[i] - hi[i + 1]) / (x[i + 1] - x[i])
+        worst = slope if slope > worst else worst  # not where it is NaN
+    return worst

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from reluctant.arrays import Array, Index, Mask
 from reluctant.compiling import njit
 from reluctant.univariate._predicates import CANCELLATION, cancelled_jump, slope_jump, turn
 
@@ -14,21 +15,17 @@ CLOSE = 2.0**-18
 """A slope change below this share of its slopes is not their difference in float64, to 1e-10 of itself."""
 
 
-@njit(cache=True, error_model="numpy")
-def steepest(x, lo, hi):
-    """The largest slope that every function in the band has from one point to the next."""
-    worst = 0.0
-    for i in range(len(x) - 1):
-        slope = max(lo[i + 1] - hi[i], lo[i] - hi[i + 1]) / (x[i + 1] - x[i])
-        worst = slope if slope > worst else worst  # not where it is NaN
-    return worst
+def slope_jumps(x: Array, y: Array) -> Array:
+    """Signed jumps c_i = s_i − s_{i−1} at the inner points; zero at both ends. Signs are exact."""
+    c = np.empty(len(x))  # NumPy's, which come in larger pages than those of compiled code
+    _write_jumps(x, y, c)
+    return c
 
 
 @njit(cache=True)
-def slope_jumps(x, y):
-    """Signed jumps c_i = s_i − s_{i−1} at the inner points; zero at both ends. Signs are exact."""
+def _write_jumps(x, y, c):
     n = len(x)
-    c = np.zeros(n)
+    c[0] = c[n - 1] = 0.0
     before = (y[1] - y[0]) / (x[1] - x[0]) if n > 2 else 0.0
     for i in range(1, n - 1):  # `slope_jump`, each slope divided once
         after = (y[i + 1] - y[i]) / (x[i + 1] - x[i])
@@ -37,10 +34,9 @@ def slope_jumps(x, y):
             jump = cancelled_jump(x[i - 1], y[i - 1], x[i], y[i], x[i + 1], y[i + 1], jump, size)
         c[i] = jump
         before = after
-    return c
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def collinear(x, y, rtol, x_max, y_max):
     """Which inner points lie within their rounding tolerance of the chord of their neighbours, and how many.
 
@@ -139,15 +135,19 @@ def _longest_chord(x, y, a, stop, rtol, x_max, y_max):
     return best
 
 
-@njit(cache=True)
-def jumps_of_all(x, y, kept, jumps):
+def jumps_of_all(x: Array, y: Array, kept: Index, jumps: Array) -> Array:
     """What `slope_jumps` gives for all points, from the jumps of those kept."""
-    c = np.zeros(len(x))
+    _write_jumps_of_all(x, y, kept, jumps, c := np.empty(len(x)))
+    return c
+
+
+@njit(cache=True)
+def _write_jumps_of_all(x, y, kept, jumps, c):
+    c[0] = c[len(x) - 1] = 0.0
     for k in range(1, len(kept)):
         same, stop = _has_same_jump(kept, k)
         for i in range(kept[k - 1] + 1, stop):
             c[i] = jumps[k] if same else slope_jump(x[i - 1], y[i - 1], x[i], y[i], x[i + 1], y[i + 1])
-    return c
 
 
 @njit(cache=True)
@@ -327,8 +327,7 @@ def merging_gain(a, b, p):
     return s**p * (a / s * math.expm1(-q * math.log1p(b / a)) + b / s * math.expm1(-q * math.log1p(a / b)))
 
 
-@njit(cache=True)
-def links_of_matching(x, y, c, merged):
+def links_of_matching(x: Array, y: Array, c: Array, merged: Mask) -> tuple[Array, Array, Array, bool, float]:
     """Knots, anchors and slopes of the links, from a matching.
 
     A single jump is a knot at its data point. A merged pair (j, j + 1) is one knot between its two points,
@@ -336,11 +335,14 @@ def links_of_matching(x, y, c, merged):
     so small a share of its slopes that it is not their difference, and the largest distance of a knot from the chord
     of its two points.
     """
+    K = count_knots(c, merged)
+    links = np.empty(K), np.empty((2, K + 1)), np.empty(K + 1)
+    return *links, *_write_links(x, y, c, merged, *links)
+
+
+@njit(cache=True)
+def _write_links(x, y, c, merged, knots, anchors, slopes):
     n = len(x)
-    n_knots = count_knots(c, merged)
-    knots = np.empty(n_knots)
-    anchors = np.empty((2, n_knots + 1))
-    slopes = np.empty(n_knots + 1)
     k = 0
     close, farthest = False, 0.0
     _set_link(x, y, 0, k, anchors, slopes)
@@ -362,7 +364,7 @@ def links_of_matching(x, y, c, merged):
         _set_link(x, y, i, k, anchors, slopes)
         close |= abs(change) < CLOSE * (abs(slopes[k - 1]) + abs(slopes[k]))
         i += 1
-    return knots, anchors, slopes, close, farthest
+    return close, farthest
 
 
 @njit(cache=True)
@@ -442,9 +444,7 @@ def _meeting_point(left, right, a, b):
 @njit(cache=True)
 def objective_value(changes, p):
     """V_p = Σ|c|^p; the number of knots for p = 0."""
-    total = 0.0
-    if p == 0.0:
-        return float(len(changes))
-    for k in range(len(changes)):
+    total = 0.0 if p > 0.0 else float(len(changes))
+    for k in range(len(changes) if p > 0.0 else 0):
         total += abs(changes[k]) if p == 1.0 else _power(abs(changes[k]), p)
     return total

@@ -19,6 +19,18 @@ from reluctant.univariate._sweep import _line_at
 
 
 @njit(cache=True)
+def rising(lo, hi, low, high):
+    """Write the largest lower bound so far, and the smallest upper one from each point on."""
+    largest, smallest = lo[0], hi[len(hi) - 1]
+    for i in range(len(lo)):
+        largest = lo[i] if lo[i] > largest else largest
+        low[i] = largest
+    for i in range(len(hi) - 1, -1, -1):
+        smallest = hi[i] if hi[i] < smallest else smallest
+        high[i] = smallest
+
+
+@njit(cache=True)
 def lower_hull(x, y):
     """Indices of the vertices of the lower hull of points sorted by x, without those on its edges."""
     vertices = np.empty(len(x), np.int32)

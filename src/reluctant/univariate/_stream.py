@@ -44,7 +44,7 @@ def nothing_yet():
     return np.zeros(LAST_KIND + 1, np.int64), np.full((LAST_ENDED + 1, 4), math.nan)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def advance(x, lo, hi, along_lines, counters, supports, lows, highs):
     """Enter rows; returns anchors and slopes (3, n) of the links that they end, and the knots at which these begin.
 
@@ -59,6 +59,11 @@ def advance(x, lo, hi, along_lines, counters, supports, lows, highs):
     steepest, shallowest, last = _support(supports, 0), _support(supports, 1), _support(supports, 2)
     ended = _support(supports, 3)
     max_line, min_line = _line_of(steepest), _line_of(shallowest)
+    # The last edges of both hulls, kept beside them.
+    j, k = max(low_size - 2, 0), max(low_size - 1, 0)
+    under_low, low = (lows[0, j], lows[1, j]), (lows[0, k], lows[1, k])
+    j, k = max(high_size - 2, 0), max(high_size - 1, 0)
+    under_high, high = (highs[0, j], highs[1, j]), (highs[0, k], highs[1, k])
     for i in range(n):
         xi, lo_i, hi_i = x[i], lo[i], hi[i]
         has_lo, has_hi = lo_i > -math.inf, hi_i < math.inf
@@ -95,6 +100,11 @@ def advance(x, lo, hi, along_lines, counters, supports, lows, highs):
                 steep, steep_margin = _line_at(xi, max_line)
                 shallow, shallow_margin = _line_at(xi, min_line)
             has_max, has_min = not math.isnan(steepest[0]), not math.isnan(shallowest[0])
+            # The last edges of both hulls, kept beside them.
+            j, k = max(low_size - 2, 0), max(low_size - 1, 0)
+            under_low, low = (lows[0, j], lows[1, j]), (lows[0, k], lows[1, k])
+            j, k = max(high_size - 2, 0), max(high_size - 1, 0)
+            under_high, high = (highs[0, j], highs[1, j]), (highs[0, k], highs[1, k])
             ended = (support[2], support[3], taken_over, lines[2, links])
             links += 1
         if has_hi and low_size > low_head and (not has_max or not hi_i >= steep + steep_margin):
@@ -116,20 +126,22 @@ def advance(x, lo, hi, along_lines, counters, supports, lows, highs):
                 shallowest, has_min = (highs[0, high_head], highs[1, high_head], xi, lo_i), True
                 min_line = _line_of(shallowest)
         if has_lo:
-            while low_size - low_head >= 2:
-                j, k = low_size - 2, low_size - 1
-                if turn(lows[0, j], lows[1, j], lows[0, k], lows[1, k], xi, lo_i) < 0.0:
-                    break
+            while low_size - low_head >= 2 and not turn(under_low[0], under_low[1], low[0], low[1], xi, lo_i) < 0.0:
                 low_size -= 1
+                low, below = under_low, max(low_size - 2, 0)
+                under_low = lows[0, below], lows[1, below]
+            under_low, low = low, (xi, lo_i)
             lows[0, low_size], lows[1, low_size] = xi, lo_i
             low_size += 1
             last = (xi, lo_i, last[2], last[3])
         if has_hi:
-            while high_size - high_head >= 2:
-                j, k = high_size - 2, high_size - 1
-                if turn(highs[0, j], highs[1, j], highs[0, k], highs[1, k], xi, hi_i) > 0.0:
-                    break
+            while (
+                high_size - high_head >= 2 and not turn(under_high[0], under_high[1], high[0], high[1], xi, hi_i) > 0.0
+            ):
                 high_size -= 1
+                high, below = under_high, max(high_size - 2, 0)
+                under_high = highs[0, below], highs[1, below]
+            under_high, high = high, (xi, hi_i)
             highs[0, high_size], highs[1, high_size] = xi, hi_i
             high_size += 1
             last = (last[0], last[1], xi, hi_i)

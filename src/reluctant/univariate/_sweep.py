@@ -9,8 +9,8 @@ crossing the other bound holds by itself. Where the band holds along the straigh
 ended where it leaves the band, and that point is one more bound of the next link (Imai and Iri 1986).
 
 A point whose bound every line that is left keeps goes on no hull: right of all points the shallowest line is the lowest
-one left, so a lower bound below it can be the support of none, and likewise above the steepest. The hulls are walked
-in place: handing their arrays to a function costs several times the work itself.
+one left, so a lower bound below it can be the support of none, and likewise above the steepest. The hulls are walked in
+place: handing their arrays to a function costs several times the work itself.
 """
 
 from __future__ import annotations

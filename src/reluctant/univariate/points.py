@@ -8,7 +8,7 @@ import numpy as np
 
 from reluctant.arrays import Array
 from reluctant.errors import InfeasibleError, TooSteepError
-from reluctant.univariate import _kernels
+from reluctant.univariate import _evaluation
 
 _STEEPEST = 2.0**600
 """Largest slope, in units of the ranges of x and y, with which the exact predicates and the neurons can reckon."""
@@ -60,7 +60,7 @@ def check_slopes(x: Array, lo: Array, hi: Array) -> None:
 
     Infinite bounds ask for no slope.
     """
-    steepest = _kernels.steepest(x, lo, hi)
+    steepest = _evaluation.steepest(x, lo, hi)
     low, high = reach(lo, hi)
     with np.errstate(over="ignore"):
         mean = (high - low) / (x[-1] - x[0]) if len(x) > 1 else 1.0

@@ -126,7 +126,9 @@ def _negated(lo: Array, hi: Array) -> tuple[Array, Array]:
 
 def _rising(lo: Array, hi: Array) -> tuple[Array, Array]:
     """The bounds that every increasing function between these keeps."""
-    return np.maximum.accumulate(lo), _back(np.minimum.accumulate(hi[::-1]))
+    low, high = np.empty((2, len(lo)))
+    _shapes.rising(lo, hi, low, high)
+    return low, high
 
 
 def _increasing(band: Band, lo: Array, hi: Array) -> PiecewiseLinear:

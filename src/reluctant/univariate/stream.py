@@ -178,7 +178,7 @@ class LinkStream:
         """Two columns, or a ValueError that names the first row of the stream that cannot be taken."""
         self._check_open()
         x, y = (
-            np.atleast_1d(np.array(as_evaluation_points(values, name, self.n_rows), order="C"))
+            np.require(np.atleast_1d(as_evaluation_points(values, name, self.n_rows)), requirements=["C", "W"])
             for name, values in (("x", x), ("y", y))
         )
         if x.ndim > 1 or x.shape != y.shape:
@@ -191,9 +191,9 @@ class LinkStream:
                 raise ValueError(f"{name} has {what} at row {self.n_rows + i}; leave that row out")
         if not len(x):
             return x, y
-        falls = np.diff(x, prepend=self._last if self.n_rows else -math.inf) <= 0
-        if falls.any():
-            i = int(np.argmax(falls))
+        falls = x[1:] <= x[:-1]
+        if (self.n_rows and x[0] <= self._last) or falls.any():
+            i = 0 if self.n_rows and x[0] <= self._last else int(np.argmax(falls)) + 1
             before = x[i - 1] if i else self._last
             raise ValueError(
                 f"x must increase, but x = {x[i]!s} at row {self.n_rows + i} comes after x = {before!s}; sort the rows "
