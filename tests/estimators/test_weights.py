@@ -27,8 +27,8 @@ def test_weights_of_classes_are_those_of_their_rows(size, given):
 
 
 def test_balanced_counts_rows_by_their_weights():
-    X, y = classes(3)
-    weights = np.where(np.arange(len(y)) % 3 == 0, 0.0, 2.0)
+    X, y = classes(3, 80)
+    weights = np.where(np.arange(len(y)) % 3 == 0, 0.0, 1.0)
     kept = weights > 0.0
     balanced = SparseReLUClassifier(alpha=1e-2, class_weight="balanced", random_state=0)
     with_zeros = balanced.fit(X, y, sample_weight=weights).predict_proba(X)
@@ -36,7 +36,7 @@ def test_balanced_counts_rows_by_their_weights():
 
 
 def test_a_class_of_weight_zero_is_left_out():
-    X, y = classes(3)
+    X, y = classes(3, 80)
     model = SparseReLUClassifier(alpha=1e-2, class_weight={2: 0.0}, random_state=0).fit(X, y)
     two = SparseReLUClassifier(alpha=1e-2, random_state=0).fit(X[y < 2], y[y < 2])
     assert model.classes_.tolist() == [0, 1]
@@ -44,7 +44,7 @@ def test_a_class_of_weight_zero_is_left_out():
 
 
 def test_a_table_that_is_read_in_blocks_has_weights_of_classes_too(monkeypatch):
-    X, y = classes(n_rows=400)
+    X, y = classes(n_rows=320)
     labels = np.where(y, "yes", "no")
     by_class = SparseReLUClassifier(max_parameters=4, class_weight="balanced", random_state=0)
     whole = by_class.fit(X, labels).predict_proba(X)

@@ -19,6 +19,7 @@ from reluctant.estimators.cross_validated import ValidatedPath
 from reluctant.model.clip import Clip
 from reluctant.model.network import ReLUNetwork
 from reluctant.regression.model import Rows
+from reluctant.regression.path import MANY_INPUTS
 from reluctant.regression.screening import AT_A_TIME, best_of, explained
 from reluctant.regression.selection import Config, folds_of
 from reluctant.regression.standardise import Moments
@@ -65,7 +66,7 @@ def kept_columns(X: csr_array, sampled: Index, targets: Array, weights: Array, c
     """The columns of X (N, d) that enter a path on the sampled rows or on the training rows of one of its folds.
 
     In each fold those are what `most_explaining` keeps there, so that no row that is left out has a say in what is
-    kept for its fold; of the union every fold keeps the same again. Columns are clipped as those of `fit`.
+    kept for its fold; of the union, and some more, every fold keeps the same again. Columns are clipped as in `fit`.
     """
     columns = csc_array(X)
     parts = [sampled]
@@ -79,6 +80,7 @@ def kept_columns(X: csr_array, sampled: Index, targets: Array, weights: Array, c
             found.append(_explained(block[rows], targets[rows], weights[rows]))
     assert config.screen is not None
     kept = [best_of(np.concatenate(found), config.screen) for found in scores]
+    kept.append(best_of(np.concatenate(scores[0]), MANY_INPUTS + 1))  # from so many on ridges are others
     return np.unique(np.concatenate(kept))
 
 
