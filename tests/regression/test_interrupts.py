@@ -53,7 +53,7 @@ WORK = [
     (penalised, "_zeroed"),
     (penalised, "_by_expected_gain"),
     (penalised, "_without"),
-    (surgeon, "_without_cheapest"),
+    (surgeon, "without_cheapest"),
     (kicks, "grown"),
     (quasi_newton, "value_and_gradient"),
 ]
@@ -205,7 +205,7 @@ def test_without_an_interrupt_there_are_many_more_steps(tmp_path):
         ((starts, "affine_fit"), 1),
         ((starts, "with_best_hinges"), 2),
         ((path, "backward"), 1),
-        ((surgeon, "_without_cheapest"), 3),
+        ((surgeon, "without_cheapest"), 3),
         ((kicks, "grown"), 2),
     ],
     ids=lambda value: value[1] if isinstance(value, tuple) else None,

@@ -291,8 +291,8 @@ def rough():
 
 def test_several_starts_give_the_best_of_them_on_any_number_of_processes():
     X, y = rough()
-    one = regress(X, y, alpha=1e-3, random_state=3)
-    here, there = (regress(X, y, alpha=1e-3, n_starts=4, n_jobs=n_jobs, random_state=3) for n_jobs in (1, 2))
+    one = regress(X, y, alpha=1e-3, random_state=0)
+    here, there = (regress(X, y, alpha=1e-3, n_starts=4, n_jobs=n_jobs, random_state=0) for n_jobs in (1, 2))
     assert bits(here.network) == bits(there.network)
     assert here.objective < one.objective  # on these data another start than the first ends lower
 
