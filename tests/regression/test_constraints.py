@@ -8,10 +8,13 @@ import pytest
 from reluctant.effort import Clock
 from reluctant.model.slopes import never_falls
 from reluctant.regression.constraints import Constraints, constrained_minimum
+from reluctant.regression.gauss_newton import Problem
 from reluctant.regression.hinges import dense_hinges, drawn, random_hinges
 from reluctant.regression.losses import Logistic, Squared
 from reluctant.regression.model import Model, Rows
 from reluctant.regression.path import Plan, Shrinkage, stages_of
+from reluctant.regression.penalties import Ridge
+from reluctant.regression.surgeon import _joined
 
 
 def random_model(rng, K=6, d=3):
@@ -66,6 +69,26 @@ def test_a_repaired_model_keeps_its_signs_exactly_and_a_good_one_is_left_alone(s
     assert keeps(repaired, signs)
     assert constraints.hold(repaired)
     assert constraints.repaired(repaired) is repaired
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_repairs_leave_the_knots_of_neurons_of_one_input(seed):
+    rng = np.random.default_rng(seed)
+    model = random_model(rng)
+    alone = np.count_nonzero(model.U[:, :-1], axis=1) == 1
+    model = Model(model.U[alone], model.V[alone], np.abs(model.A))
+    repaired = Constraints.of(3, np.array([1, 1, 1])).repaired(model)
+    knots = [-m.U[:, -1] / m.U[:, :-1].sum(axis=1) for m in (model, repaired)]
+    assert all(np.isclose(knots[0], knot, rtol=1e-12).any() for knot in knots[1])
+
+
+def test_neurons_that_are_on_at_the_same_rows_are_joined_only_where_they_read_the_same():
+    X = np.array([[-1.0, -1.0], [1.0, 1.0]])
+    problem = Problem(Rows.of(X, np.ones(2)), Squared(), Ridge(0.0, 0.0, 0.0))
+    model = Model(np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 2.0, 0.0]]), np.ones((3, 1)), np.zeros((3, 1)))
+    assert _joined(model, problem).n_neurons == 1
+    apart = _joined(model, problem._replace(constraints=Constraints.of(2, most=1)))
+    assert sorted(apart.U[:, :-1].tolist()) == [[0.0, 3.0], [1.0, 0.0]]
 
 
 def test_an_unrepaired_model_is_seen_to_break_its_signs():
