@@ -28,7 +28,7 @@ GOOD = np.random.default_rng(0).standard_normal((20, 2)), np.arange(20.0)
         ({"loss": Huber((1.0, 2.0))}, "delta must be one number or one for each of the 1 outputs"),
         (
             {"loss": "squard"},
-            "'huber', 'quantile' or a loss object, such as those of reluctant.regression.losses, got 'squard'",
+            "'huber', 'quantile', 'poisson', 'gamma' or a loss object, such as those of reluctant.regression",
         ),
         ({"max_parameters": 0}, "max_parameters must be an integer of at least 1"),
         ({"max_neurons": 1.5}, "max_neurons must be an integer of at least 0"),

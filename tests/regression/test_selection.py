@@ -285,7 +285,7 @@ def test_the_loss_of_huber_has_one_threshold_for_all_folds():
     X, w = np.zeros((40, 1)), np.ones(40)
     scale, loss = whole.std(axis=0), Huber(tuple(2.0 / whole.std(axis=0)))
     fold = _Fold(np.arange(40), *standard_path(X, train, w, Config(Huber(2.0)), Trial(Shrinkage(1e-3)), 0))
-    losses = fold.losses(X, test, np.array([1]), scale, loss)
+    losses = fold.losses(X, test, np.array([1]), replace(fold.units, y_scale=scale), loss)
     network = size_path(X, train, loss=Huber(2.0), ridge=1e-3, random_state=0).within(1)
     residual = np.abs(network(X) - test[:, 0])
     expected = np.where(residual <= 2.0, 0.5 * residual**2, 2.0 * residual - 2.0) / scale**2
@@ -406,7 +406,7 @@ def test_rows_left_out_are_clipped_as_the_estimators_clip_rows_to_predict_for():
     edge = X.copy()
     edge[7, 0] = Clip.beyond(X[8:]).high[0]
     assert_allclose(fold.outputs(far, 9), fold.outputs(edge, 9))
-    losses = [fold.losses(rows, y, size_grid(9, 1), np.ones(1), Squared()) for rows in (far, edge)]
+    losses = [fold.losses(rows, y, size_grid(9, 1), fold.units, Squared()) for rows in (far, edge)]
     assert_allclose(*losses)
 
 

@@ -261,4 +261,6 @@ class _Tangent(NamedTuple):
 
 def _below(factor: Array, right: Array, transposed: bool = False) -> Array:
     """L⁻¹ or L⁻ᵀ times the right side; the checks of scipy's function take longer than the work."""
+    if not factor.size:
+        return right
     return np.asarray(dtrtrs(factor, right, lower=1, trans=int(transposed))[0], dtype=np.float64)
