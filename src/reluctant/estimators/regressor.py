@@ -376,7 +376,7 @@ class SparseReLURegressor(RegressorMixin, SparseReLU):
         >>> y = np.abs(X[:, 0]) + 0.1 * rng.standard_normal(300)
         >>> model = SparseReLURegressor(alpha=0.01, calibration_share=0.3, random_state=0).fit(X, y)
         >>> low, high = model.predict_interval([[0.5]], level=0.9)[0]
-        >>> 0.2 < low < 0.5 < high < 0.8
+        >>> bool(0.2 < low < 0.5 < high < 0.8)
         True
         """
         check_is_fitted(self, "network_")
