@@ -99,6 +99,11 @@ def input_labels(names: Sequence[str] | None, n_inputs: int) -> list[str]:
     return _labels(names, n_inputs, "names", "x" if n_inputs == 1 else "x{}")
 
 
+def output_labels(outputs: Sequence[str] | None, n_outputs: int) -> list[str]:
+    """The names of the outputs; by default f, or f0, f1, … where there are several."""
+    return _labels(outputs, n_outputs, "outputs", "f" if n_outputs == 1 else "f{}")
+
+
 def _labels(given: Sequence[str] | None, count: int, argument: str, pattern: str) -> list[str]:
     if given is None:
         return [pattern.format(i) for i in range(count)]
@@ -177,7 +182,7 @@ def _words(
     if names is None and hasattr(X, "columns"):
         names = [str(name) for name in X.columns]  # type: ignore[union-attr]
     labels = input_labels(names, n_inputs)
-    named_outputs = _labels(outputs, n_outputs, "outputs", "f" if n_outputs == 1 else "f{}")
+    named_outputs = output_labels(outputs, n_outputs)
     if not (units is None or isinstance(units, Mapping)):
         raise ValueError(f"units must map names to units, such as {{{labels[0]!r}: 'mm'}}, got {units!r}")
     unknown = sorted(set(units or {}) - {*labels, *named_outputs})

@@ -15,6 +15,7 @@ from reluctant.arrays import Array, Index, Mask
 from reluctant.errors import FileFormatError
 from reluctant.model import centring, description, evaluation, merging, milp, storage
 from reluctant.model.hinge_table import HingeTable, hinge_table
+from reluctant.model.tabular import Tabular
 from reluctant.objective import check_p, path_norm, row_norms
 from reluctant.validation import as_evaluation_points
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class ReLUNetwork:
+class ReLUNetwork(Tabular):
     """f(x) = Σ_k v_k (w_k · x + b_k)_+ + slopeᵀ x + intercept, with (t)_+ = max(t, 0).
 
     Parameters
