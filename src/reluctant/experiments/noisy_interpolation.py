@@ -145,7 +145,7 @@ def _figure(sizes: tuple[int, ...], names: list[str], risks: NDArray) -> Any:
             panel = axes[q, i]
             for k, (name, colour) in enumerate(zip(names, COLOURS)):  # wide ones first, to be seen below others
                 low, middle, high = np.quantile(risks[i, :, k, :, q] / SIGMA ** (q + 1), _QUANTILES, axis=1)
-                panel.loglog(sizes, middle, color=colour, linewidth=6.0 - 1.5 * k, label=name)
+                panel.loglog(sizes, middle, color=colour, linewidth=5.0 - 1.2 * k, label=name)
                 panel.fill_between(sizes, low, high, color=colour, alpha=0.12, linewidth=0)
             panel.set_title(words if q == 0 else "", loc="left")
             if i == 0:
