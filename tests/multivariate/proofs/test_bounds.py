@@ -92,6 +92,10 @@ def hidden_labels_are_not_counted(seeds, affine):
             assert certificate.lower_bound <= count
 
 
+def test_a_large_label_at_a_row_of_high_leverage_hides_the_others_too():
+    hidden_labels_are_not_counted([600245], True)
+
+
 @pytest.mark.parametrize("affine", [False, True])
 def test_labels_below_the_tolerance_of_a_large_one_are_not_counted(affine):
     hidden_labels_are_not_counted(range(100), affine)

@@ -14,6 +14,8 @@ from reluctant.multivariate.proofs.affine import ROUNDOFF, centred
 
 _FITS = 200
 """Weighted fits on the way to an affine function that meets as many labels as it can; each is a small problem."""
+_ROWS_LEFT_OUT = 2000
+"""Up to so many rows each is left out of a fit once; it takes the square of their number."""
 _SETTLED = 0.01
 """They end when the rest changes by less than this part of the tolerance."""
 
@@ -29,7 +31,8 @@ def generic_bound(
     interpolant, τ = 1e-9 max|y| of each output, tells from zero and from one another: |y_i| > τ and |y_i − y_j| > 2 τ.
     The labels left out may be replaced by zeros or copies of others, which often saves parameters, and the theorem
     without them is true all the same. With an affine part R holds rows whose labels less an affine function are told
-    apart, that of about the least Σ|y_i − a(x_i)|, and beside them as many independent others as there are.
+    apart, that of about the least Σ|y_i − a(x_i)| or one that leaves a row out, and beside them as many independent
+    others as there are.
 
     Proof. There are finitely many sets of patterns and supports. With c parameters each reaches, at the rows R of
     every output, labels in a set of dimension at most c, plus Σ rank X̄_R with a free affine part. A finite union of
@@ -81,7 +84,8 @@ def _needed(columns: Array, labels: Array, band: float, affine: bool) -> int:
     """Parameters that the labels of one output need generically, where they are told apart."""
     if not affine:
         return int(np.count_nonzero(_told_apart(labels, band)))
-    apart = _told_apart(_robust_rest(columns, labels, band), band)
+    rests = _robust_rest(columns, labels, band), _rest_without_a_row(columns, labels)
+    apart = min((_told_apart(rest, band) for rest in rests), key=np.count_nonzero)
     # With R the rows told apart and B independent others, R and B have the rank of all rows.
     return int(np.count_nonzero(apart)) + _rank(columns[~apart]) - _rank(columns)
 
@@ -112,6 +116,25 @@ def _robust_rest(columns: Array, labels: Array, band: float) -> Array:
         if np.abs(change).max() <= _SETTLED * band:
             break
     return rest
+
+
+def _rest_without_a_row(columns: Array, labels: Array) -> Array:
+    """Labels less the least-squares function of all rows but the one whose absence leaves the least absolute error.
+
+    One label far above the others, at a row of high leverage, bends the function of least absolute error too.
+    """
+    if len(labels) > _ROWS_LEFT_OUT:
+        return labels
+    left, singular, _ = np.linalg.svd(columns, full_matrices=False)
+    Q = left[:, singular > len(labels) * ROUNDOFF * singular[0]]
+    hat = Q @ Q.T
+    rest, own = labels - hat @ labels, 1.0 - np.diag(hat)
+    share = np.divide(rest, own, out=np.zeros_like(rest), where=own > len(labels) * ROUNDOFF)
+    rests = rest + (hat * share).T  # row i: without row i
+    best = np.argmin(np.abs(rests).sum(axis=1) - np.abs(np.diag(rests)))
+    without = np.arange(len(labels)) != best
+    change = np.linalg.lstsq(Q[without], rests[best][without], rcond=None)[0]  # what rounding left
+    return np.asarray(rests[best] - Q @ change)
 
 
 def _rank(columns: Array) -> int:
