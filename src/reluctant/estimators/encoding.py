@@ -153,8 +153,10 @@ def _columns_of_texts(X: Any, categorical: Any) -> set[int]:
     if categorical is None:
         return set()
     if labels is None:
-        width = np.shape(X)[1] if len(np.shape(X)) == 2 else 0
-        return set() if isinstance(categorical, str) else {_place(column, None, width) for column in categorical}
+        if isinstance(categorical, str):
+            return set()
+        shape = as_array(X, "X").shape
+        return {_place(column, None, shape[1] if len(shape) == 2 else 0) for column in categorical}
     return _places(labels, [_holds_texts(X[label]) for label in labels], categorical)
 
 
