@@ -153,7 +153,7 @@ def _columns_of_texts(X: Any, categorical: Any) -> set[int]:
     if labels is None:
         if isinstance(categorical, str):
             return set()
-        shape = np.shape(X)
+        shape = as_array(X, "X").shape
         return {_place(column, None, shape[1] if len(shape) == 2 else 0) for column in categorical}
     return _places(labels, [_holds_texts(X[label]) for label in labels], categorical)
 

@@ -75,9 +75,9 @@ def kept_columns(X: csr_array, sampled: Index, targets: Array, weights: Array, c
     for start, block in _dense_columns(columns):
         moments = Moments.of(block, weights)
         _check_scale(moments.input_scale(start), start)
-        block = Clip.beyond(block)(block)
         for rows, found in zip(parts, scores):
-            found.append(_explained(block[rows], targets[rows], weights[rows]))
+            part = block[rows]
+            found.append(_explained(Clip.beyond(part)(part), targets[rows], weights[rows]))
     assert config.screen is not None
     kept = [best_of(np.concatenate(found), config.screen) for found in scores]
     kept.append(best_of(np.concatenate(scores[0]), MANY_INPUTS + 1))  # from so many on ridges are others
