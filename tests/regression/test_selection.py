@@ -16,9 +16,9 @@ from reluctant.regression.path import Shrinkage
 from reluctant.regression.selection import (
     Choice,
     Config,
+    Fold,
     Trial,
     _chosen,
-    _Fold,
     _folds,
     _Tally,
     check_search,
@@ -41,7 +41,7 @@ def table(n_rows=60, seed=0):
 
 def fold_of(n_rows):
     """All rows left out of a path that does not matter."""
-    return _Fold(np.arange(n_rows), None, [])
+    return Fold(np.arange(n_rows), None, [])
 
 
 def tally_of(losses, weights):
@@ -222,8 +222,8 @@ def test_weight_of_all_rows_does_not_matter():
 @pytest.mark.usefixtures("quick")
 def test_time_limit_ends_after_the_first_fold(monkeypatch):
     calls = []
-    honest = _Fold.losses
-    monkeypatch.setattr(_Fold, "losses", lambda *a: calls.append(1) or honest(*a))
+    honest = Fold.losses
+    monkeypatch.setattr(Fold, "losses", lambda *a: calls.append(1) or honest(*a))
     choice = choose(*table(), Config(Squared()), effort=Effort(time_limit=1e-9, random_state=0))
     assert len(calls) == len(selection.RIDGES) + 1  # and the one of dense neurons
     assert choice.n_rows == 12
@@ -284,7 +284,7 @@ def test_the_loss_of_huber_has_one_threshold_for_all_folds():
     whole = np.vstack([train, test])
     X, w = np.zeros((40, 1)), np.ones(40)
     scale, loss = whole.std(axis=0), Huber(tuple(2.0 / whole.std(axis=0)))
-    fold = _Fold(np.arange(40), *standard_path(X, train, w, Config(Huber(2.0)), Trial(Shrinkage(1e-3)), 0))
+    fold = Fold(np.arange(40), *standard_path(X, train, w, Config(Huber(2.0)), Trial(Shrinkage(1e-3)), 0))
     losses = fold.losses(X, test, np.array([1]), replace(fold.units, y_scale=scale), loss)
     network = size_path(X, train, loss=Huber(2.0), ridge=1e-3, random_state=0).within(1)
     residual = np.abs(network(X) - test[:, 0])
@@ -402,7 +402,7 @@ def test_rows_left_out_are_clipped_as_the_estimators_clip_rows_to_predict_for():
     X, y, w = table()
     far = X.copy()
     far[7, 0] = 1e6
-    fold = _Fold(np.array([7]), *standard_path(X[8:], y[8:], w[8:], Config(Squared()), Trial(Shrinkage(1e-3)), 0))
+    fold = Fold(np.array([7]), *standard_path(X[8:], y[8:], w[8:], Config(Squared()), Trial(Shrinkage(1e-3)), 0))
     edge = X.copy()
     edge[7, 0] = Clip.beyond(X[8:]).high[0]
     assert_allclose(fold.outputs(far, 9), fold.outputs(edge, 9))

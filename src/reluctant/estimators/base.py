@@ -47,8 +47,9 @@ from reluctant.model.network import ReLUNetwork
 from reluctant.model.slopes import never_falls, trend
 from reluctant.objective import check_p
 from reluctant.regression.constraints import Constraints
+from reluctant.regression.folds import Config
 from reluctant.regression.losses import Loss, Squared
-from reluctant.regression.selection import Config, Selection, check_search, check_selection
+from reluctant.regression.selection import Selection, check_search, check_selection
 from reluctant.regression.standardise import Standardisation
 from reluctant.regression.streaming import Encode, moments_of, rows_at, sample_of, sampled_rows
 from reluctant.regression.tables import ArrayTable, ClippedTable, Table

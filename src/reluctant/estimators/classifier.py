@@ -28,8 +28,9 @@ from reluctant.estimators.class_weights import (
 )
 from reluctant.estimators.encoding import Categorical, encoded_table, inputs_of_fit
 from reluctant.estimators.shape import Interactions, MonotonicCst
+from reluctant.regression.folds import Search
 from reluctant.regression.losses import Logistic, Loss, Softmax, class_probabilities
-from reluctant.regression.selection import Search, Selection
+from reluctant.regression.selection import Selection
 from reluctant.regression.streaming import weighed
 from reluctant.regression.tables import Table
 from reluctant.validation import check_weights

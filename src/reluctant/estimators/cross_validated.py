@@ -13,10 +13,11 @@ from reluctant.arrays import Array, Index
 from reluctant.effort import Clock, Effort
 from reluctant.model.network import ReLUNetwork
 from reluctant.regression.calibration import tempered
+from reluctant.regression.folds import Config, Trial, units_of
 from reluctant.regression.gauss_newton import summed_loss
 from reluctant.regression.model import Model, Rows
 from reluctant.regression.path import penalty_for, stages_of, without_ridge
-from reluctant.regression.selection import MOST_PARAMETERS, UNSEEN, Choice, Config, Selection, Trial, choose, units_of
+from reluctant.regression.selection import MOST_PARAMETERS, UNSEEN, Choice, Selection, choose
 from reluctant.regression.standardise import Standardisation
 from reluctant.regression.streaming import Encode, Streamed, fit_streamed
 from reluctant.regression.tables import Table

@@ -18,10 +18,11 @@ from reluctant.estimators.checks import REACH, check_reach
 from reluctant.estimators.cross_validated import ValidatedPath
 from reluctant.model.clip import Clip
 from reluctant.model.network import ReLUNetwork
+from reluctant.regression.folds import Config
 from reluctant.regression.model import Rows
 from reluctant.regression.path import MANY_INPUTS
 from reluctant.regression.screening import AT_A_TIME, best_of, explained
-from reluctant.regression.selection import Config, folds_of
+from reluctant.regression.selection import folds_of
 from reluctant.regression.standardise import Moments
 from reluctant.regression.tables import RawBlock
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -12,28 +11,21 @@ from numpy.typing import NDArray
 
 from reluctant.arrays import Array, Index, Mask
 from reluctant.effort import Clock, Effort
-from reluctant.model.clip import Clip
 from reluctant.regression.calibration import temperature_of
-from reluctant.regression.constraints import Constraints
+from reluctant.regression.folds import Config, Fold, Search, Trial, standard_path
 from reluctant.regression.knots import has_knots
-from reluctant.regression.model import Model
 from reluctant.regression.path import (
-    Plan,
     Shrinkage,
     can_be_dense,
     slope_ridge_of,
-    stages_of,
     takes_long,
 )
 from reluctant.regression.protocol import Loss
-from reluctant.regression.screening import most_explaining
 from reluctant.regression.standardise import Standardisation
-from reluctant.regression.surgeon import ONE_BY_ONE, SHARE, Stage
+from reluctant.regression.surgeon import ONE_BY_ONE, SHARE
 from reluctant.workers import one_blas_thread, parallel
 
 Selection = Literal["one_se", "min"]
-Search = Literal["fast", "default", "thorough"]
-"""How much is compared: `fast` draws folds once, `thorough` twice as often and over more ridges."""
 
 RIDGES, RIDGES_ON_SLOPES = (1e-4, 1e-3, 1e-2, 1e-1), (1e-1, 3e-1)
 RIDGES_CLASSES, RIDGES_ON_SLOPES_CLASSES = (1e-4, 1e-3, 1e-2, 1e-1), (1e-2, 1e-1)
@@ -72,37 +64,6 @@ ROUNDING = 1e-9
 NATS = 0.5
 """The error of a log-likelihood of all rows is taken to be at least that: a likelihood ratio of 1.6 is worth no
 parameter. Where classes are separable the error is next to nothing, and larger networks would win for ever."""
-
-
-class Config(NamedTuple):
-    """What all paths of a cross-validation share; paths with `kicks` compete with those without."""
-
-    loss: Loss
-    affine: bool = True
-    max_neurons: int | None = None
-    screen: int | None = None
-    kicks: int = 0
-    search: Search = "default"
-    constraints: Constraints | None = None
-
-    def plan(self, trial: Trial) -> Plan:
-        """A path of them."""
-        return Plan(trial.shrinkage, None, self.affine, self.max_neurons, trial.kicks, trial.dense, self.constraints)
-
-    def inside(self, units: Standardisation) -> Config:
-        """The same in standardised units, for the inputs that they have."""
-        constraints = self.constraints
-        if constraints is not None:
-            constraints = constraints.only(units.columns, units.blur)
-        return self._replace(loss=self.loss.scaled(units.y_scale), constraints=constraints)
-
-
-class Trial(NamedTuple):
-    """What paths are computed with to be compared: a ridge, so many kicks, hinges on all inputs or on one or two."""
-
-    shrinkage: Shrinkage
-    kicks: int = 0
-    dense: bool = False
 
 
 class Choice(NamedTuple):
@@ -214,7 +175,7 @@ def choose(
             rows = X[train], targets[train], weights[train]
             paths = computed(delayed(standard_path)(*rows, config, tally.trials[j], seed, clock) for j in trials)
             for j, path in zip(trials, paths, strict=True):
-                fold = _Fold(test, *path)
+                fold = Fold(test, *path)
                 tally.add(int(j), fold, fold.losses(X, targets, grid, units, loss))
 
         for i, fold in enumerate(folds):
@@ -324,55 +285,6 @@ def _folds(
     return [f for r in range(repeats) for f in KFold(n_folds, shuffle=True, random_state=seed + r).split(targets)]
 
 
-class _Fold(NamedTuple):
-    """Rows that were left out, and the path of the others in their own standardised units."""
-
-    test: Index
-    units: Standardisation
-    stages: list[Stage]
-
-    def model(self, size: int) -> Model:
-        """The largest network up to a size."""
-        return next(stage.model for stage in self.stages if stage.size <= size)
-
-    def outputs(self, X: Array, size: int) -> Array:
-        """Its outputs (n, m), in standardised units, for the rows left out."""
-        return self.model(size)(self.units.inputs(X[self.test]))
-
-    def losses(self, X: Array, targets: Array, grid: NDArray, units: Standardisation, loss: Loss) -> Array:
-        """`loss` (S, n) of the rows left out for every size of the grid, in `units` of all rows."""
-        inputs = self.units.inputs(X[self.test])
-        losses = np.empty((grid.size, len(self.test)))
-        for i, stage in enumerate(self.stages):
-            f = stage.model(inputs) * self.units.y_scale + self.units.y_mean
-            upper = grid >= stage.size if i == 0 else (grid >= stage.size) & (grid < self.stages[i - 1].size)
-            losses[upper] = loss.values(*units.compared(f, targets[self.test]))
-        return losses
-
-
-def standard_path(
-    X: Array, targets: Array, weights: Array, config: Config, trial: Trial, seed: int, kicking: Clock | None = None
-) -> tuple[Standardisation, list[Stage]]:
-    """The path of some rows in their own standardised units; it always ends, only its kicks have a clock."""
-    kept = weights > 0.0
-    X, targets, weights = X[kept], targets[kept], weights[kept]
-    units = units_of(X, targets, weights, config)
-    rows, config = units.rows(X, targets, weights), config.inside(units)
-    return units, stages_of(
-        rows, config.loss, config.plan(trial), np.random.default_rng(seed), Clock(), kicking=kicking
-    )
-
-
-def units_of(X: Array, targets: Array, weights: Array, config: Config) -> Standardisation:
-    """Standardised units of some rows behind their clip, for the inputs that are not screened out."""
-    clip = Clip.beyond(X)
-    units = Standardisation.of(clip(X), targets, weights, config.loss.of_residuals, config.affine, config.loss.link)
-    units = replace(units, clip=clip)
-    if config.screen is None or X.shape[1] <= config.screen:
-        return units
-    return units.only(most_explaining(units.rows(X, targets, weights), config.screen))
-
-
 class _Tally:
     """Validation losses of every trial, size and row, summed over the repetitions, and the paths if they are kept."""
 
@@ -380,7 +292,7 @@ class _Tally:
         self.trials = trials
         self.sums = np.zeros((len(trials), n_sizes, len(weights)))
         self.counts = np.zeros((len(trials), len(weights)), dtype=np.intp)
-        self.folds: list[list[_Fold]] = [[] for _ in trials]
+        self.folds: list[list[Fold]] = [[] for _ in trials]
         self.weights = weights
         self.keep_paths = keep_paths
 
@@ -398,7 +310,7 @@ class _Tally:
         )
         return np.arange(first, len(self.trials))
 
-    def add(self, trial: int, fold: _Fold, losses: Array) -> None:
+    def add(self, trial: int, fold: Fold, losses: Array) -> None:
         self.sums[trial][:, fold.test] += losses
         self.counts[trial, fold.test] += 1
         if self.keep_paths:

@@ -11,18 +11,11 @@ from numpy.typing import NDArray
 
 from reluctant.arrays import Array
 from reluctant.effort import Effort
+from reluctant.regression.folds import Config, standard_path
 from reluctant.regression.gauss_newton import Problem, minimise, summed_loss
 from reluctant.regression.model import Block, Model
 from reluctant.regression.path import penalty_for
-from reluctant.regression.selection import (
-    MOST_PARAMETERS,
-    Choice,
-    Config,
-    Selection,
-    choose,
-    least_error,
-    standard_path,
-)
+from reluctant.regression.selection import MOST_PARAMETERS, Choice, Selection, choose, least_error
 from reluctant.regression.standardise import Moments, Standardisation
 from reluctant.regression.tables import Table, WeighedTable
 from reluctant.workers import one_blas_thread
