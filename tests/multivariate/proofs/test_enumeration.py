@@ -10,7 +10,7 @@ from patterns import enumerate_patterns
 from reluctant import InfeasibleError
 from reluctant.effort import Clock
 from reluctant.multivariate.points import homogeneous
-from reluctant.multivariate.proofs import _exclusion
+from reluctant.multivariate.proofs import _exclusion, _ranks
 from reluctant.multivariate.proofs.cells import cell_table, support_cells
 from reluctant.multivariate.proofs.enumeration import enumeration_size, fewest_neurons, fewest_parameters
 from reluctant.multivariate.proofs.extreme_points import enumerate_vertices
@@ -225,7 +225,7 @@ def test_rank_modulo_primes_is_the_rank_of_integers():
     for _ in range(50):
         A = rng.integers(-5, 6, (5, 3)) @ rng.integers(-5, 6, (3, 6))
         M = np.mod(A, 2**31 - 1).astype(np.uint64)
-        assert _exclusion.rank_modulo(M, np.uint64(2**31 - 1)) == np.linalg.matrix_rank(A)
+        assert _ranks.rank_modulo(M, np.uint64(2**31 - 1)) == np.linalg.matrix_rank(A)
 
 
 @pytest.mark.parametrize("seed", range(3))

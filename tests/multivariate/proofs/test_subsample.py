@@ -10,7 +10,7 @@ from planted_networks import planted
 from reluctant import ReLUNetwork, approximate, interpolate
 from reluctant.effort import Clock
 from reluctant.multivariate.points import homogeneous
-from reluctant.multivariate.proofs import _exclusion, subsample
+from reluctant.multivariate.proofs import _exclusion, _ranks, subsample
 from reluctant.multivariate.proofs.cells import cell_table, support_cells
 from reluctant.multivariate.proofs.enumeration import Proof
 from reluctant.multivariate.proofs.subsample import Rows, bound_from_few_rows
@@ -205,23 +205,35 @@ def test_every_set_is_dismissed_exactly_where_least_squares_dismisses_it(seed, a
         assert budget == 4 or kept == expected
 
 
+def least_rank_by_places(table, chosen, apart):
+    """The least rank that is shown with these rows taken apart."""
+    work = np.empty(_ranks.MOST_SETS, np.uint64), np.empty((_ranks.MOST_SETS, 64), np.int64)
+    seen = table.covers, table.supports, table.n_inputs, table.everywhere
+    return next(
+        rank
+        for rank in range(99)
+        if _ranks.places_bound_rank(*seen, chosen[:-1], len(chosen) - 1, chosen[-1], np.uint64(apart), rank, *work)
+    )
+
+
 @pytest.mark.parametrize("seed", range(40))
-def test_regions_and_supports_bound_the_rank(seed):
+def test_the_places_of_entries_bound_the_rank(seed):
     rng = np.random.default_rng(seed)
     X = np.unique(rng.integers(-2, 3, (7, 2)), axis=0).astype(float) if seed % 2 else rng.uniform(-1, 1, (7, 2))
     Xbar, affine = homogeneous(X), bool(seed % 3 == 0)
     cells = support_cells(X)
     table = cell_table(Xbar, cells, np.array([len(S) for _, S in cells]), affine)
-    tight = 0
     for _ in range(30):
         chosen = np.sort(rng.choice(len(cells), int(rng.integers(1, 5)), replace=False))
         columns = [np.where(np.array(D)[:, None], Xbar[:, S], 0.0) for D, S in (cells[c] for c in chosen)]
         A = np.hstack([*columns, *([Xbar] if affine else [])])
         exact = rank([[Fraction(a) for a in row] for row in A.tolist()])
-        bound = _exclusion._rank_by_regions(table, chosen, 0)
-        assert exact <= bound
-        tight += exact == bound
-    assert tight > (0 if seed % 2 else 25)
+        left, singular, _ = np.linalg.svd(A)
+        orthogonal = left[:, np.count_nonzero(singular > 1e-9) :]
+        spanned = sum(1 << i for i in np.flatnonzero(np.abs(orthogonal).sum(axis=1) < 1e-9).tolist())
+        assert exact <= min(least_rank_by_places(table, chosen, rng.integers(1 << len(X))) for _ in range(5))
+        by_places = least_rank_by_places(table, chosen, spanned)
+        assert exact == by_places if seed % 2 == 0 else exact <= by_places
 
 
 # Variants that would claim too much.

@@ -12,7 +12,8 @@ from scipy.linalg import qr
 
 from reluctant.arrays import Array, Mask
 from reluctant.multivariate.points import homogeneous
-from reluctant.multivariate.proofs._exclusion import CellTable, rank_modulo
+from reluctant.multivariate.proofs._exclusion import CellTable
+from reluctant.multivariate.proofs._ranks import rank_modulo
 from reluctant.multivariate.proofs.patterns import arrangement_cells, integer_rows
 
 Cell = tuple[tuple[bool, ...], tuple[int, ...]]  # pattern on the data, support
@@ -71,13 +72,17 @@ def cell_table(Xbar: Array, cells: list[Cell], costs: NDArray, affine: bool) -> 
             residues.append(modulo[:, :, j] * on)
         start.append(len(columns))
     bit = 1 << np.arange(N, dtype=np.uint64)
+    vectors = np.array(columns).reshape(-1, N)
     return CellTable(
-        columns=np.array(columns).reshape(-1, N),
+        columns=vectors,
+        entries=np.vstack([vectors.T, np.zeros((-N % 4, len(vectors)))]),
         start=np.array(start),
         cost=np.asarray(costs, np.int64),
         covers=np.array([bit[list(pattern)].sum() for pattern, _ in cells], np.uint64),
         supports=np.array([sum(1 << j for j in support) for _, support in cells], np.uint64),
-        first_of_cost=np.searchsorted(costs, np.arange(2 * (N + n))),
+        n_inputs=n,
+        everywhere=np.uint64((1 << N) - 1 if affine else 0),
+        first_of_cost=np.searchsorted(costs, np.arange(2 + np.max(costs, initial=0))),
         base=exact_basis(Xbar) if affine else np.zeros((0, N)),
         primes=primes,
         residues=np.ascontiguousarray(np.array(residues, np.uint64).reshape(-1, len(primes), N).transpose(1, 0, 2)),

@@ -250,7 +250,7 @@ def _candidates(table: CellTable, problem: Problem, level: int) -> Iterator[tupl
     within = np.sqrt(N) * problem.tolerance
     search = start_search(table, y, level)
     if level == 0:
-        yield ([[]] if np.linalg.norm(search.rest[0]) <= within + distance_blur(y) else []), 1
+        yield ([[]] if search.distance[0] <= within + distance_blur(y) else []), 1
         return
     nonzero = (np.abs(y) > problem.tolerance) & (not problem.affine)
     needed = (1 << np.arange(N, dtype=np.uint64))[nonzero].sum(dtype=np.uint64)
