@@ -336,9 +336,7 @@ class ReLUNetwork(Tabular):
             middle of columns far from zero, from which these are then counted. Without data places are written with
             ten digits where nothing tells their spread.
         trends : bool, default False
-            End with the inputs along which an output only rises, or only falls, as far as the signs of the least sums
-            of its paths show, in exact arithmetic: see the notes of `SparseReLURegressor`. What is not named may
-            still do so.
+            End with inputs along which an output only rises or falls, by least sums of paths; others may too.
 
         Returns
         -------
@@ -405,13 +403,10 @@ class ReLUNetwork(Tabular):
 
         return plot_neurons(self, X, names, ax=ax, **labels)
 
-    # Files.
-
     def save(self, path: str | PathLike[str]) -> None:
         """Write the network to a ``.json`` or ``.npz`` file; both hold every float exactly, and a digest of them.
 
-        The file appears whole or not at all, and outlasts a power failure. One that was there keeps its permissions; a
-        link is followed. ``docs/network_files.md`` describes the format.
+        The file appears whole or not at all; ``docs/network_files.md`` describes the format.
 
         Raises
         ------
@@ -423,23 +418,22 @@ class ReLUNetwork(Tabular):
         storage.write(path, self._fields)
 
     def to_bytes(self, ending: str = ".json") -> bytes:
-        """What `save` writes to a file of that ending, ``.json`` or ``.npz``."""
+        """What `save` writes to a file of that ending."""
         return storage.encoded(self._fields, ending)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> ReLUNetwork:
         """Read a network that `save` wrote, or one written by hand.
 
-        What was saved carries a digest, and a file whose numbers do not belong to it is refused. Only a file that says
-        ``"version": 1``, as those written by hand do and those of release 0.1, may go without. Files are read up to
-        256 MiB (JSON) or 1 GiB (npz, packed and unpacked).
+        Numbers that do not belong to the digest are refused; ``"version": 1``, by hand or of release 0.1, needs none.
+        Files are read up to 256 MiB (JSON) or 1 GiB (npz, packed and unpacked).
 
         Raises
         ------
         OSError
             If the file cannot be read.
         FileFormatError
-            If the file is truncated, damaged, of another kind, larger, or written by a newer version of the format.
+            If the file is damaged, of another kind, larger, or of a newer version of the format.
         """
         arrays = storage.read(path)
         try:

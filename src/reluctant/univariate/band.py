@@ -9,7 +9,7 @@ import numpy as np
 
 from reluctant.arrays import Array, Index
 from reluctant.errors import InfeasibleError
-from reluctant.univariate import _sweep
+from reluctant.univariate import _excess, _sweep
 from reluctant.univariate.points import check_slopes, check_span, is_increasing, reach
 
 
@@ -114,7 +114,7 @@ def _every_x_once(band: Band, order: Index, clash: Callable[[int, int], str]) ->
 
 def _check_apart(band: Band) -> None:
     """Raise an InfeasibleError where the polyline through the lower bounds is above that through the upper ones."""
-    i, a, b = _sweep.first_crossing(band.x, band.lo, band.hi)
+    i, a, b = _excess.first_crossing(band.x, band.lo, band.hi)
     if i >= 0:
         which, other = ("lower", "upper") if np.isinf(band.hi[i]) else ("upper", "lower")
         raise InfeasibleError(

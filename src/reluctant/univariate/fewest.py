@@ -15,7 +15,7 @@ import numpy as np
 from reluctant.arrays import Array
 from reluctant.errors import TooSteepError
 from reluctant.model.piecewise_linear import PiecewiseLinear
-from reluctant.univariate import _sweep
+from reluctant.univariate import _excess, _sweep
 from reluctant.univariate.band import Band
 from reluctant.univariate.points import reach
 from reluctant.univariate.tunnel import links_of_open_band
@@ -172,14 +172,14 @@ def excess_of(f: PiecewiseLinear, band: Band, room: Array, left: float = _LEFT) 
     links = f.knots, f.anchors, f.slopes
     errors = None
     if band.is_open:
-        at_rows = _sweep.largest_excess(band.x, band.lo, band.hi, room, *links)
+        at_rows = _excess.largest_excess(band.x, band.lo, band.hi, room, *links)
         reckoned = at_most = beyond = -math.inf
         if band.along_lines:
             sides = (_vertices(band.x, bound, room) for bound in (band.lo, band.hi))
-            reckoned, at_most, beyond = _sweep.excess_at_knots(*sides, *links, left)
+            reckoned, at_most, beyond = _excess.excess_at_knots(*sides, *links, left)
     else:
         y = band.lo if band.y is None else band.y
-        figures = _sweep.figures_within(band.x, band.lo, band.hi, room, y, band.along_lines, *links, left)
+        figures = _excess.figures_within(band.x, band.lo, band.hi, room, y, band.along_lines, *links, left)
         at_rows, reckoned, at_most, beyond = figures[:4]
         errors = None if band.y is None else figures[4:]
     return Excess(max(at_rows, beyond), at_most if reckoned > 0 else 0.0, errors)
