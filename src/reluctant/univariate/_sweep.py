@@ -326,12 +326,13 @@ def _way_out(line, pivot, edge, at, side):
     after = side * (y_right - at_right) - margin_right
     if not after > 0.0:  # NaN too: there is no edge before the first bound, or the line is too steep for floats
         return right, y_right
-    # What does not wait for the division comes first: each way out waits for the one before.
-    width = (right - left) * (1.0 + 2.0**-50)
-    x_e = max(left + before / (before + after) * width + 2.0**-52 * max(abs(left), abs(right)), pivot)
+    share = before / (before + after) * (1.0 + 2.0**-50)
+    x_e = left + share * (right - left)
+    x_e = max(x_e + 2.0**-52 * abs(x_e), pivot)
     if not x_e < right:
         return right, y_right
-    return x_e, line[1] + line[2] * (x_e - line[0]) - side * max(margin_left, margin_right)
+    at_e, margin = _line_at(x_e, line)
+    return x_e, at_e - side * margin
 
 
 def last_line(
