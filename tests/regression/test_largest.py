@@ -179,7 +179,7 @@ def test_the_largest_in_units_is_the_largest_of_the_residuals_in_the_units_of_th
             "loss = 'max' is no sum over rows, by which sizes are",
         ),
         (lambda X, y: SparseReLURegressor(loss=Largest(), alpha=1.0).fit(X, y), "use regress"),
-        (lambda X, y: SparseReLURegressor(loss="maximum").fit(X, y), "'quantile' or a loss object"),
+        (lambda X, y: SparseReLURegressor(loss="maximum").fit(X, y), "'gamma' or a loss object"),
     ],
 )
 def test_what_needs_a_sum_over_rows_refuses_the_largest(call, sentence):

@@ -192,9 +192,10 @@ class Predictor:
 
     def _facts_of_columns(self) -> list[str]:
         """How a caller makes the inputs that the network uses from entries of a table."""
-        columns = () if self.columns is None or self.columns.is_plain else self.columns.inputs
+        if self.columns is None or self.columns.is_plain:
+            return []
         used, facts, j = set(self.network.inputs_used.tolist()), [], 0
-        for column in columns:
+        for column in self.columns.inputs:
             for i, name in enumerate(column.inputs):
                 where = f'x[{j}], "{comment_text(name)}",'
                 if j in used and (column.categories is not None or i):

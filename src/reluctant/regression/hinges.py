@@ -207,6 +207,8 @@ def _best(model: Model, problem: Problem, sample: Rows, hinges: Array, n_added: 
         gradient = gradient - tangent.explained(curvature)[:, None]
     norms, sums, pulls = hinge_sums(hinges, sample, curvature, gradient[:, 0])
     tried = np.flatnonzero(norms > NARROW * curvature.sum())
+    if constrained is not None:
+        tried = tried[~constrained.blocked(model, hinges[tried], -pulls[tried])]
     if tangent is not None:
         scores = pulls**2 / np.maximum(norms - sums**2 / curvature.sum(), DEPENDENT * norms + NOTHING)
         tried = tried[np.argsort(-scores[tried], kind="stable")[:SHORTLIST]]

@@ -53,7 +53,7 @@ def extreme_rays(X: ArrayLike) -> tuple[Array, Array]:
     Examples
     --------
     >>> rays, values = extreme_rays([[1.0], [-2.0]])
-    >>> rays.round(3).tolist()
+    >>> (rays.round(3) + 0.0).tolist()
     [[-1.0, 0.0], [-0.5, 0.5], [0.0, 1.0], [0.333, 0.667], [1.0, 0.0]]
     """
     frame = Frame.of(X, centred=False)
