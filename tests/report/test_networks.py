@@ -77,3 +77,12 @@ def test_what_is_no_path_network_or_index_is_refused(network):
     for inputs in ([], 0):
         with pytest.raises(ValueError, match="inputs must be a list of one or more indices, got"):
             plot_partial(network, np.zeros((3, 3)), inputs)
+
+
+def test_partial_dependence_of_an_input_of_zeros_and_ones_has_a_bar_for_either():
+    X = np.array([[0.0, 0.3], [1.0, -0.2], [1.0, 0.9], [0.0, -0.7], [1.0, 0.1]])
+    f = ReLUNetwork([[2.0, 1.0]], [0.5], [1.0])
+    axes = plot_partial(f, X, inputs=[0], names=["is a", "b"]).axes[0]
+    heights = [bar.get_height() for bar in axes.patches]
+    assert heights == pytest.approx([f(np.column_stack([np.full(5, v), X[:, 1]])).mean() for v in (0.0, 1.0)])
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0 (40%)", "1 (60%)"]

@@ -144,6 +144,23 @@ class SparseReLU(BaseEstimator):
         other.features_used_ = self.network_.inputs_used
         return other
 
+    def _repr_html_inner(self) -> str:
+        return str(super()._repr_html_inner()) + self._fitted_html()
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        bundle: dict[str, str] = super()._repr_mimebundle_(**kwargs)
+        if "text/html" in bundle:
+            bundle["text/html"] += self._fitted_html()
+        return bundle
+
+    def _fitted_html(self) -> str:
+        """What a notebook shows below scikit-learn's diagram."""
+        if not hasattr(self, "network_"):
+            return ""
+        from reluctant.report.notebook import fitted_html
+
+        return fitted_html(self)
+
     def _checked(self) -> str | None:
         """Check all parameters; return the name of the one that decides the size."""
         params = self.get_params(deep=False)

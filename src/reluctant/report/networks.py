@@ -331,7 +331,8 @@ def plot_partial(
     Returns
     -------
     matplotlib.figure.Figure
-        One panel an input: the mean in black, some rows in grey, the data along the bottom.
+        One panel an input: the mean in black, some rows in grey, the data along the bottom. An input that is 0 or 1
+        has bars, with the share of its rows.
 
     Raises
     ------
@@ -377,6 +378,9 @@ def plot_partial(
 
 
 def _draw_partial(axes: Axes, network: ReLUNetwork, rows: Array, j: int) -> None:
+    if np.isin(rows[:, j], (0.0, 1.0)).all() and np.ptp(rows[:, j]) > 0.0:
+        _draw_switch(axes, network, rows, j)
+        return
     grid = np.linspace(rows[:, j].min(), rows[:, j].max(), GRID)
     curves = np.empty((len(rows), GRID))
     for i, value in enumerate(grid):
@@ -387,6 +391,18 @@ def _draw_partial(axes: Axes, network: ReLUNetwork, rows: Array, j: int) -> None
     axes.plot(grid, curves.mean(axis=0), color=FUNCTION, linewidth=1.8)
     ticks = np.quantile(rows[:, j], np.linspace(0, 1, min(len(rows), 101)))
     axes.plot(ticks, np.zeros_like(ticks), "|", color=DATA, transform=axes.get_xaxis_transform(), markersize=8)
+
+
+def _draw_switch(axes: Axes, network: ReLUNetwork, rows: Array, j: int) -> None:
+    """Bars at 0 and 1 for an input that has no other values, as that of a category, and the share of rows at each."""
+    means = []
+    for value in (0.0, 1.0):
+        moved = rows.copy()
+        moved[:, j] = value
+        means.append(float(np.mean(network(moved))))
+    axes.bar((0, 1), means, width=0.6, color=FUNCTION, alpha=0.75)
+    share = float(np.mean(rows[:, j]))
+    axes.set_xticks((0, 1), (f"0 ({1 - share:.0%})", f"1 ({share:.0%})"))
 
 
 def _plain_ticks(axes: Axes) -> None:
