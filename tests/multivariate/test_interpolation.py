@@ -47,6 +47,12 @@ def test_small_problems_are_proved_whatever_their_labels(seed):
     assert solution.certificate.lower_bound == solution.n_parameters
 
 
+def test_ten_points_in_the_plane_are_proved_to_need_ten_parameters():
+    X, y = uniform(10, 2, 1)
+    solution = interpolate(X, y, random_state=0, time_limit=np.inf)
+    assert (solution.certificate.kind, solution.n_parameters, solution.is_optimal) == ("proved", 10, True)
+
+
 def test_parameters_of_tiny_problems_equal_the_sparsest_vertex():
     for seed in range(3):
         X, y = uniform(4, 2, seed)

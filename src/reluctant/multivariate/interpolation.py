@@ -40,13 +40,13 @@ from reluctant.multivariate.proofs.subsample import Rows, bound_from_few_rows
 from reluctant.solution import Solution
 from reluctant.univariate.interpolation import interpolate_line, without_affine_part
 
-ENUMERATED_CELLS, ENUMERATED_SETS = 20_000, 4_000_000
+ENUMERATED_CELLS, ENUMERATED_SETS = 20_000, 11_000_000
 """Up to so many cells and sets of cells, a matter of seconds, the optimum is proved by enumeration."""
 PROVING_SECONDS = 30.0
 """Longest time for that, where many sets ask for linear programs; on most data their number ends it before."""
 FEW_ROWS_SHARE, FEW_ROWS_SECONDS = 0.5, 15.0
 """Share of the time left, and longest time, for a bound from some of the rows beside a planted network."""
-SETS_A_SECOND = 3_000_000
+SETS_A_SECOND = 5_000_000
 """What such an enumeration looks at, roughly; one that would not end in time is not begun."""
 PLANTED_RESTARTS, PLANTED_RESTARTS_FEW_ROWS, FEW_ROWS = 4, 2, 30
 PLANTED_ROUNDS = 4

@@ -45,9 +45,10 @@ def interpolate(
     One input and one output go to the exact solver of the line. More go to Newton-prune, a search that reaches the
     generic lower bound on most data of up to a few hundred points and proves nothing by itself; `certificate` says
     what is known. Several outputs over one input share as few knots as can be, exactly, for p = 0, whatever
-    `minimize` counts: there, as for one output, it is the knots. Up to eight points in three dimensions are settled by
-    enumeration, if the time allows, and with one output networks of few parameters at any number of points. For p > 0
-    the path norm of several outputs is the sum of theirs, and each is solved by itself, over one input exactly.
+    `minimize` counts: there, as for one output, it is the knots. Up to ten points in the plane and eight in three
+    dimensions are settled by enumeration, if the time allows, and with one output networks of few parameters at any
+    number of points. For p > 0 the path norm of several outputs is the sum of theirs, and each is solved by itself,
+    over one input exactly.
 
     Parameters
     ----------
