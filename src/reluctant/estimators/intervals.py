@@ -13,7 +13,8 @@ from reluctant.estimators.base import SparseReLU
 from reluctant.estimators.checks import checked_targets
 from reluctant.estimators.links import checked_exposure, means
 from reluctant.regression.conformal import MOST_ROWS, Calibration
-from reluctant.regression.protocol import Link, Loss
+from reluctant.regression.losses import REGRESSION, Loss, Quantile, as_loss
+from reluctant.regression.protocol import Link
 from reluctant.validation import check_level
 
 LEAST_ROWS = 2
@@ -48,12 +49,19 @@ def calibrated(targets: Array, predicted: Array, loss: Loss) -> Calibration:
 class Intervals(SparseReLU):
     """What a regressor does with the errors at rows that it has not seen."""
 
+    loss: Loss | str
+    quantile: float | None
     calibration_: Calibration | None
     link_: Link
     _one_column: bool
 
     def _checked_loss(self) -> Loss:
-        raise NotImplementedError
+        """The loss, with the level that was given."""
+        if self.quantile is None:
+            return as_loss(self.loss, REGRESSION)
+        if self.loss != "quantile":
+            raise ValueError(f"quantile = {self.quantile!r} is a level of loss='quantile', got loss = {self.loss!r}")
+        return Quantile(check_level(self.quantile, "quantile"))
 
     def conformalize(self, X: ArrayLike, y: ArrayLike, *, exposure: ArrayLike | None = None) -> Self:
         """Calibrate `predict_interval` on rows that `fit` has not seen; the network stays as it is.
@@ -92,7 +100,9 @@ class Intervals(SparseReLU):
         side; with a log link errors are in units of √mean for counts and of the mean for amounts, and no interval goes
         below 0. If the rows kept back and a new one are exchangeable, whatever the network, its target lies below the
         interval with a probability of at most (1 − level) / 2, and above it likewise [V, R]. That is a mean over all
-        rows: where noise depends on x, one region may be covered more than another.
+        rows: where noise depends on x, one region may be covered more than another. Categories and means for missing
+        entries are learned from all rows of `fit`, those kept back included, which [V, R] do not allow for:
+        `conformalize` with rows of their own does.
 
         Parameters
         ----------

@@ -34,7 +34,7 @@ from reluctant.estimators.shape import Interactions, MonotonicCst
 from reluctant.estimators.sparse import evaluated
 from reluctant.regression.conformal import Calibration
 from reluctant.regression.folds import Search
-from reluctant.regression.losses import REGRESSION, Loss, Quantile, Squared, as_loss
+from reluctant.regression.losses import Loss, Squared
 from reluctant.regression.protocol import Link
 from reluctant.regression.selection import Selection
 from reluctant.regression.streaming import weighed
@@ -323,14 +323,6 @@ class SparseReLURegressor(RegressorMixin, Intervals):
         if loss.link == "log":
             f = means(f, None if exposure is None else exposure[back])
         self.calibration_ = calibrated(targets[back], f, loss)
-
-    def _checked_loss(self) -> Loss:
-        """The loss, with the level that was given."""
-        if self.quantile is None:
-            return as_loss(self.loss, REGRESSION)
-        if self.loss != "quantile":
-            raise ValueError(f"quantile = {self.quantile!r} is a level of loss='quantile', got loss = {self.loss!r}")
-        return Quantile(check_level(self.quantile, "quantile"))
 
     def predict(self, X: ArrayLike, *, exposure: ArrayLike | None = None) -> Array:
         """Predict targets; with a log link their means.
