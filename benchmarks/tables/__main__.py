@@ -1,7 +1,7 @@
-"""Noisy tables: our estimators beside the rivals on nineteen real tables.
+"""Noisy tables: our estimators beside the rivals on twenty-nine real tables.
 
-    python benchmarks/tables --half development     while tuning; 16 tables
-    python benchmarks/tables --half confirmation    once, at the end; 19 tables
+    python benchmarks/tables --half development     while tuning; 26 tables
+    python benchmarks/tables --half confirmation    once, at the end; 29 tables
 
 A fixed random half of the rows of each table (stratified for classes) is for development and the other half for
 confirmation; linnerud, saratoga and attrition are seen whole, in confirmation only. `protocol.py` states the folds and
@@ -10,9 +10,10 @@ the tables. The pruned MLP and the tree get the size that ours has on the same f
 
 Every outcome is kept under --cache and not computed again: delete the folder of a method that has changed.
 
-pygam asks for an older scipy than the pinned one but runs with it. Without it that rival is left out:
+pygam asks for an older scipy than the pinned one but runs with it. Rivals whose packages are missing are left out and
+named: R's earth (Debian: r-cran-earth), and
 
-    pip install --no-deps --constraint constraints.txt pygam progressbar2 python-utils
+    pip install --no-deps --constraint constraints.txt pygam progressbar2 python-utils interpret-core aplr
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ from threadpoolctl import threadpool_limits
 import datasets
 from comparison import HEAD, Results, markdown, rows, summary
 from protocol import run_table
-from rivals import METHODS, applicable
+from rivals import METHODS, applicable, why_left_out
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--half", choices=("development", "confirmation"), required=True)
-    parser.add_argument("--quick", action="store_true", help="five folds instead of twice five")
+    parser.add_argument("--draws", type=int, default=2, metavar="N", help="how often five folds are drawn (2)")
     parser.add_argument("--tables", nargs="+", choices=list(datasets.LOADERS), metavar="TABLE")
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS), metavar="METHOD")
     parser.add_argument("--size", type=int, help="size for the pruned MLP and the tree where ours does not run")
@@ -48,9 +49,11 @@ def main() -> None:
     with threadpool_limits(1):
         for name in names:
             table = datasets.load(name, arguments.half)
+            for method in arguments.methods:
+                if reason := why_left_out(method, table):
+                    print(f"{name}: without {method}, {reason}")
             methods = applicable(arguments.methods, table, arguments.size)
-            repetitions = 1 if arguments.quick else 2
-            results[name] = run_table(table, methods, repetitions, arguments.cache / arguments.half, arguments.size)
+            results[name] = run_table(table, methods, arguments.draws, arguments.cache / arguments.half, arguments.size)
             kind = "classification, accuracy" if table.classify else "regression, R²"
             print(f"\n{name}: N = {len(table.X)}, d = {table.X.shape[1]}, {kind}; {table.source}")
             print(markdown(HEAD, rows(name, results[name])), flush=True)

@@ -86,6 +86,19 @@ LOADERS: dict[str, Callable[[], Table]] = {
     "titanic": lambda: from_r("titanic", ["carData/TitanicSurvival"], "survived", classify=True),
     "spam": lambda: from_r("spam", ["DAAG/spam7"], "yesno", classify=True),
     "attrition": lambda: from_r("attrition", ["modeldata/attrition"], "Attrition", classify=True),
+    # Added when all settings stood, and not looked at before: five of numbers, five of classes.
+    "boston": lambda: from_r("boston", ["MASS/Boston"], "medv"),
+    "credit": lambda: from_r("credit", ["ISLR/Credit"], "Balance", drop=["ID"]),
+    "sacramento": lambda: from_r("sacramento", ["modeldata/Sacramento"], "price", log=True, drop=["city", "zip"]),
+    "salaries": lambda: from_r("salaries", ["carData/Salaries"], "salary", log=True),
+    "biomass": lambda: from_r("biomass", ["modeldata/biomass"], "HHV", drop=["sample", "dataset"]),
+    "default": lambda: from_r("default", ["ISLR/Default"], "default", classify=True),
+    "cells": lambda: from_r("cells", ["modeldata/cells"], "class", classify=True, drop=["case"]),
+    "churn": lambda: from_r("churn", ["modeldata/mlc_churn"], "churn", classify=True, drop=["state"]),
+    "two classes": lambda: from_r("two classes", ["modeldata/two_class_dat"], "Class", classify=True),
+    "penguins": lambda: from_r(
+        "penguins", ["palmerpenguins/penguins"], "species", classify=True, drop=["island", "year"]
+    ),
 }
 
 

@@ -6,10 +6,13 @@ weight decays by 3 folds, trained by at most 300 steps of L-BFGS (at least as go
 boosting of 100 stages over 3 tree sizes and 2 learning rates on a quarter of the rows; the GAM over 5 smoothing
 penalties by its own criterion (at most 25 iterations each, or separable classes take a minute); LassoNet over its path
 on a fifth of the rows, λ starting at 1 and growing by a quarter (its own search of the start takes ten times as long).
+MARS (`mars.py`) prunes by generalised cross-validation, EBM and APLR stop early on rows of their own; nothing else of
+these three is tuned.
 
 What counts as a parameter: every nonzero number that prediction needs. For trees and boosting a split counts 2 (feature
 and threshold) and a leaf 1 for each output, children being found by order; for the GAM each coefficient counts 1 and
-each spline 2 more for its range. Standardisation counts nothing, since it can be folded into weights and thresholds.
+each spline 2 more for its range; for MARS and APLR a term counts 1 and a threshold in it 1, which is what our neuron of
+one input takes; for EBM every score that is not zero and every cut. Standardisation counts nothing, since it can be folded into weights and thresholds.
 """
 
 from __future__ import annotations
@@ -18,10 +21,13 @@ import importlib.util
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from io import StringIO
 from typing import Any
 
+import mars
 import numpy as np
+from scipy.special import expit
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegressionCV, RidgeCV
@@ -39,6 +45,7 @@ HIDDEN = 100
 SCORING = {True: "neg_log_loss", False: "neg_mean_squared_error"}  # by whether the target is a class
 WEIGHT_DECAYS = (0.1, 1.0, 3.0, 10.0, 30.0)
 BOOSTING = {"max_leaf_nodes": (4, 8, 31), "learning_rate": (0.03, 0.1)}
+EBM_BAGS = 2
 GAM_SPLINES = 10
 GAM_PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0)
 
@@ -204,28 +211,101 @@ def lassonet(train: Table, settings: Settings) -> Fitted:
     return Fitted(predict, size, HIDDEN)
 
 
+def earth(train: Table, settings: Settings, degree: int) -> Fitted:
+    """MARS with products of up to `degree` hinges, by R's earth."""
+    classes = np.unique(train.y) if train.classify else None
+    rows = train.y.reshape(len(train.y), -1).astype(float)
+    if classes is not None:
+        rows = train.y[:, None] == classes if len(classes) > 2 else train.y[:, None] == classes[1:]
+    model = mars.fit(train.X, rows.astype(float), degree, train.classify)
+
+    def predict(X: np.ndarray) -> np.ndarray:
+        outputs = model.predict(X)
+        if classes is None:
+            return outputs if train.y.ndim > 1 else outputs[:, 0]
+        positive = expit(outputs)
+        if len(classes) == 2:
+            return np.column_stack([1 - positive, positive])
+        return positive / positive.sum(axis=1, keepdims=True)
+
+    return Fitted(predict, model.n_parameters, model.n_hinges)
+
+
+def ebm(train: Table, settings: Settings) -> Fitted:
+    """interpret's explainable boosting machine, pairs included, of two bags: its fourteen take seven times as long."""
+    from interpret.glassbox import ExplainableBoostingClassifier, ExplainableBoostingRegressor
+
+    kind = ExplainableBoostingClassifier if train.classify else ExplainableBoostingRegressor
+    model = kind(random_state=settings.seed, n_jobs=1, outer_bags=EBM_BAGS).fit(train.X, train.y)
+    cuts = sum(len(np.atleast_1d(levels[0])) for levels in model.bins_ if len(levels))
+    scores = sum(int(np.count_nonzero(scores)) for scores in model.term_scores_)
+    return Fitted(prediction(model, train.classify), scores + cuts + np.size(model.intercept_))
+
+
+def aplr(train: Table, settings: Settings) -> Fitted:
+    """Automatic piecewise-linear regression: boosted hinges and indicators of them, with its defaults."""
+    from aplr import APLRClassifier, APLRRegressor
+
+    if train.classify:
+        names = [str(label) for label in train.y]
+        model: Any = APLRClassifier(random_state=settings.seed, n_jobs=1)
+        model.fit(train.X, names)
+        order = np.argsort([int(label) for label in model.get_categories()])
+        logits = [model.get_logit_model(label) for label in model.get_categories()]
+        if len(logits) == 2:
+            logits = logits[:1]
+        size = sum(map(aplr_size, logits))
+        return Fitted(lambda X: np.asarray(model.predict_class_probabilities(X))[:, order], size)
+    model = APLRRegressor(random_state=settings.seed, n_jobs=1)
+    model.fit(train.X, train.y)
+    return Fitted(lambda X: np.asarray(model.predict(X)), aplr_size(model))
+
+
+def aplr_size(model: Any) -> int:
+    """A coefficient a term, and a threshold for each hinge or indicator in it."""
+    return sum(1 + name.count("max(") + name.count("min(") for name in model.get_term_names())
+
+
 METHODS: dict[str, Callable[[Table, Settings], Fitted]] = {
     "reluctant": reluctant,
     "linear": linear,
+    "earth 1": partial(earth, degree=1),
+    "earth 2": partial(earth, degree=2),
     "MLP": mlp,
     "pruned MLP": pruned_mlp,
     "boosting": boosting,
     "tree": tree,
     "pygam": gam,
     "LassoNet": lassonet,
+    "EBM": ebm,
+    "APLR": aplr,
 }
+ONE_OUTPUT = {"pygam": "pygam", "EBM": "interpret", "APLR": "aplr"}  # and the package that each comes from
 NEEDS_SIZE = frozenset({"pruned MLP", "tree"})
 
 
 def applicable(methods: Sequence[str], table: Table, size: int | None) -> list[str]:
-    """Those of the methods that can run: pygam has one output and may be missing, pruning wants a size and an MLP."""
-    gam_runs = table.n_outputs == 1 and importlib.util.find_spec("pygam") is not None
+    """Those of the methods that can run here: pruning wants a size and an MLP, others a package or one output."""
     sized = "reluctant" in methods or size is not None
     return [
         method
         for method in METHODS
         if method in methods
-        and (method != "pygam" or gam_runs)
+        and why_left_out(method, table) is None
         and (method not in NEEDS_SIZE or sized)
         and (method != "pruned MLP" or "MLP" in methods)
     ]
+
+
+def why_left_out(method: str, table: Table) -> str | None:
+    """Why a rival cannot take this table here, or None."""
+    if method.startswith("earth"):
+        return mars.why_not()
+    package = ONE_OUTPUT.get(method)
+    if package is None:
+        return None
+    if table.y.ndim > 1:
+        return "it has one target"
+    if method == "pygam" and table.n_outputs > 1:
+        return "it has two classes"
+    return None if importlib.util.find_spec(package) is not None else f"{package} is not installed"
