@@ -14,7 +14,7 @@ would in 68; corrected for overlap it would in 95.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, median
 
 import numpy as np
@@ -126,10 +126,13 @@ def summary(results: dict[str, Results]) -> list[str]:
     """How ours, where it has run, stands beside the others; `results[table][method]`."""
     if not having(results):
         return []
-    questions = [beside_mlp, beside_equal_size, beside_boosting]
+    questions = [beside_mlp, beside_equal_size]
     if classified(having(results, "linear")):
         questions += [log_loss_beside_logistic, calibration_beside_logistic]
-    return [question(results) for question in questions]
+    others = dict.fromkeys(
+        method for found in results.values() for method in found if method not in (OURS, "pruned MLP")
+    )
+    return [question(results) for question in questions] + [beside_rival(results, method) for method in others]
 
 
 def having(results: dict[str, Results], *methods: str) -> dict[str, Results]:
@@ -165,10 +168,18 @@ def beside_equal_size(results: dict[str, Results]) -> str:
     return f"{claim}: {counts}: {listed(worse)}."
 
 
-def beside_boosting(results: dict[str, Results]) -> str:
-    gaps = {table: difference(f["boosting"], f[OURS]) for table, f in having(results, "boosting").items()}
-    wins = [f"{table} ({gap})" for table, gap in gaps.items() if gap.mean > gap.error]
-    return f"Boosting is better by more than one paired standard error: {listed(wins)}."
+def beside_rival(results: dict[str, Results], method: str) -> str:
+    """Where a rival is better than ours, and where worse, by R² or log-loss and more than one paired standard error."""
+    gaps = {}
+    for table, found in having(results, method).items():
+        measure = "score" if found[OURS][0].log_loss is None else "log_loss"
+        gap = difference(found[OURS], found[method], measure)
+        gaps[table] = replace(gap, mean=-gap.mean) if measure == "log_loss" else gap
+    ahead = sum(gap.mean > 0 for gap in gaps.values())
+    clearly = sum(gap.mean > gap.error for gap in gaps.values())
+    behind = [f"{table} ({gap})" for table, gap in gaps.items() if gap.mean < -gap.error]
+    counts = f"ahead of it in the mean on {ahead} of {len(gaps)} tables, {clearly} by more than one paired error"
+    return f"{method} (R², or log-loss of classes): {counts}; behind by more on {len(behind)}: {listed(behind)}."
 
 
 def log_loss_beside_logistic(results: dict[str, Results]) -> str:

@@ -26,7 +26,9 @@ glm <- if (given[3] == "classes") list(family = binomial) else NULL
 model <- suppressWarnings(earth(X, Y, degree = as.integer(given[2]), glm = glm))
 kept <- model$selected.terms
 coefficients <- if (is.null(glm)) model$coefficients else model$glm.coefficients
-write <- function(what, name) write.table(what, file.path(given[1], name), sep = ",", row.names = FALSE, col.names = FALSE)
+write <- function(what, name) {
+  write.table(what, file.path(given[1], name), sep = ",", row.names = FALSE, col.names = FALSE)
+}
 write(model$dirs[kept, , drop = FALSE], "directions.csv")
 write(model$cuts[kept, , drop = FALSE], "cuts.csv")
 write(coefficients, "coefficients.csv")
@@ -56,9 +58,11 @@ class Mars(NamedTuple):
 
     @property
     def n_hinges(self) -> int:
+        """How often a hinge occurs in a term."""
         return int(np.count_nonzero(np.abs(self.directions) == 1))
 
     def predict(self, X: np.ndarray) -> np.ndarray:
+        """Values (N, m) at inputs (N, d)."""
         terms = np.ones((len(X), len(self.directions)))
         for k, j in zip(*np.nonzero(self.directions), strict=True):
             direction = self.directions[k, j]
@@ -78,4 +82,6 @@ def fit(X: np.ndarray, Y: np.ndarray, degree: int, classes: bool) -> Mars:
             for name in ("directions", "cuts", "coefficients")
         )
         directions, cuts, coefficients = tables
-    return Mars(directions.reshape(-1, X.shape[1]), cuts.reshape(-1, X.shape[1]), coefficients.reshape(len(directions), -1))
+    return Mars(
+        directions.reshape(-1, X.shape[1]), cuts.reshape(-1, X.shape[1]), coefficients.reshape(len(directions), -1)
+    )

@@ -1,9 +1,9 @@
 """One table, one half, the same folds for every method; results kept in files so that a run can be resumed.
 
-Five-fold cross-validation, twice or as often as asked, stratified for classes. Scores of a fold: R² = 1 − (mean squared error) / (variance of
-y over the whole half), mean over outputs, which has a meaning on small folds too; accuracy; log-loss, with
-probabilities clipped to [10^-6, 1 − 10^-6]. For the expected calibration error of the likeliest class each fold keeps
-what ten equal bins of confidence need, since only a whole repetition has rows enough.
+Five-fold cross-validation, twice or as often as asked, stratified for classes. Scores of a fold: R² = 1 − (mean squared
+error) / (variance of y over the whole half), mean over outputs, which has a meaning on small folds too; accuracy;
+log-loss, with probabilities clipped to [10^-6, 1 − 10^-6]. For the expected calibration error of the likeliest class
+each fold keeps what ten equal bins of confidence need, since only a whole repetition has rows enough.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ these three is tuned.
 What counts as a parameter: every nonzero number that prediction needs. For trees and boosting a split counts 2 (feature
 and threshold) and a leaf 1 for each output, children being found by order; for the GAM each coefficient counts 1 and
 each spline 2 more for its range; for MARS and APLR a term counts 1 and a threshold in it 1, which is what our neuron of
-one input takes; for EBM every score that is not zero and every cut. Standardisation counts nothing, since it can be folded into weights and thresholds.
+one input takes; for EBM every score that is not zero and every cut. Standardisation counts nothing, since it can be
+folded into weights and thresholds.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ from functools import partial
 from io import StringIO
 from typing import Any
 
-import mars
 import numpy as np
 from scipy.special import expit
 from sklearn.compose import TransformedTargetRegressor
@@ -38,6 +38,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import LabelBinarizer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+import mars
 from datasets import Table
 from pruned_mlp import Perceptron, prune
 
@@ -232,7 +233,7 @@ def earth(train: Table, settings: Settings, degree: int) -> Fitted:
 
 
 def ebm(train: Table, settings: Settings) -> Fitted:
-    """interpret's explainable boosting machine, pairs included, of two bags: its fourteen take seven times as long."""
+    """The explainable boosting machine, pairs included, of two bags: the default of 14 takes 7 times as long."""
     from interpret.glassbox import ExplainableBoostingClassifier, ExplainableBoostingRegressor
 
     kind = ExplainableBoostingClassifier if train.classify else ExplainableBoostingRegressor
