@@ -198,7 +198,7 @@ class ReLUNetwork(Tabular):
         Returns
         -------
         ndarray, shape (N,) for one output, (N, m) else
-            NaN where X has NaN.
+            NaN where X has NaN, infinite where the value is beyond float64.
 
         Raises
         ------
@@ -213,7 +213,8 @@ class ReLUNetwork(Tabular):
             if X.ndim != 2 or X.shape[1] != self.n_inputs:
                 raise ValueError(f"X must have {self.n_inputs} columns, got an array of shape {X.shape}")
             shape = (len(X),)
-        y = self._table(X[:, 0]) if self.n_inputs == 1 else centring.forward(X, self.centred, self._fields)
+        with np.errstate(over="ignore"):  # values beyond float64 are infinite, as the docstring says
+            y = self._table(X[:, 0]) if self.n_inputs == 1 else centring.forward(X, self.centred, self._fields)
         return y.reshape(shape if self.n_outputs == 1 else (*shape, self.n_outputs))
 
     @cached_property
