@@ -32,5 +32,6 @@ knots = fewest.breakpoints()["start"][1:]
 axes.plot(fine, fewest.predict(fine), label="fewest neurons")
 axes.plot(x, y, "k.", markersize=9, label="rows")
 axes.plot(knots, fewest.predict(knots), "o", fillstyle="none", color="C1", label="knots")
+axes.set(xlabel="x", ylabel="y")
 axes.legend()
 plt.show()

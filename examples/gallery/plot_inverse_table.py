@@ -28,6 +28,6 @@ print("slope at 110 ohm:", solution.function.inverse().derivative(110.0), "degre
 figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
 axes.plot(resistance, inverse(resistance) - temperature, label="inverse of the fit in ohms")
 axes.plot(resistance, other_way.predict(resistance) - temperature, label="fitted in degrees")
-axes.set(xlabel="resistance in ohms", ylabel="error in degrees")
-axes.legend()
+axes.set(xlabel="resistance (Ω)", ylabel="error (°C)")
+figure.legend(loc="outside upper center", ncols=2, frameon=False)
 plt.show()

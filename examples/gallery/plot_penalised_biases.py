@@ -29,5 +29,11 @@ for row, solution in enumerate(solutions.values()):
     table = solution.breakpoints()
     knots, change = table["start"][1:], np.abs(np.diff(table["slope"]))
     axes.scatter(knots, np.full(len(knots), row), s=60 * change)
-axes.set(yticks=range(3), yticklabels=solutions, xlabel="knots; their size is the change of slope", ylim=(-0.6, 2.6))
+axes.set(
+    yticks=range(3),
+    yticklabels=solutions,
+    ylabel="biases",
+    xlabel="knots; their size is the change of slope",
+    ylim=(-0.6, 2.6),
+)
 plt.show()

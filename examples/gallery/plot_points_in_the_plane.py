@@ -36,6 +36,6 @@ shades = axes.contourf(grid[..., 0], grid[..., 1], values, levels=21, cmap="viri
 for weights, bias in zip(planted.network.input_weights, planted.network.biases, strict=True):
     axes.contour(grid[..., 0], grid[..., 1], grid @ weights + bias, levels=[0], colors="white")
 axes.plot(*X.T, "k.")
-axes.set(xlabel="width", ylabel="height")
+axes.set(xlabel="width", ylabel="height", xticks=(-1, -0.5, 0, 0.5, 1), yticks=(-1, -0.5, 0, 0.5, 1))
 figure.colorbar(shades, label="f")
 plt.show()

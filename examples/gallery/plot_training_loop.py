@@ -15,12 +15,13 @@ x = np.linspace(-1, 1, 41)
 y = np.interp(x, [-1, -0.4, 0.1, 0.5, 1], [0, 0, 1, 1, -0.2])
 
 # %%
-# `fit_network` does what the loop would do, many starts at once, and ends with consolidated neurons.
-torch.manual_seed(0)
+# Where it ends depends on the start: with the seeds 0 and 1 it is six and seven neurons.
+# `fit_network` does what the loop does for many starts at once, and ends with consolidated neurons.
+torch.manual_seed(2)
 module = torch.nn.Sequential(torch.nn.Linear(1, 40), torch.nn.ReLU(), torch.nn.Linear(40, 1))
-optimizer = reluctant.nn.ReweightedL1(torch.optim.Adam(module.parameters(), lr=1e-2), module, p=0.5, alpha=1e-3)
+optimizer = reluctant.nn.ReweightedL1(torch.optim.Adam(module.parameters(), lr=3e-3), module, p=0.5, alpha=3e-4)
 X, target = torch.as_tensor(x, dtype=torch.float32)[:, None], torch.as_tensor(y, dtype=torch.float32)[:, None]
-for _ in range(1500):
+for _ in range(2500):
     optimizer.zero_grad()
     torch.nn.functional.mse_loss(module(X), target).backward()
     optimizer.step()
@@ -34,5 +35,6 @@ print(reluctant.interpolate(x, y).verdict)
 figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
 axes.plot(x, y, "k.", label="rows")
 axes.plot(x, network(x), label=f"trained, {network.n_neurons} neurons")
+axes.set(xlabel="x", ylabel="y")
 axes.legend()
 plt.show()

@@ -1,4 +1,4 @@
-"""ReLUctant: the sparsest one-hidden-layer ReLU network that fits your data.
+"""ReLUctant: the sparsest one-hidden-layer ReLU network that fits your data, with proof where proof exists.
 
 The verbs are `interpolate`, `approximate`, `approximate_function`, `regress`, `regress_path`, `size_path`, `p_path`,
 `error_path` and `critical_p`; every one returns or contains a `ReLUNetwork`. Importing the package loads NumPy alone;

@@ -435,7 +435,7 @@ def test_a_column_holds_the_tolerance_of_each_row(reluctant, tmp_path):
     path.write_text("x,y,e\n0,0,0\n1,1,-1\n")
     code, _, err = reluctant("fit", path, "--x", "x", "--y", "y", "--tolerance-column", "e")
     assert code == 1
-    assert "column 'e' must not be negative, got -1 at row 1" in err
+    assert "column 'e' must not be negative, got -1 at line 3" in err
 
 
 @pytest.mark.parametrize("between", ["rows", "lines"])
@@ -480,8 +480,8 @@ def test_a_shape_is_fitted_said_and_refused_by_its_rows(reluctant, table):
     assert "fewest knots of any increasing function within the band at the rows" in said["certificate"]["reason"]
     code, out, err = reluctant(*fitted, "--shape", "convex", "--below")
     assert (code, out) == (1, "")
-    assert "no increasing convex function is within the band: it is to be at least 0.5 at x = 0.0 (row 2)" in err
-    assert "bounds wider by 0.250001 would do (rows count from 0" in err
+    assert "no increasing convex function is within the band: it is to be at least 0.5 at x = 0.0 (line 4)" in err
+    assert "bounds wider by 0.250001 would do\n" in err
 
 
 def test_rounding_of_floats_is_kept_within_a_tolerance_that_the_shape_just_allows(reluctant, tmp_path):
@@ -504,3 +504,27 @@ def test_path_of_errors_is_a_table_a_figure_and_json(reluctant, table, tmp_path)
     said = json.loads(out)
     assert [entry["neurons"] for entry in said["path"]] == [0, 1]
     assert said["complete"] is False
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "x = 1.0 appears with y = 2.0 and y = 5.0 (lines 4 and 8)"),
+        (("--tolerance", 1), "x = 1.0 appears with y = 2.0 and y = 5.0 (lines 4 and 8)"),
+        (("--tolerance", 1, "--above"), "an upper bound of 3.0 (lines 8 and 4)"),
+        (("--tolerance", 1, "--x", "z"), "lines 4 and 8 are equal but y = 2.0 and y = 5.0 differ"),
+        (("--tolerance-column", "e"), "column 'e' must not be negative, got -1 at line 7"),
+    ],
+)
+def test_what_a_solver_says_about_rows_names_lines_of_the_file(reluctant, tmp_path, arguments, said):
+    """Comments, a blank line and a row that is left out stand before and among the rows."""
+    lines = "# made by hand", "x,z,e,y", "0,0,1,1", "1,0,1,2", "", "2,0,1,NA", "3,0,-1,4", "1,0,1,5"
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    code, out, err = reluctant("fit", "t.csv", "--x", "x", "--y", "y", "--missing", "drop", *arguments)
+    assert (code, out) == (1, "")
+    assert said in err, err
+
+
+def test_a_path_names_lines_of_the_file(reluctant, tmp_path):
+    (tmp_path / "t.csv").write_text("x,y\n0,1\n1,2\n1,3\n2,0\n")
+    assert "(lines 3 and 4)" in reluctant("path", "t.csv", "--x", "x", "--y", "y")[2]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from reluctant import ReLUNetwork
-from reluctant.model.milp import ranges
+from reluctant.model.milp import parallel, ranges
 
 
 def extremes(network, bounds):
@@ -57,7 +57,35 @@ def test_the_extremes_of_a_network_on_a_box_are_those_at_its_vertices(seed):
     low, high, n_binaries = extremes(network, bounds)
     assert (low, high) == pytest.approx(extremes_at_vertices(network, bounds), abs=1e-5)
     least, most = ranges(network.hinges[0], *bounds.T)
-    assert n_binaries == np.count_nonzero((least < 0) & (most > 0))
+    either = np.count_nonzero((least < 0) & (most > 0))
+    assert n_binaries == (int(either).bit_length() if d == 1 else either)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_neurons_on_parallel_hyperplanes_share_a_logarithmic_number_of_binaries(seed):
+    rng = np.random.default_rng(seed)
+    d, m, K = int(rng.integers(1, 4)), int(rng.integers(1, 3)), int(rng.integers(3, 20))
+    directions = rng.normal(size=(2, d))
+    W = 2.0 ** rng.integers(-2, 3, (K, 1)) * rng.choice([-1.0, 1.0], (K, 1)) * directions[rng.integers(0, 2, K)]
+    inside = rng.uniform(-1, 1, (K, d))  # every hyperplane crosses the box, some twice
+    inside[1] = inside[0]
+    U = np.column_stack([W, -(W * inside).sum(axis=1)])
+    network = ReLUNetwork.from_hinges(U, rng.normal(size=(K, m)), rng.normal(size=(d + 1, m)))
+    model = highspy.Highs()
+    model.setOptionValue("output_flag", False)
+    columns = network.to_highs(model, [[-1.0, 1.0]] * d)
+    sizes = [len(members) for members in parallel(U)]
+    assert sum(sizes) == K
+    assert len(columns.binaries) <= sum(min(n, n.bit_length()) for n in sizes)
+    one = ReLUNetwork(network.input_weights, network.biases, network.output_weights[:, :1], network.slope[:, :1])
+    low, high, _ = extremes(one, [[-1.0, 1.0]] * d)
+    assert (low, high) == pytest.approx(extremes_at_vertices(one, [[-1.0, 1.0]] * d), abs=1e-5)
+    for x in rng.uniform(-1, 1, (5, d)):  # the outputs are functions of the inputs
+        for column, value in zip(columns.inputs.tolist(), x.tolist()):
+            model.changeColBounds(column, value, value)
+        model.run()
+        values = np.array(model.getSolution().col_value)[columns.outputs]
+        assert values == pytest.approx(network(x[None]).ravel(), abs=1e-5)
 
 
 def test_neurons_that_do_not_change_on_the_box_take_no_binary():

@@ -229,3 +229,10 @@ def test_constant_neurons_count_as_values_not_as_neurons_of_the_line():
     assert f.canonical()(0.0) == f.balanced()(0.0) == 6.0
     exact = exact_values(f, [[Fraction(0)]])
     assert exact == [[Fraction(6)]]
+
+
+@pytest.mark.filterwarnings("error")
+def test_values_beyond_float64_are_infinite_without_a_warning():
+    steep = ReLUNetwork(np.full((3, 1), 1e300), [-1e300, 0.0, 1e300], np.full(3, 1e8))
+    assert steep([-2.0, 2.0]).tolist() == [0.0, np.inf]
+    assert ReLUNetwork([[1e300, 1e300]], [0.0], [1e300])([[1.0, 1.0], [-1.0, 0.0]]).tolist() == [np.inf, 0.0]

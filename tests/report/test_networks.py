@@ -29,7 +29,7 @@ def test_estimator_without_a_path_has_none_to_draw():
 def test_neurons_show_every_nonzero_weight_and_only_inputs_in_use(network):
     axes = plot_neurons(network, names=["a", "b", "c"]).axes[0]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["a", "c"]
-    assert sorted(text.get_text() for text in axes.texts) == ["-2", "1", "1", "3"]
+    assert sorted(text.get_text() for text in axes.texts) == ["1", "1", "3", "−2"]
 
 
 def test_neurons_scaled_by_data_are_multiplied_by_deviations(network):

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import polars
 import pytest
 
 from reluctant import ReLUNetwork, approximate, error_path, interpolate, p_path
@@ -262,3 +263,10 @@ def test_a_page_is_written_whole_or_not_at_all(tmp_path):
         with pytest.raises(ValueError, match=message):
             write_page(**given)
     assert [p.name for p in tmp_path.iterdir()] == ["fit.html"]
+
+
+def test_a_column_of_polars_names_the_output():
+    x = np.linspace(0, 1, 20)
+    solution = approximate(x, x**2, tolerance=0.1)
+    assert "<bdi>height from x</bdi>" in render_page(solution, x, polars.Series("height", x**2))
+    assert "<bdi>height from x</bdi>" in render_page(solution, x, polars.DataFrame({"height": x**2}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +12,7 @@ import polars as pl
 
 from reluctant.arrays import Array, Mask
 from reluctant.command.layout import MISSING, NUMBER
+from reluctant.command.places import LineOf
 from reluctant.errors import TableError
 from reluctant.text import shortened
 from reluctant.validation import as_floats
@@ -19,8 +20,6 @@ from reluctant.validation import as_floats
 Mark = Literal[".", ","]
 """The decimal mark."""
 Kind = Literal["numbers", "texts", "dates"]
-LineOf = Callable[[int], int]
-"""The line of the file on which a row begins, from its index."""
 
 _LISTED = 10
 """Bad cells that an error names; the rest is counted."""

@@ -121,7 +121,7 @@ def _options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
     ] = False,
 ) -> None:
-    """Find the sparsest one-hidden-layer ReLU network that fits a table, and hand it over as code."""
+    """Fit a table by a sparse one-hidden-layer ReLU network, say what is proved of it, and hand it over as code."""
 
 
 @app.command(epilog=EXIT_CODES)
@@ -221,11 +221,11 @@ def fit(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Fit a column of a table by a small network: the fewest neurons within a tolerance, or the best of so many.
+    """Fit a column of a table by a small network, within a tolerance or with so many neurons.
 
-    One input of numbers is fitted exactly as asked, and what is proved about it is said.
+    One input of numbers: the fewest neurons within the tolerance, or the smallest error of so many, proved.
 
-    Several inputs, categories and classes: without a tolerance cross-validation chooses the size.
+    Several inputs: a search within the tolerance; without one, and for classes, cross-validation chooses the size.
 
     Writes the model (JSON), C source and header, and for one input a figure (PNG and SVG).
 
@@ -383,7 +383,7 @@ def experiment(
         str | None,
         typer.Argument(
             metavar="NAME",
-            help="peak-plateau, high-dimensional, held-out, choice-of-p or optimality-gap.",
+            help="peak-plateau, high-dimensional, held-out, choice-of-p, optimality-gap, noisy-interpolation, …",
             show_default=False,
         ),
     ] = None,

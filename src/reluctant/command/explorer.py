@@ -175,11 +175,12 @@ class Explorer:
         if rows.task == "classification" and "tolerance" in sizes:
             raise ValueError("a tolerance is for numbers; for classes give neurons or parameters, or neither")
         model: Any
-        if rows.is_line and "max_parameters" not in sizes:
-            model = _on_line(Job(self.table, rows.columns.names[0], wanted.y, **sizes), rows)
-        else:
-            model = fitted(TrainingJob(self.table, wanted, **sizes, time_limit=SECONDS), rows)
-        return Page(model, rows.X, rows.y, rows.columns, True)
+        with rows.places.named():
+            if rows.is_line and "max_parameters" not in sizes:
+                model = _on_line(Job(self.table, rows.columns.names[0], wanted.y, **sizes), rows)
+            else:
+                model = fitted(TrainingJob(self.table, wanted, **sizes, time_limit=SECONDS), rows)
+        return Page(model, rows.X, rows.y, rows.columns, rows.places, True)
 
 
 def _on_line(job: Job, rows: Rows) -> Solution:

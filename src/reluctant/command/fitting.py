@@ -75,9 +75,9 @@ def run(request: Request, say: Say = lambda message: None) -> Result:
     """
     say("reading the table")
     rows = read_rows(request.table, request.wanted, request.reading)
-    if rows.is_line and request.max_parameters is None:
-        return _on_line(request, rows, say)
-    return _of_estimator(request, rows, say)
+    fit = _on_line if rows.is_line and request.max_parameters is None else _of_estimator
+    with rows.places.named():
+        return fit(request, rows, say)
 
 
 def _on_line(request: Request, rows: Rows, say: Say) -> Result:

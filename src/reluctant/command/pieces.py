@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from reluctant.command.summary import Rows
-from reluctant.command.tables import Reading, read_columns
+from reluctant.command.tables import Reading, read_placed_columns
 from reluctant.solution import counted
 from reluctant.solve import error_path, p_path
 from reluctant.univariate.error_path import ErrorPath
@@ -103,9 +103,10 @@ class Errors:
 def follow(table: Path, x: str, y: str, reading: Reading, say: Callable[[str], None]) -> Pieces:
     """Read the table and follow its fit; errors as in `reluctant.command.job.run`."""
     say("reading the table")
-    x_values, y_values = read_columns(table, (x, y), reading)
+    (x_values, y_values), places = read_placed_columns(table, (x, y), reading)
     say("following the path (the first run on a machine compiles the solver)")
-    return Pieces(table, len(y_values), p_path(x_values, y_values))
+    with places.named():
+        return Pieces(table, len(y_values), p_path(x_values, y_values))
 
 
 def follow_errors(
@@ -118,6 +119,7 @@ def follow_errors(
 ) -> Errors:
     """Read the table and find its errors; errors as in `reluctant.command.job.run`."""
     say("reading the table")
-    x_values, y_values = read_columns(table, (x, y), reading)
+    (x_values, y_values), places = read_placed_columns(table, (x, y), reading)
     say("sweeping (the first run on a machine compiles the solver)")
-    return Errors(table, len(y_values), error_path(x_values, y_values, max_neurons=max_neurons))
+    with places.named():
+        return Errors(table, len(y_values), error_path(x_values, y_values, max_neurons=max_neurons))

@@ -109,7 +109,8 @@ def predicted(
     raw = read_table(table, names, reading, beside=tuple(name for name in outputs if name not in names))
     X, kept = inputs_of(raw, [replace(c, name=name) for c, name in zip(columns.inputs, names)], network.n_inputs)
     say("predicting")
-    values = model(X) if isinstance(model, ReLUNetwork) else model.predict(X)
+    with raw.places(kept).named():
+        values = model(X) if isinstance(model, ReLUNetwork) else model.predict(X)
     frame = raw.texts[:, : len(names)].filter(kept)
     for j, column in enumerate(columns.inputs):
         if column.categories is None:

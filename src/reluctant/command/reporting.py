@@ -15,6 +15,7 @@ from reluctant.columns import Column, Columns
 from reluctant.command.cells import Fault, missing_cells
 from reluctant.command.job import Say
 from reluctant.command.opening import columns_of, network_of, opened
+from reluctant.command.places import Places
 from reluctant.command.prediction import inputs_of
 from reluctant.command.tables import RawTable, Reading, check_rows_left, read_table
 from reluctant.errors import FileFormatError
@@ -36,6 +37,7 @@ class Page:
     X: Array
     y: NDArray[Any]
     columns: Columns
+    places: Places
     are_own: bool | None = None
 
     @property
@@ -54,7 +56,8 @@ class Page:
 
     def html(self, form: Form | None = None) -> str:
         """The page; `form` stands at its head."""
-        return render_page(self.model, self.X, self.y, columns=self.columns, are_own=self.are_own, form=form)
+        with self.places.named():
+            return render_page(self.model, self.X, self.y, columns=self.columns, are_own=self.are_own, form=form)
 
     def write(self, path: Path) -> int:
         """Write the page, whole or not at all, and return its bytes."""
@@ -113,7 +116,7 @@ def page_of(
     check_rows_left(kept & there)
     columns = Columns(inputs, (Column(output, raw.units.get(output, columns.outputs[0].unit)),))
     X, targets = X[there[kept]], targets[kept & there]
-    return Page(model, X, targets, columns, _are_own(path, X, targets))
+    return Page(model, X, targets, columns, raw.places(kept & there), _are_own(path, X, targets))
 
 
 def _are_own(path: Path, X: Array, y: NDArray[Any]) -> bool | None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from reluctant.arrays import Array, Mask
 from reluctant.columns import Column, Columns, ColumnTally
 from reluctant.command.cells import Fault, missing_cells
+from reluctant.command.places import Places
 from reluctant.command.tables import RawTable, Reading, check_rows_left, faults_of, read_table
 from reluctant.text import counted, shortened
 
@@ -48,6 +49,7 @@ class Rows:
     y: NDArray[Any]
     columns: Columns
     task: Task
+    places: Places
     n_dropped: int = 0
     beside: Array | None = None
 
@@ -118,6 +120,7 @@ def _assembled(table: RawTable, first: int, texts: set[int], task: Task) -> Rows
         _labels(table, kept) if task == "classification" else numbers[0][kept],
         Columns(tuple(columns), (target,)),
         task,
+        table.places(kept),
         int((~kept).sum()),
         numbers[1][kept] if first > 1 else None,
     )

@@ -38,6 +38,7 @@ from reluctant.command.layout import (
     records,
     units_of,
 )
+from reluctant.command.places import Places
 from reluctant.command.source import PARQUET, content_of, is_workbook, texts_of
 from reluctant.text import shortened
 
@@ -114,6 +115,10 @@ class RawTable:
             faults += bad
         return read, faults
 
+    def places(self, kept: Mask) -> Places:
+        """Where the rows kept stand in the file."""
+        return Places(np.flatnonzero(kept), self.line_of, self.place)
+
     def check(self, faults: Sequence[Fault]) -> None:
         """Raise a ValueError that names all faults."""
         check_no_faults(faults, self.line_of, self.place)
@@ -143,20 +148,20 @@ def read_columns(path: Path, names: Sequence[str], reading: Reading = DEFAULT) -
         If it is not such a table, a column is missing or ambiguous, or cells are no finite numbers: all are named, with
         their lines.
     """
+    return read_placed_columns(path, names, reading)[0]
+
+
+def read_placed_columns(path: Path, names: Sequence[str], reading: Reading) -> tuple[list[Array], Places]:
+    """What `read_columns` returns, and where its rows stand in the file."""
     table = read_table(path, names, reading)
-    return complete_numbers(table, range(len(names)))
-
-
-def complete_numbers(table: RawTable, columns: Sequence[int]) -> list[Array]:
-    """Columns of numbers without the rows in which one has none, where these may be left out."""
-    values, faults = table.read_numbers(columns)
+    values, faults = table.read_numbers(range(len(names)))
     if table.reading.missing == "error":
-        names = [table.names[j] for j in columns]
-        faults += chain.from_iterable(missing_cells(v, name, faults_of(faults, name)) for v, name in zip(values, names))
+        named = zip(values, table.names)
+        faults += chain.from_iterable(missing_cells(v, name, faults_of(faults, name)) for v, name in named)
     table.check(faults)
     kept = ~np.logical_or.reduce([np.isnan(column) for column in values])
     check_rows_left(kept)
-    return values if kept.all() else [v[kept] for v in values]
+    return values if kept.all() else [v[kept] for v in values], table.places(kept)
 
 
 def faults_of(faults: Sequence[Fault], name: str) -> list[Fault]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -12,7 +11,7 @@ from typing import Any
 
 import typer
 
-from reluctant.errors import SolverError, TableError
+from reluctant.errors import SolverError
 from reluctant.text import shown
 
 EXIT_CODES = (
@@ -38,15 +37,9 @@ def errors_in_one_line(file: Path | None = None) -> Iterator[None]:
     except SolverError as error:
         fail(str(error))
     except ValueError as error:
-        named_lines = isinstance(error, TableError)
-        counted = (
-            " (rows count from 0, the header not counted)"
-            if not named_lines and re.search(r"\brows? \d", str(error))
-            else ""
-        )
         source = "standard input" if str(file) == "-" else file
         named = "" if file is None or str(file) in str(error) else f"{source}: "
-        fail(f"{named}{error}{counted}")
+        fail(f"{named}{error}")
     except KeyboardInterrupt:
         fail("interrupted", 130)
 

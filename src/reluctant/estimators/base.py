@@ -337,7 +337,7 @@ class SparseReLU(BaseEstimator):
                 time_limit=self.time_limit,
                 random_state=seed,
             )
-            return Fitted(solution.network, "line" if on_line else "exact search", solution.certificate)
+            return Fitted(solution.network, "line" if on_line else "search", solution.certificate)
         solution = regress(
             X,
             y,

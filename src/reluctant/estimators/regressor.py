@@ -140,7 +140,7 @@ class SparseReLURegressor(RegressorMixin, Intervals):
         0 for unused columns, all 0 where none is used.
     solver_used_ : str
         ``"Gauss-Newton path"`` (cross-validated), ``"Gauss-Newton"`` (`alpha`), ``"line"`` (`alpha` or `tolerance` with
-        one input and output), or ``"exact search"`` (`tolerance` with more).
+        one input and output), or ``"search"`` (`tolerance` with more).
     clip_ : Clip
         Bounds `low` and `high` (d,) that inputs are moved to where they lie beyond, before they reach `network_`:
         with the automatic size and with caps the 0.1 % and 99.9 % quantiles of the rows of `fit`, the second rows from

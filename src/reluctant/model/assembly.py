@@ -31,6 +31,7 @@ _TOO_STEEP = (
     "use `function` or `predict`, which hold it, or rescale x or y"
 )
 _DIGITS = 80
+_LEAST = -1 << 30  # below the sum of any two exponents
 _PLAIN = 200  # exponents up to this leave room for products
 
 
@@ -134,8 +135,9 @@ def _in_safe_units(f: Links, farthest: float) -> tuple[Links, int, int]:
     X, Y, M = *f.anchors, f.slopes
     largest_x = max(np.max(np.abs(X)), np.max(np.abs(f.knots), initial=0.0), farthest)
     largest_y, steepest = _largest_value(f), np.max(np.abs(M))
-    lifts = (np.frexp(M)[1] + np.frexp(X)[1])[(M != 0) & (X != 0)].tolist()
-    ey = max(lifts + [_exponent(largest_y)] * (largest_y > 0), default=0)
+    lifts = (np.frexp(M)[1] + np.frexp(X)[1])[(M != 0) & (X != 0)]
+    reach = _exponent(largest_y) if largest_y > 0 else _LEAST
+    ey = int(np.max(lifts, initial=reach)) if len(lifts) or largest_y > 0 else 0
     x = _exponent(largest_x) if largest_x > 0 else ey - _exponent(steepest)
     m = _exponent(steepest) if steepest > 0 else ey - x
     if len(f.knots) and x + m - ey > _DIGITS:
@@ -151,12 +153,16 @@ def _in_safe_units(f: Links, farthest: float) -> tuple[Links, int, int]:
 
 
 def _largest_value(f: Links) -> float:
-    return float(max(np.max(np.abs(f.anchors[1])), np.max(np.abs(f.at(f.knots)), initial=0.0)))
+    """The largest |f| at the points of the links and at the knots, each of which belongs to the link on its right."""
+    at_knots = f.knots - f.anchors[0, 1:]
+    at_knots *= f.slopes[1:]
+    at_knots += f.anchors[1, 1:]
+    return float(max(np.max(np.abs(f.anchors[1])), np.max(np.abs(at_knots), initial=0.0)))
 
 
 def _check(error: float, f: Links, largest: float) -> None:
     """Raise a TooSteepError if neurons miss the links, whose largest value is given, by so much."""
-    if not error <= _WRONG * max(largest, np.max(np.abs(f.slopes * f.anchors[0]))):
+    if not (error <= _WRONG * largest or error <= _WRONG * np.max(np.abs(f.slopes * f.anchors[0]))):
         raise TooSteepError(_TOO_STEEP)
 
 

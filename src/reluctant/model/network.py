@@ -198,7 +198,7 @@ class ReLUNetwork(Tabular):
         Returns
         -------
         ndarray, shape (N,) for one output, (N, m) else
-            NaN where X has NaN.
+            NaN where X has NaN, infinite where the value is beyond float64.
 
         Raises
         ------
@@ -213,7 +213,8 @@ class ReLUNetwork(Tabular):
             if X.ndim != 2 or X.shape[1] != self.n_inputs:
                 raise ValueError(f"X must have {self.n_inputs} columns, got an array of shape {X.shape}")
             shape = (len(X),)
-        y = self._table(X[:, 0]) if self.n_inputs == 1 else centring.forward(X, self.centred, self._fields)
+        with np.errstate(over="ignore"):  # values beyond float64 are infinite, as the docstring says
+            y = self._table(X[:, 0]) if self.n_inputs == 1 else centring.forward(X, self.centred, self._fields)
         return y.reshape(shape if self.n_outputs == 1 else (*shape, self.n_outputs))
 
     @cached_property
@@ -280,7 +281,9 @@ class ReLUNetwork(Tabular):
         return same_shape and merging.same_function(self.hinges, other.hinges, rtol)
 
     def to_highs(self, model: Highs, bounds: ArrayLike) -> milp.NetworkColumns:
-        """Append the network to a HiGHS model: a binary for each neuron that can be on and off in a box of inputs.
+        """Append the network to a HiGHS model, with binaries for the neurons that can be on and off in a box of inputs.
+
+        One for each, but n neurons on parallel hyperplanes, on one input all of them, take ⌈log₂(n + 1)⌉ [VN].
 
         Parameters
         ----------
@@ -294,13 +297,18 @@ class ReLUNetwork(Tabular):
         NetworkColumns
             Where `inputs`, `outputs` and `binaries` stand in the model.
 
+        References
+        ----------
+        [VN] Vielma and Nemhauser, Modeling disjunctive constraints with a logarithmic number of binary variables and
+        constraints, Mathematical Programming 128, 2011.
+
         Examples
         --------
         >>> from highspy import Highs
         >>> len(ReLUNetwork([[1.0], [1.0]], [0.0, 9.0], [2.0, 1.0]).to_highs(Highs(), [[-1.0, 1.0]]).binaries)
         1
         """
-        return milp.add_network(self.hinges, model, bounds)
+        return milp.add_network(self.hinges, model, bounds, milp.parallel(self.hinges[0]))
 
     # Words.
 

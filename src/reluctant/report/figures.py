@@ -14,9 +14,21 @@ from numpy.typing import ArrayLike
 from reluctant.arrays import Array, Index
 from reluctant.files import as_path, write_atomically
 from reluctant.model.network import ReLUNetwork
-from reluctant.report.style import BAND, COLOURS, DATA, FUNCTION, GREY, KNOT, STYLE, panels
+from reluctant.report.style import (
+    ALONG,
+    BAND,
+    COLOURS,
+    DATA,
+    FUNCTION,
+    GREY,
+    KNOT,
+    STYLE,
+    TITLE,
+    UP,
+    in_lines,
+    panels,
+)
 from reluctant.solution import Solution
-from reluctant.text import shown
 from reluctant.validation import as_floats, check_table
 
 if TYPE_CHECKING:
@@ -115,9 +127,9 @@ def plot_fit(
             axes[1].margins(y=0.12)
             axes[1].set_ylabel("f(x) − y")
         _draw_knot_lines(tuple(axes), solution.function.knots)
-        axes[0].set_title(_title(solution, tolerance), loc="left", fontsize=12)
-        axes[0].set_ylabel(shown(y_label, keep="\n"), parse_math=False)
-        axes[-1].set_xlabel(shown(x_label, keep="\n"), parse_math=False)
+        axes[0].set_title(in_lines(_title(solution, tolerance), TITLE), loc="left", fontsize=12)
+        axes[0].set_ylabel(in_lines(y_label, UP), parse_math=False)
+        axes[-1].set_xlabel(in_lines(x_label, ALONG), parse_math=False)
         for one in axes:
             one.margins(x=0.02)
         figure.align_ylabels(axes)
@@ -180,8 +192,8 @@ def plot_function(
                 named = _count(len(corners) - 2, "knot") if c == 0 else None
                 axes.plot(corners[1:-1], values[1:-1, c], "o", label=named, **_KNOT_STYLE)
         axes.legend(frameon=False)
-        axes.set_xlabel(shown(x_label, keep="\n"), parse_math=False)
-        axes.set_ylabel(shown(y_label, keep="\n"), parse_math=False)
+        axes.set_xlabel(in_lines(x_label, ALONG), parse_math=False)
+        axes.set_ylabel(in_lines(y_label, UP), parse_math=False)
         axes.margins(x=0.02)
     return figure
 
@@ -357,9 +369,11 @@ def _title(solution: Solution, tolerance: ArrayLike | None) -> str:
     within = f" within ±{tolerance:g}" if isinstance(tolerance, (int, float)) else ""
     if solution.certificate.quantity == "neurons":
         return f"{solution.verdict}{within}; largest error {solution.max_error:.3g}"
+    said = solution.certificate.quantity in ("error", "loss")
+    verdict = solution.verdict if said else f"{_count(solution.n_neurons, 'neuron')}{within}; {solution.verdict}"
     if solution.certificate.quantity == "error" and solution.max_scaled_error is None:
-        return solution.verdict
-    return f"{_count(solution.n_neurons, 'neuron')}{within}; {solution.verdict}; largest error {solution.max_error:.3g}"
+        return verdict
+    return f"{verdict}; largest error {solution.max_error:.3g}"
 
 
 def _count(n: int, noun: str) -> str:

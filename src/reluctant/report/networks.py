@@ -212,11 +212,14 @@ def plot_error_path(path: ErrorPath, *, ax: Axes | None = None) -> Figure:
             axes.legend(frameon=False)
         if len(counts):
             axes.set_yscale("log")
+            axes.xaxis.get_major_locator().set_params(integer=True)
+        else:
+            axes.set(xticks=[], yticks=[])
+            axes.text(0.5, 0.5, "a straight line meets every row", ha="center", va="center", transform=axes.transAxes)
         first, last = path.errors[0], path.errors[-1]
         title = f"largest error {first:.4g} with 0 neurons"
         title += f", {last:.4g} with {len(path) - 1:,}" if len(path) > 1 else ""
         axes.set_title(title, loc="left", fontsize=11)
-        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_xlabel("most neurons")
         axes.set_ylabel("smallest largest error")
     return figure
@@ -262,7 +265,7 @@ def plot_neurons(
     --------
     >>> figure = plot_neurons(ReLUNetwork([[1.0, 0.0], [2.0, -1.0]], [0.0, 1.0], [1.0, -1.0]))
     >>> [text.get_text() for text in figure.axes[0].texts]
-    ['1', '-2', '1']
+    ['1', '−2', '1']
     """
     _check_one_output(network)
     labels = input_labels(names, network.n_inputs)
@@ -302,6 +305,7 @@ def _write_weights(axes: Axes, weights: Array, largest: float) -> None:
         if value:
             colour = "white" if abs(value) > 0.6 * largest else "black"
             text = f"{value:.0f}" if 100 <= abs(value) < 1e5 else f"{value:.2g}"
+            text = text.replace("-", "\N{MINUS SIGN}")
             axes.text(j, i, text, ha="center", va="center", fontsize=9, color=colour)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from reluctant.text import shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,6 +32,16 @@ STYLE = {
     "svg.hashsalt": "reluctant",
     "agg.path.chunksize": 20000,
 }
+
+UP, ALONG, TITLE = 36, 76, 72
+"""Characters of a line beside the panel of a function, below it, and above it in larger type."""
+_LINES = 2
+
+
+def in_lines(text: str, width: int) -> str:
+    """A name or a sentence in lines of so many characters; of what takes more than two lines the beginning."""
+    lines = shown(text, keep="\n").split("\n")
+    return "\n".join(textwrap.fill(line, width, max_lines=_LINES, placeholder=" …") for line in lines)
 
 
 @contextmanager

@@ -191,7 +191,7 @@ def _output_names(outputs: Sequence[str] | None, y: Any) -> Sequence[str] | None
     """Those given, or those that y itself has."""
     if outputs is not None:
         return outputs
-    if getattr(y, "ndim", 0) == 2:
+    if len(getattr(y, "shape", ())) == 2:  # a table of polars has no ndim
         titles = column_names(y)
         return None if titles is None else [str(title) for title in titles]
     name = getattr(y, "name", None)

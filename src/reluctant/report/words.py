@@ -143,7 +143,10 @@ def _error_facts(subject: Subject) -> list[Fact]:
     errors = np.abs(subject.residuals).max(axis=1)
     row = int(np.argmax(errors))
     unit = subject.outputs[0].unit
-    facts = [Fact("Largest error", number(errors[row]), unit, "" if subject.is_exact else f"at row {row:,}")]
+    place = f"row {row:,}, counted from 0"
+    if len(subject.inputs) == 1:
+        place = f"{subject.inputs[0].name} = {number(subject.X[row, 0], 6)} {subject.inputs[0].unit}".rstrip()
+    facts = [Fact("Largest error", number(errors[row]), unit, "" if subject.is_exact else f"at {place}")]
     between = subject.solution.max_error_between if subject.solution is not None else None
     if between is not None:
         facts.append(Fact("Between the rows", number(between), unit, "from the straight lines through them"))
