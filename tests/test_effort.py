@@ -200,3 +200,8 @@ def test_effort_takes_its_default_only_where_no_limit_is_given():
 def test_effort_refuses_what_it_cannot_grant(arguments, message):
     with pytest.raises(ValueError, match=message):
         Effort.checked(*arguments)
+
+
+@pytest.mark.parametrize("limit", [math.inf, 10**400])
+def test_a_limit_beyond_all_floats_is_none(limit):
+    assert Effort.checked(limit, None).time_limit == math.inf

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -38,13 +39,21 @@ def built(tmp_path_factory):
     return next(folder.glob("*.whl")), next(folder.glob("*.tar.gz"))
 
 
-def environment_of(folder):
-    venv.create(folder, with_pip=True)
+def environment_of(folder, interpreter=None):
+    if interpreter is None:
+        venv.create(folder, with_pip=True)
+    else:
+        run(interpreter, "-m", "venv", folder)
     return folder / "bin" / "python"
 
 
-def megabytes(folder):
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file() and not file.is_symlink()) / 1e6
+def interpreter_of(version):
+    """An interpreter of a version that starts here: on the path, or one that pyenv keeps; else the test is skipped."""
+    kept = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    for one in (shutil.which(f"python{version}"), *sorted(kept.glob(f"{version}.*/bin/python"))):
+        if one and subprocess.run([one, "-c", "import ensurepip"], capture_output=True).returncode == 0:
+            return one
+    return pytest.skip(f"no Python {version} at hand")
 
 
 def floors():
@@ -63,14 +72,14 @@ def test_wheel_holds_the_library_with_its_templates_and_no_tests(built):
 
 
 @pytest.mark.parametrize("versions", ["newest", "lowest"])
-def test_doctests_pass_against_the_installed_wheel(built, versions, tmp_path):
-    if versions == "lowest" and sys.version_info >= (3, 13):
+@pytest.mark.parametrize("python_version", ["3.11", "3.12", "3.13"])
+def test_doctests_pass_against_the_installed_wheel(built, python_version, versions, tmp_path):
+    if versions == "lowest" and python_version == "3.13":
         pytest.skip("the lowest versions have no wheels for this Python")
-    python = environment_of(tmp_path / "env")
+    python = environment_of(tmp_path / "env", interpreter_of(python_version))
     extra = floors() if versions == "lowest" else []
     run(python, "-m", "pip", "install", "-q", built[0], *extra)
-    core = megabytes(tmp_path / "env" / "lib") - megabytes_of_pip(tmp_path / "env")
-    print(f"core install, {versions} versions: {core:.0f} MB")
+    print(run(python, ROOT / "benchmarks" / "install_size.py", cwd=tmp_path))
     installed = set(run(python, "-m", "pip", "list", "--format=freeze").lower().replace("_", "-").split())
     assert not {"polars", "pyarrow", "matplotlib", "pandas", "torch", "onnx", "jinja2"} & {
         line.partition("==")[0] for line in installed
@@ -81,10 +90,6 @@ def test_doctests_pass_against_the_installed_wheel(built, versions, tmp_path):
     rooms = [Path(where) / room for room in ("solve", "univariate", "model", "multivariate", "solution.py")]
     pytest_call = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--doctest-modules"]
     run(*pytest_call, "--import-mode=importlib", *rooms, cwd=tmp_path)
-
-
-def megabytes_of_pip(environment):
-    return sum(megabytes(folder) for folder in (environment / "lib").glob("*/site-packages/pip*"))
 
 
 def test_a_typed_file_of_a_user_passes_mypy_strict(built, tmp_path):

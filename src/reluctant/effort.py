@@ -248,8 +248,9 @@ class Effort:
         ValueError
             If one is out of range; the message names it.
         """
-        if time_limit is not None and as_number(time_limit) != np.inf:
-            time_limit = check_number(time_limit, "time_limit", strict=True)
+        if time_limit is not None:
+            endless = as_number(time_limit) == np.inf  # of an int beyond float64 too
+            time_limit = np.inf if endless else check_number(time_limit, "time_limit", strict=True)
         if check_integer(n_jobs, "n_jobs", low=-1) == 0:
             raise ValueError("n_jobs must be a positive number of processes, or -1 for one a core, got 0")
         return cls(time_limit, check_random_state(random_state), n_jobs, check_bool(verbose, "verbose"))

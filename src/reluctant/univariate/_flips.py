@@ -157,7 +157,8 @@ def unsettled_edges(lo, hi, p0, p1, edges, prints, matched, work, is_open):
     """
     n_coefficients = flip_costs(lo, hi, p0, p1, edges, matched, work)
     cheapest = work[MOST_COEFFICIENTS]
-    cheapest[: hi - lo + 1] = _NO_FLIP
+    for j in range(hi - lo + 1):  # loops, not slices, whose compilation takes four times as long as that of the rest
+        cheapest[j] = _NO_FLIP
     extra = 1.0 / p1 if p0 == 0.0 else 0.0
     s = lo
     while s <= hi:
@@ -174,12 +175,16 @@ def unsettled_edges(lo, hi, p0, p1, edges, prints, matched, work, is_open):
 @njit(cache=True)
 def _optimum_within(lo, hi, p, edges, prints, matched, candidate):
     """Write to `candidate` the optimum at p on edges lo..hi, its neighbours kept; return whether it differs."""
-    candidate[lo : hi + 1] = matched[lo : hi + 1]
+    for j in range(lo, hi + 1):
+        candidate[j] = matched[j]
     # A pair beside an open stretch is rare: only rounding settles it without settling the edge it blocks.
     first = lo + 1 if lo > 0 and matched[lo - 1] else lo
     last = hi - 1 if matched[hi + 1] else hi
     best_matching(first, last, p, edges, prints, candidate)
-    return (candidate[lo : hi + 1] != matched[lo : hi + 1]).any()
+    differs = False
+    for j in range(lo, hi + 1):
+        differs |= candidate[j] != matched[j]
+    return differs
 
 
 @njit(cache=True)

@@ -59,7 +59,10 @@ def edge_logs(jumps, run_starts):
         first, last = run_starts[r], run_starts[r + 1] - 1
         if first == last:
             continue
-        unit = math.frexp(jumps[first : last + 1].max())[1]
+        largest = 0.0
+        for j in range(first, last + 1):
+            largest = max(largest, jumps[j])
+        unit = math.frexp(largest)[1]
         for j in range(first, last + 1):
             mantissa, exponent = math.frexp(jumps[j])
             log_jumps[j] = math.log(mantissa) + (exponent - unit) * math.log(2.0)

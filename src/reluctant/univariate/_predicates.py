@@ -13,7 +13,11 @@ import math
 import numpy as np
 
 from reluctant.compiling import njit
-from reluctant.model._compiled_sums import two_product, two_sum
+from reluctant.model import _double_double
+
+# Called, not expanded in place as in `_compiled_sums`: that takes half the time to compile, and these are rare cases.
+two_sum = njit(cache=True)(_double_double.two_sum)
+two_product = njit(cache=True)(_double_double.two_product)
 
 # |fl(det) − det| ≤ (3 + 16 u) u (|left| + |right|) for rounded differences, u = 2^-53 [Shewchuk 1997].
 _FILTER = 3.3306690738754716e-16
