@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", type=int, choices=SIZES, default=list(SIZES))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--tuning-seeds", type=int, default=2)
+    parser.add_argument("--choose-at", type=int, choices=SIZES, help="choose settings at this size for all sizes")
     parser.add_argument("--epochs", type=float, default=20)
     parser.add_argument(
         "--runs", type=Path, default=Path("deep_runs.jsonl"), help="file of the runs, read and added to"
@@ -39,7 +40,8 @@ def main() -> None:
     if given.part == "step":
         cost_of_step()
         return
-    runs, extent = Runs(given.runs, load_mnist10k(given.data)), Extent(given.seeds, given.tuning_seeds, given.epochs)
+    runs = Runs(given.runs, load_mnist10k(given.data))
+    extent = Extent(given.seeds, given.tuning_seeds, given.epochs, given.choose_at)
     if given.part == "units":
         compare(runs, "LeNet-300-100", list(METHODS_BY_UNIT), list(UNITS), extent)
     else:

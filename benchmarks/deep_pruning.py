@@ -175,6 +175,8 @@ class Extent:
     seeds: int
     tuning_seeds: int
     epochs: float
+    choose_at: int | None = None
+    """The size that settings are chosen at for all sizes; those of `CHOSEN_AT` otherwise."""
 
 
 def chosen_setting(runs: Runs, network: str, method: str, n_left: int, extent: Extent) -> dict[str, float]:
@@ -191,7 +193,7 @@ def chosen_setting(runs: Runs, network: str, method: str, n_left: int, extent: E
 
 def final_runs(runs: Runs, network: str, method: str, n_left: int, extent: Extent) -> Iterator[Run]:
     """The runs of the setting chosen."""
-    setting = chosen_setting(runs, network, method, CHOSEN_AT[n_left], extent)
+    setting = chosen_setting(runs, network, method, extent.choose_at or CHOSEN_AT[n_left], extent)
     for seed in range(extent.seeds):
         yield runs.get(Run(network, method, n_left, seed, extent.epochs, setting, True))
 
@@ -215,7 +217,8 @@ def compare(runs: Runs, network: str, methods: list[str], sizes: list[int], exte
             seconds += [run.seconds for run in found]
         print(f"{method:20}" + "".join(f"{cell:>30}" for cell in cells) + f"{statistics.mean(seconds):14.1f}")
     for method in methods:
-        settings = {n: chosen_setting(runs, network, method, n, extent) for n in sorted({CHOSEN_AT[s] for s in sizes})}
+        where = sorted({extent.choose_at or CHOSEN_AT[size] for size in sizes})
+        settings = {n: chosen_setting(runs, network, method, n, extent) for n in where}
         print(f"{method}: chosen {settings}")
 
 
