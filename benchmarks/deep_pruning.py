@@ -33,13 +33,15 @@ from deep_rivals import (
     train_pruned,
     train_units_pruned,
 )
-from reluctant.nn import ProximalOptimizer
+from reluctant.nn import ProximalOptimizer, compress
 
 SIZES = (500, 1_000, 2_000, 4_000, 8_000)
 UNITS = (30,)
 """Of the 400 hidden units of LeNet-300-100."""
 CHOSEN_AT = {30: 30, 500: 1_000, 1_000: 1_000, 2_000: 4_000, 4_000: 4_000, 8_000: 4_000}
-TUNING_SEEDS = (100, 101)
+TUNING_SEED = 100
+RATE_OF = {"LeNet-300-100": 1.0, "LeNet-5": 0.5}
+"""Multiples of the learning rates of all settings."""
 NETWORKS = {"LeNet-300-100": lenet_300_100, "LeNet-5": lenet_5}
 Fit = Callable[..., None]
 
@@ -70,7 +72,10 @@ METHODS: dict[str, tuple[Fit, list[dict[str, float]]]] = {
         [{"rate": rate, "decay": decay} for rate, decay in ((0.6, 1e-3), (0.3, 1e-3), (0.3, 3e-4))],
     ),
     "proximal, p = 1/2": (partial(train_proximal, p=1 / 2), OF_ADAM),
-    "hard concrete": (train_hard_concrete, [{"rate": 4e-3, "decay": decay} for decay in (1e-6, 3e-6, 1e-5)]),
+    "hard concrete": (
+        train_hard_concrete,
+        [{"rate": rate, "decay": decay} for rate, decay in ((2e-3, 3e-4), (4e-3, 3e-4), (4e-3, 6e-4))],
+    ),
     "torchao PAT, lasso": (train_pat, [{"rate": 2e-3, "decay": decay} for decay in (3e-3, 1e-2, 3e-2)]),
 }
 METHODS_BY_UNIT: dict[str, tuple[Fit, list[dict[str, float]]]] = {
@@ -94,6 +99,8 @@ class Run:
     accuracy: float = 0.0
     nonzeros: int = 0
     effective: int = 0
+    compressed: int = 0
+    """Parameters that `nn.compress` leaves, zeros among them and biases."""
     seconds: float = 0.0
 
     @property
@@ -137,9 +144,10 @@ def trained(run: Run, digits: Digits) -> Run:
     fit(module, digits.train, run.n_left, epochs=run.epochs, seed=run.seed, **run.setting)
     seconds = time.process_time() - began
     found = accuracy(module, digits.test if run.chosen else digits.validation)
-    counts = {"nonzeros": 0, "effective": 0}
-    if all(bool(torch.isfinite(q).all()) for q in module.parameters()):  # it has not diverged
+    counts = {}
+    if run.chosen and all(bool(torch.isfinite(q).all()) for q in module.parameters()):  # it has not diverged
         counts = {"nonzeros": n_nonzeros(module), "effective": n_effective(module)}
+        counts["compressed"] = compress(module, digits.train.X[:8]).after.parameters
     results = {**counts, "seconds": round(seconds, 2)}
     return Run(**{**asdict(run), "accuracy": found, **results})
 
@@ -160,42 +168,57 @@ def n_effective(module: nn.Module) -> int:
     return sum(int(torch.count_nonzero((g > 0) & w.bool())) for g, w in zip(gradients, weights))
 
 
-def chosen_setting(runs: Runs, network: str, method: str, n_left: int, epochs: float) -> dict[str, float]:
+@dataclass(frozen=True)
+class Extent:
+    """How much is trained: of every method the same."""
+
+    seeds: int
+    tuning_seeds: int
+    epochs: float
+    choose_at: int | None = None
+    """The size that settings are chosen at for all sizes; those of `CHOSEN_AT` otherwise."""
+
+
+def chosen_setting(runs: Runs, network: str, method: str, n_left: int, extent: Extent) -> dict[str, float]:
     """The setting with the best mean accuracy on the validation rows."""
+    seeds = range(TUNING_SEED, TUNING_SEED + extent.tuning_seeds)
 
     def score(setting: dict[str, float]) -> float:
-        asked = (Run(network, method, n_left, seed, epochs, setting, False) for seed in TUNING_SEEDS)
+        asked = (Run(network, method, n_left, seed, extent.epochs, setting, False) for seed in seeds)
         return statistics.mean(runs.get(run).accuracy for run in asked)
 
-    return max((METHODS | METHODS_BY_UNIT)[method][1], key=score)
+    settings = (METHODS | METHODS_BY_UNIT)[method][1]
+    return max(({**setting, "rate": setting["rate"] * RATE_OF[network]} for setting in settings), key=score)
 
 
-def final_runs(runs: Runs, network: str, method: str, n_left: int, seeds: int, epochs: float) -> Iterator[Run]:
+def final_runs(runs: Runs, network: str, method: str, n_left: int, extent: Extent) -> Iterator[Run]:
     """The runs of the setting chosen."""
-    setting = chosen_setting(runs, network, method, CHOSEN_AT[n_left], epochs)
-    for seed in range(seeds):
-        yield runs.get(Run(network, method, n_left, seed, epochs, setting, True))
+    setting = chosen_setting(runs, network, method, extent.choose_at or CHOSEN_AT[n_left], extent)
+    for seed in range(extent.seeds):
+        yield runs.get(Run(network, method, n_left, seed, extent.epochs, setting, True))
 
 
-def compare(runs: Runs, network: str, methods: list[str], sizes: list[int], seeds: int, epochs: float) -> None:
-    """Train everything and print the table."""
+def compare(runs: Runs, network: str, methods: list[str], sizes: list[int], extent: Extent) -> None:
+    """Train everything, one size after the other, and print the table."""
     for n_left in sizes:
         for method in methods:
-            list(final_runs(runs, network, method, n_left, seeds, epochs))
-    print(f"\n{network}, {epochs:g} epochs, {seeds} seeds: test accuracy in %, mean ± sd (effective nonzeros)")
-    print(f"{'':20}" + "".join(f"{n_left:>22,}" for n_left in sizes) + "   CPU s a run")
+            list(final_runs(runs, network, method, n_left, extent))
+    print(f"\n{network}, {extent}: test accuracy in %, mean ± sd")
+    print("(effective nonzeros; parameters that are left by nn.compress)")
+    print(f"{'':20}" + "".join(f"{n_left:>30,}" for n_left in sizes) + "   CPU s a run")
     for method in methods:
         cells, seconds = [], []
         for n_left in sizes:
-            found = list(final_runs(runs, network, method, n_left, seeds, epochs))
+            found = list(final_runs(runs, network, method, n_left, extent))
             values = [100 * run.accuracy for run in found]
             spread = statistics.stdev(values) if len(values) > 1 else 0.0
-            effective = statistics.mean(run.effective for run in found)
-            cells.append(f"{statistics.mean(values):.2f} ± {spread:.2f} ({effective:,.0f})")
+            effective, left = (statistics.mean(getattr(run, k) for run in found) for k in ("effective", "compressed"))
+            cells.append(f"{statistics.mean(values):.2f} ± {spread:.2f} ({effective:,.0f}; {left:,.0f})")
             seconds += [run.seconds for run in found]
-        print(f"{method:20}" + "".join(f"{cell:>22}" for cell in cells) + f"{statistics.mean(seconds):14.1f}")
+        print(f"{method:20}" + "".join(f"{cell:>30}" for cell in cells) + f"{statistics.mean(seconds):14.1f}")
     for method in methods:
-        settings = {n: chosen_setting(runs, network, method, n, epochs) for n in sorted({CHOSEN_AT[s] for s in sizes})}
+        where = sorted({extent.choose_at or CHOSEN_AT[size] for size in sizes})
+        settings = {n: chosen_setting(runs, network, method, n, extent) for n in where}
         print(f"{method}: chosen {settings}")
 
 

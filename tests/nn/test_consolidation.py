@@ -165,7 +165,7 @@ def test_what_does_not_fit_is_refused_before_anything_changes():
     module = module_of(np.ones((3, 2)), np.zeros(3), np.ones((3, 1)))
     with pytest.raises(ValueError, match="X has NaN at row 1"):
         consolidate(module, [[0.0, 1.0], [np.nan, 1.0]])
-    with pytest.raises(ValueError, match="X does not fit the module"):
+    with pytest.raises(ValueError, match=r"X has rows of shape \(3,\), which do not fit the module"):
         consolidate(module, np.zeros((4, 3)))
     with pytest.raises(ValueError, match="X needs at least one row"):
         consolidate(module, np.zeros((0, 2)))

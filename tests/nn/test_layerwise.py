@@ -198,10 +198,12 @@ def test_bad_input_is_refused(module, X, y, n, settings, message):
         prune_layerwise(module, X, y, n, **settings)
 
 
-def test_a_head_that_is_not_the_end_is_refused():
+def test_a_head_that_is_not_the_end_or_small_already_is_refused():
     module = nn.Sequential(chain(3, 4, 2), nn.ReLU())
     with pytest.raises(ValueError, match="is not the end of the module"):
         prune_head(module, X3, CLASSES, 5)
+    with pytest.raises(ValueError, match="n_nonzeros = 21 is more than the 20 nonzero weights of 0 -> 2"):
+        prune_head(GOOD, X3, CLASSES, 21)
 
 
 def test_a_refit_that_diverges_leaves_the_module_as_it_was_before_it():

@@ -93,7 +93,17 @@ def test_evaluation_mode_counts_and_the_module_stays_as_it_is():
     np.testing.assert_allclose(f(x), exact, rtol=0, atol=1e-12)
 
 
+def test_a_module_of_a_single_layer_is_its_own_function():
+    line = nn.Linear(1, 1).double()
+    f = to_piecewise_linear(line, -1, 1)
+    assert len(f.knots) == 0
+    assert f(0.5) == pytest.approx(line(torch.tensor([0.5], dtype=torch.float64)).item(), abs=1e-12)
+    assert to_piecewise_linear(nn.ReLU(), -1, 1).knots == pytest.approx([0.0])
+
+
 def test_what_is_not_known_to_be_piecewise_linear_is_named():
+    broken = deep(3)
+    nn.init.constant_(broken[0].bias, torch.inf)
     for module, message in (
         (nn.Sequential(nn.Linear(1, 3), nn.Tanh(), nn.Linear(3, 1)), "Tanh at _1 is not known to be piecewise linear"),
         (nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)), "module does not take one input, a column"),
@@ -102,6 +112,7 @@ def test_what_is_not_known_to_be_piecewise_linear_is_named():
             nn.Sequential(nn.Linear(1, 3), nn.BatchNorm1d(3, track_running_stats=False)),
             "BatchNorm1d at _1 is not known",
         ),
+        (broken, "0.bias has an entry that is not finite"),
         (5, r"module must be a torch\.nn\.Module, got int"),
     ):
         with pytest.raises(ValueError, match=message):

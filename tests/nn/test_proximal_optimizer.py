@@ -68,7 +68,7 @@ def test_the_map_is_the_least_of_a_grid_and_the_one_on_tensors_and_counts_what_i
         tau = scale.length().double() * alpha
         theirs = prox_power(u.double(), tau, p)
         assert left == int(torch.count_nonzero(mine))
-        torch.testing.assert_close(mine.double(), theirs, rtol=1e-5 if dtype == torch.float32 else 1e-12, atol=1e-8)
+        torch.testing.assert_close(mine.double(), theirs, rtol=2e-6 if dtype == torch.float32 else 1e-12, atol=1e-8)
         grid = u.double()[..., None] * torch.linspace(0, 1, 401, dtype=torch.float64)
         cost = 0.5 * (grid - u.double()[..., None]) ** 2 + tau[..., None] * torch.where(grid == 0, 0.0, grid.abs() ** p)
         x = mine.double()
@@ -87,6 +87,15 @@ def test_the_compiled_map_decides_ties_and_extreme_sizes_as_the_one_on_tensors_d
             torch.testing.assert_close(mine[:190], torch.zeros(190), rtol=0, atol=0)
             assert bool((mine[210:400] != 0).all())
             torch.testing.assert_close(mine[210:], prox_power(u, tau, p)[210:], rtol=1e-5, atol=0)
+        u = torch.logspace(-4, 4, 4000, dtype=torch.float64)
+        for living in (None, torch.arange(4000) % 3 == 0):
+            mine = u.float()
+            left = shrink_(mine, StepScale(1e-3), 1.0, p, living)
+            theirs = prox_power(u.float().double(), 1e-3, p)
+            if living is not None:
+                theirs[living] = u.float().double()[living]
+            assert left == int(torch.count_nonzero(theirs))
+            torch.testing.assert_close(mine.double(), theirs, rtol=5e-7, atol=0)
         gone = torch.full((300,), torch.nan)
         shrink_(gone, StepScale(0.1), 1.0, p)
         assert bool(gone.isnan().all())
@@ -169,11 +178,15 @@ def test_groups_have_their_own_penalty_and_the_rest_none():
         WeightGroup([module[3], "0.bias"], p=0.5, target=30),
     ]
     optimizer = ProximalOptimizer(adam(module), module, groups=groups, ramp_steps=200)
-    train(module, optimizer, X, y, 400)
-    counts = [int(torch.count_nonzero(q)) for q in (module[0].weight, module[3].weight, module[0].bias)]
-    assert 0 < counts[0] < 120
-    assert 27 <= counts[1] + counts[2] <= 33
-    assert optimizer.n_nonzeros() == sum(counts)
+    train(module, optimizer, X, y, 300)
+    steered = []
+    for _ in range(100):
+        train(module, optimizer, X, y, 1)
+        steered.append(int(torch.count_nonzero(module[3].weight) + torch.count_nonzero(module[0].bias)))
+    first = int(torch.count_nonzero(module[0].weight))
+    assert 0 < first < 120
+    assert 27 <= np.median(steered) <= 33
+    assert optimizer.n_nonzeros() == first + steered[-1]
     assert bool((module[5].weight != 0).all())
     assert "5.weight" in optimizer.skipped
     assert "0.bias" not in optimizer.skipped

@@ -1,12 +1,13 @@
 """The proximal map in the optimiser's metric over flat float32 arrays, in blocks that stay in the cache.
 
-Loops over a block have no branches and a fixed number of Newton steps, so that they become vector instructions; in
-float32 Newton's method from above has settled by then. What survives a block is packed before its roots are taken.
+What is left of a weight depends on one number. With κ = τ|u|^{p−2} the map takes u to u·s, s the largest root of
+s + pκ s^{p−1} = 1, and to zero where κ passes κ_0 = (1 − s_0) s_0^{1−p} / p, s_0 = (2 − 2p) / (2 − p). That root meets
+the smaller one at κ_1 = ((1 − p) / (2 − p))^{1−p} / (p (2 − p)) > κ_0, as a square root does, so s is smooth in
+√(κ_1 − κ): with z = κ / κ_0 in [0, 1] and h = √ζ − √(ζ − z), ζ = κ_1 / κ_0, five powers of h give 1 − s to 4e-9. So
+no roots of polynomials are sought, nothing is packed, and loops have no branches: they become vector instructions.
 """
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 
@@ -14,152 +15,131 @@ from reluctant.compiling import njit
 
 _BLOCK = 256
 _OPTIONS = {"cache": True, "error_model": "numpy", "fastmath": {"contract", "nsz", "arcp"}}
-_NIL, _ONE, _TWO, _THREE, _FOUR = (np.float32(i) for i in range(5))
-_HALF, _THIRD, _TWO_THIRDS = np.float32(1 / 2), np.float32(1 / 3), np.float32(2 / 3)
-_ZERO_HALF, _ZERO_TWO_THIRDS = np.float32(math.sqrt(27 / 8)), np.float32(2 ** (4 / 3) * 2 / 3)
-"""Multiples of τ up to which |u|^{2−p} becomes zero."""
-_CUBE_ROOT_BITS = np.float32(709921077)
-"""What a third of the bits of a float32 lacks to those of its cube root, wrong by 4 % at most."""
-_SLACK = np.float32(1.045)
+_NIL, _ONE, _LARGE = np.float32(0), np.float32(1), np.float32(1e30)
+_THIRD, _INVERSE_ROOT_BITS = np.float32(1 / 3), np.float32(1419900341)
+"""Bits less a third of the bits of a float32 are those of its inverse cube root r^{−1/3}, wrong by 3.5 % at most:"""
+_ROOT = tuple(np.float32(c) for c in (0.33333335, 0.22221689, 0.17282983, 0.14566969, 0.12667931))
+"""(1 − e)^{−1/3} − 1 in powers of e = 1 − r y³ of that, to 5e-9."""
+_HALVES = tuple(
+    np.float32(c) for c in (1.4142135623730951, 0.64732223, -0.062649069, -0.0066778594, -0.0011182636, -0.00041423949)
+)
+_TWO_THIRDS = tuple(
+    np.float32(c) for c in (1.19055078897615, 0.86602512, -0.14684422, -0.012657205, -0.0019589120, -0.00057161840)
+)
+"""ζ, and 1 − s in powers of h, for p = 1/2 and 2/3."""
+_TIES = {0.0: 2.0, 0.5: 1.8371173070873836, 2 / 3: 1.6798947331931646, 1.0: 1.0}
+
+
+def multiple_at_tie(p: float) -> float:
+    """The c = 1 / κ_0 of zero where |u|^{2−p} ≤ c τ."""
+    return _TIES[p]
 
 
 @njit(**_OPTIONS)
-def shrink_flat(u, living, square, correction, rate, eps, alpha, p):
-    """Overwrite u by argmin_x ½ (x − u)² + τ|x|^p, τ = α γ / D, p = 0, 1/2, 2/3 or 1; return how many are not zero.
+def shrink_flat(u, living, square, correction, rate, eps, p, tie):
+    """Overwrite u by argmin_x ½ (x − u)² + τ|x|^p, τ = ρ / D, p = 0, 1/2, 2/3 or 1; return how many are not zero.
 
-    D = √(c v) + ε, or 1 where `square`, v, has no entries. Where `living` is set, if it has entries, u stays.
+    ρ is the `rate`, D = √(c v) + ε, or 1 where `square`, v, has no entries. Where `living` is set, if it has entries, u
+    stays. `tie` is `multiple_at_tie(p)`.
     """
-    D, root, size = np.empty(_BLOCK, np.float32), np.empty(_BLOCK, np.float32), np.empty(_BLOCK, np.float32)
-    keeps, where = np.empty(_BLOCK, np.uint8), np.empty(_BLOCK, np.int32)
-    rate, correction, eps = np.float32(rate * alpha), np.float32(correction), np.float32(eps)
-    before = np.empty(_BLOCK, np.float32)
-    D[:] = _ONE
+    ratio, z = np.empty(_BLOCK, np.float32), np.empty(_BLOCK, np.float32)
+    D = np.full(_BLOCK, np.float32(_ONE))
+    correction, eps, scale = np.float32(correction), np.float32(eps), np.float32(1 / (tie * rate))
     left = 0
     for start in range(0, u.size, _BLOCK):
         u_block, v_block = u[start : start + _BLOCK], square[start : start + _BLOCK]
         n = u_block.size
-        D_block = D[:n]
         for i in range(v_block.size):
-            D_block[i] = np.sqrt(v_block[i] * correction) + eps
+            D[i] = np.sqrt(v_block[i] * correction) + eps
+        shrinks = _sizes(u_block, D, scale, p, ratio)
         if living.size:
-            for i in range(n):
-                before[i] = u_block[i]
-        if p == 0:
-            m = _hard(u_block, D_block, rate)
-        elif p == 1:
-            m = _soft(u_block, D_block, rate)
-        else:
-            _survives(u_block, D_block, rate, p, keeps)
-            m = _packed(u_block, D_block, keeps, where, size)
+            shrinks = _spare(living[start : start + _BLOCK], ratio)
+        if shrinks:
             if p == 0.5:
-                _rooted_half(size[:m], D_block, rate)
-            else:
-                _rooted_two_thirds(size[:m], D_block, rate, root)
-            for j in range(m):
-                u_block[where[j]] = size[j]
-            if not square.size:
-                D[:] = _ONE
-        left += _restored(u_block, before, living[start : start + _BLOCK]) if living.size else m
+                _inverse_square_root(ratio[:n], z)
+                _shrink(u_block, z, _HALVES)
+            elif p == 1:
+                for i in range(n):
+                    u_block[i] -= u_block[i] / ratio[i]
+            elif p > 0:
+                _inverse_cube_root(ratio[:n], z)
+                _shrink(u_block, z, _TWO_THIRDS)
+        left += _cut(u_block, ratio)
     return left
 
 
 @njit(**_OPTIONS)
-def _packed(u, D, keeps, where, size):
-    """Pack u and D where they are kept, note where that was, and set u to zero; return how many are kept."""
-    m = 0
+def hold_flat(u, living):
+    """Overwrite u by zero where `living` is not set."""
     for i in range(u.size):
-        where[m] = i
-        m += keeps[i]
-    for j in range(m):
-        size[j], D[j] = u[where[j]], D[where[j]]
-    for i in range(u.size):
-        u[i] = _NIL
-    return m
+        u[i] = u[i] if living[i] != 0 else _NIL
 
 
 @njit(**_OPTIONS)
-def _restored(u, before, living):
-    """Put back what was there before where `living` is set; return how many are not zero."""
+def _sizes(u, D, scale, p, ratio):
+    """|u|^{2−p} / (c τ) to the power 1, 2, 3 or 1 for p = 0, 1/2, 2/3 or 1, without roots; whether one is above 1."""
+    above = np.int32(0)
+    for i in range(u.size):
+        size = abs(u[i])
+        q = size * (D[i] * scale)
+        if p == 1:
+            r = q
+        elif p == 0:
+            r = q * size
+        elif p == 0.5:
+            r = q * (q * size)
+        else:
+            r = q * q * (q * size)
+        ratio[i] = _LARGE if r > _LARGE else r
+        above |= np.int32(not r <= _ONE)
+    return above != 0
+
+
+@njit(**_OPTIONS)
+def _spare(living, ratio):
+    """Make large what is not to be shrunk; return whether one of the others is above 1."""
+    above = np.int32(0)
+    for i in range(living.size):
+        spared = living[i] != 0
+        above |= np.int32(not (spared or ratio[i] <= _ONE))
+        ratio[i] = _LARGE if spared else ratio[i]
+    return above != 0
+
+
+@njit(**_OPTIONS)
+def _cut(u, ratio):
+    """Zero up to the tie; return how many are not zero."""
     left = np.int32(0)
     for i in range(u.size):
-        x, y = u[i], before[i]
-        x = y if living[i] != 0 else x
+        x = _NIL if ratio[i] <= _ONE else u[i]
         u[i] = x
         left += np.int32(x != _NIL)
     return left
 
 
 @njit(**_OPTIONS)
-def _hard(u, D, rate):
-    """Zero where u² ≤ 2τ."""
-    left = np.int32(0)
-    for i in range(u.size):
-        keeps = not u[i] * (u[i] * D[i]) <= _TWO * rate
-        left += np.int32(keeps)
-        u[i] = u[i] if keeps else _NIL
-    return left
+def _inverse_square_root(ratio, z):
+    for i in range(ratio.size):
+        z[i] = _ONE / np.sqrt(ratio[i])
 
 
 @njit(**_OPTIONS)
-def _soft(u, D, rate):
-    """max(|u| − τ, 0) with the sign of u."""
-    left = np.int32(0)
-    for i in range(u.size):
-        tau = rate / D[i]
-        keeps = not abs(u[i]) <= tau
-        left += np.int32(keeps)
-        u[i] = (u[i] - tau if u[i] > _NIL else u[i] + tau) if keeps else _NIL
-    return left
+def _inverse_cube_root(ratio, z):
+    of_ratio, of_z = ratio.view(np.int32), z.view(np.int32)
+    for i in range(ratio.size):
+        of_z[i] = np.int32(_INVERSE_ROOT_BITS - np.float32(of_ratio[i]) * _THIRD)
+    c0, c1, c2, c3, c4 = _ROOT
+    for i in range(ratio.size):
+        y = z[i]
+        e = _ONE - ratio[i] * y * (y * y)
+        z[i] = y + y * (e * (c0 + e * (c1 + e * (c2 + e * (c3 + e * c4)))))
 
 
 @njit(**_OPTIONS)
-def _survives(u, D, rate, p, keeps):
-    """Where |u|^{2−p} > c τ, or either is NaN; without roots, q² |u| > 1 or q³ |u| > 1 with q = |u| D / (c α γ)."""
-    scale = _ONE / ((_ZERO_HALF if p == 0.5 else _ZERO_TWO_THIRDS) * rate)
-    if p == 0.5:
-        for i in range(u.size):
-            size = abs(u[i])
-            q = size * (D[i] * scale)
-            keeps[i] = not q * q * size <= _ONE
-    else:
-        for i in range(u.size):
-            size = abs(u[i])
-            q = size * (D[i] * scale)
-            keeps[i] = not q * q * (q * size) <= _ONE
-
-
-@njit(**_OPTIONS)
-def _rooted_half(u, D, rate):
-    """Overwrite what survives by r² with r the largest root of r³ − |u| r + τ/2 = 0."""
+def _shrink(u, z, coefficients):
+    """Overwrite u by u s where z ≤ 1; what is above is cut afterwards."""
+    zeta, c0, c1, c2, c3, c4 = coefficients
+    root = np.sqrt(zeta)
     for i in range(u.size):
-        size, constant = abs(u[i]), _HALF * rate / D[i]
-        r = np.sqrt(size)
-        for _ in range(4):
-            square = r * r
-            r = (_TWO * square * r - constant) / (_THREE * square - size)
-        u[i] = r * r if u[i] > _NIL else -(r * r)
-
-
-@njit(**_OPTIONS)
-def _rooted_two_thirds(u, D, rate, root):
-    """Overwrite what survives by r³ with r the largest root of r⁴ − |u| r + 2τ/3 = 0."""
-    _cube_root_from_above(u, root)
-    for i in range(u.size):
-        size, constant, r = abs(u[i]), _TWO_THIRDS * rate / D[i], root[i]
-        for _ in range(6):
-            cube = r * r * r
-            r = (_THREE * cube * r - constant) / (_FOUR * cube - size)
-        x = r * r * r
-        u[i] = x if u[i] > _NIL else -x
-
-
-@njit(**_OPTIONS)
-def _cube_root_from_above(u, root):
-    """|u|^{1/3} from a third of the bits of |u|, between 1 and 1.09 of it."""
-    bits = root.view(np.int32)
-    for i in range(u.size):
-        root[i] = abs(u[i])
-    for i in range(u.size):
-        bits[i] = np.int32(np.float32(bits[i]) * _THIRD + _CUBE_ROOT_BITS)
-    for i in range(u.size):
-        root[i] *= _SLACK
+        h = z[i] / (root + np.sqrt(zeta - z[i]))
+        u[i] -= u[i] * (h * (c0 + h * (c1 + h * (c2 + h * (c3 + h * c4)))))

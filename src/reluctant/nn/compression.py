@@ -110,10 +110,10 @@ def compress(module: nn.Module, example: Example) -> Compression:
     """
     prunes = _torch_pruning()
     module = _checked(module)
-    inputs = [example] if isinstance(example, Tensor) else list(example)
     small, whole = copy.deepcopy(module).eval(), copy.deepcopy(module).eval()
     graph = graph_of(small)
-    shapes = input_shapes(graph, example)
+    shapes = input_shapes(graph, () if example is None else example)
+    inputs = [example] if isinstance(example, Tensor) else list(example)
     reached = reach(graph, shapes)
     _refuse_repeated(reached)
     _refuse_unfit(whole, inputs)
@@ -148,7 +148,8 @@ def _checked(module: nn.Module) -> nn.Module:
     module = unwrapped(module)
     for name, part in module.named_modules():
         if parametrize.is_parametrized(part):
-            raise ValueError(f"the weights of {name} are parametrised; remove that first (harden, after factorize)")
+            where = name or type(module).__name__
+            raise ValueError(f"the weights of {where} are parametrised; remove that first (harden, after factorize)")
     owners: dict[int, str] = {}
     for name, parameter in module.named_parameters(remove_duplicate=False):
         if id(parameter) in owners:
@@ -171,6 +172,8 @@ def _refuse_unfit(module: nn.Module, inputs: Sequence[Tensor]) -> None:
             module(*inputs)
     except RuntimeError as error:
         raise ValueError(f"example does not fit the module: {str(error).splitlines()[0]}") from error
+    if not all(bool(torch.isfinite(x).all()) for x in inputs):
+        raise ValueError("example has an entry that is not finite, so outputs cannot be compared; give rows of data")
 
 
 @torch.no_grad()

@@ -220,7 +220,8 @@ def consolidate_pairs(
             try:
                 module(batch)
             except RuntimeError as error:
-                raise ValueError(f"X does not fit the module: {error}") from error
+                shape = tuple(batch.shape[1:])
+                raise ValueError(f"X has rows of shape {shape}, which do not fit the module: {error}") from error
     return sum(_apply(pair, found[pair.hidden], p, bias, optimizer) for pair in pairs)
 
 

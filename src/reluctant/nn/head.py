@@ -58,8 +58,8 @@ def prune_head(
     Raises
     ------
     ValueError
-        If data or arguments are bad, there is no such pair, it is not the end of the module, or no network of the path
-        is small enough.
+        If data or arguments are bad, there is no such pair, it is not the end of the module, it has fewer weights
+        already, or no network of the path is small enough.
 
     Examples
     --------
@@ -75,6 +75,9 @@ def prune_head(
     n_nonzeros = check_integer(n_nonzeros, "n_nonzeros", low=1)
     module = unwrapped(module)
     pair = layer_pairs(module)[-1]
+    total = int(torch.count_nonzero(pair.incoming) + torch.count_nonzero(pair.outgoing))
+    if n_nonzeros > total:
+        raise ValueError(f"n_nonzeros = {n_nonzeros} is more than the {total} nonzero weights of {pair.name}")
     like = pair.incoming
     rows, targets = as_rows(X, "X").to(like), as_rows(y, "y")
     targets = targets.reshape(len(targets), -1).double().cpu().numpy()

@@ -49,8 +49,8 @@ def to_piecewise_linear(module: nn.Module, low: float, high: float) -> Piecewise
     Raises
     ------
     ValueError
-        If low < high does not hold, a part of the module is not known to be piecewise linear, or the module has more
-        than one input or output.
+        If low < high does not hold, a part of the module is not known to be piecewise linear, a parameter is not
+        finite, or the module has more than one input or output.
 
     Examples
     --------
@@ -84,7 +84,10 @@ def _traced(module: nn.Module) -> fx.GraphModule:
     if not isinstance(module, nn.Module):
         raise ValueError(f"module must be a torch.nn.Module, got {type(module).__name__}")
     module = copy.deepcopy(unwrapped(module)).double().cpu().eval()
-    traced = graph_of(module)
+    for name, parameter in module.named_parameters():
+        if not bool(torch.isfinite(parameter).all()):
+            raise ValueError(f"{name} has an entry that is not finite; go back to the last state that is")
+    traced = graph_of(nn.Sequential(module) if isinstance(module, (*LINEAR_LAYERS, nn.ReLU)) else module)
     for node in traced.graph.nodes:
         if not _is_known(node, traced):
             part = traced.get_submodule(str(node.target)) if node.op == "call_module" else node.target

@@ -92,7 +92,11 @@ def input_shapes(graph: fx.GraphModule, example: Example | None) -> list[torch.S
 
 def _shapes_in_words(example: Any) -> str:
     parts = example if isinstance(example, list | tuple) else [example]
-    return ", ".join(f"shape {tuple(a.shape)}" if isinstance(a, Tensor) else type(a).__name__ for a in parts)
+    return (
+        "none"
+        if not parts
+        else ", ".join(f"shape {tuple(a.shape)}" if isinstance(a, Tensor) else type(a).__name__ for a in parts)
+    )
 
 
 def _taken_by_first_linear(node: fx.Node, graph: fx.GraphModule) -> torch.Size:

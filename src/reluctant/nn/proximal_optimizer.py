@@ -13,7 +13,7 @@ from reluctant.nn.metric import StepScale, check_metric, step_scale
 from reluctant.nn.settings import Metric, Shrinkage, checked_as
 from reluctant.nn.steering import Ramp, Steering, Strength
 from reluctant.nn.weight_groups import WeightGroup, resolved
-from reluctant.nn.weight_step import shrink_
+from reluctant.nn.weight_step import hold_zeros_, shrink_
 from reluctant.nn.wrapping import WrappedOptimizer, check_optimizer, check_owned
 
 _BEGIN = 1e-3
@@ -239,7 +239,7 @@ class _Block:
     def hold_zeros(self, living: list[Tensor]) -> None:
         """Undo what the optimiser made of zeros."""
         for weight, mask in zip(self.weights, living):
-            weight.mul_(mask)
+            hold_zeros_(weight, mask)
 
     def shrink(self, share: float, living: list[Tensor] | None) -> None:
         """Take the proximal map of what the optimiser left, except where `living` is set, if it is given."""

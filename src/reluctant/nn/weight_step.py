@@ -34,15 +34,16 @@ def shrink_(weight: Tensor, scale: StepScale, alpha: float, p: float, living: Te
     """
     if p in _COMPILED and all(_is_flat(a) for a in (weight, scale.square) if a is not None):
         nothing = np.empty(0, np.float32)
-        return _kernels().shrink_flat(
+        kernels = _kernels()
+        return kernels.shrink_flat(
             weight.detach().view(-1).numpy(),
             nothing.view(np.uint8) if living is None else living.view(-1).numpy().view(np.uint8),
             nothing if scale.square is None else scale.square.view(-1).numpy(),
             float(scale.correction),
-            float(scale.rate),
+            float(scale.rate) * alpha,
             scale.eps,
-            alpha,
             p,
+            kernels.multiple_at_tie(p),
         )
     tau = thresholds(weight, scale, alpha)
     if living is not None:
@@ -52,6 +53,14 @@ def shrink_(weight: Tensor, scale: StepScale, alpha: float, p: float, living: Te
     else:
         weight.copy_(prox_power(weight.to(tau.dtype), tau, p))
     return int(torch.count_nonzero(weight))
+
+
+def hold_zeros_(weight: Tensor, living: Tensor) -> None:
+    """Overwrite w by zero where `living` is not set; on the CPU in float32 in one compiled pass."""
+    if _is_flat(weight):
+        _kernels().hold_flat(weight.detach().view(-1).numpy(), living.view(-1).numpy().view(np.uint8))
+    else:
+        weight.mul_(living)
 
 
 def thresholds(weight: Tensor, scale: StepScale, alpha: float) -> Tensor:
