@@ -32,6 +32,12 @@ from model.test_description import from_sentences, from_table  # noqa: E402
 from multivariate.proofs.test_bounds import hidden_labels_are_not_counted  # noqa: E402
 from multivariate.proofs.test_close_rows import never_beaten  # noqa: E402
 from multivariate.proofs.test_duality import never_above_an_exact_interpolant  # noqa: E402
+from multivariate.proofs.test_lines import never_beaten as lines_never_beaten  # noqa: E402
+from multivariate.proofs.test_subsample import (  # noqa: E402
+    certificates_never_beaten,
+    enumeration_never_beaten,
+    few_rows_never_beaten,
+)
 from oracles import exact, fewest_knots  # noqa: E402
 from reluctant import FileFormatError, ReLUNetwork, approximate, interpolate, p_path  # noqa: E402
 from reluctant.export import export_c  # noqa: E402
@@ -116,6 +122,26 @@ def hidden_labels(rng: np.random.Generator, seed: int) -> None:
 def least_l1(rng: np.random.Generator, seed: int) -> None:
     """Proved values of p = 1 in R^d against an interpolant whose norm is a fraction."""
     never_above_an_exact_interpolant([seed])
+
+
+def few_rows(rng: np.random.Generator, seed: int) -> None:
+    """Counts proved on some of the rows against the network behind the labels, in rationals."""
+    few_rows_never_beaten([seed])
+
+
+def rows_on_lines(rng: np.random.Generator, seed: int) -> None:
+    """Counts proved by rows on lines against the network behind the labels."""
+    lines_never_beaten([seed])
+
+
+def enumerations(rng: np.random.Generator, seed: int) -> None:
+    """Counts proved by enumeration of all rows, within bands too, against the network behind the labels."""
+    enumeration_never_beaten([seed])
+
+
+def certificates(rng: np.random.Generator, seed: int) -> None:
+    """What `interpolate` and `approximate` claim in R^d against the network behind the labels."""
+    certificates_never_beaten([seed])
 
 
 # B. Poor answers
@@ -286,6 +312,10 @@ KINDS: dict[str, tuple[Check, int]] = {
     "close rows": (close_rows, 800),
     "hidden labels": (hidden_labels, 3_000),
     "least l1": (least_l1, 600),
+    "few rows": (few_rows, 6_000),
+    "rows on lines": (rows_on_lines, 10_000),
+    "enumerations": (enumerations, 10_000),
+    "certificates": (certificates, 1_000),
     "float32 lines": (float32_lines, 4_000),
     "twelve decimals": (twelve_decimals, 300),
     "offset columns": (offset_columns, 100),
