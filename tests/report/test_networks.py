@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from reluctant import ReLUNetwork, SparseReLURegressor, size_path
+from reluctant import ReLUNetwork, SparseReLUClassifier, SparseReLURegressor, size_path
 from reluctant.report import plot_neurons, plot_partial, plot_path, save_figure
 
 
@@ -86,3 +86,45 @@ def test_partial_dependence_of_an_input_of_zeros_and_ones_has_a_bar_for_either()
     heights = [bar.get_height() for bar in axes.patches]
     assert heights == pytest.approx([f(np.column_stack([np.full(5, v), X[:, 1]])).mean() for v in (0.0, 1.0)])
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0 (40%)", "1 (60%)"]
+
+
+def test_two_inputs_have_contours_of_the_mean_over_the_rows():
+    X = np.random.default_rng(2).uniform(-1, 1, (60, 3))
+    f = ReLUNetwork([[1.0, 1.0, 0.0], [0.0, 0.0, 2.0]], [0.0, 0.1], [1.0, -1.0])
+    axes = plot_partial(f, X, [(0, 1)], names=["a", "b", "c"]).axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title(loc="left")) == ("a", "b", "prediction")
+    (contours,) = axes.collections
+    drawn = 0
+    for level, path in zip(contours.levels, contours.get_paths(), strict=True):
+        for a, b in path.vertices[::7]:
+            moved = np.column_stack([np.full(60, a), np.full(60, b), X[:, 2]])
+            assert f(moved).mean() == pytest.approx(level, abs=0.02)
+            drawn += 1
+    assert drawn > 10
+
+
+def test_the_scale_of_an_estimator_is_named():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, (80, 2))
+    cases = [
+        (SparseReLURegressor(max_parameters=4), X[:, 0], "prediction"),
+        (SparseReLURegressor(max_parameters=4, loss="poisson"), rng.poisson(np.exp(X[:, 0])), "log of the mean"),
+        (SparseReLUClassifier(max_parameters=4), np.where(X[:, 0] > 0, "up", "down"), "log-odds of up"),
+    ]
+    for model, y, scale in cases:
+        axes = plot_partial(model.set_params(random_state=0).fit(X, y), X, [0]).axes[0]
+        assert axes.get_ylabel() == scale
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ([(0, 0)], r"pairs \(i, j\) of two of them, got \(0, 0\)"),
+        ([(0, 1, 2)], r"got \(0, 1, 2\)"),
+        ([1, 0, 1], "inputs has 1 twice"),
+        ([(0, 7)], "inputs has 7, but the network has inputs 0 to 2"),
+    ],
+)
+def test_panels_that_cannot_be_drawn_are_refused(network, inputs, message):
+    with pytest.raises(ValueError, match=message):
+        plot_partial(network, np.zeros((3, 3)), inputs)

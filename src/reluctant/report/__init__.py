@@ -11,9 +11,9 @@ from reluctant.report.networks import (
     plot_knot_path,
     plot_neurons,
     plot_p_path,
-    plot_partial,
     plot_path,
 )
+from reluctant.report.partial import plot_partial
 
 if TYPE_CHECKING:
     from reluctant.report.page import render_page, write_page

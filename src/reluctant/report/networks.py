@@ -1,4 +1,4 @@
-"""Figures of networks for noisy tables: error against size, the neurons, the effect of one input."""
+"""Figures of networks for noisy tables: error against size, the neurons."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reluctant.arrays import Array, Index
+from reluctant.arrays import Array
 from reluctant.model.description import input_labels
 from reluctant.model.network import ReLUNetwork
 from reluctant.report.style import BAND, DATA, FUNCTION, GREY, KNOT, panels
 from reluctant.text import shortened
-from reluctant.validation import as_floats, check_integer
+from reluctant.validation import as_floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,12 +25,6 @@ if TYPE_CHECKING:
 
 _ELBOW_STYLE: dict[str, Any] = {"markersize": 9, "color": KNOT, "markerfacecolor": "none", "markeredgewidth": 1.8}
 
-LINES = 40
-"""Rows whose own curve is drawn behind the mean in a partial plot."""
-GRID = 200
-"""Points along the input of a partial plot."""
-ROWS = 2000
-"""Rows averaged over in a partial plot."""
 WRITTEN = 24
 """Inputs up to which weights are written into their cells."""
 CELL, CHARACTER = 0.75, 0.09
@@ -267,9 +261,9 @@ def plot_neurons(
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['1', '−2', '1']
     """
-    _check_one_output(network)
+    check_one_output(network)
     labels = input_labels(names, network.n_inputs)
-    scale = np.ones(network.n_inputs) if X is None else _inputs(X, network).std(axis=0)
+    scale = np.ones(network.n_inputs) if X is None else rows_of(X, network).std(axis=0)
     weights = np.vstack([network.slope[:, 0] * scale, network.output_weights * network.input_weights * scale])
     rows = ["affine", *(f"neuron {k + 1}" for k in range(len(network.biases)))]
     shown = np.flatnonzero(weights.any(axis=0))
@@ -309,106 +303,6 @@ def _write_weights(axes: Axes, weights: Array, largest: float) -> None:
             axes.text(j, i, text, ha="center", va="center", fontsize=9, color=colour)
 
 
-def plot_partial(
-    network: ReLUNetwork,
-    X: ArrayLike,
-    inputs: Sequence[int] | None = None,
-    names: Sequence[str] | None = None,
-    *,
-    ax: Axes | Sequence[Axes] | None = None,
-) -> Figure:
-    """Draw the mean prediction as one input moves and all others stay as they are in the rows of X.
-
-    Parameters
-    ----------
-    network : ReLUNetwork
-        One output.
-    X : array_like, shape (N, d)
-        Rows to average over; at most 2,000, evenly spaced ones of more, are used.
-    inputs : sequence of int, optional
-        Which inputs; all that the network uses by default.
-    names : sequence of str, optional
-        Names of the inputs.
-    ax : matplotlib.axes.Axes or a sequence of them, optional
-        Where to draw, one for each input; by default a new figure.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        One panel an input: the mean in black, some rows in grey, the data along the bottom. An input that is 0 or 1
-        has bars, with the share of its rows.
-
-    Raises
-    ------
-    ValueError
-        If the network has several outputs or uses no input, or names, columns or inputs do not fit it.
-
-    Notes
-    -----
-    This is Friedman's partial dependence (2001); grey curves are individual conditional expectations.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> X = np.random.default_rng(0).uniform(-1, 1, (50, 2))
-    >>> figure = plot_partial(ReLUNetwork([[1.0, 0.0]], [0.0], [1.0]), X, names=["a", "b"])
-    >>> [axes.get_xlabel() for axes in figure.axes]
-    ['a']
-    """
-    _check_one_output(network)
-    labels = input_labels(names, network.n_inputs)
-    rows = _inputs(X, network)
-    rows = rows[:: max(1, -(-len(rows) // ROWS))]
-    chosen = network.inputs_used if inputs is None else _indices(inputs)
-    if chosen.size == 0:
-        raise ValueError("the network uses no input; there is nothing to draw")
-    if chosen.max() >= network.n_inputs:
-        raise ValueError(f"inputs has {chosen.max()}, but the network has inputs 0 to {network.n_inputs - 1}")
-    columns = min(3, len(chosen)) if ax is None else len(chosen)
-    n_lines = -(-len(chosen) // columns)
-    with panels((3.1 * columns + 0.6, 2.6 * n_lines), n_lines, columns, ax) as (figure, grid):
-        for axes in grid.flat[len(chosen) :]:
-            axes.remove()
-        drawn = grid.ravel()[: len(chosen)]
-        for axes, j in zip(drawn, chosen):
-            _draw_partial(axes, network, rows, int(j))
-            axes.set_xlabel(shortened(labels[j], LONGEST_LABEL), parse_math=False)
-        limits = np.array([axes.get_ylim() for axes in drawn])
-        for i, axes in enumerate(drawn):
-            axes.set_ylim(limits[:, 0].min(), limits[:, 1].max())
-            if i % columns == 0:
-                axes.set_ylabel("prediction")
-    return figure
-
-
-def _draw_partial(axes: Axes, network: ReLUNetwork, rows: Array, j: int) -> None:
-    if np.isin(rows[:, j], (0.0, 1.0)).all() and np.ptp(rows[:, j]) > 0.0:
-        _draw_switch(axes, network, rows, j)
-        return
-    grid = np.linspace(rows[:, j].min(), rows[:, j].max(), GRID)
-    curves = np.empty((len(rows), GRID))
-    for i, value in enumerate(grid):
-        moved = rows.copy()
-        moved[:, j] = value
-        curves[:, i] = network(moved)
-    axes.plot(grid, curves[:: max(1, len(rows) // LINES)].T, color=GREY, linewidth=0.5, alpha=0.35)
-    axes.plot(grid, curves.mean(axis=0), color=FUNCTION, linewidth=1.8)
-    ticks = np.quantile(rows[:, j], np.linspace(0, 1, min(len(rows), 101)))
-    axes.plot(ticks, np.zeros_like(ticks), "|", color=DATA, transform=axes.get_xaxis_transform(), markersize=8)
-
-
-def _draw_switch(axes: Axes, network: ReLUNetwork, rows: Array, j: int) -> None:
-    """Bars at 0 and 1 for an input that has no other values, as that of a category, and the share of rows at each."""
-    means = []
-    for value in (0.0, 1.0):
-        moved = rows.copy()
-        moved[:, j] = value
-        means.append(float(np.mean(network(moved))))
-    axes.bar((0, 1), means, width=0.6, color=FUNCTION, alpha=0.75)
-    share = float(np.mean(rows[:, j]))
-    axes.set_xticks((0, 1), (f"0 ({1 - share:.0%})", f"1 ({share:.0%})"))
-
-
 def _plain_ticks(axes: Axes) -> None:
     """Sizes as 10, 20, 50, … instead of powers."""
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
@@ -418,13 +312,8 @@ def _plain_ticks(axes: Axes) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _indices(inputs: Sequence[int]) -> Index:
-    if not isinstance(inputs, (Sequence, np.ndarray)) or len(inputs) == 0:
-        raise ValueError(f"inputs must be a list of one or more indices, got {inputs!r}")
-    return np.array([check_integer(i, "inputs", low=0) for i in inputs])
-
-
-def _check_one_output(network: ReLUNetwork) -> None:
+def check_one_output(network: ReLUNetwork) -> None:
+    """Raise a ValueError unless this is a network of one output."""
     if not isinstance(network, ReLUNetwork):
         remedy = "; pass its network_" if hasattr(network, "fit") else ""
         raise ValueError(f"network must be a ReLUNetwork, got a {type(network).__name__}{remedy}")
@@ -435,7 +324,8 @@ def _check_one_output(network: ReLUNetwork) -> None:
         )
 
 
-def _inputs(X: ArrayLike, network: ReLUNetwork) -> Array:
+def rows_of(X: ArrayLike, network: ReLUNetwork) -> Array:
+    """X as a table (N, d) of the inputs of a network; a ValueError where it is none."""
     rows = as_floats(X, "X")
     if rows.ndim != 2 or rows.shape[1] != network.n_inputs or len(rows) == 0:
         raise ValueError(f"X must be a table of {network.n_inputs} columns, got an array of shape {rows.shape}")
