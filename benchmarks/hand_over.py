@@ -4,8 +4,8 @@
 
 The table is that of the type K thermocouple, millivolts to degrees within 0.5, and the rival a dense network of one
 hidden layer with as small a root mean square error: the first of 4, 8, 16, … 256 neurons that scikit-learn trains to
-it, the best of three seeds, else the one with the least; for binaries also one trained with Adam. Other machines than this one are simulated; what is not
-installed is left out and named.
+it, the best of three seeds, else the one with the least; for binaries also one trained with Adam. Other machines than
+this one are simulated; what is not installed is left out and named.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ def dense(X, y, target, held_out=None):
 def adam(X, y, target, measured_on):
     """A dense network as users of OMLT train it, and its root mean square error.
 
-    Columns scaled to spread one, one hidden layer, Adam with its defaults, batches of 32, 100 epochs and 20,000 steps at
-    least; of five seeds the median one, of the first width at which that has at most `target`, else of the best width.
+    Columns scaled to spread one, one hidden layer, Adam with its defaults, batches of 32, 100 epochs and at least
+    20,000 steps; of five seeds the median one, of the first width at which that has at most `target`, else of the best.
     """
     best = None
     for width in WIDTHS[2:]:
@@ -349,7 +349,7 @@ def part_milp():
     model = SparseReLURegressor(random_state=0).fit(X, z)
     cases.append(("Friedman 1, 10 inputs, new rows", model.network_, (X, z), friedman(10_000, 1, 0.0)))
     print(
-        "binaries: one for each neuron that can be on and off in the box of the rows; in brackets as to_highs joins them"
+        "binaries: one for each neuron that can be on and off in the box of the rows; in brackets as to_highs has them"
     )
     print("seconds: least and largest output on that box by to_highs, HiGHS on one thread, "
           f"at most {LIMIT:.0f} each; ratio of binaries: dense, a neuron each, over ours joined")  # fmt: skip

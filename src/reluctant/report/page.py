@@ -126,9 +126,13 @@ def render_page(
     columns = getattr(model, "columns", getattr(model, "columns_", None)) if columns is None else columns
     subject = Subject.of(model, X, y, _titles(columns, names, outputs, units), sizes)
     tolerance = getattr(model, "tolerance", None) if tolerance is None else check_number(tolerance, "tolerance")
-    band = _band(bounds, len(subject.X))
-    data = contents(subject, tolerance, band)
+    kept = getattr(model, "bounds", None)
+    is_kept = bounds is None and kept is not None and kept[0].shape == (len(subject.X),)
+    band = _band(kept if is_kept else bounds, len(subject.X))
     are_own = _are_own(subject, band) if are_own is None else are_own
+    if is_kept and not are_own:
+        band = None  # that of other rows
+    data = contents(subject, tolerance, band)
     script = _script(subject)
     style = static("page.css")
     return page.render(
