@@ -17,6 +17,7 @@ from reluctant.files import as_path, write_atomically
 from reluctant.model.description import described
 from reluctant.report.code import code_of, page_program
 from reluctant.report.contents import contents
+from reluctant.report.curves import MANY_EXACT_ROWS
 from reluctant.report.form import Form
 from reluctant.report.html import embedded, policy, static, template
 from reluctant.report.subject import EXACT, SizesTried, Subject, Titles
@@ -27,7 +28,7 @@ from reluctant.version import __version__
 MOST_LINES = 100
 """Segments or neurons that a page lists."""
 
-_SCRIPTS = ("charts", "model", "line", "paths", "inputs", "residuals", "network", "main", "form")
+_SCRIPTS = ("charts", "model", "live", "line", "paths", "inputs", "residuals", "network", "main", "form")
 """Parts of the script, in order."""
 
 
@@ -150,6 +151,7 @@ def render_page(
         policy=policy(script, style, with_form=form is not None),
         form=form,
         describe_p=_about_p(data["pPath"]),
+        most_exact=MANY_EXACT_ROWS,
     )
 
 
