@@ -1,4 +1,4 @@
-"""The sweep that a page does in the browser, in Node.js: as many neurons as `approximate` proves, within the tolerance."""
+"""The sweep that a page does in the browser, in Node.js: as few neurons as `approximate` proves, and within the band."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ const lineThrough = (knots, x, y, slopes) => ({
 const cases = JSON.parse(require("fs").readFileSync(0, "utf8"));
 const answers = cases.map(([x, y, tolerance]) => {
   const fit = liveFit(x, y, tolerance);
-  return fit && { knots: [...fit.knots], values: x.map(fit.at), before: [...fit.knots].map((t) => fit.at(t * (1 - 1e-15))),
-    after: [...fit.knots].map(fit.at) };
+  const knots = fit && [...fit.knots];
+  const before = knots && knots.map((t) => fit.at(t * (1 - 1e-15)));
+  return fit && { knots, values: x.map(fit.at), before, after: knots.map(fit.at) };
 });
 console.log(JSON.stringify(answers));
 """
