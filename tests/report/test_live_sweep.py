@@ -1,4 +1,4 @@
-"""The sweep that a page does in the browser, in Node.js: as few neurons as `approximate` proves, and within the band."""
+"""The sweep that a page does in the browser, in Node.js: as few neurons as `approximate` proves, within the band."""
 
 from __future__ import annotations
 
