@@ -2,8 +2,8 @@
 
     python examples/optimise_over_a_network.py
 
-The table becomes a network of few neurons, and each of them one binary. The same question is put to HiGHS, and, where
-they are installed, to Pyomo with OMLT (pip install omlt pyomo highspy onnx), to SCIP (pip install pyscipopt
+The table becomes a network of few neurons, and each of them at most one binary. The same question is put to HiGHS,
+and, where they are installed, to Pyomo with OMLT (pip install omlt pyomo highspy onnx), to SCIP (pip install pyscipopt
 pyscipopt-ml torch) and to Gurobi (pip install gurobipy gurobi-machinelearning torch, and a licence).
 """
 

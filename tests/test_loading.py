@@ -42,6 +42,38 @@ SOLUTIONS = {
 }
 
 
+ASKED = {
+    "one-sided": lambda y: {"bounds": (y - 0.1, np.where(x < 5, y + 0.2, np.inf))},
+    "relative": lambda y: {"relative": 0.1, "tolerance": 0.01},
+    "of each row": lambda y: {"tolerance": np.where(x < 5, 0.1, np.inf)},
+    "two outputs": lambda y: {"bounds": (np.c_[y, -y] - 0.2, np.c_[y, -y] + 0.3), "time_limit": 1},
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_a_band_that_no_one_tolerance_says_comes_back(tmp_path, name):
+    y = np.sin(x)
+    asked = ASKED[name](y)
+    solution = approximate(x, np.c_[y, -y] if name == "two outputs" else y, **asked)
+    half = asked.get("tolerance", 0.0) + asked.get("relative", 0.0) * np.abs(y)
+    lo, hi = asked.get("bounds", (y - half, y + half))
+    solution.save(tmp_path / "m.json")
+    loaded = reluctant.load(tmp_path / "m.json")
+    for found in (solution, loaded):
+        assert found.tolerance is None
+        np.testing.assert_array_equal(found.bounds, (lo, hi))
+    assert approximate(x, y, tolerance=0.1).bounds is None
+
+
+def test_a_band_of_very_many_rows_is_not_kept(tmp_path):
+    t = np.arange(100_001.0)
+    interval = (t - 1.0, t + 1.0)
+    solution = approximate(t, t, bounds=interval)
+    solution.save(tmp_path / "m.json")
+    assert solution.bounds is not None
+    assert reluctant.load(tmp_path / "m.json").bounds is None
+
+
 @pytest.mark.parametrize("name", SOLUTIONS)
 def test_a_solution_comes_back_to_the_last_bit(tmp_path, name):
     solution = SOLUTIONS[name]()

@@ -12,7 +12,7 @@ from reluctant.columns import Columns, checked_columns
 from reluctant.errors import FileFormatError
 from reluctant.model import container
 from reluctant.model.container import Entries, Record
-from reluctant.model.records import clip_of, network_of, table_of
+from reluctant.model.records import bounds_of, clip_of, network_of, table_of
 from reluctant.solution import FIGURES, LineSolution, Solution
 
 if TYPE_CHECKING:
@@ -104,7 +104,8 @@ def _solution(entries: Entries) -> Solution:
     if figures["value"] is None or figures["max_error"] is None:
         raise ValueError("is incomplete: value or max_error of figures is missing")
     certificate = Certificate.of_record(entries.record("certificate"))
-    given: dict[str, Any] = {"network": network, "columns": columns, "certificate": certificate}
+    bounds = bounds_of(entries.optional_record("bounds"))
+    given: dict[str, Any] = {"network": network, "columns": columns, "certificate": certificate, "bounds": bounds}
     if table is None:
         return Solution(**given, **figures)
     if not network.n_inputs == network.n_outputs == 1:

@@ -65,6 +65,9 @@ class Solution:
         Weight of the path norm and mean loss of the solution, where both were minimised together (`regress`).
     tolerance : float, optional
         The one tolerance that was asked for at every row, where there was one.
+    bounds : (lo, hi), arrays shaped like y, optional
+        What f was to stay between at each row, in their order, where no one tolerance says it: with `bounds`,
+        `relative` and a tolerance for each row of `approximate`. Infinite where a side was free.
     columns : Columns, optional
         What inputs and outputs are called, their units and categories, where it is known (`reluctant.columns`).
 
@@ -98,6 +101,7 @@ class Solution:
         alpha: float | None = None,
         mean_loss: float | None = None,
         tolerance: float | None = None,
+        bounds: tuple[Array, Array] | None = None,
         columns: Columns | None = None,
     ) -> None:
         if network is None and function is None:
@@ -115,6 +119,7 @@ class Solution:
         self.alpha = alpha
         self.mean_loss = mean_loss
         self.tolerance = tolerance
+        self.bounds = bounds
         self.columns = columns
         if network is not None:
             self.__dict__["network"] = network
@@ -124,7 +129,7 @@ class Solution:
         names = (
             *("p", "value", "max_error", "certificate", "history"),
             *("function", "max_error_between", "max_scaled_error", "alpha", "mean_loss"),
-            *("tolerance", "columns"),
+            *("tolerance", "bounds", "columns"),
         )
         fields: dict[str, Any] = {name: getattr(self, name) for name in names}
         return type(self)(**(fields | {"network": self.__dict__.get("network")} | changes))
@@ -304,8 +309,9 @@ class Solution:
     ) -> None:
         """Write all of the solution to a ``.json`` file, which `reluctant.load` reads.
 
-        The network, the table of links, certificate and figures, the names of the columns, the version of this library
-        and a digest of the data; `history` is left out. The file appears whole or not at all.
+        The network, the table of links, certificate and figures, `bounds` of up to 100,000 rows, the names of the
+        columns, the version of this library and a digest of the data; `history` is left out. The file appears whole or
+        not at all.
         ``docs/network_files.md`` describes it.
 
         Parameters
@@ -340,7 +346,7 @@ class Solution:
         self, *, columns: Columns | None = None, data: tuple[ArrayLike, ArrayLike] | None = None
     ) -> container.Record:
         """What `save` writes."""
-        from reluctant.model.records import data_record, network_record, table_record
+        from reluctant.model.records import bounds_record, data_record, network_record, table_record
 
         columns = checked_columns(self.columns if columns is None else columns, self.network)
         figures = {name: getattr(self, name) for name in FIGURES}
@@ -351,6 +357,7 @@ class Solution:
             "columns": None if columns is None else columns.to_record(),
             "data": data_record(self.network, data),
             "figures": {name: None if value is None else float(value) for name, value in figures.items()},
+            "bounds": bounds_record(self.bounds),
             "certificate": self.certificate.to_record(),
             "table": None if self.function is None else table_record(self.function),
             "network": network_record(self.network),

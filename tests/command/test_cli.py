@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reluctant import ReLUNetwork, approximate, interpolate
+from reluctant import ReLUNetwork, approximate, interpolate, load
 from reluctant.command import job
 from reluctant.command.cli import main
 
@@ -465,6 +465,9 @@ def test_one_side_alone_is_kept_by_the_c_function_too(reluctant, tmp_path, side,
     assert (code, result["side"], result["c"]["keeps_tolerance"]) == (0, side.removeprefix("--"), True)
     function = approximate(x, y, bounds=(y - 1, y) if side == "--below" else (y, y + 1), between=between).function
     assert result["neurons"] == function.n_knots
+    model = load(result["files"]["model"])
+    assert model.tolerance is None
+    assert np.array_equal(model.bounds, (y - 1, y) if side == "--below" else (y, y + 1))
     network = ReLUNetwork.load(result["files"]["model"])
     residual = (network(x) - y) * (-1 if side == "--below" else 1)
     assert residual.min() >= -1e-9

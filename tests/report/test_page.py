@@ -270,3 +270,14 @@ def test_a_column_of_polars_names_the_output():
     solution = approximate(x, x**2, tolerance=0.1)
     assert "<bdi>height from x</bdi>" in render_page(solution, x, polars.Series("height", x**2))
     assert "<bdi>height from x</bdi>" in render_page(solution, x, polars.DataFrame({"height": x**2}))
+
+
+def test_a_band_kept_with_the_model_is_drawn_about_its_own_rows_alone():
+    x = np.linspace(0, 6, 50)
+    y = np.sin(x)
+    solution = approximate(x, y, bounds=(y - 0.1, y))
+    with_band = render_page(solution, x, y)
+    assert with_band == render_page(solution, x, y, bounds=(y - 0.1, y))
+    assert with_band != render_page(solution.replace(bounds=None), x, y)
+    others = y + 5.0
+    assert render_page(solution, x, others) == render_page(solution.replace(bounds=None), x, others)

@@ -179,13 +179,28 @@ def test_the_slider_of_tolerances_shows_the_fit_of_fewest_neurons(pages, browser
     assert curve(browser, "function-chart") == before
 
 
-def test_a_tolerance_beyond_the_page_is_answered_by_its_number_of_neurons(pages, browser):
+def test_a_fit_that_the_page_does_not_hold_is_found_by_it(pages, browser):
     browser.open(pages["thermocouple"][0])
-    set_value(browser, "tolerance-number", "0.01")
     x, y = thermocouple()
-    said = text(browser, "tolerance-said")
-    assert f"{approximate(x, y, tolerance=0.01).n_neurons} neurons for a tolerance of 0.01 °C" in said
-    assert "this page draws fits of up to" in said
+    for tolerance in (0.02, 0.01, 0.005):
+        set_value(browser, "tolerance-number", str(tolerance))
+        said = text(browser, "tolerance-said")
+        k = approximate(x, y, tolerance=tolerance).n_neurons
+        assert f"{k} neurons, the fewest, within {tolerance} °C" in said
+        shown = browser.run(f"{x.tolist()}.map(report.current().at)")
+        assert np.abs(np.array(shown) - y).max() <= tolerance * (1 + 1e-6)
+    assert not browser.complaints
+
+
+def test_a_fit_of_a_table_that_is_thinned_is_answered_by_its_number_of_neurons(browser, tmp_path):
+    x = np.arange(6000.0)
+    y = np.random.default_rng(0).standard_normal(6000).cumsum()
+    write_page(approximate(x, y, tolerance=20.0), x, y, tmp_path / "long.html")
+    browser.open((tmp_path / "long.html").as_uri())
+    set_value(browser, "tolerance-number", "1")
+    assert "more than 64 neurons" in text(browser, "tolerance-said")
+    assert "The slider ends with the fit of" in text(browser, "function-caption")
+    assert "p-title" in browser.run("document.body.innerHTML")  # exact fits are there for 6,000 rows
 
 
 def test_the_slider_of_p_shows_the_exact_fit_and_its_path_norm(pages, browser):

@@ -175,7 +175,9 @@ def run_on(job: Job, rows: Rows, say: Say = lambda message: None) -> Outcome:
         band, excess, remedy = None, 0.0, None
         solution = solve(job, x, y)
         c = render_c(solution.replace(columns=rows.columns), job.identifier, job.dtype, (x, y))
-    solution = solution.replace(columns=rows.columns, tolerance=job.tolerance)
+    one_tolerance = job.side == "both" and job.tolerance is not None
+    asked = None if band is None or one_tolerance else band.bounds
+    solution = solution.replace(columns=rows.columns, tolerance=job.tolerance if one_tolerance else None, bounds=asked)
     contents = _contents(job, solution, c, rows, band, say)
     files = {kind: job.out / f"{job.identifier}.{_ENDINGS[kind]}" for kind in contents}
     with made_directory(job.out):

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from reluctant.arrays import Array
 from reluctant.columns import Column
 from reluctant.command.opening import columns_of, network_of, opened
 from reluctant.model import container
@@ -103,6 +106,7 @@ class Shown:
             rows.append(("found", self.model.verdict))
             rows += [("", certificate.reason)] if certificate is not None else []
             rows += [("tolerance", f"{self.model.tolerance:g}")] if self.model.tolerance is not None else []
+            rows += [("bounds", _bounds(self.model.bounds))] if self.model.bounds is not None else []
             rows.append(("largest error", _errors(self.model)))
         elif certificate is not None:
             rows.append(("chosen", certificate.reason))
@@ -119,6 +123,13 @@ class Shown:
         if self.written_by is not None:
             rows.append(("written by", self.written_by))
         return rows
+
+
+def _bounds(bounds: tuple[Array, Array]) -> str:
+    """How many rows have bounds, and on which sides."""
+    lo, hi = (np.isfinite(bound) for bound in bounds)
+    sides = f"{int(lo.sum()):,} from below, {int(hi.sum()):,} from above"
+    return f"of {counted(len(lo), 'rows')} of their own: {sides}"
 
 
 _KINDS = {"SparseReLURegressor": "a regressor", "SparseReLUClassifier": "a classifier"} | dict.fromkeys(

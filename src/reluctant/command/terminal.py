@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from reluctant.errors import SolverError
+from reluctant.errors import FileFormatError, SolverError
 from reluctant.text import shown
 
 EXIT_CODES = (
@@ -38,7 +38,8 @@ def errors_in_one_line(file: Path | None = None) -> Iterator[None]:
         fail(str(error))
     except ValueError as error:
         source = "standard input" if str(file) == "-" else file
-        named = "" if file is None or str(file) in str(error) else f"{source}: "
+        of_model = isinstance(error, FileFormatError)  # which names its own file
+        named = "" if file is None or of_model or str(file) in str(error) else f"{source}: "
         fail(f"{named}{error}")
     except KeyboardInterrupt:
         fail("interrupted", 130)

@@ -127,7 +127,7 @@ def add_network(
 
 
 class _Along(NamedTuple):
-    """A piecewise-linear function along a direction (d,): the n + 1 ends of its segments, and values (n + 1, m) there."""
+    """A piecewise-linear function along a direction (d,): the n + 1 ends of its segments, and values (·, m) there."""
 
     direction: Array
     ends: Array

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from reluctant.arrays import Array
 from reluctant.model import storage
 from reluctant.model.clip import Clip
 from reluctant.model.container import Entries, Record, digest_of
@@ -14,6 +15,9 @@ from reluctant.text import counted
 from reluctant.validation import check_table
 
 _T = TypeVar("_T")
+
+MOST_ROWS = 100_000
+"""Rows up to which a band that is one for each of them is kept: some 4 MB."""
 
 
 def network_record(network: ReLUNetwork) -> Record:
@@ -71,6 +75,34 @@ def clip_of(record: Any, n_inputs: int) -> Clip:
     if not low.shape == high.shape == (n_inputs,) or not (low <= high).all():
         raise ValueError(f"does not hold a valid model: the clip needs low and high for each of {n_inputs} inputs")
     return Clip(low, high)
+
+
+def bounds_record(bounds: tuple[Array, Array] | None) -> Record | None:
+    """What the function was to stay between at each row; None where there was no such band, or one of many rows.
+
+    A band is as long as its table, which a model file is not to become.
+    """
+    if bounds is None or len(bounds[0]) > MOST_ROWS:
+        return None
+    return {"lo": bounds[0], "hi": bounds[1]}
+
+
+def bounds_of(record: Any) -> tuple[Array, Array] | None:
+    """What `bounds_record` made.
+
+    Raises
+    ------
+    ValueError
+        If it has no two bounds for each row.
+    """
+    if record is None:
+        return None
+    entries = Entries(record, "bounds")
+    lo, hi = entries.array("lo"), entries.array("hi")
+    entries.end()
+    if lo.ndim not in (1, 2) or lo.shape != hi.shape or not (lo <= hi).all():
+        raise ValueError("does not hold a valid model: bounds need lo and hi for each row")
+    return lo, hi
 
 
 def data_record(network: ReLUNetwork, data: Any) -> Record | None:

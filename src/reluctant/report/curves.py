@@ -19,8 +19,9 @@ from reluctant.validation import rounding_of
 LINKS = 4000
 """Links of all functions of an error path together: a page holds four numbers for each, 170 kB."""
 MANY_ROWS = 2000
-"""Of longer tables the errors of a few numbers of neurons are found only, and no exact fits: they change with p at
-thousands of places."""
+"""Of longer tables the errors of a few numbers of neurons are found only."""
+MANY_EXACT_ROWS = 100_000
+"""Of longer tables a page has no exact fits for every p."""
 STEPS = 1000
 """The values of the path norm stand in a page for p = 1/STEPS, 2/STEPS, …"""
 WINDOW = 48
@@ -56,12 +57,13 @@ def error_path_as_json(x: Array, y: Array, taken: int) -> dict[str, Any]:
         if used > room:
             break
         functions.append(links_as_json(path.solution(k).function.links))
-    return {"errors": packed(path.errors), "complete": path.is_complete, "functions": functions}
+    known = len(path.errors)
+    return {"errors": packed(path.errors), "known": known, "complete": path.is_complete, "functions": functions}
 
 
 def p_path_as_json(x: Array, y: Array) -> dict[str, Any] | None:
     """The exact fit for every p; None where no function passes through all rows, or where they are too many or few."""
-    if not 3 <= len(y) <= MANY_ROWS:
+    if not 3 <= len(y) <= MANY_EXACT_ROWS:
         return None
     try:
         points = sorted_points(x, y)
@@ -69,44 +71,55 @@ def p_path_as_json(x: Array, y: Array) -> dict[str, Any] | None:
     except (InfeasibleError, TooSteepError):
         return None
     ends = np.concatenate([[0.0], path.breakpoints, [1.0]])
-    functions = [path.solution(float(p)).function for p in (ends[:-1] + ends[1:]) / 2]
+    middles = ((ends[:-1] + ends[1:]) / 2).tolist()
+    low, high = _window(points[0], middles, path)
     steps = np.arange(1, STEPS) / STEPS
     pieces = np.searchsorted(path.breakpoints, steps, side="right")
-    values = [float((np.abs(functions[i].slope_changes) ** p).sum()) for p, i in zip(steps, pieces)]
-    low, high = _window(points[0], functions, path)
+    values, drawn = np.empty(len(steps)), _Drawn(points[0][low], points[0][high - 1], len(middles))
+    for piece in np.unique(pieces).tolist():  # between two steps are pieces that nobody sees
+        function = path.solution(middles[piece]).function
+        changes = np.abs(function.slope_changes)
+        for step in np.flatnonzero(pieces == piece).tolist():
+            values[step] = (changes ** steps[step]).sum()
+        drawn.add(piece, function)
     return {
         "breakpoints": packed(path.breakpoints),
-        "neurons": [f.n_knots for f in functions],
+        "neurons": [path.n_knots(p) for p in middles],
         "values": packed(values),
         "steps": STEPS,
         "critical": path.critical_p,
         "unresolved": len(path.unresolved),
         "rows": {"low": low, "high": high, "of": len(points[0])},
         "points": {"x": packed(points[0][low:high]), "y": packed(points[1][low:high])},
-        **_within(functions, points[0][low], points[0][high - 1]),
+        "polylines": drawn.polylines,
+        "of": drawn.of,
     }
 
 
-def _window(x: Array, functions: list[PiecewiseLinear], path: PPath) -> tuple[int, int]:
+def _window(x: Array, middles: list[float], path: PPath) -> tuple[int, int]:
     """Rows low:high that are drawn: all if few, else those about the first knot that comes or goes at p*."""
     middle = len(x) // 2
-    if len(functions) > 1:
+    if len(middles) > 1:
         at = int(np.argmin(np.abs(path.breakpoints - path.critical_p)))
-        changed = np.setxor1d(functions[at].knots, functions[at + 1].knots)
+        before, after = (path.solution(p).function.knots for p in middles[at : at + 2])
+        changed = np.setxor1d(before, after)
         middle = int(np.searchsorted(x, changed[0])) if len(changed) else middle
     low = max(min(middle - WINDOW // 2, len(x) - WINDOW), 0)
     return low, min(low + WINDOW, len(x))
 
 
-def _within(functions: list[PiecewiseLinear], low: float, high: float) -> dict[str, Any]:
-    """The functions on a range as polylines, every one once, and which of them each piece has."""
-    polylines: dict[bytes, int] = {}
-    drawn: list[dict[str, str]] = []
-    of: list[int] = []
-    for f in functions:
-        corners = np.concatenate([[low], f.knots[(f.knots > low) & (f.knots < high)], [high]])
-        number = polylines.setdefault(corners.tobytes(), len(polylines))
-        if number == len(drawn):
-            drawn.append({"x": packed(corners), "y": packed(f(corners))})
-        of.append(number)
-    return {"polylines": drawn, "of": of}
+class _Drawn:
+    """Functions on a range as polylines, every one once, and which of them each piece of the path has."""
+
+    def __init__(self, low: float, high: float, n_pieces: int) -> None:
+        self.polylines: list[dict[str, str]] = []
+        self.of = [0] * n_pieces
+        self._low, self._high, self._known = low, high, dict[bytes, int]()
+
+    def add(self, piece: int, f: PiecewiseLinear) -> None:
+        """Draw the function of a piece."""
+        inside = f.knots[(f.knots > self._low) & (f.knots < self._high)]
+        corners = np.concatenate([[self._low], inside, [self._high]])
+        self.of[piece] = self._known.setdefault(corners.tobytes(), len(self._known))
+        if self.of[piece] == len(self.polylines):
+            self.polylines.append({"x": packed(corners), "y": packed(f(corners))})

@@ -17,6 +17,7 @@ from reluctant.files import as_path, write_atomically
 from reluctant.model.description import described
 from reluctant.report.code import code_of, page_program
 from reluctant.report.contents import contents
+from reluctant.report.curves import MANY_EXACT_ROWS
 from reluctant.report.form import Form
 from reluctant.report.html import embedded, policy, static, template
 from reluctant.report.subject import EXACT, SizesTried, Subject, Titles
@@ -27,7 +28,7 @@ from reluctant.version import __version__
 MOST_LINES = 100
 """Segments or neurons that a page lists."""
 
-_SCRIPTS = ("charts", "model", "line", "paths", "inputs", "residuals", "network", "main", "form")
+_SCRIPTS = ("charts", "model", "live", "line", "paths", "inputs", "residuals", "network", "main", "form")
 """Parts of the script, in order."""
 
 
@@ -126,9 +127,13 @@ def render_page(
     columns = getattr(model, "columns", getattr(model, "columns_", None)) if columns is None else columns
     subject = Subject.of(model, X, y, _titles(columns, names, outputs, units), sizes)
     tolerance = getattr(model, "tolerance", None) if tolerance is None else check_number(tolerance, "tolerance")
-    band = _band(bounds, len(subject.X))
-    data = contents(subject, tolerance, band)
+    kept = getattr(model, "bounds", None)
+    is_kept = bounds is None and kept is not None and kept[0].shape == (len(subject.X),)
+    band = _band(kept if is_kept else bounds, len(subject.X))
     are_own = _are_own(subject, band) if are_own is None else are_own
+    if is_kept and not are_own:
+        band = None  # that of other rows
+    data = contents(subject, tolerance, band)
     script = _script(subject)
     style = static("page.css")
     return page.render(
@@ -146,6 +151,7 @@ def render_page(
         policy=policy(script, style, with_form=form is not None),
         form=form,
         describe_p=_about_p(data["pPath"]),
+        most_exact=MANY_EXACT_ROWS,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -167,31 +167,34 @@ def approximate(
         lo, hi = check_bounds(bounds, y)
         rounding = rounding_of(given[0], *bounds)
         if not is_line(X, y):
-            return _between_bounds(X, y, lo, hi, rtol, rounding, affine, aim, start, effort)
+            found = _between_bounds(X, y, lo, hi, rtol, rounding, affine, aim, start, effort)
+            return found.replace(bounds=(lo, hi))
         from reluctant.univariate.shapes import Shape
         from reluctant.univariate.tolerance import bounded_line
 
         solution = bounded_line(X[:, 0], y, lo, hi, rtol, rounding, along_lines, Shape.checked(shape))
-        return _with_affine_part(solution, X, affine)
+        return _with_affine_part(solution, X, affine).replace(bounds=(lo, hi))
     assert tolerance is not None
     epsilon = check_half_widths(tolerance, y, "tolerance")
     if relative is not None:
         epsilon = epsilon + shares_of(y, relative)
-    asked = float(tolerance) if relative is None and np.ndim(tolerance) == 0 else None  # type: ignore[arg-type]
+    asked: dict[str, Any] = {"bounds": (y - epsilon, y + epsilon)}
+    if relative is None and np.ndim(tolerance) == 0:
+        asked = {"tolerance": float(tolerance)}  # type: ignore[arg-type]
     if is_line(X, y):
         from reluctant.univariate.shapes import Shape
         from reluctant.univariate.tolerance import approximate_line
 
         wanted = Shape.checked(shape)
         solution = approximate_line(X[:, 0], y, epsilon, rtol, rounding_of(*given), along_lines, wanted)
-        return _with_affine_part(solution, X, affine).replace(tolerance=asked)
+        return _with_affine_part(solution, X, affine).replace(**asked)
     with_affine = has_affine_part(affine, X)
     if X.shape[1] == 1:
         found = _over_one_input(X, y, epsilon, rtol, rounding_of(*given), with_affine, aim, start, effort)
-        return found.replace(tolerance=asked)
+        return found.replace(**asked)
     from reluctant.multivariate.tolerance import approximate_space
 
-    return approximate_space(X, y, epsilon, rtol, with_affine, aim, start, effort).replace(tolerance=asked)
+    return approximate_space(X, y, epsilon, rtol, with_affine, aim, start, effort).replace(**asked)
 
 
 def _check_goes_with_shape(X: Array, y: Array, max_neurons: int | None, along_lines: bool, affine: bool | None) -> None:

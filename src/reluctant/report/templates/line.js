@@ -1,10 +1,17 @@
 // One input: rows, function, residuals, and the fits of fewest neurons for every tolerance.
 const fits = isLine && page.errorPath
-  ? { errors: unpacked(page.errorPath.errors), drawn: page.errorPath.functions.length, lines: [] }
+  ? {
+    errors: unpacked(page.errorPath.errors),
+    drawn: page.errorPath.functions.length,
+    lines: [],
+    live: page.rows.shown === page.rows.of, // all rows are here to find others
+  }
   : null;
 const chosen = isLine ? { ...lineOf(page.links), at: exported, neurons: page.neurons, k: null } : null;
 let current = chosen;
 let pointed = null; // where the reader asks for the value
+
+const ROUNDING = 1e-7; // errors of a smaller share of the first are rounding
 
 // The fewest neurons whose smallest largest error is within the tolerance, as `approximate` widens it; −1 for none.
 function fewestWithin(tolerance) {
@@ -140,8 +147,8 @@ let redrawSize = () => {};
 
 // The slider goes from the finest to the loosest tolerance in even steps of its logarithm.
 function sliderRange() {
-  const known = fits.errors.slice(0, fits.drawn);
-  const positive = known.filter((e) => e > 0);
+  const known = fits.live ? fits.errors : fits.errors.slice(0, fits.drawn);
+  const positive = known.filter((e) => e > (fits.live ? fits.errors[0] * ROUNDING : 0));
   const high = positive.length ? positive[0] * 1.05 : 1;
   const low = positive.length ? positive[positive.length - 1] * (known.length > positive.length ? 0.7 : 1) : 0.1;
   return { low, high };
@@ -160,7 +167,8 @@ function startTolerance() {
   byId("tolerance-controls").hidden = false;
   slider.addEventListener("input", () => {
     const step = Number(slider.value);
-    const tolerance = step === 0 && fits.errors[fits.drawn - 1] === 0 ? 0 : Math.max(from(step), step === 0 ? low : 0);
+    const reached = fits.errors[(fits.live ? fits.errors.length : fits.drawn) - 1];
+    const tolerance = step === 0 && reached === 0 ? 0 : Math.max(from(step), step === 0 ? low : 0);
     typed.value = tolerance;
     showTolerance(tolerance);
   });
@@ -199,6 +207,13 @@ function showTolerance(tolerance) {
   const last = fits.drawn - 1;
   const within = withUnit(say(tolerance), page.outputs[0]);
   if (k < 0 || k > last) {
+    const found = fits.live ? liveFit(columns[0], targets[0], tolerance) : null;
+    const neurons = found?.knots.length;
+    if (found && (k < 0 ? !page.errorPath.complete && neurons >= fits.errors.length : neurons === k)) {
+      const how = k < 0 ? "found by this page in floating point" : "the fewest";
+      show({ ...found, neurons, k: neurons, tolerance }, [["b", counted(neurons, "neuron")], `, ${how}, within ${within}.`]);
+      return;
+    }
     const needed = k < 0 ? `more than ${counted(fits.errors.length - 1, "neuron")}` : counted(k, "neuron");
     const why = k < 0 ? "" : `; this page draws fits of up to ${count(last)}`;
     show(fitOf(last, tolerance), [["b", needed], ` for a tolerance of ${within}${why}.`]);

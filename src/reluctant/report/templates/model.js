@@ -39,11 +39,9 @@ function valueAt(values) {
 }
 
 // A function of one variable as a table of links: y + slope (t − x), with the last knot at or before t.
-function lineOf(table) {
-  const knots = unpacked(table.knots);
-  const x = unpacked(table.x);
-  const y = unpacked(table.y);
-  const slopes = unpacked(table.slopes);
+const lineOf = (table) => lineThrough(...[table.knots, table.x, table.y, table.slopes].map(unpacked));
+
+function lineThrough(knots, x, y, slopes) {
   const at = (t) => {
     let k = 0;
     let end = knots.length;

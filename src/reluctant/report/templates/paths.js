@@ -2,7 +2,7 @@
 function drawErrors(width, printed) {
   const { errors } = fits;
   const n = errors.length;
-  const positive = Array.from(errors).filter((e) => e > errors[0] * 1e-7); // less is rounding
+  const positive = Array.from(errors).filter((e) => e > errors[0] * ROUNDING);
   const low = positive.length ? positive[positive.length - 1] : 0.1;
   const high = positive.length ? positive[0] : 1;
   const bottom = low === high ? low / 2 : low / (high / low) ** 0.06;
@@ -30,7 +30,7 @@ function drawErrors(width, printed) {
       svg("text", { x: plot.width, y: plot.top - 12, "text-anchor": "end" }, text),
     );
   }
-  if (current.k !== null) {
+  if (current.k !== null && current.k < n) {
     const cy = plot.y(Math.max(errors[current.k], bottom));
     root.append(svg("circle", { class: "ring", cx: plot.x(current.k), cy, r: 5.5 }));
   }
@@ -47,7 +47,7 @@ function drawErrors(width, printed) {
     const box = root.getBoundingClientRect();
     const pixel = ((event.clientX - box.left) / box.width) * width;
     const k = Math.round(far ? at.inverse(pixel) - 1 : at.inverse(pixel));
-    if (k >= 0 && k < fits.drawn) {
+    if (k >= 0 && k < (fits.live ? n : fits.drawn)) {
       startTolerance.to(errors[k]);
     }
   });
