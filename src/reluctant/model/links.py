@@ -31,8 +31,7 @@ class Links(NamedTuple):
 
     def bent(self) -> Links:
         """The same function without the knots at which it does not bend."""
-        changes = np.diff(self.slopes) if self.changes is None else self.changes
-        bends = changes != 0
+        bends = np.diff(self.slopes) != 0 if self.changes is None else self.changes != 0
         if bends.all():
             return self
         stay = np.concatenate([[True], bends])
