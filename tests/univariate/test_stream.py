@@ -159,11 +159,12 @@ def test_a_restart_that_forgets_where_it_began_is_caught(monkeypatch):
     def emptied(hull, size, x, y):
         return 0
 
-    source = _stream.advance.py_func
+    source = _stream.enter.py_func
     rows = {"x": np.arange(30.0), "y": np.abs((np.arange(30.0) % 10) - 5.0) + 0.1 * (np.arange(30.0) % 3)}
     right, _ = streamed(rows["x"], rows["y"], 0.25, [30])
+    monkeypatch.setitem(source.__globals__, "_restarted", _stream._restarted.py_func)
     monkeypatch.setitem(source.__globals__, "_keep_from", emptied)
-    monkeypatch.setattr(_stream, "advance", source)
+    monkeypatch.setattr(_stream, "enter", source)
     try:
         wrong, _ = streamed(rows["x"], rows["y"], 0.25, [30])
     except (TooSteepError, ValueError):
