@@ -36,21 +36,33 @@ ROUNDING = 2.0**-50
 """What evaluating a link may add to a residual, relative to the values."""
 
 
-@njit(cache=True, error_model="numpy")
-def band(x, y, tolerance, slack, rtol, x_max, y_max, lo, hi, room):
+def band(
+    x: Array, y: Array, tolerance: Array, slack: float, rtol: float, x_max: float, y_max: float, out: tuple[Array, ...]
+) -> None:
     """Write bounds y_i ± max(ε_i (1 + slack), ε_i + min(τ_i, 2^-50 max|y|), τ_i), x sorted, and the room beyond them.
 
     τ_i is the rounding tolerance. In rough data the part of x in it is far more than rounding: beside a tolerance it
     counts up to as much as that of y. The room is for rounding in the solution: as much slack again, and
     ROUNDING max|y| where τ_i decides.
     """
-    most = max(2.0**-31, rtol) * y_max  # no τ_i is above it
+    least = float(tolerance.min())
+    if least > max(2.0**-31, rtol) * y_max and least * slack > 4.0 * ROUNDING * y_max:  # no τ_i comes near the slack
+        _band_of_slack(y, tolerance, slack, *out)
+    else:
+        _band(x, y, tolerance, slack, rtol, x_max, y_max, *out)
+
+
+@njit(cache=True)
+def _band_of_slack(y, tolerance, slack, lo, hi, room):
+    for i in range(len(y)):
+        half, room[i] = tolerance[i] * (1.0 + slack), tolerance[i] * slack
+        lo[i], hi[i] = y[i] - half, y[i] + half
+
+
+@njit(cache=True, error_model="numpy")
+def _band(x, y, tolerance, slack, rtol, x_max, y_max, lo, hi, room):
     for i in range(len(x)):
-        eps = tolerance[i]
-        if eps > most and eps * slack > 4.0 * ROUNDING * y_max:  # the slack alone decides, as `_widened` would find
-            half, room[i] = eps * (1.0 + slack), eps * slack
-        else:
-            half, room[i] = _widened(eps, slack, _rounding_at(x, y, i, rtol, x_max, y_max), y_max)
+        half, room[i] = _widened(tolerance[i], slack, _rounding_at(x, y, i, rtol, x_max, y_max), y_max)
         lo[i], hi[i] = y[i] - half, y[i] + half
 
 

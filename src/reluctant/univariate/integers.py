@@ -213,7 +213,7 @@ def knots_proved(x: Numbers, y: Numbers, tolerance: Array, slack: float, rtol: f
     u, v, width = u[order], v[order], np.ascontiguousarray(tolerance[order])
     lo, hi, room = np.empty((3, len(u)))
     largest = _sweep.largest_known(v, width)
-    _sweep.band(u, v, width, slack, rtol, float(np.abs(u).max()), largest, lo, hi, room)
+    _sweep.band(u, v, width, slack, rtol, float(np.abs(u).max()), largest, (lo, hi, room))
     half = np.maximum(np.maximum(hi - v, v - lo), width)
     starts = np.flatnonzero(np.concatenate([[True], u[1:] > u[:-1]]))
     first, last, kind, failed = _sweep.sweep(
