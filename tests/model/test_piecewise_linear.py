@@ -60,3 +60,22 @@ def test_tables_that_are_no_function_are_refused(part, value, message):
     arguments[part] = value
     with pytest.raises(ValueError, match=message):
         PiecewiseLinear(*arguments)
+
+
+def test_knots_at_which_the_function_does_not_bend_take_no_neuron():
+    anchors = np.array([[0.0, 1.5, 3.0, 5.0], [0.0, 1.5, 3.0, 1.0]])
+    f = PiecewiseLinear(np.array([1.0, 2.0, 4.0]), anchors, np.array([1.0, 1.0, 1.0, -3.0]))
+    network, x = f.to_network(), np.linspace(-2, 7, 37)
+    assert (f.n_knots, network.n_neurons) == (3, 1)
+    np.testing.assert_allclose(network(x), f(x), rtol=0, atol=1e-14)
+    line = PiecewiseLinear(f.knots[:2], anchors[:, :3], f.slopes[:3]).to_network()
+    assert line.n_neurons == 0
+    np.testing.assert_array_equal(line(x), x)
+    # The slopes are one in float64, the change between them is not nothing.
+    assert PiecewiseLinear([0.0], [[-1.0, 1.0], [-1.0, 1.0]], [1.0, 1.0], [1e-20]).to_network().n_neurons == 1
+
+
+def test_slopes_that_the_inverse_cannot_tell_apart_make_no_trouble():
+    slope = 1.0 + 2.0**-52
+    back = PiecewiseLinear([0.0], [[-1.0, 1.0], [-slope, 1.0 + 2.0**-51]], [slope, slope + 2.0**-52]).inverse()
+    np.testing.assert_allclose(back.to_network()([-1.0, 0.0, 1.0]), [-1.0, 0.0, 1.0], rtol=0, atol=1e-14)

@@ -153,22 +153,41 @@ def test_links_come_out_as_soon_as_they_are_final():
     assert (len(last.slopes), len(last.knots)) == (2, 1)
 
 
+def interpret(monkeypatch):
+    """Run the loops of the stream as plain Python, so that a part of them can be broken."""
+    for name, loop in list(vars(_stream).items()):
+        if hasattr(loop, "py_func"):
+            monkeypatch.setattr(_stream, name, loop.py_func)
+
+
 def test_a_restart_that_forgets_where_it_began_is_caught(monkeypatch):
     """A broken variant: after a failure the new link starts at the failing row, with no bounds before it."""
 
     def emptied(hull, size, x, y):
         return 0
 
-    source = _stream.advance.py_func
     rows = {"x": np.arange(30.0), "y": np.abs((np.arange(30.0) % 10) - 5.0) + 0.1 * (np.arange(30.0) % 3)}
     right, _ = streamed(rows["x"], rows["y"], 0.25, [30])
-    monkeypatch.setitem(source.__globals__, "_keep_from", emptied)
-    monkeypatch.setattr(_stream, "advance", source)
+    interpret(monkeypatch)
+    monkeypatch.setattr(_stream, "_keep_from", emptied)
     try:
         wrong, _ = streamed(rows["x"], rows["y"], 0.25, [30])
     except (TooSteepError, ValueError):
         return
     assert wrong.n_knots != right.n_knots or not np.array_equal(wrong.knots, right.knots)
+
+
+def test_rows_that_wait_and_are_not_entered_are_caught(monkeypatch):
+    """A broken variant: rows that no line can touch stay out of the hulls for good."""
+    y = np.cumsum(np.random.default_rng(0).normal(size=400))
+    right, _ = streamed(np.arange(400.0), y, 3.0, [400])
+    interpret(monkeypatch)
+    monkeypatch.setattr(_stream, "_completed", lambda hull, head, size, *rest: (head, size))
+    try:
+        wrong, _ = streamed(np.arange(400.0), y, 3.0, [400])
+    except (TooSteepError, ValueError):
+        return
+    assert not np.array_equal(wrong.knots, right.knots)
 
 
 def refused(message, *pushes, tolerance=1.0):

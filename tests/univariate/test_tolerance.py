@@ -449,5 +449,5 @@ def test_keys_and_counters_of_fifty_bits_are_decided_as_integers_decide_them(see
 def test_keys_that_floats_cannot_tell_apart_are_refused_with_what_to_subtract():
     keys = 2**62 + np.arange(5)
     with pytest.raises(ValueError, match=r"row 0 and x = .* at row 1 .*subtract an offset from x, which integers do"):
-        approximate(keys, np.arange(5), tolerance=0.5)
-    assert approximate(keys - keys[0], np.arange(5), tolerance=0.5).n_neurons == 0
+        interpolate(keys, np.arange(5))
+    assert interpolate(keys - keys[0], np.arange(5)).n_neurons == 0

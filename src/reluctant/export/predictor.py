@@ -17,6 +17,7 @@ from reluctant.model.network import ReLUNetwork
 from reluctant.model.piecewise_linear import PiecewiseLinear
 from reluctant.regression.conformal import Calibration
 from reluctant.solution import Solution, counted
+from reluctant.univariate.integers import CountedSolution
 from reluctant.validation import check_table
 
 
@@ -81,6 +82,8 @@ class Predictor:
         """
         if isinstance(model, Predictor):
             return model
+        if isinstance(model, CountedSolution):
+            raise ValueError(f"exports are functions of x, but this one is {model.counting}; {model.remedy}")
         if isinstance(model, Solution):
             names = None if model.columns is None else model.columns.labels
             neurons = vars(model).get("network")

@@ -29,6 +29,15 @@ class Links(NamedTuple):
         y += self.anchors[1, k]
         return y
 
+    def bent(self) -> Links:
+        """The same function without the knots at which it does not bend."""
+        bends = np.diff(self.slopes) != 0 if self.changes is None else self.changes != 0
+        if bends.all():
+            return self
+        stay = np.concatenate([[True], bends])
+        changes = None if self.changes is None else self.changes[bends]
+        return Links(self.knots[bends], self.anchors[:, stay], self.slopes[stay], changes)
+
     @classmethod
     def joined(cls, parts: Iterable[Self]) -> Links:
         """Parts one after the other, each without slope changes of its own."""

@@ -75,7 +75,7 @@ class PiecewiseLinear:
 
     @property
     def n_knots(self) -> int:
-        """Number of knots K, the number of neurons of the equal network."""
+        """Number of knots K: as many neurons as the equal network has, if the function bends at all of them."""
         return len(self.knots)
 
     @property
@@ -169,7 +169,7 @@ class PiecewiseLinear:
         return cls(*Links.joined(parts))
 
     def to_network(self) -> ReLUNetwork:
-        """The network with K neurons and an affine part that equals this function.
+        """The network with an affine part that equals this function: a neuron for each knot at which it bends.
 
         Its parameters are chosen left to right so that each neuron makes good the rounding of those before it.
 
@@ -179,7 +179,7 @@ class PiecewiseLinear:
         """
         from reluctant.model.assembly import network_of
 
-        return network_of(self.links)
+        return network_of(self.links.bent())
 
     def __repr__(self) -> str:
         return f"<PiecewiseLinear with {self.n_knots} knots>"

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from reluctant.arrays import Array
 from reluctant.effort import DEFAULT_SECONDS, Effort
-from reluctant.errors import InfeasibleError
+from reluctant.errors import InfeasibleError, TooSteepError
 from reluctant.model.network import ReLUNetwork
 from reluctant.multivariate.aim import Aim, Count
 from reluctant.solution import LineSolution, Solution
@@ -29,6 +29,7 @@ from reluctant.solve.requests import (
     middle_of,
     shares_of,
 )
+from reluctant.univariate.integers import Differences
 from reluctant.validation import check_bool, check_choice, check_integer, check_table, rounding_of
 
 
@@ -66,7 +67,8 @@ def approximate(
     Parameters
     ----------
     X : array_like, shape (N,), (N, 1) or (N, d)
-        Inputs in any order.
+        Inputs in any order. On the line integers beyond 2^53, of x and of y, are taken as they are: `function` is then
+        about differences from an origin, `predict` about the integers.
     y : array_like, shape (N,) or (N, m)
         Targets; several outputs share the neurons.
     tolerance : float or array_like, shape (N,), (m,) or (N, m), optional
@@ -150,7 +152,8 @@ def approximate(
     rtol = check_rtol(rtol)
     affine = None if affine is None else check_bool(affine, "affine")
     given = X, y
-    X, y = check_table(X, y)
+    counted = Differences.of(X, y)
+    X, y = check_table(X, y) if counted is None else counted.table(X, y)
     aim, effort = Aim.checked(minimize, target), Effort.checked(time_limit, random_state, n_jobs, verbose)
     check_start(start, X, y)
     if along_lines:
@@ -159,8 +162,11 @@ def approximate(
         check_curve(X, y, 'between="lines"')
     if shape is not None:
         _check_goes_with_shape(X, y, max_neurons, along_lines, affine)
+    if counted is not None:
+        _check_goes_with_integers(counted, max_neurons, bounds, shape, along_lines)
     if max_neurons is not None:
-        return _smallest_error(X, y, max_neurons, scale, rtol, affine, target, start, effort)
+        solution = _smallest_error(X, y, max_neurons, scale, rtol, affine, target, start, effort)
+        return solution if counted is None else counted.taken(solution)
     if scale is not None:
         raise ValueError("scale goes with max_neurons; beside tolerance give a tolerance for each row")
     if bounds is not None:
@@ -173,11 +179,11 @@ def approximate(
         from reluctant.univariate.tolerance import bounded_line
 
         solution = bounded_line(X[:, 0], y, lo, hi, rtol, rounding, along_lines, Shape.checked(shape))
-        return _with_affine_part(solution, X, affine).replace(bounds=(lo, hi))
+        return _as_asked(solution, X, affine, counted).replace(bounds=(lo, hi))
     assert tolerance is not None
     epsilon = check_half_widths(tolerance, y, "tolerance")
     if relative is not None:
-        epsilon = epsilon + shares_of(y, relative)
+        epsilon = epsilon + shares_of(y if counted is None else counted.sizes_of(y), relative)
     asked: dict[str, Any] = {"bounds": (y - epsilon, y + epsilon)}
     if relative is None and np.ndim(tolerance) == 0:
         asked = {"tolerance": float(tolerance)}  # type: ignore[arg-type]
@@ -186,8 +192,13 @@ def approximate(
         from reluctant.univariate.tolerance import approximate_line
 
         wanted = Shape.checked(shape)
-        solution = approximate_line(X[:, 0], y, epsilon, rtol, rounding_of(*given), along_lines, wanted)
-        return _with_affine_part(solution, X, affine).replace(**asked)
+        try:
+            solution = approximate_line(X[:, 0], y, epsilon, rtol, rounding_of(*given), along_lines, wanted)
+        except (InfeasibleError, TooSteepError) as error:
+            raise error if counted is None else counted.explained(error) from None
+        if counted is not None and counted.wide:
+            solution = counted.proved(solution, X[:, 0], y, epsilon, rtol, rounding_of(*given))
+        return _as_asked(solution, X, affine, counted).replace(**asked)
     with_affine = has_affine_part(affine, X)
     if X.shape[1] == 1:
         found = _over_one_input(X, y, epsilon, rtol, rounding_of(*given), with_affine, aim, start, effort)
@@ -208,11 +219,25 @@ def _check_goes_with_shape(X: Array, y: Array, max_neurons: int | None, along_li
         raise ValueError("shape needs the affine part, as kinks outside the data break it; leave affine out")
 
 
-def _with_affine_part(solution: LineSolution, X: Array, affine: bool | None) -> Solution:
-    """A solution on the line, with neurons in the place of the affine part where none is wanted."""
+def _check_goes_with_integers(
+    counted: Differences, max_neurons: int | None, bounds: Any, shape: Any, along_lines: bool
+) -> None:
+    """Raise a ValueError at what integers beyond float64 do not go with."""
+    if bounds is not None and counted.y is not None:
+        raise ValueError("bounds are floats, which do not hold integers such as y; subtract an offset from all of them")
+    if counted.wide and (along_lines or any(one is not None for one in (max_neurons, bounds, shape))):
+        raise ValueError(
+            f"{counted.wide} reaches over more than 2^53, where only a tolerance at the rows is known for integers; "
+            f"give {counted.wide} as floats, which rounds it"
+        )
+
+
+def _as_asked(solution: LineSolution, X: Array, affine: bool | None, counted: Differences | None) -> Solution:
+    """A solution on the line, with neurons in the place of the affine part where none is wanted, for given integers."""
     from reluctant.univariate.interpolation import without_affine_part
 
-    return without_affine_part(solution, X[:, 0]) if affine is False else solution
+    solution = without_affine_part(solution, X[:, 0]) if affine is False else solution
+    return solution if counted is None else counted.taken(solution)
 
 
 def _between_bounds(

@@ -64,3 +64,13 @@ def steepest(x, lo, hi):
         slope = max(lo[i + 1] - hi[i], lo[i] - hi[i + 1]) / (x[i + 1] - x[i])
         worst = slope if slope > worst else worst  # not where it is NaN
     return worst
+
+
+@njit(cache=True, error_model="numpy")
+def may_be_steeper(x, lo, hi, limit):
+    """Whether a slope that every function in the band has may be as steep as a limit; no division, so a short pass."""
+    steeper = 0
+    for i in range(len(x) - 1):
+        most = limit * (x[i + 1] - x[i])
+        steeper += not (lo[i + 1] - hi[i] < most and lo[i] - hi[i + 1] < most)
+    return steeper > 0

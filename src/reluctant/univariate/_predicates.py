@@ -47,6 +47,8 @@ def turn(x0, y0, x1, y1, x2, y2):
 @njit(cache=True)
 def _close_turn(x0, y0, x1, y1, x2, y2):
     """`turn` where rounding may decide: from differences and products held in two floats each, or exactly."""
+    if y0 == y1 and y1 == y2:  # a level, as running bounds have
+        return 0.0
     a = two_sum(y2, -y1)
     b = two_sum(x1, -x0)
     c = two_sum(y1, -y0)

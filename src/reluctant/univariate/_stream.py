@@ -17,6 +17,7 @@ import math
 
 import numpy as np
 
+from reluctant.arrays import Array, Index
 from reluctant.compiling import njit
 from reluctant.univariate._predicates import turn
 from reluctant.univariate._sweep import (
@@ -28,7 +29,9 @@ from reluctant.univariate._sweep import (
     _turn,
     _way_out,
     beginning,
+    entered,
     last_line,
+    support_on,
 )
 
 LOW_HEAD, LOW_SIZE, HIGH_HEAD, HIGH_SIZE, HAS_STEEPEST, HAS_SHALLOWEST, LAST_KIND = range(7)
@@ -44,27 +47,32 @@ def nothing_yet():
     return np.zeros(LAST_KIND + 1, np.int64), np.full((LAST_ENDED + 1, 4), math.nan)
 
 
-@njit(cache=True, error_model="numpy")
-def advance(x, lo, hi, along_lines, counters, supports, lows, highs):
+def advance(
+    x: Array, lo: Array, hi: Array, along_lines: bool, counters: Index, supports: Array, lows: Array, highs: Array
+) -> tuple[Array, Array]:
     """Enter rows; returns anchors and slopes (3, n) of the links that they end, and the knots at which these begin.
 
     `lows` and `highs` (2, capacity) are the points of the hulls, with room for all rows. The first link of all begins
     nowhere, which is NaN.
     """
-    n = len(x)
-    lines, knots, links = np.empty((3, n)), np.empty(n), 0
+    lines, knots = np.empty((3, len(x))), np.empty(len(x))
+    links = enter(x, lo, hi, along_lines, (counters, supports), (lows, highs), (lines, knots))
+    return lines[:, :links].copy(), knots[:links].copy()
+
+
+@njit(cache=True, error_model="numpy", _nrt=False)
+def enter(x, lo, hi, along_lines, state, hulls, out):
+    """What `advance` does with given arrays; how many links the rows end."""
+    (counters, supports), (lows, highs), (lines, knots) = state, hulls, out
     low_head, low_size, high_head, high_size = counters[0], counters[1], counters[2], counters[3]
-    has_max, has_min = counters[4] == 1, counters[5] == 1
-    kind = counters[6]
+    kind, links = counters[6], 0
     steepest, shallowest, last = _support(supports, 0), _support(supports, 1), _support(supports, 2)
     ended = _support(supports, 3)
+    has_max, has_min = counters[4] == 1, counters[5] == 1
     max_line, min_line = _line_of(steepest), _line_of(shallowest)
-    # The last edges of both hulls, kept beside them.
-    j, k = max(low_size - 2, 0), max(low_size - 1, 0)
-    under_low, low = (lows[0, j], lows[1, j]), (lows[0, k], lows[1, k])
-    j, k = max(high_size - 2, 0), max(high_size - 1, 0)
-    under_high, high = (highs[0, j], highs[1, j]), (highs[0, k], highs[1, k])
-    for i in range(n):
+    last_low, last_high = _last_edge(lows, low_size), _last_edge(highs, high_size)
+    after_max = after_min = 0  # the rows of this call behind the last support of each line
+    for i in range(len(x)):
         xi, lo_i, hi_i = x[i], lo[i], hi[i]
         has_lo, has_hi = lo_i > -math.inf, hi_i < math.inf
         steep, steep_margin = _line_at(xi, max_line)
@@ -76,85 +84,65 @@ def advance(x, lo, hi, along_lines, counters, supports, lows, highs):
         below = below and (hi_i < shallow - shallow_margin or _turn(shallowest, xi, hi_i) < 0.0)
         if above or below:
             line, support = (max_line, steepest) if above else (min_line, shallowest)
-            lines[0, links], lines[1, links] = line[0], line[1]
-            knots[links], lines[2, links] = beginning(line, ended, kind)
-            kind = STEEPEST if above else SHALLOWEST
-            taken_over = xi
-            steepest, shallowest, low_head, high_head = NO_LINE, NO_LINE, 0, 0
-            if above:
-                low_size, high_size = 0, _keep_from(highs, high_size, support[2], support[3])
-            else:
-                low_size, high_size = _keep_from(lows, low_size, support[2], support[3]), 0
-            if along_lines:
-                edge = (last[0], last[1], xi, lo_i) if above else (last[2], last[3], xi, hi_i)
-                at, side = ((steep, steep_margin), 1.0) if above else ((shallow, shallow_margin), -1.0)
-                x_e, y_e = _way_out(line, support[2], edge, at, side)
-                taken_over = x_e
-                if x_e < xi and above:
-                    lows[0, 0], lows[1, 0], low_size = x_e, y_e, 1
-                    high_head, shallowest, steepest = _lines_through(highs, high_size, x_e, y_e, 1.0)
-                elif x_e < xi:
-                    highs[0, 0], highs[1, 0], high_size = x_e, y_e, 1
-                    low_head, steepest, shallowest = _lines_through(lows, low_size, x_e, y_e, -1.0)
-                max_line, min_line = _line_of(steepest), _line_of(shallowest)
-                steep, steep_margin = _line_at(xi, max_line)
-                shallow, shallow_margin = _line_at(xi, min_line)
-            has_max, has_min = not math.isnan(steepest[0]), not math.isnan(shallowest[0])
-            # The last edges of both hulls, kept beside them.
-            j, k = max(low_size - 2, 0), max(low_size - 1, 0)
-            under_low, low = (lows[0, j], lows[1, j]), (lows[0, k], lows[1, k])
-            j, k = max(high_size - 2, 0), max(high_size - 1, 0)
-            under_high, high = (highs[0, j], highs[1, j]), (highs[0, k], highs[1, k])
-            ended = (support[2], support[3], taken_over, lines[2, links])
+            knots[links], slope = beginning(line, ended, kind)
+            lines[0, links], lines[1, links], lines[2, links] = line[0], line[1], slope
             links += 1
-        if has_hi and low_size > low_head and (not has_max or not hi_i >= steep + steep_margin):
+            way = (xi, 0.0)
+            if along_lines and above:
+                way = _way_out(line, support[2], (last[0], last[1], xi, lo_i), (steep, steep_margin), 1.0)
+            elif along_lines:
+                way = _way_out(line, support[2], (last[2], last[3], xi, hi_i), (shallow, shallow_margin), -1.0)
+            ended = (support[2], support[3], way[0], slope)
+            if above:
+                kind = STEEPEST
+                _, high_size = _completed(highs, high_head, high_size, x, hi, after_max, i, 1.0)
+                sizes, high_head, (shallowest, steepest) = _restarted(highs, high_size, lows, ended, way, xi, 1.0)
+                high_size, low_size = sizes
+                low_head = 0
+            else:
+                kind = SHALLOWEST
+                _, low_size = _completed(lows, low_head, low_size, x, lo, after_min, i, -1.0)
+                sizes, low_head, (steepest, shallowest) = _restarted(lows, low_size, highs, ended, way, xi, -1.0)
+                low_size, high_size = sizes
+                high_head = 0
+            has_max, has_min, after_max, after_min = steepest[0] == steepest[0], shallowest[0] == shallowest[0], i, i
+            max_line, min_line = _line_of(steepest), _line_of(shallowest)
+            steep, steep_margin = _line_at(xi, max_line)
+            shallow, shallow_margin = _line_at(xi, min_line)
+            last_low, last_high = _last_edge(lows, low_size), _last_edge(highs, high_size)
+        # What no line that is left can touch waits until a line is ended, or the rows are.
+        touches_lo = has_lo and (not has_min or not lo_i <= shallow - shallow_margin)
+        touches_hi = has_hi and (not has_max or not hi_i >= steep + steep_margin)
+        if touches_hi and low_size > low_head:
             if not has_max or hi_i < steep - steep_margin or _turn(steepest, xi, hi_i) < 0.0:
-                while low_head + 1 < low_size:
-                    j, k = low_head, low_head + 1
-                    if turn(lows[0, j], lows[1, j], lows[0, k], lows[1, k], xi, hi_i) > 0.0:
-                        break
-                    low_head += 1
-                steepest, has_max = (lows[0, low_head], lows[1, low_head], xi, hi_i), True
+                low_head = support_on(lows, low_head, low_size, xi, hi_i, 1.0)
+                steepest, has_max, after_max = (lows[0, low_head], lows[1, low_head], xi, hi_i), True, i + 1
                 max_line = _line_of(steepest)
-        if has_lo and high_size > high_head and (not has_min or not lo_i <= shallow - shallow_margin):
+        if touches_lo and high_size > high_head:
             if not has_min or lo_i > shallow + shallow_margin or _turn(shallowest, xi, lo_i) > 0.0:
-                while high_head + 1 < high_size:
-                    j, k = high_head, high_head + 1
-                    if turn(highs[0, j], highs[1, j], highs[0, k], highs[1, k], xi, lo_i) < 0.0:
-                        break
-                    high_head += 1
-                shallowest, has_min = (highs[0, high_head], highs[1, high_head], xi, lo_i), True
+                high_head = support_on(highs, high_head, high_size, xi, lo_i, -1.0)
+                shallowest, has_min, after_min = (highs[0, high_head], highs[1, high_head], xi, lo_i), True, i + 1
                 min_line = _line_of(shallowest)
+        if touches_lo:
+            low_size, last_low = entered(lows, low_head, low_size, last_low, (xi, lo_i), -1.0)
+        if touches_hi:
+            high_size, last_high = entered(highs, high_head, high_size, last_high, (xi, hi_i), 1.0)
         if has_lo:
-            while low_size - low_head >= 2 and not turn(under_low[0], under_low[1], low[0], low[1], xi, lo_i) < 0.0:
-                low_size -= 1
-                low, below = under_low, max(low_size - 2, 0)
-                under_low = lows[0, below], lows[1, below]
-            under_low, low = low, (xi, lo_i)
-            lows[0, low_size], lows[1, low_size] = xi, lo_i
-            low_size += 1
             last = (xi, lo_i, last[2], last[3])
         if has_hi:
-            while (
-                high_size - high_head >= 2 and not turn(under_high[0], under_high[1], high[0], high[1], xi, hi_i) > 0.0
-            ):
-                high_size -= 1
-                high, below = under_high, max(high_size - 2, 0)
-                under_high = highs[0, below], highs[1, below]
-            under_high, high = high, (xi, hi_i)
-            highs[0, high_size], highs[1, high_size] = xi, hi_i
-            high_size += 1
             last = (last[0], last[1], xi, hi_i)
+    low_head, low_size = _completed(lows, low_head, low_size, x, lo, after_min, len(x), -1.0)
+    high_head, high_size = _completed(highs, high_head, high_size, x, hi, after_max, len(x), 1.0)
     _keep(counters, (low_head, low_size, high_head, high_size, int(has_max), int(has_min), kind))
     for k, support in enumerate((steepest, shallowest, last, ended)):
         _keep(supports[k], support)
-    return lines[:, :links].copy(), knots[:links].copy()
+    return links
 
 
-@njit(cache=True)
-def _keep(state, values):
+@njit(cache=True, _nrt=False)
+def _keep(kept, values):
     for k, value in enumerate(values):
-        state[k] = value
+        kept[k] = value
 
 
 @njit(cache=True, inline="always")
@@ -162,7 +150,49 @@ def _support(supports, k):
     return supports[k, 0], supports[k, 1], supports[k, 2], supports[k, 3]
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
+def _last_edge(hull, size):
+    """The last two points of a hull, kept beside it; the last one twice where there is one alone."""
+    j, k = max(size - 2, 0), max(size - 1, 0)
+    return (hull[0, j], hull[1, j]), (hull[0, k], hull[1, k])
+
+
+@njit(cache=True, _nrt=False)
+def _completed(hull, head, size, x, bounds, first, until, side):
+    """A hull with every bound of the rows first … until − 1, some of which are in it: its head and size.
+
+    The head, a support, is a vertex of both.
+    """
+    if first >= until:
+        return head, size
+    x_head = hull[0, head] if head < size else math.nan
+    while size > 0 and hull[0, size - 1] >= x[first]:
+        size -= 1
+    head = head if head < size else 0
+    last = _last_edge(hull, size)
+    for j in range(first, until):
+        if math.isfinite(bounds[j]):
+            size, last = entered(hull, head, size, last, (x[j], bounds[j]), side)
+            head = size - 1 if x[j] == x_head else head
+    return head, size
+
+
+@njit(cache=True, _nrt=False)
+def _restarted(hull, size, other, ended, way, x, side):
+    """The hulls for the link that follows an ended one: their sizes, the head of the first, and lines through the way.
+
+    The hull keeps its points from the support of the ended line on. Where the band was left before x, the way out is
+    the one point of the other hull, and the support of lines from its left and to its right.
+    """
+    size = _keep_from(hull, size, ended[0], ended[1])
+    if not way[0] < x:
+        return (size, 0), 0, (NO_LINE, NO_LINE)
+    other[0, 0], other[1, 0] = way
+    head, left, right = _lines_through(hull, size, way[0], way[1], side)
+    return (size, 1), head, (left, right)
+
+
+@njit(cache=True, _nrt=False)
 def _lines_through(hull, size, x, y, side):
     """Extremal lines through a point beside a hull: where their left support is on it, from the left, to the right.
 
@@ -186,7 +216,7 @@ def _lines_through(hull, size, x, y, side):
     return head, from_left, (x, y, hull[0, right], hull[1, right])
 
 
-@njit(cache=True)
+@njit(cache=True, _nrt=False)
 def _keep_from(hull, size, x, y):
     """Leave (x, y), which may have been on an edge of the hull, and the points right of it; returns their number."""
     first = size

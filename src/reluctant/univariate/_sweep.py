@@ -9,8 +9,8 @@ crossing the other bound holds by itself. Where the band holds along the straigh
 ended where it leaves the band, and that point is one more bound of the next link (Imai and Iri 1986).
 
 A point whose bound every line that is left keeps goes on no hull: right of all points the shallowest line is the lowest
-one left, so a lower bound below it can be the support of none, and likewise above the steepest. The hulls are walked in
-place: handing their arrays to a function costs several times the work itself.
+one left, so a lower bound below it can be the support of none, and likewise above the steepest. What walks the hulls is
+inlined, and compiled without the counting of references to arrays (`_nrt=False`), which would cost as much as the work.
 """
 
 from __future__ import annotations
@@ -36,17 +36,33 @@ ROUNDING = 2.0**-50
 """What evaluating a link may add to a residual, relative to the values."""
 
 
-@njit(cache=True, error_model="numpy")
-def band(x, y, tolerance, slack, rtol, x_max, y_max, lo, hi, room):
+def band(
+    x: Array, y: Array, tolerance: Array, slack: float, rtol: float, x_max: float, y_max: float, out: tuple[Array, ...]
+) -> None:
     """Write bounds y_i ± max(ε_i (1 + slack), ε_i + min(τ_i, 2^-50 max|y|), τ_i), x sorted, and the room beyond them.
 
     τ_i is the rounding tolerance. In rough data the part of x in it is far more than rounding: beside a tolerance it
     counts up to as much as that of y. The room is for rounding in the solution: as much slack again, and
     ROUNDING max|y| where τ_i decides.
     """
+    least = float(tolerance.min())
+    if least > max(2.0**-31, rtol) * y_max and least * slack > 4.0 * ROUNDING * y_max:  # no τ_i comes near the slack
+        _band_of_slack(y, tolerance, slack, *out)
+    else:
+        _band(x, y, tolerance, slack, rtol, x_max, y_max, *out)
+
+
+@njit(cache=True)
+def _band_of_slack(y, tolerance, slack, lo, hi, room):
+    for i in range(len(y)):
+        half, room[i] = tolerance[i] * (1.0 + slack), tolerance[i] * slack
+        lo[i], hi[i] = y[i] - half, y[i] + half
+
+
+@njit(cache=True, error_model="numpy")
+def _band(x, y, tolerance, slack, rtol, x_max, y_max, lo, hi, room):
     for i in range(len(x)):
-        tau = _rounding_at(x, y, i, rtol, x_max, y_max)
-        half, room[i] = _widened(tolerance[i], slack, tau, y_max)
+        half, room[i] = _widened(tolerance[i], slack, _rounding_at(x, y, i, rtol, x_max, y_max), y_max)
         lo[i], hi[i] = y[i] - half, y[i] + half
 
 
@@ -86,9 +102,14 @@ def _widened(half, slack, tau, y_max):
     return half * (1.0 + slack), half * slack
 
 
-@njit(cache=True)
-def largest_known(y, tolerance):
+def largest_known(y: Array, tolerance: Array) -> float:
     """The largest |y_i| that its own tolerance does not leave open."""
+    largest = max(float(y.max()), -float(y.min()))
+    return largest if largest > tolerance.max() else _largest_known(y, tolerance)
+
+
+@njit(cache=True)
+def _largest_known(y, tolerance):
     largest = 0.0
     for i in range(len(y)):
         known = abs(y[i]) if abs(y[i]) > tolerance[i] else 0.0
@@ -116,7 +137,7 @@ def sweep(x: Array, lo: Array, hi: Array) -> Ended:
 def sweep_until(x: Array, lo: Array, hi: Array, most: int) -> Ended:
     """The same, or the first `most` of them where that is not enough."""
     rows, kinds, left = np.empty((2, len(x)), np.int32), np.empty(len(x), np.int8), np.empty(len(x))
-    ended, _, _ = extend(x, lo, hi, most, False, _NO_LINES, (rows, kinds, left))
+    ended, _, _ = extend(x, lo, hi, most, False, _NO_LINES, (rows, kinds, left), _hulls(len(x)))
     return Ended(np.searchsorted(x, left[:ended]), rows[0, :ended].copy(), kinds[:ended].copy(), rows[1, :ended].copy())
 
 
@@ -124,9 +145,8 @@ def links_within(x: Array, lo: Array, hi: Array, along_lines: bool) -> Links:
     """The function of fewest links within the band lo ≤ f ≤ hi; its bounds are finite."""
     n = len(x)
     anchors, slopes, knots = np.empty((2, n)), np.empty(n), np.empty(n)
-    ended, kind, (before, steepest, shallowest) = extend(
-        x, lo, hi, n, along_lines, (anchors, slopes, knots), _NO_TRIPLES
-    )
+    out = anchors, slopes, knots
+    ended, kind, (before, steepest, shallowest) = extend(x, lo, hi, n, along_lines, out, _NO_TRIPLES, _hulls(n))
     low, high = (float(lo.max()), float(hi.min())) if ended == 0 else (-math.inf, math.inf)
     line, knot = last_line(kind, before, steepest, shallowest, float(x[n // 2]), low, high)
     anchors[:, ended], slopes[ended], knots[ended] = line[:2], line[2], knot
@@ -145,69 +165,35 @@ def _leading(a: Array, size: int) -> Array:
     return flat[: len(a) * size].reshape(len(a), size)
 
 
+def _hulls(n: int) -> tuple[Array, Array]:
+    """Room for the points of both hulls of so many rows."""
+    return np.empty((2, n + 1)), np.empty((2, n + 1))
+
+
 _NO_LINES = np.empty((2, 0)), np.empty(0), np.empty(0)
 _NO_TRIPLES = np.empty((2, 0), np.int32), np.empty(0, np.int8), np.empty(0)
 NO_LINE = (math.nan, math.nan, math.nan, math.nan)
 
 
-@njit(cache=True)
-def extend(x, lo, hi, most, along_lines, lines, triples):
+@njit(cache=True, error_model="numpy", _nrt=False)
+def extend(x, lo, hi, most, along_lines, lines, triples, hulls):
     """Extend each link as far as any can reach, until `most` are ended; writes what they are, where there is room.
 
     `lines` takes anchors (2, n), slopes, and the knots at which links begin, NaN for the first; `triples` the last
     support of each and the point that ended it (2, n), its kind, and the x of its first support. Returns how many were
     ended; the kind of the last of them, 0 for none; what `beginning` needs of it, and the supports of the steepest and
-    of the shallowest line that is left. One body, as a function that takes arrays costs more than it would do here.
+    of the shallowest line that is left. `hulls` is room for their points.
     """
     anchors, slopes, knots = lines
-    rows, kinds, left = triples
+    (rows, kinds, left), (lows, highs) = triples, hulls
     n = len(x)
-    hull = np.empty((2, 2, n + 1))  # x and y of the points of the lower bounds, and of the upper ones
-    links = kind = i = after = 0
-    ended = NO_LINE
-    low = under_low = high = under_high = way = (0.0, 0.0)  # the last point of each hull, and the one before
+    links = kind = i = after = low_head = low_size = high_head = high_size = 0
+    ended = steepest = shallowest = NO_LINE
+    way = (0.0, 0.0)
+    last_low = last_high = (way, way)  # the last two points of each hull
     while True:
-        low_head = low_size = high_head = high_size = 0
-        has_max = has_min = False
-        steepest = shallowest = NO_LINE
-        max_line = min_line = (0.0, 0.0, 0.0)
-        after_max = after_min = i
-        if kind != 0:
-            # The bounds of one side from the last support of the ended link on: where the new one turns they do.
-            side = 1 if kind == STEEPEST else 0
-            head = size = 0
-            top, under = (ended[0], ended[1]), (0.0, 0.0)
-            for j in range(after - 1, i):
-                point = (x[j], hi[j] if side == 1 else lo[j]) if j >= after else top
-                while size >= 2 and not kind * turn(under[0], under[1], top[0], top[1], point[0], point[1]) > 0.0:
-                    size -= 1
-                    top, below = under, max(size - 2, 0)
-                    under = hull[side, 0, below], hull[side, 1, below]
-                under, top = top, point
-                hull[side, 0, size], hull[side, 1, size] = point
-                size += 1
-            support = NO_LINE
-            if along_lines and way[0] < x[i]:
-                # Where the band was left is a bound of the other side, and the support of a line at once.
-                hull[1 - side, 0, 0], hull[1 - side, 1, 0] = way
-                while head + 1 < size and hull[side, 0, head + 1] < way[0]:
-                    j, k = head, head + 1
-                    first, second = (hull[side, 0, j], hull[side, 1, j]), (hull[side, 0, k], hull[side, 1, k])
-                    if kind * turn(first[0], first[1], second[0], second[1], way[0], way[1]) < 0.0:
-                        break
-                    head += 1
-                if hull[side, 0, head] < way[0]:
-                    support = (hull[side, 0, head], hull[side, 1, head], way[0], way[1])
-                if side == 1:
-                    low, low_size, shallowest, has_min = way, 1, support, support[0] == support[0]
-                    min_line = _line_of(support)
-                else:
-                    high, high_size, steepest, has_max = way, 1, support, support[0] == support[0]
-                    max_line = _line_of(support)
-            if side == 1:
-                high_head, high_size, high, under_high = head, size, top, under
-            else:
-                low_head, low_size, low, under_low = head, size, top, under
+        has_max, max_line, after_max = steepest[0] == steepest[0], _line_of(steepest), i
+        has_min, min_line, after_min = shallowest[0] == shallowest[0], _line_of(shallowest), i
         end = 0
         while i < n:
             xi, lo_i, hi_i = x[i], lo[i], hi[i]
@@ -227,41 +213,18 @@ def extend(x, lo, hi, most, along_lines, lines, triples):
             touches_hi = not has_max or not hi_i >= steep + steep_margin
             if touches_hi and low_size > 0:
                 if not has_max or hi_i < steep - steep_margin or _turn(steepest, xi, hi_i) < 0.0:
-                    while low_head + 1 < low_size:
-                        j, k = low_head, low_head + 1
-                        if turn(hull[0, 0, j], hull[0, 1, j], hull[0, 0, k], hull[0, 1, k], xi, hi_i) > 0.0:
-                            break
-                        low_head += 1
-                    steepest, has_max, after_max = (hull[0, 0, low_head], hull[0, 1, low_head], xi, hi_i), True, i + 1
+                    low_head = support_on(lows, low_head, low_size, xi, hi_i, 1.0)
+                    steepest, has_max, after_max = (lows[0, low_head], lows[1, low_head], xi, hi_i), True, i + 1
                     max_line = _line_of(steepest)
+            if touches_lo and high_size > 0:
+                if not has_min or lo_i > shallow + shallow_margin or _turn(shallowest, xi, lo_i) > 0.0:
+                    high_head = support_on(highs, high_head, high_size, xi, lo_i, -1.0)
+                    shallowest, has_min, after_min = (highs[0, high_head], highs[1, high_head], xi, lo_i), True, i + 1
+                    min_line = _line_of(shallowest)
             if touches_lo:
-                if high_size > 0:
-                    if not has_min or lo_i > shallow + shallow_margin or _turn(shallowest, xi, lo_i) > 0.0:
-                        while high_head + 1 < high_size:
-                            j, k = high_head, high_head + 1
-                            if turn(hull[1, 0, j], hull[1, 1, j], hull[1, 0, k], hull[1, 1, k], xi, lo_i) < 0.0:
-                                break
-                            high_head += 1
-                        shallowest, has_min = (hull[1, 0, high_head], hull[1, 1, high_head], xi, lo_i), True
-                        min_line, after_min = _line_of(shallowest), i + 1
-                while low_size - low_head >= 2 and not turn(under_low[0], under_low[1], low[0], low[1], xi, lo_i) < 0.0:
-                    low_size -= 1
-                    low, below = under_low, max(low_size - 2, 0)
-                    under_low = hull[0, 0, below], hull[0, 1, below]
-                under_low, low = low, (xi, lo_i)
-                hull[0, 0, low_size], hull[0, 1, low_size] = low
-                low_size += 1
+                low_size, last_low = entered(lows, low_head, low_size, last_low, (xi, lo_i), -1.0)
             if touches_hi:
-                while (
-                    high_size - high_head >= 2
-                    and not turn(under_high[0], under_high[1], high[0], high[1], xi, hi_i) > 0.0
-                ):
-                    high_size -= 1
-                    high, below = under_high, max(high_size - 2, 0)
-                    under_high = hull[1, 0, below], hull[1, 1, below]
-                under_high, high = high, (xi, hi_i)
-                hull[1, 0, high_size], hull[1, 1, high_size] = high
-                high_size += 1
+                high_size, last_high = entered(highs, high_head, high_size, last_high, (xi, hi_i), 1.0)
             i += 1
         if end == 0:
             break
@@ -280,7 +243,67 @@ def extend(x, lo, hi, most, along_lines, lines, triples):
         links += 1
         if links == most:
             break
+        if end == STEEPEST:
+            high_size, last_high = _entered_again(highs, ended, x, hi, after, i, 1.0)
+            high_head, shallowest, low_size = _beside(lows, highs, high_size, way, along_lines and way[0] < x[i], 1.0)
+            low_head, steepest, last_low = 0, NO_LINE, (way, way)
+        else:
+            low_size, last_low = _entered_again(lows, ended, x, lo, after, i, -1.0)
+            low_head, steepest, high_size = _beside(highs, lows, low_size, way, along_lines and way[0] < x[i], -1.0)
+            high_head, shallowest, last_high = 0, NO_LINE, (way, way)
     return links, kind, (ended, steepest, shallowest)
+
+
+@njit(cache=True, inline="always")
+def support_on(hull, head, size, x, y, side):
+    """Where on a hull left of a point its extremal line touches: that of the lower bounds for side 1."""
+    while head + 1 < size:
+        if side * turn(hull[0, head], hull[1, head], hull[0, head + 1], hull[1, head + 1], x, y) > 0.0:
+            break
+        head += 1
+    return head
+
+
+@njit(cache=True, inline="always")
+def entered(hull, head, size, last, point, side):
+    """A point entered into a hull from its head on: its size, and its last two points, given those before.
+
+    The hull is that of the upper bounds for side 1, of the lower ones for −1.
+    """
+    under, top = last
+    while size - head >= 2 and not side * turn(under[0], under[1], top[0], top[1], point[0], point[1]) > 0.0:
+        size -= 1
+        top, below = under, max(size - 2, 0)
+        under = hull[0, below], hull[1, below]
+    hull[0, size], hull[1, size] = point
+    return size + 1, (top, point)
+
+
+@njit(cache=True, _nrt=False, inline="always")
+def _entered_again(hull, ended, x, bounds, after, until, side):
+    """The hull of the bounds from the last support of an ended link on, rows `after` … until − 1, as `entered`."""
+    hull[0, 0], hull[1, 0] = top = ended[0], ended[1]
+    size, last = 1, (top, top)
+    for j in range(after, until):
+        size, last = entered(hull, 0, size, last, (x[j], bounds[j]), side)
+    return size, last
+
+
+@njit(cache=True, _nrt=False, inline="always")
+def _beside(other, hull, size, way, is_left, side):
+    """Where the band was left as a bound of the other side, if it was: the head of the hull, a line, and its size.
+
+    The way out is the support of an extremal line at once, from the hull to its left.
+    """
+    head = 0
+    if not is_left:
+        return head, NO_LINE, 0
+    other[0, 0], other[1, 0] = way
+    while head + 1 < size and hull[0, head + 1] < way[0]:
+        if side * turn(hull[0, head], hull[1, head], hull[0, head + 1], hull[1, head + 1], way[0], way[1]) < 0.0:
+            break
+        head += 1
+    return head, (hull[0, head], hull[1, head], way[0], way[1]) if hull[0, head] < way[0] else NO_LINE, 1
 
 
 @njit(cache=True, inline="always")

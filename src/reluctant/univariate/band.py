@@ -42,7 +42,7 @@ def sorted_band(x: Array, y: Array, tolerance: Array, slack: float, rtol: float,
     order, (x, y, tolerance) = _sorted(x, y, tolerance)
     y_max = _sweep.largest_known(y, tolerance)
     lo, hi, room = np.empty((3, len(x)))
-    _sweep.band(x, y, tolerance, slack, rtol, max(abs(x[0]), abs(x[-1])), y_max, lo, hi, room)
+    _sweep.band(x, y, tolerance, slack, rtol, max(abs(x[0]), abs(x[-1])), y_max, (lo, hi, room))
     check_span(np.array([lo.min(), hi.max()]), "y with its tolerance")
 
     def clash(a: int, b: int) -> str:

@@ -78,7 +78,7 @@ def fewest_within(
     function = links(band, lo, hi)
     assert function is not None
     fewest = function.n_knots
-    excess = excess_of(function, band, band.room, _LEFT if band.room.any() else 0.0)
+    excess = excess_of(function, band, band.room, _LEFT if band.room[0] > 0.0 or band.room.any() else 0.0)
     if not (keeps(function) and excess.beyond <= 0):
         function = _within_rounding(band, lo, hi, function, links, tightened)
         excess = excess_of(function, band, band.room)

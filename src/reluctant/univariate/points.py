@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 
@@ -60,10 +61,12 @@ def check_slopes(x: Array, lo: Array, hi: Array) -> None:
 
     Infinite bounds ask for no slope.
     """
-    steepest = _evaluation.steepest(x, lo, hi)
     low, high = reach(lo, hi)
     with np.errstate(over="ignore"):
         mean = (high - low) / (x[-1] - x[0]) if len(x) > 1 else 1.0
+        if mean > 0.0 and not _evaluation.may_be_steeper(x, lo, hi, min(_STEEPEST * mean, sys.float_info.max)):
+            return
+    steepest = _evaluation.steepest(x, lo, hi)
     if not steepest < math.inf or steepest / _STEEPEST > mean:
         with np.errstate(all="ignore"):
             i = int(np.nanargmax(np.maximum(lo[1:] - hi[:-1], lo[:-1] - hi[1:]) / np.diff(x)))

@@ -12,6 +12,7 @@ from reluctant.arrays import Array
 from reluctant.errors import TooSteepError
 from reluctant.model.links import Links
 from reluctant.univariate import _stream
+from reluctant.univariate.integers import counted_from
 from reluctant.univariate.tunnel import CHUNK
 from reluctant.validation import as_evaluation_points, check_choice, check_number
 
@@ -177,6 +178,7 @@ class LinkStream:
     def _checked(self, x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
         """Two columns, or a ValueError that names the first row of the stream that cannot be taken."""
         self._check_open()
+        given = x, y
         x, y = (
             np.require(np.atleast_1d(as_evaluation_points(values, name, self.n_rows)), requirements=["C", "W"])
             for name, values in (("x", x), ("y", y))
@@ -189,6 +191,12 @@ class LinkStream:
                 i = int(np.argmin(finite))
                 what = "NaN" if np.isnan(column[i]) else "an infinite value"
                 raise ValueError(f"{name} has {what} at row {self.n_rows + i}; leave that row out")
+        for name, values in zip("xy", given):
+            if counted_from(np.atleast_1d(values), name) is not None:
+                raise ValueError(
+                    f"{name} has integers that float64 does not hold, from row {self.n_rows} on; push differences from "
+                    "the first of them, which integers do exactly"
+                )
         if not len(x):
             return x, y
         falls = x[1:] <= x[:-1]

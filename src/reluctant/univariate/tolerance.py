@@ -33,14 +33,17 @@ def approximate_line(
 
     Rows of infinite tolerance do not count. `rtol` is the rounding of the data, as for `interpolate_line`.
     """
-    counts = np.isfinite(tolerance)
-    n_ignored = len(x) - int(np.count_nonzero(counts))
+    sizes = tolerance[:1] if tolerance.strides == (0,) else tolerance  # one for all rows is looked at once
+    finite = np.isfinite(sizes)
+    counts = np.broadcast_to(finite, x.shape)
+    n_ignored = 0 if finite.all() else len(x) - int(np.count_nonzero(counts))
     if n_ignored == len(x):
         return _zero(x)
     if n_ignored:
         x, y, tolerance = x[counts], y[counts], tolerance[counts]
+        sizes = tolerance
     rtol = rtol if slack > 0 else 0.0
-    if shape == ANY and not (tolerance.any() or along_lines):
+    if shape == ANY and not (sizes.any() or along_lines):
         solution = interpolate_line(x, y, 0.0, rtol).replace(p=None)
         certificate = solution.certificate
         words = _beyond(solution.function, x, y, tolerance) if slack == 0 else ""
@@ -54,7 +57,7 @@ def approximate_line(
         return slack > 0 or bool((np.abs(values_of(f, x) - y) <= tolerance).all())
 
     found = fewest_within(band, keeps, shape.links, shape.tightened)
-    asked = f"tolerance {spelled_range(tolerance)}"
+    asked = f"tolerance {spelled_range(sizes)}"
     ignored = f", without the {n_ignored} rows of infinite tolerance" if n_ignored else ""
     reason = _reason(shape.search, band, ignored, asked, "", slack, rtol)
     return _solution(found, x, y, reason + (_beyond(found.function, x, y, tolerance) if slack == 0 else ""))
