@@ -383,7 +383,8 @@ def experiment(
         str | None,
         typer.Argument(
             metavar="NAME",
-            help="peak-plateau, high-dimensional, held-out, choice-of-p or optimality-gap.",
+            help="peak-plateau, high-dimensional, held-out, choice-of-p, optimality-gap, noisy-interpolation "
+            "or linear-lp.",
             show_default=False,
         ),
     ] = None,
