@@ -121,3 +121,21 @@ def test_straight_lines_through_noise_have_two_thirds_of_its_variance():
 
     straight = interpolants(*sample(20_000, "even", 0))[-1]
     assert risk(straight).l2 == pytest.approx(2 / 3 * SIGMA**2, rel=0.05)
+
+
+def test_algorithms_for_linear_systems_bring_two_of_a_hundred_weights_back():
+    from reluctant.experiments.linear_lp import SOLVERS, skglm_half, surgeon, trial
+
+    for name, solver in SOLVERS.items():
+        if solver not in (skglm_half, surgeon):  # one is optional, the other made for as many weights as rows
+            assert sum(trial(solver, "gaussian", 2, seed).found for seed in range(4)) >= 3, name
+
+
+def test_deletions_keep_the_equations_of_fixed_patterns_with_as_many_weights_as_rows():
+    from reluctant.experiments.linear_lp import ROWS, patterns, surgeon
+
+    A = patterns(np.random.default_rng(3))
+    y = A @ np.random.default_rng(4).standard_normal(A.shape[1])
+    u = surgeon(A, y, 2)
+    assert np.count_nonzero(u) <= ROWS
+    np.testing.assert_allclose(A @ u, y, atol=1e-6 * np.abs(y).max())

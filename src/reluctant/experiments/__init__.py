@@ -15,6 +15,7 @@ NAMES = {
     "choice-of-p": "choice_of_p",
     "optimality-gap": "optimality_gap",
     "noisy-interpolation": "noisy_interpolation",
+    "linear-lp": "linear_lp",
 }
 
 

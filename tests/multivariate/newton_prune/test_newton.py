@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from reluctant.multivariate.newton_prune import newton
 from reluctant.multivariate.newton_prune.newton import cholesky, cholesky_solve, gram, relative_metric, solve
 from reluctant.multivariate.newton_prune.starts import dense_start, feature_start, line_start, simple_start
 from reluctant.multivariate.newton_prune.state import Data, Unknowns, Weights
@@ -174,3 +175,17 @@ def test_constant_labels_need_one_bias_and_affine_labels_nothing():
     assert affine is not None
     assert affine.n_parameters == 0
     assert simple_start(Data.from_arrays(X, X[:, 0])) is None
+
+
+@pytest.mark.parametrize(("n", "d", "m", "affine"), [(20, 5, 1, False), (12, 3, 2, True), (30, 4, 1, True)])
+@pytest.mark.parametrize("factor", [0.6, 1.5])
+def test_the_compiled_loop_takes_the_steps_of_the_other(n, d, m, affine, factor, monkeypatch):
+    rng = np.random.default_rng(n)
+    data = Data.from_arrays(rng.uniform(-1, 1, (n, d)), rng.uniform(-1, 1, (n, m)), affine)
+    start = dense_start(data, rng, factor)
+    compiled = solve(data, start, max_iterations=4)
+    monkeypatch.setattr(newton, "COMPILED_UNTIL", 0)
+    other = solve(data, start, max_iterations=4)
+    assert compiled.n_factorisations == other.n_factorisations
+    assert compiled.max_residual == pytest.approx(other.max_residual, rel=1e-3, abs=1e-9)
+    np.testing.assert_allclose(compiled.weights.U, other.weights.U, rtol=1e-3, atol=1e-4)

@@ -41,6 +41,7 @@ _PATIENCE = 30  # hops without gain after which a restart ends
 _PATIENCE_EXACT = 8  # the same for hops from an exact network
 _EXACT = 1e-10  # of max|y|: a residual that counts as exact
 _AGREEMENTS = 2
+_UNEXPLAINED = 0.8  # of the value of no network at all: labels in general position end above, planted ones below a half
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,8 @@ def recover(
     Returns
     -------
     Recovery or None
-        The search stops at the second independent restart that ends in the same function, or when twice as many
-        restarts as led to it have not found a sparser one.
+        The search stops at the second independent restart that ends in the same function, when twice as many
+        restarts as led to it have not found a sparser one, or when three have explained next to nothing.
 
     Examples
     --------
@@ -122,17 +123,23 @@ def recover(
 
     best: Hinges | None = None
     agreements, restarts, found_at = 0, 0, 0
+    nothing, explained = sized_error(data, Hinges.none(data.n_coordinates)), False
     with one_blas_thread():
         while not clock.expired() and restarts != max_restarts:
             level = _LEVELS[restarts % len(_LEVELS)]
             restarts += 1
-            found = descend(data, rng, level, p, clock.expired)
+            state = descend(data, rng, level, p, clock.expired)
+            explained = explained or sized_error(data, state) < _UNEXPLAINED * nothing
+            found = exact_network(data, state, clock.expired)
             if found is not None:
+                found = fewer_parameters(data, rng, found, clock.expired)
                 if best is None or found.n_parameters < best.n_parameters:
                     best, agreements, found_at = found, 1, restarts
                 elif found.n_parameters == best.n_parameters and same_kinks(data, best, found):
                     agreements += 1
             if best is not None and (agreements >= _AGREEMENTS or restarts >= 2 * found_at + 2):
+                break
+            if restarts >= len(_LEVELS) and not explained:
                 break
     return None if best is None else _recovery(data, best, scale, agreements, restarts)
 
@@ -142,10 +149,8 @@ def _recovery(data: Equations, hinges: Hinges, scale: float, agreements: int, re
     return Recovery(hinges.with_weights(hinges.U * scale), affine * scale, agreements, restarts)
 
 
-def descend(
-    data: Equations, rng: np.random.Generator, level: float, p: float, stop: Callable[[], bool]
-) -> Hinges | None:
-    """One restart: anneal to λ, hop over supports; an exact sparse network, or None."""
+def descend(data: Equations, rng: np.random.Generator, level: float, p: float, stop: Callable[[], bool]) -> Hinges:
+    """One restart: anneal to λ, hop over supports."""
     lam = level * penalty_unit(data)
 
     def shake(rng: np.random.Generator, data: Equations, hinges: Hinges) -> Hinges:
@@ -158,9 +163,7 @@ def descend(
         return None if shaken is None else exchange(data, shaken)
 
     state = exchange(data, annealed_start(data, rng, lam, p, stop))
-    state = hop(state, move, partial(sized_error, data), _PATIENCE, stop, enough=EXACT)
-    found = exact_network(data, state, stop)
-    return None if found is None else fewer_parameters(data, rng, found, stop)
+    return hop(state, move, partial(sized_error, data), _PATIENCE, stop, enough=EXACT)
 
 
 def fewer_parameters(data: Equations, rng: np.random.Generator, found: Hinges, stop: Callable[[], bool]) -> Hinges:

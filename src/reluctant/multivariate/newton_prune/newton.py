@@ -19,6 +19,7 @@ from scipy.linalg.blas import dsyrk, ssyrk
 from reluctant.arrays import Array
 from reluctant.backtracking import ARMIJO, backtrack
 from reluctant.effort import never
+from reluctant.multivariate.newton_prune import _small
 from reluctant.multivariate.newton_prune.state import Data, Unknowns, Weights
 
 SINGLE_FROM = 256
@@ -31,6 +32,9 @@ CHORD_STEPS = 5
 CHORD_FALL = 0.3
 STALL_WINDOW = 5
 STALL_FALL = 0.5
+COMPILED_UNTIL = 128
+"""Up to so many equations the whole solve is one compiled loop."""
+_CONSTANTS = (FREE_WEIGHT, LENGTHS, ARMIJO, CHORD_STEPS, CHORD_FALL, STALL_WINDOW, STALL_FALL)
 AIM, GUARD = 1 - 1e-3, 0.9
 """Steps into a band aim at this share of it and hold the points beyond that share."""
 
@@ -60,6 +64,13 @@ def squared_excess(data: Data, weights: Weights) -> float:
     """Sum of squared residuals, or within a band of their squared distances to it."""
     error = data.excess(weights.residuals(data))
     return float(np.vdot(error, error))
+
+
+def squared_excesses(data: Data, weights: Weights, unknowns: Unknowns, trials: Array) -> Array:
+    """`squared_excess` of the states with these values (T, size) of the unknowns, shape (T,)."""
+    band = np.zeros(data.n_equations) if data.half_width is None else data.half_width.ravel()
+    state = weights.U.copy(), weights.V.copy(), weights.affine.copy()
+    return np.asarray(_small.excesses(data.inputs, data.targets, band, trials, *state, unknowns.places))
 
 
 def gram(B: NDArray) -> NDArray:
@@ -139,6 +150,7 @@ def solve(
     *,
     tol: float = 1e-11,
     max_iterations: int = 25,
+    dampings: int = DAMPINGS,
     stall: bool = True,
     weight_limit: float = np.inf,
     stop: Callable[[], bool] = never,
@@ -151,6 +163,8 @@ def solve(
     a step, those close to the border are held where they are, and `tol` is 0.
     """
     unknowns = Unknowns.of(data, weights)
+    if data.half_width is None and data.n_equations <= COMPILED_UNTIL:
+        return _solve_small(data, weights, unknowns, tol, max_iterations, dampings, stall, weight_limit)
 
     def at(values: Array) -> _Point:
         return _Point.of(data, unknowns.scatter(weights, values), values)
@@ -171,7 +185,7 @@ def solve(
         metric, dtype = relative_metric(point.values, unknowns), np.float32 if single else np.float64
         step = _Step(data, point.weights, unknowns, metric, dtype, held)
         ridge = max(ridge, lowest)
-        for _attempt in range(DAMPINGS):
+        for _attempt in range(dampings):
             ridge = step.factorise(ridge)
             n_factorisations += 1
             found = backtrack(at, point.values, step(point.error), point.value, LENGTHS, ARMIJO)
@@ -189,6 +203,35 @@ def solve(
         if np.abs(point.values[: unknowns.n_hinge]).max(initial=0.0) > weight_limit:
             break
     return Solve(point.weights, largest, largest <= tol, n_factorisations)
+
+
+def _solve_small(
+    data: Data,
+    weights: Weights,
+    unknowns: Unknowns,
+    tol: float,
+    max_iterations: int,
+    dampings: int,
+    stall: bool,
+    weight_limit: float,
+) -> Solve:
+    """The same loop, compiled."""
+    values, largest, n_factorisations = _small.newton(
+        data.inputs,
+        data.targets,
+        unknowns.gather(weights),
+        weights.U.copy(),
+        weights.V.copy(),
+        weights.affine.copy(),
+        unknowns.places,
+        tol,
+        max_iterations,
+        dampings,
+        stall,
+        weight_limit,
+        _CONSTANTS,
+    )
+    return Solve(unknowns.scatter(weights, values), largest, largest <= tol, n_factorisations)
 
 
 def _chord_steps(at: Callable[[Array], _Point], step: _Step, point: _Point) -> _Point:

@@ -5,17 +5,26 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import numpy as np
 
 from reluctant.effort import never
-from reluctant.multivariate.newton_prune.newton import SINGLE_FROM, solve, squared_excess
+from reluctant.multivariate.newton_prune.newton import (
+    DAMPINGS,
+    SINGLE_FROM,
+    solve,
+    squared_excess,
+    squared_excesses,
+)
 from reluctant.multivariate.newton_prune.state import Data, Unknowns, Weights
 from reluctant.multivariate.newton_prune.surgeon import Curvature, Tangent, deletion_costs
 
 LOOSE = 1e-6
 """Residuals between deletions, relative to targets of magnitude one; the last network is polished far below."""
+TRIES, TRIES_OF_NEURONS = 12, 6
+"""So many deletions are solved for before a pruning ends."""
+DAMPINGS_OF_TRIALS = 1
+"""A deletion from an interpolant that needs damped steps seldom succeeds, and failing costs three times as much."""
 SCREENED = 8
 MOST_AT_ONCE = 60
 SHARE = 0.2
@@ -32,10 +41,11 @@ class Pruner(ABC):
     weight_limit: float = 1e3
     target: int = 0
     work: int = 0
+    tries: int = TRIES
 
-    def solve(self, weights: Weights) -> Weights | None:
+    def solve(self, weights: Weights, dampings: int = DAMPINGS) -> Weights | None:
         """The interpolant reached from `weights` on its support, or None."""
-        found = solve(self.data, weights, tol=LOOSE, weight_limit=self.weight_limit, stop=self.stop)
+        found = solve(self.data, weights, tol=LOOSE, dampings=dampings, weight_limit=self.weight_limit, stop=self.stop)
         self.work += found.n_factorisations
         if not found.converged or np.abs(found.weights.U).max(initial=0.0) > self.weight_limit:
             return None
@@ -47,13 +57,12 @@ class Pruner(ABC):
             return Tangent.at(self.data, weights, self.rng)
         return Curvature.at(self.data, weights)
 
-    def first_solved(self, trials: list[Weights], tries: int) -> Weights | None:
-        """Solve from the trials in order of their residuals; the first interpolant, or None after `tries` failures."""
-        trials = sorted(trials, key=lambda trial: squared_excess(self.data, trial))
-        for trial in trials[:tries]:
+    def first_solved(self, trials: list[Weights], dampings: int = DAMPINGS) -> Weights | None:
+        """Solve from one after the other; the first interpolant, or None where none was reached."""
+        for trial in trials:
             if self.stop():
                 return None
-            solved = self.solve(trial)
+            solved = self.solve(trial, dampings)
             if solved is not None:
                 return solved
         return None
@@ -92,7 +101,6 @@ class Pace:
 class ParameterPruner(Pruner):
     """Deletes single parameters: in bulk, then as many as the linearisation carries, then one by one."""
 
-    tries: ClassVar[int] = 12
     pace: Pace = field(default_factory=Pace)
 
     def count(self, weights: Weights) -> int:
@@ -146,25 +154,33 @@ class ParameterPruner(Pruner):
     def _by_tangent(self, weights: Weights, excess: int) -> Weights | None:
         """As many as the linearisation carries, in the end one."""
         pace = self.pace
+        if min(pace.most, excess // 2) <= 1:
+            pace.most = 2
+            return self._one(self.surgeon(weights))
         tangent = Tangent.at(self.data, weights, self.rng)
-        trial, n = screened_deletions(self.data, tangent, min(pace.most, max(1, excess // 2)), pace.budget)
-        pruned = self.solve(trial) if n else None
+        trial, n = screened_deletions(self.data, tangent, min(pace.most, excess // 2), pace.budget)
+        pruned = self.solve(trial, DAMPINGS_OF_TRIALS) if n else None
         if pruned is not None:
             pace.budget, pace.most = max(1.3 * pace.budget, 1e-3), min(2 * pace.most, MOST_AT_ONCE)
             return pruned
-        pace.budget, pace.most = 0.3 * pace.budget, max(1, n // 2)
-        return self._one(self.surgeon(weights)) if n <= 1 else weights
+        pace.budget, pace.most = 0.3 * pace.budget, n // 2
+        return weights
 
     def _one(self, surgeon: Tangent | Curvature) -> Weights | None:
         """One deletion: among the cheapest, those that disturb the labels least are tried first."""
-        return self.first_solved([surgeon.without(q) for q in surgeon.cheapest(4 * self.tries)], self.tries)
+        exact = self.data.half_width is None
+        trials = surgeon.trials(surgeon.cheapest(4 * TRIES))
+        weights, unknowns = surgeon.weights, surgeon.unknowns
+        order = np.argsort(squared_excesses(self.data, weights, unknowns, trials), kind="stable")
+        chosen = [unknowns.scatter(weights, trials[k]) for k in order[: self.tries]]
+        return self.first_solved(chosen, DAMPINGS_OF_TRIALS if exact else DAMPINGS)
 
 
 @dataclass
 class NeuronPruner(Pruner):
     """Deletes whole neurons one by one, among the cheapest those first that disturb the labels least."""
 
-    tries: ClassVar[int] = 6
+    tries: int = TRIES_OF_NEURONS
 
     def count(self, weights: Weights) -> int:
         """Number of neurons."""
@@ -178,7 +194,8 @@ class NeuronPruner(Pruner):
             return None
         surgeon = self.surgeon(weights)
         cheapest = np.argsort(surgeon.neuron_costs())[: 2 * self.tries]
-        return self.first_solved([surgeon.without_neuron(k) for k in cheapest], self.tries)
+        trials = sorted(map(surgeon.without_neuron, cheapest), key=lambda trial: squared_excess(self.data, trial))
+        return self.first_solved(trials[: self.tries])
 
 
 def screened_deletions(data: Data, tangent: Tangent, most: int, budget: float) -> tuple[Weights, int]:
@@ -192,11 +209,11 @@ def screened_deletions(data: Data, tangent: Tangent, most: int, budget: float) -
         candidates = tangent.cheapest(SCREENED)
         if not candidates.size:
             return weights, n
-        trials = [tangent.without(q) for q in candidates]
-        energies = [squared_excess(data, trial) for trial in trials]
+        trials = tangent.trials(candidates)
+        energies = squared_excesses(data, weights, tangent.unknowns, trials)
         best = int(np.argmin(energies))
         if n and energies[best] > budget:
             return weights, n
         tangent.delete(candidates[best])
-        weights = trials[best]
+        weights = tangent.unknowns.scatter(tangent.weights, trials[best])
     return weights, most

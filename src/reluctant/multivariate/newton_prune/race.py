@@ -10,8 +10,10 @@ import numpy as np
 from reluctant.multivariate.newton_prune.run import Ended, Improvement, Search
 from reluctant.workers import parallel
 
-TURN, DEARER = 1500, 200
+TURN, DEARER = 6000, 125
 """Factorisations in a turn, about a second; a factorisation costs twice as much at `DEARER` equations."""
+ALONE_UNTIL = 200
+"""Up to so many equations the first turn is that of one run, since many problems need no other."""
 START_UP = 2.0
 """Seconds it may take to start processes; with less time left the first run goes on alone."""
 
@@ -30,7 +32,7 @@ def race(searches: list[Search], report: Report | None = None) -> tuple[Search, 
     turn = max(1.0, TURN / (1.0 + (n_equations / DEARER) ** 3))
     alone = len(searches) == 1 or clock.left() < START_UP
     first.report = report
-    if alone or n_equations <= DEARER:
+    if alone or n_equations <= ALONE_UNTIL:
         first.advance(np.inf if alone else turn)
     first.report = None
     if not alone and not first.reached() and not clock.expired():
@@ -46,7 +48,7 @@ def race(searches: list[Search], report: Report | None = None) -> tuple[Search, 
 def begin(searches: list[Search], report: Report | None = None) -> Search:
     """The first run at its first local minimum; where that would take long and others could run, at its beginning."""
     first = searches[0]
-    if len(searches) == 1 or first.data.n_equations <= DEARER:
+    if len(searches) == 1 or first.data.n_equations <= ALONE_UNTIL:
         first.report = report
         first.advance(to_first_minimum=True)
         first.report = None

@@ -89,7 +89,7 @@ def independent_rows(inputs: Array) -> NDArray:
     _, R, order = qr(inputs.T, mode="economic", pivoting=True)
     diagonal = np.abs(np.diag(R))
     rank = int(np.count_nonzero(diagonal > 1e-10 * diagonal.max(initial=0.0)))
-    return np.sort(order[:rank])
+    return np.sort(order[:rank]).astype(np.intp)
 
 
 @dataclass(frozen=True)
@@ -207,6 +207,11 @@ class Unknowns:
     def size(self) -> int:
         """Number of all unknowns."""
         return self.n_hinge + self.affine.size * self.n_outputs
+
+    @property
+    def places(self) -> tuple[NDArray, ...]:
+        """Where the unknowns stand, as the compiled loops take it."""
+        return self.neuron, self.coordinate, self.out_neuron, self.output, self.affine
 
     def of_neuron(self, k: int) -> NDArray:
         """Places of the unknowns that belong to neuron k."""

@@ -84,14 +84,14 @@ class Tangent:
         order = order[np.isfinite(costs[order])]
         return order[np.argsort(costs[order], kind="stable")]
 
-    def without(self, q: int) -> Weights:
-        """The state with unknown q deleted, to first order."""
-        row = self.basis[q]
-        x = self.x + self.basis @ (row * (-self.x[q] / (row @ row)))
-        values = self.root * x
-        values[: self.unknowns.n_hinge][~self.alive[: self.unknowns.n_hinge]] = 0.0
-        values[q] = 0.0
-        return self.unknowns.scatter(self.weights, values)
+    def trials(self, chosen: NDArray) -> Array:
+        """Values of the unknowns with each of these deleted, to first order, shape (len(chosen), size)."""
+        rows = self.basis[chosen]
+        lengths = -self.x[chosen] / np.einsum("qe,qe->q", rows, rows)
+        values = self.root * (self.x + (lengths[:, None] * rows) @ self.basis.T)
+        values[:, : self.unknowns.n_hinge][:, ~self.alive[: self.unknowns.n_hinge]] = 0.0
+        values[np.arange(len(chosen)), chosen] = 0.0
+        return values
 
     def _neuron_shift(self, k: int) -> Array:
         """Coordinates, in the basis, of the least move that deletes neuron k."""
@@ -161,12 +161,12 @@ class Curvature:
         order = np.argsort(costs, kind="stable")[:n]
         return order[np.isfinite(costs[order])]
 
-    def without(self, q: int) -> Weights:
-        """The state with unknown q deleted, to first order."""
-        x = self.x - self.inverse[q] * (self.x[q] / self.inverse[q, q])
-        values = self.root * x
-        values[q] = 0.0
-        return self.unknowns.scatter(self.weights, values)
+    def trials(self, chosen: NDArray) -> Array:
+        """Values of the unknowns with each of these deleted, to first order, shape (len(chosen), size)."""
+        lengths = self.x[chosen] / self.inverse[chosen, chosen]
+        values = self.root * (self.x - lengths[:, None] * self.inverse[chosen])
+        values[np.arange(len(chosen)), chosen] = 0.0
+        return values
 
     def without_all(self, unknowns: NDArray) -> Weights:
         """The state with these set to zero and the others left where they are."""

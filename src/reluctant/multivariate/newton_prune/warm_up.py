@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 
+from reluctant.multivariate.newton_prune.newton import solve, squared_excesses
 from reluctant.multivariate.newton_prune.starts import line_start, sparsest_line_start
 from reluctant.multivariate.newton_prune.state import Data, Unknowns
 
@@ -21,5 +22,7 @@ def warm_up() -> None:
             data = Data.from_arrays(X, targets, affine)
             line = line_start(data, rng)
             unknowns = Unknowns.of(data, line)
+            solve(data, line, tol=np.inf)
+            squared_excesses(data, line, unknowns, unknowns.gather(line)[None])
             for dtype in (np.float32, np.float64):
                 unknowns.design(data, line, np.ones(unknowns.size), dtype)
