@@ -105,7 +105,7 @@ def sparsest(
             return mixed
     elementary = elementary_bound(aim.minimize, rows, labels, affine=affine)
     bound = max(_on_lines(rows, labels, aim), elementary, key=lambda bound: bound.least)
-    task = _Task(rows, labels, affine, aim, bound.least, effort.rng())
+    task = _Task(rows, labels, affine, aim, bound.least, effort.rng(), effort.n_jobs)
     effort = replace(effort, random_state=task.rng)
     best = _one_by_one(task, effort, clock)
     history: tuple = ()
@@ -156,6 +156,7 @@ class _Task:
     aim: Aim
     least: int  # proved beforehand
     rng: np.random.Generator
+    n_jobs: int
 
     @property
     def n_outputs(self) -> int:
@@ -235,7 +236,7 @@ def _enumerated(task: _Task, network: ReLUNetwork, known_bound: Bound, clock: Cl
     clock.doing("excluding sparser networks")
     fewest = fewest_parameters if aim.minimize == "parameters" else fewest_neurons
     within = clock.share(at_most=PROVING_SECONDS)
-    proof = fewest(task.rows, task.labels, affine=task.affine, known=known, clock=within)
+    proof = fewest(task.rows, task.labels, affine=task.affine, known=known, clock=within, n_jobs=task.n_jobs)
     return aim.better(network, proof.network), max(known_bound, proof.bound, key=lambda bound: bound.least)
 
 
@@ -245,7 +246,7 @@ def _from_few_rows(task: _Task, network: ReLUNetwork, known_bound: Bound, clock:
         return network, known_bound
     clock.doing("excluding sparser networks on some of the rows")
     within = clock.share(FEW_ROWS_SHARE, at_most=FEW_ROWS_SECONDS)
-    rows = Rows(task.rows, task.labels, task.affine, float(INTERPOLATES * label_size(task.labels)))
+    rows = Rows(task.rows, task.labels, task.affine, float(INTERPOLATES * label_size(task.labels)), task.n_jobs)
     most_sets = int(SETS_A_SECOND * within.left())
     found, bound = bound_from_few_rows(task.aim.minimize, rows, network, within, most_sets)
     better = task.aim.better(network, found) if interpolates(found, task.rows, task.labels) else network

@@ -15,6 +15,7 @@ from reluctant.model.network import ReLUNetwork
 from reluctant.multivariate.aim import Aim
 from reluctant.multivariate.basin_hopping.band import sparsest_within
 from reluctant.multivariate.chebyshev import smallest_largest
+from reluctant.multivariate.forward import forward_within
 from reluctant.multivariate.interpolation import sparsest, warm_up
 from reluctant.multivariate.outputs import combined
 from reluctant.multivariate.points import (
@@ -31,8 +32,9 @@ from reluctant.multivariate.proofs.subsample import Rows, bound_from_few_rows
 from reluctant.solution import Certificate, Solution
 from reluctant.text import spelled_range
 
-FIRST_SHARE = 0.3
-"""Share of the time for the middle of the band, and for the outputs one by one."""
+FIRST_SHARE, SECOND_SHARE = 0.3, 0.1
+"""Share of the time for the middle of the band, and for the outputs one by one; and where forward selection came first.
+"""
 PROOF_SHARE, PROOF_SECONDS = 0.15, 5.0
 """Share of the time left, and longest time, for a bound from some of the rows, before the search in the band."""
 SETS_A_SECOND = 20_000
@@ -60,10 +62,16 @@ def approximate_space(
         return _solution(
             zero, band, Certificate(aim.minimize, 0, "proved", "the zero function meets the tolerance"), ()
         )
-    plane = _plane(band, affine) if y.ndim == 1 else None
-    if plane is not None and (affine or aim.minimize == "neurons"):
-        reason = "an affine function meets the tolerance" if affine else "the zero function does not meet the tolerance"
-        return _solution(plane, band, Certificate(aim.minimize, plane.n_neurons, "proved", reason), ())
+    plane = _plane(band, affine)
+    if plane is not None:
+        bound = elementary_bound(aim.minimize, band.X, band.y / band.allowed, tolerance=1.0) if not affine else NOTHING
+        least = max(bound.least, 0 if affine else 1)
+        if aim.count(plane) <= least:
+            alone = (
+                "an affine function meets the tolerance" if affine else "the zero function does not meet the tolerance"
+            )
+            reason = bound.reason if bound.least > 1 else alone
+            return _solution(plane, band, Certificate(aim.minimize, least, "proved", reason), ())
     warm_up()
     with effort.clock(DEFAULT_SECONDS).listening() as clock:
         solution = within_band(band, affine, aim, start, effort, clock)
@@ -78,14 +86,20 @@ def approximate_space(
 
 
 def _plane(band: Band, affine: bool) -> ReLUNetwork | None:
-    """The affine function, or its positive or its negative part where there is none, if it stays within the band."""
+    """An affine function within the band, where there is one and an affine part is free; else, for one output, its
+    positive part, its negative part, or the two neurons that it is.
+    """
     rows = homogeneous(band.X)
-    weights = smallest_largest(rows, band.y, band.allowed)
-    none = np.zeros((0, rows.shape[1])), np.zeros((0, 1))
+    targets, allowed = (a.reshape(len(rows), -1) for a in (band.y, band.allowed))
+    if not affine and targets.shape[1] > 1:
+        return None
+    weights = np.column_stack([smallest_largest(rows, y, h) for y, h in zip(targets.T, allowed.T)])
+    none = np.zeros((0, rows.shape[1])), np.zeros((0, targets.shape[1]))
+    both = np.vstack([weights.T, -weights.T]), np.array([[1.0], [-1.0]])
     networks = (
-        [ReLUNetwork.from_hinges(*none, weights[:, None])]
+        [ReLUNetwork.from_hinges(*none, weights)]
         if affine
-        else [ReLUNetwork.from_hinges(sign * weights[None, :], np.array([[sign]])) for sign in (1.0, -1.0)]
+        else [ReLUNetwork.from_hinges(*(a[k] for a in both)) for k in (slice(1), slice(1, 2), slice(2))]
     )
     return next((network for network in networks if band.holds(network)), None)
 
@@ -154,7 +168,8 @@ def within_band(
 
     1. Without a tolerance, or for labels that are zero, an interpolant.
     2. Rows on one line give a bound, at which every search may stop.
-    3. The middle of the band is interpolated; if the count is at a bound, or at the target, that is the answer.
+    3. Forward selection within the band, then the middle of the band is interpolated, in less of the time where the
+       former found fewer parameters than there are rows; a count at a bound, or at the target, is the answer.
     4. With one output, and where a proof is wanted, networks that are much sparser are excluded on some of the rows.
     5. Several outputs are solved one by one.
     6. From what is known by then, and the caller's start, the search within the band.
@@ -171,11 +186,17 @@ def within_band(
             "widen a tolerance a little or leave rtol at its default"
         )
     bound = NOTHING if X.shape[1] == 1 else bound_on_lines(aim.minimize, *band.limits())
+    rng = np.random.default_rng(effort.random_state)
+    selected = forward_within(rows, labels, half_width, affine=affine, clock=clock.share(FIRST_SHARE), random_state=rng)
+    if selected is not None and selected.n_parameters > labels.size:
+        selected = None
+    share = clock.share(FIRST_SHARE if selected is None else SECOND_SHARE)
     try:
-        middle = sparsest(rows, labels, affine, aim, start, effort, clock.share(FIRST_SHARE), prove=False)
+        middle = sparsest(rows, labels, affine, aim, start, effort, share, prove=False)
     except TooSteepError:  # the middle of the band need not be met
         middle = None
-    best = None if middle is None or not band.holds(middle.network) else middle.network
+    found = [network for network in (selected, None if middle is None else middle.network) if network is not None]
+    best = min((network for network in found if band.holds(network)), key=aim.key, default=None)
     counted = np.isfinite(band.allowed)
     room = np.subtract(band.allowed, band.aimed, out=np.zeros_like(band.allowed), where=counted)
     in_bands = labels / (half_width.max(axis=0) + room.max(axis=0))  # widest of each output
@@ -185,18 +206,18 @@ def within_band(
         aim_within = aim.at(max(aim.target or 0, bound.least))
     if best is None or not (clock.interrupted or _is_settled(best, rows, in_bands, affine, aim_within)):
         apart = None if clock.expired() else _one_by_one(band, affine, aim, effort, clock)
-        found = sparsest_within(
+        within = sparsest_within(
             rows,
             labels,
             half_width,
             affine=affine,
             aim=aim_within,
-            starts=[network for network in (start, apart, best) if network is not None],
+            starts=[network for network in (start, apart, selected, best) if network is not None],
             clock=clock,
             random_state=effort.random_state,
         )
-        if found is not None and band.holds(found.network):
-            best = found.network if best is None else aim.better(best, found.network)
+        if within is not None and band.holds(within.network):
+            best = within.network if best is None else aim.better(best, within.network)
     if best is None:
         return None
     certificate = what_is_known(best, rows, in_bands, affine, aim, tolerance=1.0, proved=bound)

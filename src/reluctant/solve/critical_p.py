@@ -11,9 +11,9 @@ from reluctant.validation import check_number, check_table, rounding_of
 def critical_p(X: ArrayLike, y: ArrayLike, *, width: float = 1e-10) -> float:
     """Return p*, the largest q such that every p < q gives a sparsest interpolant; 1.0 if that never ends.
 
-    On the line, with a free affine part, p* is certified to `width`. In R^d it is known for tiny problems, up to four
-    points in the plane, where all extreme points of the finite program [NN, Lemma 4.1] are compared; the lower end of
-    its bracket is returned.
+    On the line, with a free affine part, p* is certified to `width`. In R^d it is known for tiny problems, where all
+    extreme points of the finite program [NN, Lemma 4.1] are compared, in float64: five points in the plane take some
+    seconds and six some minutes, more are refused. The lower end of its bracket is returned.
 
     Parameters
     ----------
@@ -48,17 +48,18 @@ def critical_p(X: ArrayLike, y: ArrayLike, *, width: float = 1e-10) -> float:
 
         check_one_curve(X, y)
         return path_on_line(X[:, 0], y, width, rounding_of(*given)).critical_p
-    from reluctant.multivariate.proofs.extreme_points import critical_exponent, enumerate_vertices
+    from reluctant.multivariate.proofs.contenders import contenders
+    from reluctant.multivariate.proofs.extreme_points import critical_exponent
 
-    return critical_exponent(enumerate_vertices(X, y), width).lower
+    return critical_exponent(contenders(X, y).vertices, width).lower
 
 
 def recovery_threshold(X: ArrayLike, y: ArrayLike) -> float:
     """The explicit threshold of [NN, proof of Thm 4.1]: every p below it recovers a sparsest interpolant.
 
     It is log(1 + 1/K₀) / log(R / r), K₀ the fewest parameters, r and R the smallest and largest nonzero magnitude over
-    all extreme points of the finite program [NN, Lemma 4.1]; so it is never above `critical_p`, and it is known for
-    as tiny problems, up to four points in the plane.
+    all extreme points of the finite program [NN, Lemma 4.1]. It is never above `critical_p`, as a rule far below, and
+    known for as tiny problems, up to six points in the plane.
 
     Parameters
     ----------
@@ -88,6 +89,6 @@ def recovery_threshold(X: ArrayLike, y: ArrayLike) -> float:
     X, y = check_table(X, y)
     if X.shape[1] == 1:
         raise ValueError("x has one column; on the line critical_p is exact, and the threshold is about more inputs")
-    from reluctant.multivariate.proofs.extreme_points import enumerate_vertices, threshold_of
+    from reluctant.multivariate.proofs.contenders import contenders
 
-    return threshold_of(enumerate_vertices(X, y))
+    return contenders(X, y).threshold

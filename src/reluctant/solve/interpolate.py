@@ -90,6 +90,7 @@ def interpolate(
         In R^d: source of all randomness.
     n_jobs : int
         In R^d: independent runs of Newton-prune in parallel, as in joblib; the first to reach the target stops them.
+        The enumeration that proves a small network sparsest shares its work among as many.
     verbose : bool
         In R^d: print every improvement of Newton-prune to standard error.
 

@@ -1,5 +1,7 @@
+import contextlib
 from itertools import combinations, product
 
+import joblib
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from patterns import enumerate_patterns
 from reluctant import InfeasibleError
 from reluctant.effort import Clock
 from reluctant.multivariate.points import homogeneous
-from reluctant.multivariate.proofs import _exclusion, _ranks
+from reluctant.multivariate.proofs import _exclusion, _ranks, enumeration
 from reluctant.multivariate.proofs.cells import cell_table, support_cells
 from reluctant.multivariate.proofs.enumeration import enumeration_size, fewest_neurons, fewest_parameters
 from reluctant.multivariate.proofs.extreme_points import enumerate_vertices
@@ -271,3 +273,60 @@ def test_size_of_an_enumeration_is_foreseen(N, d, known):
     neuron_cells, neuron_sets = enumeration_size("neurons", X, 2)
     assert neuron_sets == 1 + neuron_cells
     assert neuron_cells == len(enumerate_patterns(X)[0]) - 1
+
+
+# Several processes.
+
+
+def proofs_with(n_jobs):
+    """A generic table, a planted one within a band, and one in which many sets come near the labels."""
+    X, y = uniform(7, 2, 0)
+    whole = np.array(list(product(range(3), range(2))), float)
+    return [
+        fewest_parameters(X, y, known=7, n_jobs=n_jobs),
+        fewest_parameters(X, np.maximum(X @ [1.0, 0.5], 0) + 0.01 * y, tolerance=0.02, n_jobs=n_jobs),
+        fewest_parameters(whole, whole[:, 0] * whole[:, 1], n_jobs=n_jobs),
+        fewest_neurons(X, y, known=3, n_jobs=n_jobs),
+    ]
+
+
+def same_proofs(here, there):
+    for alone, shared in zip(here, there, strict=True):
+        assert alone.lower_bound == shared.lower_bound
+        assert (alone.network is None) == (shared.network is None)
+        if alone.network is None:
+            assert alone.n_sets == shared.n_sets
+        else:
+            assert np.array_equal(alone.network.input_weights, shared.network.input_weights)
+            assert np.array_equal(alone.network.biases, shared.network.biases)
+
+
+def test_the_parts_of_the_search_are_the_whole(monkeypatch):
+    here = proofs_with(1)
+    monkeypatch.setattr(enumeration, "_WORTH_PROCESSES", 1)
+    with joblib.parallel_config(backend="threading"):
+        same_proofs(here, proofs_with(2))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["loky", "dask"])
+def test_two_workers_prove_the_same(backend, monkeypatch):
+    distributed = pytest.importorskip("dask.distributed")
+    here = proofs_with(1)
+    monkeypatch.setattr(enumeration, "_WORTH_PROCESSES", 1)
+    with contextlib.ExitStack() as stack:
+        if backend == "dask":
+            cluster = stack.enter_context(
+                distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None)
+            )
+            stack.enter_context(distributed.Client(cluster))
+        stack.enter_context(joblib.parallel_config(backend=backend, n_jobs=2))
+        same_proofs(here, proofs_with(2))
+
+
+@pytest.mark.parametrize("level", [1, 4, 6])
+def test_sets_are_counted_by_their_first_cell(level):
+    costs = np.array([1, 1, 2, 2, 2, 3, 3])
+    counts = enumeration._sets_by_first_cell(costs, level)
+    every = [s for n in range(1, 8) for s in combinations(range(7), n) if costs[list(s)].sum() == level]
+    assert counts == [sum(s[0] == c for s in every) for c in range(7)]

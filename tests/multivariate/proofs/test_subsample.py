@@ -68,7 +68,7 @@ def enumeration_never_beaten(seeds, most_sets=100_000):
 
 
 def certificates_never_beaten(seeds, seconds=0.2):
-    """What `interpolate` and `approximate` claim against the network that the labels come from; how many are optimal."""
+    """What `interpolate` and `approximate` claim against the network behind the labels; how many are optimal."""
     optimal = 0
     for seed in seeds:
         table = planted(seed, n_rows=(4, 16), most_neurons=3)
@@ -210,7 +210,7 @@ def test_within_a_band_rows_without_a_common_line_prove_neurons():
 def test_approximate_ends_where_few_rows_prove_what_it_has_found():
     rng = np.random.default_rng(0)
     X = rng.uniform(0, 1, (100, 2))
-    y = X @ [1.0, 2.0] - 1 + 0.05 * rng.uniform(-1, 1, 100)
+    y = 2 * np.maximum(X[:, 0] - 0.3, 0) + np.maximum(0.6 - X[:, 1], 0) + 0.05 * rng.uniform(-1, 1, 100)
     solution = approximate(X, y, tolerance=0.05, minimize="neurons", random_state=0, time_limit=12)
     assert solution.is_optimal
     assert solution.n_neurons == 2
@@ -225,6 +225,12 @@ def test_a_tolerance_that_one_plane_meets_is_proved_at_once():
     alone = approximate(X, y, tolerance=0.1, minimize="neurons", time_limit=600)
     assert alone.is_optimal
     assert alone.n_neurons == 1
+    both_signs = approximate(X, y - 4, tolerance=0.1, minimize="neurons", time_limit=600)
+    assert both_signs.is_optimal
+    assert both_signs.n_neurons == 2
+    several = approximate(X, np.column_stack([y, 4 - y]), tolerance=0.1, affine=True, time_limit=600)
+    assert several.is_optimal
+    assert several.n_neurons == 0
 
 
 # The search through sets of cells.

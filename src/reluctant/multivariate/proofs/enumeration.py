@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 from math import comb
+from typing import NamedTuple
 
+import joblib
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -27,9 +29,12 @@ from reluctant.multivariate.proofs.bounds import Bound
 from reluctant.multivariate.proofs.cells import Cell, cell_table, support_cells
 from reluctant.multivariate.proofs.problem import Problem
 from reluctant.multivariate.proofs.realisation import Examiner
+from reluctant.workers import parallel
 
 _QUOTA = 200_000  # sets between looks at the clock
 _BATCH = 1_000  # sets handed on at a time
+_WORTH_PROCESSES = 3_000_000  # sets, a second's work or less, that one process looks at alone
+_PARTS = 8  # of the work, for each process
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ def fewest_parameters(
     tolerance: float | None = None,
     known: int | None = None,
     clock: Clock | None = None,
+    n_jobs: int = 1,
 ) -> Proof:
     """Fewest hinge parameters of an interpolant, proved by enumeration of patterns and supports.
 
@@ -71,6 +77,9 @@ def fewest_parameters(
         Parameters of a network that is at hand: the enumeration stops when nothing smaller is left.
     clock : Clock, optional
         Looked at between batches of sets.
+    n_jobs : int
+        Processes, through joblib's current backend; each looks at the sets that begin with some of the cells. Bound and
+        network do not depend on their number.
 
     Returns
     -------
@@ -97,7 +106,7 @@ def fewest_parameters(
     problem = Problem.of(X, y, affine, tolerance)
     cells = support_cells(problem.Xbar[:, :-1], None if known is None else known - 1)
     costs = np.array([len(support) for _, support in cells])
-    return _enumerate(problem, cells, costs, "parameters", known, clock)
+    return _enumerate(problem, cells, costs, "parameters", known, clock, n_jobs)
 
 
 def fewest_neurons(
@@ -108,6 +117,7 @@ def fewest_neurons(
     tolerance: float | None = None,
     known: int | None = None,
     clock: Clock | None = None,
+    n_jobs: int = 1,
 ) -> Proof:
     """Fewest neurons of an interpolant, proved by enumeration of patterns.
 
@@ -122,7 +132,7 @@ def fewest_neurons(
     """
     problem = Problem.of(X, y, affine, tolerance)
     cells = support_cells(problem.Xbar[:, :-1], smallest=problem.Xbar.shape[1])
-    return _enumerate(problem, cells, np.ones(len(cells), np.int64), "neurons", known, clock)
+    return _enumerate(problem, cells, np.ones(len(cells), np.int64), "neurons", known, clock, n_jobs)
 
 
 def enumeration_size(quantity: Count, X: ArrayLike, known: int) -> tuple[int, int]:
@@ -180,7 +190,13 @@ def most_needed(quantity: Count, X: Array) -> int:
 
 
 def _enumerate(
-    problem: Problem, cells: list[Cell], costs: NDArray, quantity: Count, known: int | None, clock: Clock | None
+    problem: Problem,
+    cells: list[Cell],
+    costs: NDArray,
+    quantity: Count,
+    known: int | None,
+    clock: Clock | None,
+    n_jobs: int,
 ) -> Proof:
     """Exclude or realise all sets of cells of cost 0, 1, 2, …"""
     if not problem.exact:
@@ -202,9 +218,9 @@ def _enumerate(
                 break
             if (network := examiner.realise(chosen, doubled)) is not None:
                 return proof(level, network)
-        for near, tested in _candidates(table, problem, level):
-            n_sets += tested
-            for chosen in near:
+        for batch in _candidates(table, problem, level, clock, n_jobs):
+            n_sets += batch.n_sets
+            for chosen in batch.near:
                 if clock.expired():
                     break
                 if examiner.is_apart(chosen):
@@ -212,7 +228,7 @@ def _enumerate(
                 kept.append(chosen)
                 if (network := examiner.realise(chosen, [])) is not None:
                     return proof(level, network)
-            if clock.expired():
+            if batch.ended or clock.expired():
                 return proof(level, None, f"; the time ended before all sets with {level} {quantity} were looked at")
         if examiner.undecided:
             return proof(
@@ -244,17 +260,63 @@ def _doubled(kept: list[list[int]], costs: NDArray, level: int) -> Iterator[tupl
                     yield chosen, list(subset)
 
 
-def _candidates(table: CellTable, problem: Problem, level: int) -> Iterator[tuple[list[list[int]], int]]:
-    """Batches of the sets of cost `level` whose span comes near y, with the number of sets looked at."""
+class _Batch(NamedTuple):
+    """Sets whose span comes near y, among how many, and whether the time ended before the last of them."""
+
+    near: list[list[int]]
+    n_sets: int
+    ended: bool = False
+
+
+def _candidates(table: CellTable, problem: Problem, level: int, clock: Clock, n_jobs: int) -> Iterator[_Batch]:
+    """The sets of cost `level` whose span comes near y, in the order of their cells, in batches."""
+    y = problem.y
+    if level == 0:
+        near = start_search(table, y, 0).distance[0] <= np.sqrt(len(y)) * problem.tolerance + distance_blur(y)
+        yield _Batch([[]] if near else [], 1)
+        return
+    work = _sets_by_first_cell(table.cost, level)
+    if n_jobs == 1 or sum(work) < _WORTH_PROCESSES:
+        yield from _beginning_with(table, problem, level, 0, len(work))
+        return
+    share = sum(work) / (_PARTS * joblib.effective_n_jobs(n_jobs))
+    ends = [c for c in range(1, len(work)) if int(sum(work[:c]) / share) < int(sum(work[: c + 1]) / share)]
+    parts = [(a, b) for a, b in pairwise([0, *ends, len(work)])]
+    # A list: results that nobody asks for any more would make joblib warn.
+    with clock.shared(), parallel(n_jobs, batch_size=1, max_nbytes=None) as computed:
+        yield from computed(joblib.delayed(_whole)(table, problem, level, a, b, clock) for a, b in parts)
+
+
+def _sets_by_first_cell(costs: NDArray, level: int) -> list[int]:
+    """Sets of total cost `level` by the first of their cells, which are sorted by cost; a single one is the first's."""
+    ways = [1] + [0] * level  # of the cells behind: sets by their cost
+    counts = []
+    for cost in reversed(costs.tolist()):
+        counts.append(ways[level - cost] if cost <= level else 0)
+        ways = [w + (ways[k - cost] if k >= cost else 0) for k, w in enumerate(ways)]
+    return counts[::-1]
+
+
+def _beginning_with(table: CellTable, problem: Problem, level: int, first: int, end: int) -> Iterator[_Batch]:
+    """The sets that begin with one of the cells first:end."""
     y, N = problem.y, len(problem.y)
     within = np.sqrt(N) * problem.tolerance
-    search = start_search(table, y, level)
-    if level == 0:
-        yield ([[]] if search.distance[0] <= within + distance_blur(y) else []), 1
-        return
+    search = start_search(table, y, level, first, end)
     nonzero = (np.abs(y) > problem.tolerance) & (not problem.affine)
     needed = (1 << np.arange(N, dtype=np.uint64))[nonzero].sum(dtype=np.uint64)
     found = np.zeros((_BATCH, level), np.int64)
     while search.depth[0] >= 0:
         n_found, n_sets = spans_near(table, search, needed, within, found, _QUOTA)
-        yield [[int(c) for c in row if c >= 0] for row in found[:n_found]], n_sets
+        yield _Batch([[int(c) for c in row if c >= 0] for row in found[:n_found]], n_sets)
+
+
+def _whole(table: CellTable, problem: Problem, level: int, first: int, end: int, clock: Clock) -> _Batch:
+    """The same as one batch, for a process of its own, which the end of the time ends."""
+    near: list[list[int]] = []
+    n_sets = 0
+    for batch in _beginning_with(table, problem, level, first, end):
+        near += batch.near
+        n_sets += batch.n_sets
+        if clock.expired():
+            return _Batch(near, n_sets, ended=True)
+    return _Batch(near, n_sets)

@@ -9,7 +9,7 @@ are joined into one neuron, which never costs more (ours).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, islice
@@ -52,6 +52,10 @@ class Vertices:
     signs: Array
     errors: Array
 
+    def among(self, kept: Mask) -> Vertices:
+        """Some of the candidates."""
+        return Vertices(self.hinges[kept], self.signs[kept], self.errors[kept])
+
     @cached_property
     def counts(self) -> Index:
         """Nonzero parameters of every candidate."""
@@ -81,8 +85,8 @@ def enumerate_vertices(X: ArrayLike, y: ArrayLike, *, largest: int = 2_000_000) 
     X : array_like, shape (N, d)
     y : array_like, shape (N,)
     largest : int
-        Number of sets above which the problem is refused: 169,911 for N = 4, d = 2 and 4 million for N = 5, d
-        = 2.
+        Number of sets above which the problem is refused; about 41 thousand for N = 4 in the plane, 1.5 million for
+        5, 68 million for 6, 3.2 thousand million for 7.
 
     Returns
     -------
@@ -96,11 +100,25 @@ def enumerate_vertices(X: ArrayLike, y: ArrayLike, *, largest: int = 2_000_000) 
     ValueError
         If there are more than 8 distinct rows or more than `largest` sets.
     """
+    blocks = list(vertices_in_blocks(X, y, largest))
+    N, n = len(distinct_rows(X, y)[0]), np.shape(X)[1] + 1
+    empty = Vertices(np.zeros((0, N, n)), np.zeros((0, N)), np.zeros((0, N, n)))
+    return joined([empty, *blocks])
+
+
+def joined(parts: Sequence[Vertices]) -> Vertices:
+    """Candidates side by side."""
+    hinges, signs, errors = zip(*((part.hinges, part.signs, part.errors) for part in parts))
+    return Vertices(np.concatenate(hinges), np.concatenate(signs), np.concatenate(errors))
+
+
+def vertices_in_blocks(X: ArrayLike, y: ArrayLike, largest: int) -> Iterator[Vertices]:
+    """The candidates of `enumerate_vertices`, as they are found."""
     rows, y = distinct_rows(X, y)
     frame = Frame.of(rows, centred=False)
     extreme, values = extreme_hinges(frame)
     rays = frame.weights(extreme)
-    N, n = len(y), rows.shape[1] + 1
+    N = len(y)
     if N > _MOST_ROWS or comb(len(rays), N) > largest:
         raise ValueError(
             f"X has {N} distinct rows and {len(rays)} extreme hinges, which makes {comb(len(rays), N)} candidates; "
@@ -108,7 +126,6 @@ def enumerate_vertices(X: ArrayLike, y: ArrayLike, *, largest: int = 2_000_000) 
         )
     negligible = INTERPOLATES * np.abs(y).max(initial=0.0)
     conformal = _conformal_pairs(frame.signs(extreme))
-    hinges, signs, errors = [np.zeros((0, N, n))], [np.zeros((0, N))], [np.zeros((0, N, n))]
     blur = _ROUNDINGS * N * _EPS / closest_rows(rows)  # of a ray, a null vector of rows that may be this close
     for sets in _blocks(len(rays), N):
         A = values[sets].transpose(0, 2, 1)
@@ -125,12 +142,10 @@ def enumerate_vertices(X: ArrayLike, y: ArrayLike, *, largest: int = 2_000_000) 
         coefficients[np.abs(coefficients) * A.max(axis=1) <= negligible / N] = 0.0
         for which, members in _joinings(sets, coefficients, conformal):
             parts = np.abs(coefficients[which])[..., None] * rays[sets[which]]
-            joined = members @ parts
-            joined[np.abs(joined) <= _CANCELLED * (members @ np.abs(parts))] = 0.0
-            hinges.append(joined)
-            signs.append(np.sign(coefficients[which] @ members.T))
-            errors.append(members @ (uncertain[which][..., None] * np.abs(rays[sets[which]]) + blur * np.abs(parts)))
-    return Vertices(np.concatenate(hinges), np.concatenate(signs), np.concatenate(errors))
+            together = members @ parts
+            together[np.abs(together) <= _CANCELLED * (members @ np.abs(parts))] = 0.0
+            errors = members @ (uncertain[which][..., None] * np.abs(rays[sets[which]]) + blur * np.abs(parts))
+            yield Vertices(together, np.sign(coefficients[which] @ members.T), errors)
 
 
 def minimise_lp(vertices: Vertices, p: float) -> tuple[ReLUNetwork, float]:
@@ -193,11 +208,11 @@ def critical_exponent(vertices: Vertices, width: float = 1e-6) -> CriticalExpone
     if not len(vertices.hinges):
         raise ValueError("rows of X are too close for float64 to tell them apart; merge them")
     sparsest = vertices.counts == vertices.counts.min()
-    sparse, others = (_magnitudes(vertices.hinges[mask]) for mask in (sparsest, ~sparsest))
+    sparse, others = (magnitudes_of(vertices.hinges[mask]) for mask in (sparsest, ~sparsest))
     intervals = [(0.0, 1.0, others)]  # unsettled, the leftmost last
     while intervals:
         a, b, rivals = intervals.pop()
-        rivals = rivals[~_above(rivals, sparse, a, b)]
+        rivals = rivals[~are_above(rivals, sparse, a, b)]
         middle = 0.5 * (a + b)
         if len(rivals) and (b - a <= width):
             return CriticalExponent(a, b)
@@ -263,7 +278,8 @@ def _partitions(N: int) -> tuple[NDArray, NDArray, NDArray]:
     return together, members, coarser
 
 
-def _magnitudes(hinges: Array) -> Array:
+def magnitudes_of(hinges: Array) -> Array:
+    """|u| of every candidate, sorted."""
     return np.sort(_flat(hinges), axis=1)
 
 
@@ -283,10 +299,10 @@ def _slopes(magnitudes: Array, p: float) -> Array:
 
 
 def _log_sizes(hinges: Array) -> Array:
-    return _slopes(_magnitudes(hinges), 0.0)
+    return _slopes(magnitudes_of(hinges), 0.0)
 
 
-def _above(rivals: Array, sparse: Array, a: float, b: float) -> Mask:
+def are_above(rivals: Array, sparse: Array, a: float, b: float) -> Mask:
     """Rivals whose tangent at the middle of [a, b] is above the chord of the sparsest candidate that is best there."""
     middle = 0.5 * (a + b)
     best = sparse[[int(np.argmin(_costs(sparse, middle)))]]

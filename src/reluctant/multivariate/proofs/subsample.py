@@ -34,18 +34,25 @@ _DEPENDENT = 1e-9
 
 @dataclass(frozen=True)
 class Rows:
-    """Distinct rows X (N, d) whose labels y (N,) are to be met within `tolerance`, in the units of y."""
+    """Distinct rows X (N, d) whose labels y (N,) are to be met within `tolerance`, in the units of y; processes."""
 
     X: Array
     y: Array
     affine: bool
     tolerance: float
+    n_jobs: int = 1
 
     def fewest(self, quantity: Count, among: Index, known: int, clock: Clock) -> Proof:
         """What an enumeration shows on some of the rows alone."""
         fewest = fewest_parameters if quantity == "parameters" else fewest_neurons
         return fewest(
-            self.X[among], self.y[among], affine=self.affine, tolerance=self.tolerance, known=known, clock=clock
+            self.X[among],
+            self.y[among],
+            affine=self.affine,
+            tolerance=self.tolerance,
+            known=known,
+            clock=clock,
+            n_jobs=self.n_jobs,
         )
 
     def missed(self, network: ReLUNetwork) -> Array:
