@@ -91,7 +91,7 @@ def families(folder: Path) -> dict[str, Family]:
         ("killed while training", moments.killed_training, 500),
         ("killed while fitting", moments.killed_fitting, 500),
         ("Ctrl-C", moments.interrupted, 300 * len(moments.VERBS)),
-        ("eight threads", steady.in_eight_threads, 300),
+        ("eight threads", steady.in_eight_threads, 100),
     ]
     found += [Family(name, first_sentence(check), count, check) for name, check, count in ended]
     found.append(
