@@ -154,7 +154,7 @@ def write(results: dict[tuple[str, str], list[dict[str, Any]]], draws: int, out:
         "but for a tree, whose nodes name theirs: nonzero parameters of a network; coefficients and knots of MARS and "
         "APLR; scores and edges of an EBM, equal neighbours once; leaves, thresholds and columns of a tree. A method "
         "that has nothing so small has no entry. Nothing is tuned: `size_path` as it stands, earth with its own "
-        "pruning criterion (to at most so many terms), EBM by its number of bins, APLR by its steps. `size_path` was "
+        "pruning criterion (to at most so many terms), EBM by 3, 9 and 33 bins, APLR by its steps. `size_path` was "
         "developed on halves of these tables."
     )
     if missing:
@@ -169,18 +169,21 @@ def write(results: dict[tuple[str, str], list[dict[str, Any]]], draws: int, out:
         ax.set_xscale("log")
         plain_ticks(ax.xaxis, SIZES)
         ax.set_title(table)
+        ax.set_ylim(bottom=max(ax.get_ylim()[0], -0.1))
     legend_below(figure, np.ravel(axes)[0])
     page.figure("r2", figure, "R² on rows held out against numbers stored, with standard errors over the draws")
     rows = []
-    best = dict.fromkeys(names, 0)
+    few, many = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
     for table in tables:
         means = {method: summary(results[method, table]) for method in names}
         for k, size in enumerate(SIZES):
             top = max((means[m][0][k] for m in names if np.isfinite(means[m][0][k])), default=np.nan)
-            best |= {m: best[m] + 1 for m in names if means[m][0][k] == top}
+            for m in names:
+                (few if size <= 20 else many)[m] += bool(means[m][0][k] == top)
             rows.append([table, size, *(_cell(means[m][0][k], means[m][1][k], top) for m in names)])
     page.table("R2", ["table", "numbers", *names], rows)
-    page.text("Best, by the mean: " + ", ".join(f"{method} {best[method]}" for method in names) + f" of {len(rows)}.")
+    for what, best in (("At most 20 numbers", few), ("40 and more", many)):
+        page.text(f"{what}, best by the mean: " + ", ".join(f"{m} {n}" for m, n in best.items()) + ".")
     page.write()
 
 
