@@ -137,19 +137,19 @@ def _plane(n: int = 30) -> tuple[np.ndarray, np.ndarray]:
 
 
 VERBS: dict[str, Callable[[], Any]] = {
-    "interpolate": lambda: r.interpolate(*_line(200_000), p=0.5),
-    "approximate": lambda: r.approximate(*_line(200_000), tolerance=1.0),
+    "interpolate": lambda: r.interpolate(*_line(50_000), p=0.5),
+    "approximate": lambda: r.approximate(*_line(50_000), tolerance=1.0),
     "approximate, at most": lambda: r.approximate(*_line(), max_neurons=40),
-    "p_path": lambda: r.p_path(*_line(20_000)),
-    "error_path": lambda: r.error_path(*_line(1000)),
+    "p_path": lambda: r.p_path(*_line(5_000)),
+    "error_path": lambda: r.error_path(*_line(300)),
     "approximate_function": lambda: r.approximate_function(np.sin, 0, 30, tolerance=1e-4, curvature=1.0),
     "regress, line": lambda: r.regress(*_line(300), alpha=0.1, p=1.0),
     "regress_path": lambda: r.regress_path(*_line(200), max_neurons=6),
-    "interpolate, plane": lambda: r.interpolate(*_plane(14), time_limit=0.4, random_state=0),
-    "approximate, plane": lambda: r.approximate(*_plane(14), tolerance=0.1, time_limit=0.4, random_state=0),
-    "regress, plane": lambda: r.regress(*_plane(), alpha=0.01, time_limit=0.4, random_state=0),
-    "size_path": lambda: r.size_path(*_plane(), max_neurons=3, time_limit=0.4, random_state=0),
-    "fit": lambda: r.SparseReLURegressor(random_state=0, time_limit=0.5).fit(*_plane(40)),
+    "interpolate, plane": lambda: r.interpolate(*_plane(14), time_limit=0.1, random_state=0),
+    "approximate, plane": lambda: r.approximate(*_plane(14), tolerance=0.1, time_limit=0.1, random_state=0),
+    "regress, plane": lambda: r.regress(*_plane(), alpha=0.01, time_limit=0.1, random_state=0),
+    "size_path": lambda: r.size_path(*_plane(), max_neurons=3, time_limit=0.1, random_state=0),
+    "fit": lambda: r.SparseReLURegressor(random_state=0, time_limit=0.1).fit(*_plane(40)),
     "fit_network": lambda: trained(None),
 }
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import reluctant
 
 PACKAGE = str(Path(reluctant.__file__).parent)
-PIECE = 20.0
+PIECE = 5.0
 """Seconds after which what was found is kept."""
 
 

@@ -635,3 +635,8 @@ def test_bounds_that_no_value_keeps_are_named_as_they_were_given(rows):
     Y = np.array([[0.25, 1.0], [0.75, 1.0], [2.0, 3.0], [4.0, 5.0]])
     with pytest.raises(InfeasibleError, match=r"lower bound 0.75 of output 0 at row 1 .* upper bound 0.375 at row 0"):
         approximate(rows, Y, bounds=(Y, Y + 0.125))
+
+
+def test_labels_that_are_all_zero_need_nothing_and_are_judged_without_a_division():
+    X = np.array([[-0.41021803, -0.15191304], [0.53819068, -0.16327781]])
+    assert interpolate(X, np.zeros(2), time_limit=0.1, random_state=1000588).n_neurons == 0

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import lsq_linear, minimize_scalar
 
-from reluctant import interpolate
+from reluctant import interpolate, regress
 from reluctant.univariate import filtering, reweighting
 from reluctant.univariate._trend_filter import dual_value
 from reluctant.univariate.regression import regress_line
@@ -438,3 +438,9 @@ def test_figures_are_those_of_the_function_where_it_begins_far_from_the_rows_tha
     exact_loss = float(sum(loss for _, loss in losses) / sum(s for s, _ in losses))
     assert solution.mean_loss == pytest.approx(exact_loss, rel=1e-12)
     assert solution.certificate.lower_bound <= solution.objective <= solution.certificate.lower_bound * (1 + 1e-9)
+
+
+def test_the_smallest_power_is_solved_as_any_tiny_one():
+    x, y = np.arange(6.0), np.array([0.0, 0, 1, 1, 0, 0.5])
+    tiny, smallest = (regress(x, y, alpha=0.1, p=p).objective for p in (1e-300, 5e-324))
+    assert smallest == tiny

@@ -145,7 +145,8 @@ def regress(
     elif on_line:
         from reluctant.univariate.regression import regress_line
 
-        found = regress_line(X[:, 0], y, alpha, p, weights)
+        # Any power below 1e-300 is that of 1e-300 to the last digit; half of the smallest float is zero.
+        found = regress_line(X[:, 0], y, alpha, max(p, 1e-300), weights)
     else:
         found = regress_space(X, targets, weights, loss, alpha, p, affine, first, effort, n_starts)
     return found if first is None else better_of(found, solution_of(first, X, targets, weights, loss, alpha, p, KEPT))
