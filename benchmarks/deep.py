@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--part", choices=("pruning", "units", "step"), required=True)
     parser.add_argument("--data", type=Path, help="npz file with images and labels; without it, OpenML")
     parser.add_argument("--network", choices=tuple(NETWORKS), default="LeNet-300-100")
-    parser.add_argument("--methods", nargs="+", choices=tuple(METHODS), default=METHODS_AT_HAND)
+    parser.add_argument("--methods", nargs="+", choices=(*METHODS, *METHODS_BY_UNIT), help="all by default")
     parser.add_argument("--sizes", nargs="+", type=int, choices=SIZES, default=list(SIZES))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--tuning-seeds", type=int, default=2)
@@ -43,9 +43,9 @@ def main() -> None:
     runs = Runs(given.runs, load_mnist10k(given.data))
     extent = Extent(given.seeds, given.tuning_seeds, given.epochs, given.choose_at)
     if given.part == "units":
-        compare(runs, "LeNet-300-100", list(METHODS_BY_UNIT), list(UNITS), extent)
+        compare(runs, "LeNet-300-100", given.methods or list(METHODS_BY_UNIT), list(UNITS), extent)
     else:
-        compare(runs, given.network, given.methods, given.sizes, extent)
+        compare(runs, given.network, given.methods or METHODS_AT_HAND, given.sizes, extent)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,12 @@ file as they come and read from it when the command is called again.
 
 from __future__ import annotations
 
-import copy
 import itertools
 import json
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -31,6 +30,7 @@ from deep_rivals import (
     train_hard_concrete,
     train_pat,
     train_pruned,
+    train_torch_pruning,
     train_units_pruned,
 )
 from reluctant.nn import ProximalOptimizer, compress
@@ -40,10 +40,9 @@ UNITS = (30,)
 """Of the 400 hidden units of LeNet-300-100."""
 CHOSEN_AT = {30: 30, 500: 1_000, 1_000: 1_000, 2_000: 4_000, 4_000: 4_000, 8_000: 4_000}
 TUNING_SEED = 100
-RATE_OF = {"LeNet-300-100": 1.0, "LeNet-5": 0.5}
-"""Multiples of the learning rates of all settings."""
 NETWORKS = {"LeNet-300-100": lenet_300_100, "LeNet-5": lenet_5}
 Fit = Callable[..., None]
+Setting = dict[str, float]
 
 
 def train_proximal(
@@ -61,27 +60,45 @@ def train_proximal(
     train(module, optimizer, split, epochs=epochs, seed=seed, after_step=after)
 
 
-OF_ADAM = [{"rate": rate} for rate in (4e-3, 8e-3, 1.2e-2)]
-METHODS: dict[str, tuple[Fit, list[dict[str, float]]]] = {
+def each(**values: Sequence[float]) -> list[Setting]:
+    """Settings from columns of values."""
+    return [dict(zip(values, row)) for row in zip(*values.values())]
+
+
+OF_ADAM = {"LeNet-300-100": each(rate=[4e-3, 8e-3, 1.2e-2]), "LeNet-5": each(rate=[4e-3, 6e-3, 9e-3])}
+METHODS: dict[str, tuple[Fit, dict[str, list[Setting]]]] = {
     "proximal, p = 2/3": (partial(train_proximal, p=2 / 3), OF_ADAM),
     "magnitude": (partial(train_pruned, saliency="magnitude"), OF_ADAM),
     "|w|^1.5 sqrt(v)": (partial(train_pruned, saliency="|w|^1.5 sqrt(v)"), OF_ADAM),
     "LAMP": (partial(train_pruned, saliency="LAMP"), OF_ADAM),
     "factorised, D = 3": (
         train_factorised,
-        [{"rate": rate, "decay": decay} for rate, decay in ((0.6, 1e-3), (0.3, 1e-3), (0.3, 3e-4))],
+        {
+            "LeNet-300-100": each(rate=[0.6, 0.3, 0.3], decay=[1e-3, 1e-3, 3e-4]),
+            "LeNet-5": each(rate=[0.3, 0.2, 0.1], decay=[1e-3, 2e-3, 5e-3]),
+        },
     ),
     "proximal, p = 1/2": (partial(train_proximal, p=1 / 2), OF_ADAM),
     "hard concrete": (
         train_hard_concrete,
-        [{"rate": rate, "decay": decay} for rate, decay in ((2e-3, 3e-4), (4e-3, 3e-4), (4e-3, 6e-4))],
+        {
+            "LeNet-300-100": each(rate=[2e-3, 4e-3, 4e-3], rate_of_gates=[2e-2, 4e-2, 4e-2], decay=[3e-4, 3e-4, 6e-4]),
+            "LeNet-5": each(rate=[8e-3, 8e-3, 1.2e-2], rate_of_gates=[0.2, 0.2, 0.2], decay=[1e-3, 2e-3, 1e-3]),
+        },
     ),
-    "torchao PAT, lasso": (train_pat, [{"rate": 2e-3, "decay": decay} for decay in (3e-3, 1e-2, 3e-2)]),
+    "torchao PAT, lasso": (
+        train_pat,
+        {
+            "LeNet-300-100": each(rate=[2e-3, 2e-3, 2e-3], decay=[3e-3, 1e-2, 3e-2]),
+            "LeNet-5": each(rate=[4e-3, 4e-3, 2e-3], decay=[3e-4, 1e-3, 1e-3]),
+        },
+    ),
 }
-METHODS_BY_UNIT: dict[str, tuple[Fit, list[dict[str, float]]]] = {
-    "gated units, D = 3": (train_gated, [{"rate": 0.3, "decay": decay} for decay in (1e-3, 3e-3, 1e-2)]),
+METHODS_BY_UNIT: dict[str, tuple[Fit, dict[str, list[Setting]]]] = {
+    "gated units, D = 3": (train_gated, {"LeNet-300-100": each(rate=[0.3, 0.3, 0.3], decay=[1e-3, 3e-3, 1e-2])}),
     "norm, each layer": (partial(train_units_pruned, by_layer=True), OF_ADAM),
     "both norms": (partial(train_units_pruned, by_layer=False), OF_ADAM),
+    "Torch-Pruning, group norms": (train_torch_pruning, OF_ADAM),
 }
 
 
@@ -143,29 +160,17 @@ def trained(run: Run, digits: Digits) -> Run:
     fit, _ = (METHODS | METHODS_BY_UNIT)[run.method]
     fit(module, digits.train, run.n_left, epochs=run.epochs, seed=run.seed, **run.setting)
     seconds = time.process_time() - began
-    found = accuracy(module, digits.test if run.chosen else digits.validation)
+    share = accuracy(module, digits.test if run.chosen else digits.validation)
     counts = {}
     if run.chosen and all(bool(torch.isfinite(q).all()) for q in module.parameters()):  # it has not diverged
-        counts = {"nonzeros": n_nonzeros(module), "effective": n_effective(module)}
-        counts["compressed"] = compress(module, digits.train.X[:8]).after.parameters
+        found = compress(module, digits.train.X[:8])
+        counts = {
+            "nonzeros": found.before.nonzeros,
+            "effective": found.before.effective_nonzeros,
+            "compressed": found.after.parameters,
+        }
     results = {**counts, "seconds": round(seconds, 2)}
-    return Run(**{**asdict(run), "accuracy": found, **results})
-
-
-def n_effective(module: nn.Module) -> int:
-    """Weights on a path of nonzero weights from an input to an output; maxima are taken for means."""
-    module = copy.deepcopy(module).double()
-    for parent in list(module.modules()):
-        for name, child in list(parent.named_children()):
-            if isinstance(child, nn.MaxPool2d):
-                setattr(parent, name, nn.AvgPool2d(child.kernel_size))
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.copy_(parameter.bool() if parameter.dim() > 1 else torch.zeros_like(parameter))
-    weights = weights_of(module)
-    paths = module(torch.ones(1, 784, dtype=torch.float64)).sum()  # every number on the way is a number of paths
-    gradients = torch.autograd.grad(paths, weights)
-    return sum(int(torch.count_nonzero((g > 0) & w.bool())) for g, w in zip(gradients, weights))
+    return Run(**{**asdict(run), "accuracy": share, **results})
 
 
 @dataclass(frozen=True)
@@ -187,8 +192,7 @@ def chosen_setting(runs: Runs, network: str, method: str, n_left: int, extent: E
         asked = (Run(network, method, n_left, seed, extent.epochs, setting, False) for seed in seeds)
         return statistics.mean(runs.get(run).accuracy for run in asked)
 
-    settings = (METHODS | METHODS_BY_UNIT)[method][1]
-    return max(({**setting, "rate": setting["rate"] * RATE_OF[network]} for setting in settings), key=score)
+    return max((METHODS | METHODS_BY_UNIT)[method][1][network], key=score)
 
 
 def final_runs(runs: Runs, network: str, method: str, n_left: int, extent: Extent) -> Iterator[Run]:

@@ -159,6 +159,34 @@ def train_units_pruned(
     train(module, adam, split, epochs=epochs, seed=seed, after_step=after)
 
 
+def train_torch_pruning(module: nn.Module, split: Split, n_left: int, *, rate: float, epochs: float, seed: int) -> None:
+    """Hidden units cut for good by Torch-Pruning on the cubic curve: group norms in all layers (Fang et al. 2023)."""
+    import torch_pruning
+
+    weights, per_epoch = weights_of(module), math.ceil(len(split.X) / 128)
+    first, last = round(0.07 * epochs * per_epoch), round((1 - TUNED) * epochs * per_epoch)
+    cuts = range(first, last + 1, per_epoch // 4)
+    pruner = torch_pruning.pruner.BasePruner(
+        module,
+        split.X[:2],
+        importance=torch_pruning.importance.GroupMagnitudeImportance(),
+        global_pruning=True,
+        pruning_ratio=1 - n_left / sum(len(w) for w in weights[:-1]),
+        iterative_steps=len(cuts),
+        iterative_pruning_ratio_scheduler=lambda ratio, n: [ratio * (1 - (1 - i / n) ** 3) for i in range(n + 1)],
+        ignored_layers=[list(module.modules())[-1]],
+    )
+    adam = torch.optim.Adam(module.parameters(), rate, fused=True)
+
+    def after(step: int, _: float) -> None:
+        if step in cuts:
+            pruner.step()
+            adam.state.clear()  # parameters are new ones
+            adam.param_groups[0]["params"] = list(module.parameters())
+
+    train(module, adam, split, epochs=epochs, seed=seed, after_step=after)
+
+
 class HardConcrete(nn.Module):
     """w z, z the stretched and cut concrete variable of a gate for each weight (Louizos et al. 2018)."""
 
@@ -179,7 +207,15 @@ class HardConcrete(nn.Module):
 
 
 def train_hard_concrete(
-    module: nn.Module, split: Split, n_left: int, *, rate: float, decay: float, epochs: float, seed: int
+    module: nn.Module,
+    split: Split,
+    n_left: int,
+    *,
+    rate: float,
+    rate_of_gates: float,
+    decay: float,
+    epochs: float,
+    seed: int,
 ) -> None:
     """L0 regularisation by hard concrete gates, then the largest weights, fine-tuned."""
     layers = [layer for layer in module.modules() if getattr(layer, "weight", None) is not None]
@@ -188,7 +224,7 @@ def train_hard_concrete(
         nn.utils.parametrize.register_parametrization(layer, "weight", gate)
     of_gates = [gate.log_odds for gate in gates]
     rest = [q for q in module.parameters() if not any(q is gate for gate in of_gates)]
-    adam = torch.optim.Adam([{"params": rest}, {"params": of_gates, "lr": 10 * rate}], rate, fused=True)
+    adam = torch.optim.Adam([{"params": rest}, {"params": of_gates, "lr": rate_of_gates}], rate, fused=True)
 
     def add_penalty(*_: Any) -> None:
         for gate in gates:  # the penalty's gradient, so that the loop is that of all
