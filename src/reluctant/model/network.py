@@ -76,10 +76,8 @@ class ReLUNetwork(Tabular):
         b = evaluation.frozen(self.biases, "biases", 1)
         v = evaluation.frozen(self.output_weights, "output_weights", 2)
         if not len(w) == len(b) == len(v):
-            raise ValueError(
-                "input_weights, biases and output_weights must have one row a neuron, "
-                f"got {len(w)}, {len(b)} and {len(v)}"
-            )
+            rows = f"{len(w)}, {len(b)} and {len(v)}"
+            raise ValueError(f"input_weights, biases and output_weights must have one row a neuron, got {rows}")
         d, m = w.shape[1], v.shape[1]
         if d == 0 or m == 0:
             raise ValueError(f"a network needs at least one input and one output, got d = {d} and m = {m}")
@@ -283,7 +281,7 @@ class ReLUNetwork(Tabular):
     def to_highs(self, model: Highs, bounds: ArrayLike) -> milp.NetworkColumns:
         """Append the network to a HiGHS model, with binaries for the neurons that can be on and off in a box of inputs.
 
-        One for each, but n neurons on parallel hyperplanes, on one input all of them, take ⌈log₂(n + 1)⌉ [VN].
+        One for each, but n on parallel hyperplanes, as of one input, take ⌈log₂(n + 1)⌉ [Vielma and Nemhauser 2011].
 
         Parameters
         ----------
@@ -296,11 +294,6 @@ class ReLUNetwork(Tabular):
         -------
         NetworkColumns
             Where `inputs`, `outputs` and `binaries` stand in the model.
-
-        References
-        ----------
-        [VN] Vielma and Nemhauser, Modeling disjunctive constraints with a logarithmic number of binary variables and
-        constraints, Mathematical Programming 128, 2011.
 
         Examples
         --------
