@@ -1,6 +1,6 @@
 """A long campaign: a million generated inputs, damaged files, killed and interrupted runs, threads, repetition.
 
-    python benchmarks/reliability                                          everything, for some hours
+    python benchmarks/reliability                                          everything, about two hours on a core
     python benchmarks/reliability --families "bad arguments" --first 7 --scale 0    one trial again
     python benchmarks/reliability --page docs/reliability.md              only write the page of what was found
 
