@@ -4,7 +4,7 @@ All that the rows of the current link say about its future stands in two hulls, 
 the lower one of the upper bounds, and in the supports of the two extremal lines. That is true of the restart as well.
 When the steepest line is the link, the rows from its last support b on are entered again with their upper bounds only;
 their lower hull is b and the part of the old hull right of it, because the line through b touches the hull of the upper
-bounds there. So no row is walked twice, and none needs to be kept that is on no hull.
+bounds there. So none needs to be kept that is on no hull.
 
 An infinite bound is on no hull. Where the band holds along the straight lines between the bounds, a link ends where its
 line leaves the band, at a point e on the edge before the bound that it cannot reach: the next link has crossed it by
