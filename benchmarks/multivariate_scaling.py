@@ -39,9 +39,9 @@ def draw(axis: Axes, where: list[int], runs: np.ndarray, limit: float) -> None:
     """Medians joined by a line, all runs as dots; runs that met the limit stand on it as open triangles."""
     medians = np.median(runs, axis=1)
     ended = np.isfinite(medians)
-    below = -11 if medians[-1] > medians[0] else 5  # labels beside the line, not on it
     axis.plot(np.array(where)[ended], medians[ended], "-", color=BLUE, linewidth=1.8, zorder=2)
-    for x, row, median in zip(where, runs, medians):
+    rises = [*(np.diff(medians) > 0.0), medians[-1] > medians[-2]]
+    for x, row, median, rising in zip(where, runs, medians, rises):
         done = row[np.isfinite(row)]
         axis.plot([x] * len(done), done, "o", color=BLUE, alpha=0.25, markersize=4, markeredgewidth=0)
         if len(done) < len(row):
@@ -51,7 +51,8 @@ def draw(axis: Axes, where: list[int], runs: np.ndarray, limit: float) -> None:
         if np.isfinite(median):
             axis.plot(x, median, "o", color=BLUE, markersize=6, zorder=3)
             text = f"{median:.2g} s" if median >= 0.1 else f"{1000 * median:.2g} ms"
-            axis.annotate(text, (x, median), (7, below), textcoords="offset points", fontsize=8, color=BLUE)
+            beside = (7, -11 if rising else 5)  # the line, not on it
+            axis.annotate(text, (x, median), beside, textcoords="offset points", fontsize=8, color=BLUE)
     axis.margins(x=0.12, y=0.12)
     axis.set(xscale="log", yscale="log")
     axis.set_xticks(where, [str(value) for value in where])

@@ -184,7 +184,8 @@ def approximate(
     epsilon = check_half_widths(tolerance, y, "tolerance")
     if relative is not None:
         epsilon = epsilon + shares_of(y if counted is None else counted.sizes_of(y), relative)
-    asked: dict[str, Any] = {"bounds": (y - epsilon, y + epsilon)}
+    with np.errstate(over="ignore"):  # beyond float64 there is no bound
+        asked: dict[str, Any] = {"bounds": (y - epsilon, y + epsilon)}
     if relative is None and np.ndim(tolerance) == 0:
         asked = {"tolerance": float(tolerance)}  # type: ignore[arg-type]
     if is_line(X, y):
