@@ -101,7 +101,14 @@ def as_plain_text(app, what, name, obj, options, lines):
         lines[number] = "".join(part if part.startswith("`") else re.sub(r"(?<!\\)\|", r"\|", part) for part in parts)
 
 
+def leave_source_maps_out(app, exception):
+    """The theme's maps, two megabytes, serve those who debug its scripts alone."""
+    for source_map in Path(app.outdir, "_static").rglob("*.map"):
+        source_map.unlink()
+
+
 def setup(app):
     """Sphinx's entry."""
+    app.connect("build-finished", leave_source_maps_out)
     app.connect("builder-inited", write_help_of_the_command)
     app.connect("autodoc-process-docstring", as_plain_text, priority=900)
