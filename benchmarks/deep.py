@@ -18,7 +18,11 @@ import torch
 from deep_nets import load_mnist10k
 from deep_pruning import METHODS, METHODS_BY_UNIT, NETWORKS, SIZES, UNITS, Extent, Runs, compare, cost_of_step
 
-METHODS_AT_HAND = [name for name in METHODS if not name.startswith("torchao") or find_spec("torchao")]
+
+def methods_at_hand(network: str) -> list[str]:
+    """Those with settings for the network, torchao's only where it is installed."""
+    has_torchao = find_spec("torchao") is not None
+    return [name for name in METHODS if network in METHODS[name][1] and (has_torchao or "torchao" not in name)]
 
 
 def main() -> None:
@@ -45,7 +49,7 @@ def main() -> None:
     if given.part == "units":
         compare(runs, "LeNet-300-100", given.methods or list(METHODS_BY_UNIT), list(UNITS), extent)
     else:
-        compare(runs, given.network, given.methods or METHODS_AT_HAND, given.sizes, extent)
+        compare(runs, given.network, given.methods or methods_at_hand(given.network), given.sizes, extent)
 
 
 if __name__ == "__main__":

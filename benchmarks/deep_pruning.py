@@ -33,7 +33,7 @@ from deep_rivals import (
     train_torch_pruning,
     train_units_pruned,
 )
-from reluctant.nn import ProximalOptimizer, compress
+from reluctant.nn import ProximalOptimizer, Refit, compress, prune_layerwise
 
 SIZES = (500, 1_000, 2_000, 4_000, 8_000)
 UNITS = (30,)
@@ -60,6 +60,25 @@ def train_proximal(
     train(module, optimizer, split, epochs=epochs, seed=seed, after_step=after)
 
 
+def train_proximal_and_prune(
+    module: nn.Module, split: Split, n_left: int, *, rate: float, epochs: float, seed: int
+) -> None:
+    """The proximal step to 1.6 n weights in 70 % of the epochs, then the layer-by-layer surgeon to n and its refit."""
+    per_epoch, proximal = math.ceil(len(split.X) / 128), 0.7 * epochs
+    fixed = round(0.8 * proximal * per_epoch)
+    ramp = round(0.6 * (1 - TUNED) * epochs * per_epoch)
+    adam = torch.optim.Adam(module.parameters(), rate, fused=True)
+    optimizer = ProximalOptimizer(adam, module, target=round(1.6 * n_left), ramp_steps=ramp)
+
+    def after(step: int, _: float) -> None:
+        if step == fixed:
+            optimizer.freeze()
+
+    train(module, optimizer, split, epochs=proximal, seed=seed, after_step=after)
+    rest = epochs - proximal
+    prune_layerwise(module, *split, n_left, refit=Refit(rest, rest, 2 / 3 * rate), random_state=seed)
+
+
 def each(**values: Sequence[float]) -> list[Setting]:
     """Settings from columns of values."""
     return [dict(zip(values, row)) for row in zip(*values.values())]
@@ -68,6 +87,7 @@ def each(**values: Sequence[float]) -> list[Setting]:
 OF_ADAM = {"LeNet-300-100": each(rate=[4e-3, 8e-3, 1.2e-2]), "LeNet-5": each(rate=[4e-3, 6e-3, 9e-3])}
 METHODS: dict[str, tuple[Fit, dict[str, list[Setting]]]] = {
     "proximal, p = 2/3": (partial(train_proximal, p=2 / 3), OF_ADAM),
+    "proximal, layerwise": (train_proximal_and_prune, {"LeNet-300-100": each(rate=[1.2e-2])}),
     "magnitude": (partial(train_pruned, saliency="magnitude"), OF_ADAM),
     "|w|^1.5 sqrt(v)": (partial(train_pruned, saliency="|w|^1.5 sqrt(v)"), OF_ADAM),
     "LAMP": (partial(train_pruned, saliency="LAMP"), OF_ADAM),
@@ -192,7 +212,8 @@ def chosen_setting(runs: Runs, network: str, method: str, n_left: int, extent: E
         asked = (Run(network, method, n_left, seed, extent.epochs, setting, False) for seed in seeds)
         return statistics.mean(runs.get(run).accuracy for run in asked)
 
-    return max((METHODS | METHODS_BY_UNIT)[method][1][network], key=score)
+    settings = (METHODS | METHODS_BY_UNIT)[method][1][network]
+    return max(settings, key=score) if len(settings) > 1 else settings[0]
 
 
 def final_runs(runs: Runs, network: str, method: str, n_left: int, extent: Extent) -> Iterator[Run]:
