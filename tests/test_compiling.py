@@ -72,6 +72,13 @@ def test_a_constant_may_change_in_its_own_file(tmp_path):
     assert printed(tmp_path, "SIZE", "SIZE") == 6.0
 
 
+def test_a_loop_makes_arrays_whichever_loop_compiles_it_first():
+    """A loop that does not count arrays would have those that it is the first to call not count theirs."""
+    made = compiling.njit(lambda n: np.zeros(n).sum())
+    caller = compiling.njit(_nrt=False)(lambda n: made(n))
+    assert caller(3) == 0.0
+
+
 def test_a_long_compilation_is_mentioned_once_at_a_terminal(monkeypatch):
     class Terminal(io.StringIO):
         def isatty(self):

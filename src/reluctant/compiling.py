@@ -33,9 +33,14 @@ _sources: dict[Any, frozenset[str]] = {}  # of each loop, the files that are com
 
 
 def njit(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
-    """`numba.njit`, with a cache that looks at all that a loop is compiled with."""
+    """`numba.njit`, with a cache that looks at all that a loop is compiled with.
+
+    Arrays are counted unless `_nrt=False` says that they are not: of its own, Numba would take that from whichever loop
+    calls this one first, and then refuse to make an array here.
+    """
     if function is None:
         return lambda function: njit(function, **options)
+    options.setdefault("_nrt", True)
     loop = numba.njit(**_NO_C_ENTRY, **options)(function)
     names = [function.__globals__[name] for name in function.__code__.co_names if name in function.__globals__]
     called = [value for value in names if isinstance(value, Dispatcher)]

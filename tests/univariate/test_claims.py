@@ -158,3 +158,9 @@ def test_float32_does_not_widen_a_tolerance_that_is_above_its_rounding():
     x = np.linspace(0, 1, 500, dtype=np.float32)
     y = np.sin(9 * x)
     assert approximate(x, y, tolerance=1e-3).max_error <= 1e-3 * (1 + 1e-9)
+
+
+def test_network_bends_as_little_as_data_around_a_zero():
+    """The knot is the only point that says how large values are, and there the function vanishes."""
+    x = np.array([0.2, 0.30000000000000004, 0.4])
+    assert_claims_hold(x, np.array([0.4, 0.0, -0.4]))

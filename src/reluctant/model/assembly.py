@@ -49,7 +49,8 @@ def network_of(f: Links) -> ReLUNetwork:
     """The network with an affine part and one right-facing neuron for each knot of `f`."""
     f, ex, ey = _in_safe_units(f, 0.0)
     largest = _largest_value(f)
-    goal = _GOAL * largest
+    # Where all points of the links and all knots are zeros, what the lines are at x = 0 gives the size.
+    goal = _GOAL * (largest or float(np.max(np.abs(f.slopes * f.anchors[0]))))
     a, c = _affine_through(f.slopes[0], f.anchors[0, 0], f.anchors[1, 0], goal)
     v, w, b, error = _neurons(f.knots, f.anchors, f.slopes, _changes(f), Line((a, 0.0), (c, 0.0)), goal)
     _check(error, f, largest)
