@@ -88,7 +88,8 @@ def test_doctests_pass_against_the_installed_wheel(built, python_version, versio
     assert "site-packages" in where
     rooms = [Path(where) / room for room in ("solve", "univariate", "model", "multivariate", "solution.py")]
     pytest_call = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--doctest-modules"]
-    run(*pytest_call, "--import-mode=importlib", *rooms, cwd=tmp_path)
+    pandas = Path(where) / "model" / "tabular.py"  # its example makes a frame, which the core install cannot
+    run(*pytest_call, "--import-mode=importlib", f"--ignore={pandas}", *rooms, cwd=tmp_path)
 
 
 def test_a_typed_file_of_a_user_passes_mypy_strict(built, tmp_path):
