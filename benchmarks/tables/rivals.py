@@ -281,7 +281,7 @@ METHODS: dict[str, Callable[[Table, Settings], Fitted]] = {
     "EBM": ebm,
     "APLR": aplr,
 }
-ONE_OUTPUT = {"pygam": "pygam", "EBM": "interpret", "APLR": "aplr"}  # and the package that each comes from
+PACKAGES = {"pygam": "pygam", "EBM": "interpret", "APLR": "aplr"}  # of rivals with one output
 NEEDS_SIZE = frozenset({"pruned MLP", "tree"})
 
 
@@ -302,11 +302,11 @@ def why_left_out(method: str, table: Table) -> str | None:
     """Why a rival cannot take this table here, or None."""
     if method.startswith("earth"):
         return mars.why_not()
-    package = ONE_OUTPUT.get(method)
+    package = PACKAGES.get(method)
     if package is None:
         return None
     if table.y.ndim > 1:
-        return "it has one target"
+        return "it takes one target alone"
     if method == "pygam" and table.n_outputs > 1:
-        return "it has two classes"
+        return "it takes two classes alone"
     return None if importlib.util.find_spec(package) is not None else f"{package} is not installed"

@@ -1,6 +1,6 @@
 """The size path of real tables beside MARS, EBM, APLR and a tree, at equal numbers stored.
 
-    python benchmarks/tables/size_paths.py --draws 5 --cache /tmp/size-paths --out docs/experiments
+    python benchmarks/tables/size_paths.py --draws 5 --out docs/experiments
 
 A draw splits the rows at random, 70 % to fit; every method gives models of many sizes from these rows alone, and what
 is scored for a size is its largest model that stores no more numbers. What was computed is kept under --cache. Needs
@@ -13,10 +13,8 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,9 +24,12 @@ from sklearn.model_selection import train_test_split
 from sklearn.tree import DecisionTreeRegressor
 
 import datasets
+import mars
+from protocol import cpu_seconds
 from reluctant import size_path
 from reluctant.experiments.page import Page, legend_below, new_figure, plain_ticks
 from reluctant.report.style import COLOURS
+from rivals import PACKAGES
 
 TABLES = ("diabetes", "hitters", "auto mpg", "carseats", "college", "concrete")
 SIZES = (5, 10, 20, 40, 80, 160)
@@ -122,10 +123,8 @@ METHODS: dict[str, Method] = {
 
 def is_here(method: str) -> bool:
     if method.startswith("MARS"):
-        look = ["Rscript", "-e", "quit(status = !requireNamespace('earth', quietly = TRUE))"]
-        return shutil.which("Rscript") is not None and subprocess.run(look, capture_output=True).returncode == 0
-    needed = {"EBM": "interpret", "APLR": "aplr"}.get(method)
-    return needed is None or importlib.util.find_spec(needed) is not None
+        return mars.why_not() is None
+    return method not in PACKAGES or importlib.util.find_spec(PACKAGES[method]) is not None
 
 
 def scores(method: str, table: str, seed: int, cache: Path) -> dict[str, Any]:
@@ -135,10 +134,10 @@ def scores(method: str, table: str, seed: int, cache: Path) -> dict[str, Any]:
         return json.loads(kept.read_text())
     whole = datasets.LOADERS[table]()
     X, Z, y, target = train_test_split(whole.X, whole.y, train_size=0.7, random_state=seed)
-    began = time.process_time()
+    began = cpu_seconds()
     models = [(s, float(1 - np.mean((v - target) ** 2) / np.var(target))) for s, v in METHODS[method](X, y, Z, seed)]
     found = {str(size): max([one for one in models if one[0] <= size], default=(0, np.nan))[1] for size in SIZES}
-    result = {"scores": found, "seconds": time.process_time() - began}
+    result = {"scores": found, "seconds": cpu_seconds() - began}
     cache.mkdir(parents=True, exist_ok=True)
     kept.write_text(json.dumps(result))
     return result
