@@ -501,7 +501,7 @@ def test_bands_that_touch_in_one_value_are_refused_in_words():
     assert np.abs(approximate(X, y, tolerance=0.25, time_limit=1.0).predict(X) - y).max() <= 0.25 * (1 + 1e-9)
 
 
-def test_sharing_is_no_worse_than_one_output_after_the_other():
+def test_sharing_is_no_worse_than_one_output_after_the_other(cpu_clock):
     rng = np.random.default_rng(0)
     X, Y = rng.uniform(-1, 1, (60, 6)), rng.uniform(-1, 1, (60, 3))
     together = approximate(X, Y, tolerance=0.3, time_limit=3.0, random_state=0)
