@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import numpy as np
@@ -156,31 +156,88 @@ def approximate(
     X, y = check_table(X, y) if counted is None else counted.table(X, y)
     aim, effort = Aim.checked(minimize, target), Effort.checked(time_limit, random_state, n_jobs, verbose)
     check_start(start, X, y)
-    if along_lines:
+    request = _Request(X, y, given, counted, rtol, along_lines, shape, affine, aim, start, effort)
+    _check_goes_together(request, max_neurons, bounds, scale)
+    if max_neurons is not None:
+        solution = _smallest_error(request, max_neurons, scale)
+        return solution if counted is None else counted.taken(solution)
+    if bounds is not None:
+        return _within_bounds(request, bounds)
+    assert tolerance is not None
+    return _within_tolerance(request, tolerance, relative)
+
+
+@dataclass(frozen=True)
+class _Request:
+    """The checked table, and what is asked beside how far a network may be from it."""
+
+    X: Array
+    y: Array
+    given: tuple[ArrayLike, ...]
+    """X and y, or X and bounds, as they came, which tells how they are rounded."""
+    counted: Differences | None
+    """What X and y are differences of, where they are of integers beyond float64."""
+    rtol: float
+    along_lines: bool
+    shape: str | Sequence[str] | None
+    affine: bool | None
+    aim: Aim
+    start: ReLUNetwork | None
+    effort: Effort
+
+    @property
+    def rounding(self) -> float:
+        return rounding_of(*self.given)
+
+    @property
+    def is_line(self) -> bool:
+        return is_line(self.X, self.y)
+
+    @property
+    def has_affine_part(self) -> bool:
+        return has_affine_part(self.affine, self.X)
+
+    def answered(self, solution: LineSolution) -> Solution:
+        """A solution on the line with neurons in the place of an affine part, about integers, where that is asked."""
+        from reluctant.univariate.interpolation import without_affine_part
+
+        solution = without_affine_part(solution, self.X[:, 0]) if self.affine is False else solution
+        return solution if self.counted is None else self.counted.taken(solution)
+
+
+def _check_goes_together(request: _Request, max_neurons: int | None, bounds: Any, scale: Any) -> None:
+    """Raise a ValueError at arguments that are right one by one, but not together."""
+    X, y, counted = request.X, request.y, request.counted
+    if request.along_lines:
         if max_neurons is not None:
             raise ValueError('between="lines" goes with tolerance or bounds, not with max_neurons; leave it out')
         check_curve(X, y, 'between="lines"')
-    if shape is not None:
-        _check_goes_with_shape(X, y, max_neurons, along_lines, affine)
+    if request.shape is not None:
+        if max_neurons is not None:
+            raise ValueError("shape goes with tolerance or bounds, not with max_neurons; leave it out")
+        if request.along_lines:
+            raise ValueError('shape holds within bounds at the rows, not with between="lines"; leave one of them out')
+        check_curve(X, y, "a shape")
+        if request.affine is False:
+            raise ValueError("shape needs the affine part, as kinks outside the data break it; leave affine out")
     if counted is not None:
-        _check_goes_with_integers(counted, max_neurons, bounds, shape, along_lines)
-    if max_neurons is not None:
-        solution = _smallest_error(X, y, max_neurons, scale, rtol, affine, target, start, effort)
-        return solution if counted is None else counted.taken(solution)
-    if scale is not None:
+        if bounds is not None and counted.y is not None:
+            raise ValueError(
+                "bounds are floats, which do not hold integers such as y; subtract an offset from all of them"
+            )
+        asked = any(one is not None for one in (max_neurons, bounds, request.shape))
+        if counted.wide and (request.along_lines or asked):
+            raise ValueError(
+                f"{counted.wide} reaches over more than 2^53, where only a tolerance at the rows is known for "
+                f"integers; give {counted.wide} as floats, which rounds it"
+            )
+    if scale is not None and max_neurons is None:
         raise ValueError("scale goes with max_neurons; beside tolerance give a tolerance for each row")
-    if bounds is not None:
-        lo, hi = check_bounds(bounds, y)
-        rounding = rounding_of(given[0], *bounds)
-        if not is_line(X, y):
-            found = _between_bounds(X, y, lo, hi, rtol, rounding, affine, aim, start, effort)
-            return found.replace(bounds=(lo, hi))
-        from reluctant.univariate.shapes import Shape
-        from reluctant.univariate.tolerance import bounded_line
 
-        solution = bounded_line(X[:, 0], y, lo, hi, rtol, rounding, along_lines, Shape.checked(shape))
-        return _as_asked(solution, X, affine, counted).replace(bounds=(lo, hi))
-    assert tolerance is not None
+
+def _within_tolerance(request: _Request, tolerance: ArrayLike, relative: ArrayLike | None) -> Solution:
+    """The fewest neurons, or parameters, within ε + r |y|."""
+    X, y, counted = request.X, request.y, request.counted
     epsilon = check_half_widths(tolerance, y, "tolerance")
     if relative is not None:
         epsilon = epsilon + shares_of(y if counted is None else counted.sizes_of(y), relative)
@@ -188,82 +245,39 @@ def approximate(
         asked: dict[str, Any] = {"bounds": (y - epsilon, y + epsilon)}
     if relative is None and np.ndim(tolerance) == 0:
         asked = {"tolerance": float(tolerance)}  # type: ignore[arg-type]
-    if is_line(X, y):
+    if not request.is_line:
+        return _within_half_widths(request, epsilon).replace(**asked)
+    from reluctant.univariate.shapes import Shape
+    from reluctant.univariate.tolerance import approximate_line
+
+    band = X[:, 0], y, epsilon, request.rtol, request.rounding
+    shape = Shape.checked(request.shape)
+    try:
+        solution = approximate_line(*band, request.along_lines, shape)
+    except (InfeasibleError, TooSteepError) as error:
+        raise error if counted is None else counted.explained(error) from None
+    if counted is not None and counted.wide:
+        solution = counted.proved(solution, *band)
+    return request.answered(solution).replace(**asked)
+
+
+def _within_bounds(request: _Request, bounds: tuple[ArrayLike, ArrayLike]) -> Solution:
+    """The fewest neurons, or parameters, between bounds; in R^d they are tolerances about their middle."""
+    X, y = request.X, request.y
+    lo, hi = check_bounds(bounds, y)
+    request = replace(request, given=(request.given[0], *bounds))
+    if request.is_line:
         from reluctant.univariate.shapes import Shape
-        from reluctant.univariate.tolerance import approximate_line
+        from reluctant.univariate.tolerance import bounded_line
 
-        wanted = Shape.checked(shape)
-        try:
-            solution = approximate_line(X[:, 0], y, epsilon, rtol, rounding_of(*given), along_lines, wanted)
-        except (InfeasibleError, TooSteepError) as error:
-            raise error if counted is None else counted.explained(error) from None
-        if counted is not None and counted.wide:
-            solution = counted.proved(solution, X[:, 0], y, epsilon, rtol, rounding_of(*given))
-        return _as_asked(solution, X, affine, counted).replace(**asked)
-    with_affine = has_affine_part(affine, X)
-    if X.shape[1] == 1:
-        found = _over_one_input(X, y, epsilon, rtol, rounding_of(*given), with_affine, aim, start, effort)
-        return found.replace(**asked)
-    from reluctant.multivariate.tolerance import approximate_space
-
-    return approximate_space(X, y, epsilon, rtol, with_affine, aim, start, effort).replace(**asked)
-
-
-def _check_goes_with_shape(X: Array, y: Array, max_neurons: int | None, along_lines: bool, affine: bool | None) -> None:
-    """Raise a ValueError at what a shape does not go with."""
-    if max_neurons is not None:
-        raise ValueError("shape goes with tolerance or bounds, not with max_neurons; leave it out")
-    if along_lines:
-        raise ValueError('shape holds within bounds at the rows, not with between="lines"; leave one of them out')
-    check_curve(X, y, "a shape")
-    if affine is False:
-        raise ValueError("shape needs the affine part, as kinks outside the data break it; leave affine out")
-
-
-def _check_goes_with_integers(
-    counted: Differences, max_neurons: int | None, bounds: Any, shape: Any, along_lines: bool
-) -> None:
-    """Raise a ValueError at what integers beyond float64 do not go with."""
-    if bounds is not None and counted.y is not None:
-        raise ValueError("bounds are floats, which do not hold integers such as y; subtract an offset from all of them")
-    if counted.wide and (along_lines or any(one is not None for one in (max_neurons, bounds, shape))):
-        raise ValueError(
-            f"{counted.wide} reaches over more than 2^53, where only a tolerance at the rows is known for integers; "
-            f"give {counted.wide} as floats, which rounds it"
-        )
-
-
-def _as_asked(solution: LineSolution, X: Array, affine: bool | None, counted: Differences | None) -> Solution:
-    """A solution on the line, with neurons in the place of the affine part where none is wanted, for given integers."""
-    from reluctant.univariate.interpolation import without_affine_part
-
-    solution = without_affine_part(solution, X[:, 0]) if affine is False else solution
-    return solution if counted is None else counted.taken(solution)
-
-
-def _between_bounds(
-    X: Array,
-    y: Array,
-    lo: Array,
-    hi: Array,
-    rtol: float,
-    rounding: float,
-    affine: bool | None,
-    aim: Aim,
-    start: ReLUNetwork | None,
-    effort: Effort,
-) -> Solution:
-    """Bounds in R^d or for several outputs, as tolerances about their middle."""
+        band = X[:, 0], y, lo, hi, request.rtol, request.rounding
+        found = bounded_line(*band, request.along_lines, Shape.checked(request.shape))
+        return request.answered(found).replace(bounds=(lo, hi))
     from reluctant.multivariate.points import check_bounds_meet, max_error_of
-    from reluctant.multivariate.tolerance import approximate_space
 
     middle, half = middle_of(y, lo, hi)
-    with_affine = has_affine_part(affine, X)
     try:
-        if X.shape[1] == 1:
-            solution = _over_one_input(X, middle, half, rtol, rounding, with_affine, aim, start, effort)
-        else:
-            solution = approximate_space(X, middle, half, rtol, with_affine, aim, start, effort)
+        solution = _within_half_widths(replace(request, y=middle), half)
     except InfeasibleError:
         check_bounds_meet(X, lo, hi)  # which names the bounds, not their middles
         raise
@@ -271,36 +285,33 @@ def _between_bounds(
     return solution.replace(
         max_error=max_error_of(solution.network, X, y, half),
         certificate=replace(solution.certificate, reason=reason),
+        bounds=(lo, hi),
     )
 
 
-def _over_one_input(
-    X: Array,
-    Y: Array,
-    epsilon: Array,
-    slack: float,
-    rounding: float,
-    affine: bool,
-    aim: Aim,
-    start: ReLUNetwork | None,
-    effort: Effort,
-) -> Solution:
-    """Few knots that all outputs share; where rows are few the search in R^d goes on from them while a gap is left."""
+def _within_half_widths(request: _Request, epsilon: Array) -> Solution:
+    """A network within ε of several outputs, or in R^d.
+
+    Several outputs over one input share few knots; where rows are few the search in R^d goes on from them while a gap
+    is left.
+    """
     from reluctant.univariate.shared_knots import interpolate_shared
     from reluctant.univariate.shared_tolerance import better_known, may_be_searched, shared_within
 
+    X, y, effort = request.X, request.y, request.effort
+    if X.shape[1] > 1:
+        return _searched(request, epsilon)
+    x, rounding, affine = X[:, 0], request.rounding, request.has_affine_part
     if not epsilon.any():
-        return interpolate_shared(X[:, 0], Y, rounding, affine, effort.clock(DEFAULT_SECONDS)).replace(p=None)
-    aim = Aim.checked("neurons", aim.target)
-    solution, certificate = shared_within(X[:, 0], Y, epsilon, slack, rounding, affine)
+        return interpolate_shared(x, y, rounding, affine, effort.clock(DEFAULT_SECONDS)).replace(p=None)
+    aim = Aim.checked("neurons", request.aim.target)
+    solution, certificate = shared_within(x, y, epsilon, request.rtol, rounding, affine)
     if solution is not None:
-        if solution.is_optimal or aim.reached(solution.network) or not may_be_searched(X[:, 0], Y):
+        if solution.is_optimal or aim.reached(solution.network) or not may_be_searched(X, y):
             return solution
-    from reluctant.multivariate.tolerance import approximate_space
-
-    first = start if solution is None else solution.network
+        request = replace(request, start=solution.network)
     try:
-        found = approximate_space(X, Y, epsilon, slack, affine, aim, first, effort)
+        found = _searched(replace(request, aim=aim), epsilon)
     except ValueError:  # the search found none in time, or is too coarse for the table: what is known is the answer
         if solution is None:
             raise
@@ -308,24 +319,22 @@ def _over_one_input(
     return better_known(solution, found, certificate)
 
 
-def _smallest_error(
-    X: Array,
-    y: Array,
-    max_neurons: int,
-    scale: ArrayLike | None,
-    rtol: float,
-    affine: bool | None,
-    target: int | None,
-    start: ReLUNetwork | None,
-    effort: Effort,
-) -> Solution:
-    """The smallest largest error with so many neurons; all that `max_neurons` does not go with is refused here."""
+def _searched(request: _Request, epsilon: Array) -> Solution:
+    from reluctant.multivariate.tolerance import approximate_space
+
+    band = request.X, request.y, epsilon, request.rtol
+    return approximate_space(*band, request.has_affine_part, request.aim, request.start, request.effort)
+
+
+def _smallest_error(request: _Request, max_neurons: int, scale: ArrayLike | None) -> Solution:
+    """The smallest largest error with so many neurons; what `max_neurons` does not go with is refused here."""
+    X, y = request.X, request.y
     max_neurons = check_integer(max_neurons, "max_neurons", low=0)
-    if target is not None:
+    if request.aim.target is not None:
         raise ValueError("target goes with tolerance; with max_neurons the number of neurons is given")
     scales = check_scale(scale, y)
-    if is_line(X, y):
-        if affine is False:
+    if request.is_line:
+        if request.affine is False:
             raise ValueError(
                 "max_neurons on the line needs the affine part; leave affine out, or give a tolerance in its place"
             )
@@ -334,4 +343,5 @@ def _smallest_error(
         return smallest_error_line(X[:, 0], y, scales, max_neurons)
     from reluctant.multivariate.budget import smallest_error_space
 
-    return smallest_error_space(X, y, scales, max_neurons, rtol, has_affine_part(affine, X), start, effort)
+    known = X, y, scales, max_neurons, request.rtol
+    return smallest_error_space(*known, request.has_affine_part, request.start, request.effort)
