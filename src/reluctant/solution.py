@@ -216,9 +216,11 @@ class Solution:
 
     @cached_property
     def network(self) -> ReLUNetwork:
-        """The solution as a network; on the line it is built on first access."""
+        """The solution as a network; on the line it is built on first access, with a neuron for each knot."""
+        from reluctant.model.assembly import network_of
+
         assert self.function is not None
-        return self.function.to_network()
+        return network_of(self.function.links)
 
     @property
     def n_neurons(self) -> int:

@@ -9,6 +9,7 @@ import pytest
 
 from oracles import brute_force_interpolant, exact, fewest_knots, total_variation
 from reluctant import approximate, interpolate, p_path
+from reluctant.errors import TooSteepError
 from univariate.strategies import GENERATORS
 
 # Exact interpolants of these have one knot; drawing nearly collinear points as one link makes two.
@@ -164,3 +165,13 @@ def test_network_bends_as_little_as_data_around_a_zero():
     """The knot is the only point that says how large values are, and there the function vanishes."""
     x = np.array([0.2, 0.30000000000000004, 0.4])
     assert_claims_hold(x, np.array([0.4, 0.0, -0.4]))
+
+
+def test_a_count_is_not_lowered_by_its_network_where_float64_does_not_hold_the_bends():
+    smallest = 5e-324
+    y = np.array([9, 2, -5, 1, -1, 0, 6, -9]) * smallest
+    solution = approximate(np.arange(8.0), y, tolerance=2 * smallest, between="lines")
+    assert solution.n_neurons >= solution.certificate.lower_bound
+    with pytest.raises(TooSteepError, match="rescale x or y"):
+        solution.network  # noqa: B018
+    assert solution.n_neurons >= solution.certificate.lower_bound

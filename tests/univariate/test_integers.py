@@ -168,3 +168,15 @@ def test_what_integers_do_not_go_with_is_refused_with_a_remedy(action, message):
 def test_one_key_with_two_counts_is_named():
     with pytest.raises(InfeasibleError, match="rows 0 and 1"):
         approximate([2**60 + 1, 2**60 + 1, 2**60 + 3], [0, 1, 5], tolerance=0.4)
+
+
+@pytest.mark.parametrize(
+    ("y", "sentence"),
+    [
+        (np.array([10**400] * 4, dtype=object), "y has an integer too large for float64 at row 0"),
+        ([0, 1, 2, [3, 4]], "y must be a table of numbers with rows of one length"),
+    ],
+)
+def test_numbers_that_are_no_column_of_integers_are_refused_as_anywhere(y, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        approximate(range(4), y, tolerance=0.1)

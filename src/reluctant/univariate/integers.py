@@ -26,6 +26,8 @@ from reluctant.validation import as_array, as_evaluation_points, check_table
 EXACT = 2**53
 """Up to here float64 holds every integer."""
 
+LARGEST = int(np.finfo(np.float64).max)
+
 Integers = NDArray[np.uint64]
 Numbers = Array | Integers
 
@@ -60,9 +62,12 @@ def counted_from(values: Any, name: str) -> Counted | None:
     if raw.ndim != 1 or raw.size == 0:
         return None
     if raw.dtype.kind == "O":
-        if not all(isinstance(value, Integral) for value in raw) or all(int(float(v)) == v for v in raw.tolist()):
+        if not all(isinstance(value, Integral) for value in raw):
             return None
         raw = np.array([int(value) for value in raw], dtype=object)
+        too_large = np.abs(raw).max() > LARGEST  # refused with all numbers beyond float64
+        if too_large or all(int(float(value)) == value for value in raw):
+            return None
     elif raw.dtype.kind not in "iu" or _held(raw):
         return None
     least, most = int(raw.min()), int(raw.max())
@@ -147,6 +152,7 @@ class Differences(NamedTuple):
         ValueError
             If integers reach over 2^64 or more.
         """
+        x, y = as_array(x, "X"), as_array(y, "y")
         if not (_is_column(x) and _is_column(y)):
             return None
         found = cls(counted_from(x, "x"), counted_from(y, "y"))
@@ -196,9 +202,8 @@ class Differences(NamedTuple):
         return found.replace(certificate=replace(solution.certificate, reason=reason))
 
 
-def _is_column(values: Any) -> bool:
-    shape = np.shape(values)
-    return len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)
+def _is_column(values: NDArray) -> bool:
+    return values.ndim == 1 or (values.ndim == 2 and values.shape[1] == 1)
 
 
 def knots_proved(x: Numbers, y: Numbers, tolerance: Array, slack: float, rtol: float) -> int:
