@@ -24,6 +24,16 @@ def test_every_error_is_bit_for_bit_that_of_its_number_alone(kind):
             np.testing.assert_array_equal(path.solution(int(K)).function.knots, alone.function.knots)
 
 
+@pytest.mark.parametrize("unit", [1.0, 5e-324])
+def test_no_solution_errs_more_than_one_of_fewer_neurons(unit):
+    for seed in (2, 3, 7, 10, 18, 21, 33, 39):  # rounding carried errors above those of fewer knots on these
+        rng = np.random.default_rng(seed)
+        x = np.sort(rng.choice(60, 14, replace=False)) * 0.3
+        path = error_path(x, rng.integers(-40, 40, 14) * unit)
+        errors = [path.solution(k).max_error for k in range(len(path) - (unit < 1.0))]
+        assert (np.diff(errors) <= 0.0).all(), (seed, errors)
+
+
 def test_path_ends_where_the_tolerance_or_the_cap_says_and_names_the_remedy():
     x = np.linspace(0, 6, 300)
     whole = error_path(x, np.sin(x), max_neurons=40)

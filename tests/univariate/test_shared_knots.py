@@ -10,9 +10,9 @@ from scipy.optimize import linprog
 
 from reluctant import InfeasibleError, interpolate
 from reluctant.effort import Clock
-from reluctant.univariate import _blocks, _shared_knots, blocks, shared_knots
+from reluctant.univariate import _blocks, blocks, shared_knots
 from reluctant.univariate.blocks import excluded_rows
-from reluctant.univariate.shared_knots import interpolate_shared, is_positively_dependent
+from reluctant.univariate.shared_knots import interpolate_shared
 
 KINDS = ["normal", "signs", "integers", "rank one", "zero jumps"]
 
@@ -111,7 +111,7 @@ def test_shared_knots_are_as_few_as_any_pattern_has_in_thousands_of_tables():
         check_fewest(seed, 4, 6)
 
 
-def test_floats_claim_of_many_outputs_only_what_rationals_do():
+def test_floats_claim_of_outputs_only_what_rationals_do():
     """And the rows that are excluded are in no vanishing combination."""
     rng = np.random.default_rng(0)
     n_decided = 0
@@ -128,20 +128,20 @@ def test_floats_claim_of_many_outputs_only_what_rationals_do():
             A = np.vstack([rows.T, np.arange(len(rows)) == at])
             assert linprog(np.zeros(len(rows)), A_eq=A, b_eq=np.append(np.zeros(m), 1.0)).status == 2
         answer, z = _blocks.decide(rows, np.full(len(rows), 2.0**-50))
-        if answer == _shared_knots.NO:
+        if answer == _blocks.NO:
             assert excluded
             assert (rows @ z > 0).all()
-        elif answer == _shared_knots.YES:
+        elif answer == _blocks.YES:
             assert not excluded
-        n_decided += answer != _shared_knots.UNDECIDED
+        n_decided += answer != _blocks.UNDECIDED
     assert n_decided > 130
 
 
-def test_blocks_of_many_outputs_are_those_of_exhaustive_tests():
+def test_blocks_are_those_of_exhaustive_tests():
     """Floats, skipped starts and exact arithmetic against a linear program for every start and end."""
     for seed in range(4):
         rng = np.random.default_rng(seed)
-        m, n = int(rng.integers(4, 6)), 60
+        m, n = 2 + seed, 60
         x, Y = points_of(np.cumsum(rng.integers(-1, 2, (m, n)) * (rng.random(n) > 0.05), axis=1).astype(float))
         jumps = np.diff(np.diff(Y, axis=0), axis=0)
         saved, start = 0, 0
@@ -175,19 +175,6 @@ def test_testing_the_longest_block_alone_would_miss_shared_knots():
         assert found <= broken
         differ += found < broken
     assert differ > 0
-
-
-def test_floats_and_rationals_agree_on_vanishing_combinations():
-    rng = np.random.default_rng(0)
-    for _ in range(400):
-        rows = rng.integers(-2, 3, (int(rng.integers(2, 8)), 3)).astype(float)
-        rows = rows[rows.any(axis=1)]
-        exact = is_positively_dependent([[Fraction(v) for v in row] for row in rows]) if len(rows) else False
-        assert exact == (len(rows) > 0 and vanishes(list(rows)))
-        loops = _shared_knots.is_positively_dependent(rows, np.zeros(len(rows)), 0.0)
-        assert loops == (_shared_knots.YES if exact else _shared_knots.NO), rows
-        doubtful = _shared_knots.is_positively_dependent(rows / 2, np.full(len(rows), 1e-12), 2.0**-48)
-        assert doubtful in (loops, _shared_knots.UNDECIDED)
 
 
 def test_signs_that_floats_cannot_tell_are_decided_exactly():
@@ -234,14 +221,40 @@ def test_contradictory_rows_are_named():
 def test_rows_of_jumps_bound_their_own_errors():
     rng = np.random.default_rng(3)
     x = np.sort(rng.normal(size=40)) + 1e6
-    jumps = shared_knots.Jumps.of(x, [shared_knots.corners_of(x, y, 0.0) for y in rng.normal(size=(3, 40))])
-    rows, errors, _ = jumps.rows()
+    Y = rng.normal(size=(3, 40))
+    jumps = shared_knots.Jumps.of(x, [shared_knots.corners_of(x, y, 0.0) for y in Y])
+    rows, errors = jumps.rows()
     sizes = [2.0 ** int(np.frexp(s)[1]) for s in np.abs(jumps.values).max(axis=0)]
     for j in range(1, 39):
-        exact = [g / Fraction(s) for g, s in zip(jumps.exact(j), sizes)]
+        exact = [exact_jump(x[j - 1 : j + 2], y[j - 1 : j + 2]) / Fraction(s) for y, s in zip(Y, sizes)]
         unit = Fraction(float(np.max(np.abs(jumps.values[j] / sizes))))
         for c in range(3):
             assert abs((-1) ** j * exact[c] / unit - Fraction(float(rows[j, c]))) <= Fraction(float(errors[j]))
+
+
+def exact_jump(x, y):
+    (x0, x1, x2), (y0, y1, y2) = (map(Fraction, part.tolist()) for part in (x, y))
+    return (y2 - y1) / (x2 - x1) - (y1 - y0) / (x1 - x0)
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+def test_whole_jumps_are_in_the_ratio_of_the_exact_ones(drawn):
+    """Also where points are left out of the links of one output alone, and at outputs without a bend."""
+    rng = np.random.default_rng(5)
+    x = np.cumsum(rng.integers(1, 9, 30)) * 0.1
+    Y = np.column_stack([np.round(rng.normal(size=30), 1), np.abs(x - x[11]), 0.3 * x, 1e-200 * rng.normal(size=30)])
+    corners = [shared_knots.corners_of(x, y, 2.0**-51 * drawn) for y in Y.T.copy()]
+    assert drawn == any(len(own.x) < 30 for own in corners)
+    jumps = shared_knots.Jumps.of(x, corners)
+    for j in np.flatnonzero(jumps.nonzero):
+        exact = []
+        for own, jump in zip(corners, jumps.values[j]):
+            k = int(np.searchsorted(own.x, x[j]))
+            exact.append(exact_jump(own.x[k - 1 : k + 2], own.y[k - 1 : k + 2]) if jump else Fraction(0))
+        whole = jumps.whole(j)
+        at = int(np.argmax([abs(g) for g in exact]))
+        assert all(w * exact[at] == whole[at] * g for w, g in zip(whole, exact))
+        assert whole[at] * exact[at] > 0
 
 
 @pytest.mark.parametrize("looks", [0, 1, 2, 5])

@@ -142,14 +142,24 @@ def _bound_of(
 
 
 def _by_rows(function: Callable[..., Any], probe: tuple[Array, ...]) -> Callable[..., Any]:
-    """`function` on arrays: itself where it takes them, else called with one number at a time."""
+    """`function` on arrays: itself where it takes them, else called with one number at a time.
+
+    NumPy says nothing about infinite values and NaN on the way: those that are returned are refused with their place.
+    """
+
+    def on_arrays(*columns: Array) -> Any:
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            return function(*(column.copy() for column in columns))
+
+    def one_by_one(*columns: Array) -> list[Any]:
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            return [function(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+
     try:
-        whole = np.shape(function(*(column.copy() for column in probe))) == probe[0].shape
+        whole = np.shape(on_arrays(*probe)) == probe[0].shape
     except (TypeError, ValueError):  # how functions of one number refuse arrays
         whole = False
-    if whole:
-        return lambda *columns: function(*(column.copy() for column in columns))
-    return lambda *columns: [function(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+    return on_arrays if whole else one_by_one
 
 
 def _checked(values: Any, name: str, where: Callable[[int], str], remedy: str) -> Array:

@@ -12,8 +12,8 @@ import math
 import numpy as np
 
 from reluctant.compiling import njit
-from reluctant.univariate._shared_knots import NO, UNDECIDED, YES
 
+NO, YES, UNDECIDED = 0, 1, 2
 _NEWTON_STEPS = 60
 _UNIT = 2.0**-52
 

@@ -1,8 +1,7 @@
-"""Hot loops for knots that several outputs share: which blocks of jumps save one, and where its knots are.
+"""Hot loops for knots that several outputs share: where those of blocks of jumps are, and weights.
 
 A block of consecutive points with jumps g_i, …, g_j in R^m needs a knot less than it has points exactly if a strictly
-positive combination of g_i, −g_{i+1}, g_{i+2}, … vanishes. The rows `a` of the loops are ±g, each in units of its own,
-with an error of at most `err` in every entry, or of none; a sign that floats cannot tell is left to exact arithmetic.
+positive combination of g_i, −g_{i+1}, g_{i+2}, … vanishes; `_blocks` tells which do.
 """
 
 from __future__ import annotations
@@ -15,148 +14,7 @@ from reluctant.compiling import njit
 from reluctant.model._compiled_sums import add, two_product, two_sum
 from reluctant.model.assembly import _affine_through, _smallest_step, _ulp
 
-NO, YES, UNDECIDED = 0, 1, 2
 _NEWTON_STEPS = 100
-
-
-@njit(cache=True)
-def next_saving(a, err, rounding, nonzero, start, end, skip):
-    """The earliest end ≥ `end` at which a block from `start` on saves a knot.
-
-    Returns (first, end, answer, start): YES with the block, UNDECIDED with a block that exact arithmetic must judge, or
-    NO at the end of the data. Blocks that end at `end` and are no longer than `skip` are known to save nothing.
-    """
-    while end < len(a):
-        if not nonzero[end]:
-            start, end, skip = end + 1, end + 1, 1
-            continue
-        for first in range(end - max(skip, 1), start - 1, -1):
-            answer = is_positively_dependent(a[first : end + 1], err[first : end + 1], rounding)
-            if answer != NO:
-                return first, end, answer, start
-        end += 1
-        skip = 1
-    return end, end, NO, start
-
-
-@njit(cache=True)
-def is_positively_dependent(a, err, rounding):
-    """Whether Σ c_l a_l = 0 for some c > 0, for rows a (L, 3): YES, NO or UNDECIDED.
-
-    By Stiemke's lemma there is no such c exactly if some z has z · a_l ≥ 0 for all l, not always zero. Then one such z
-    is normal to rank − 1 independent rows.
-    """
-    n = len(a)
-    if n < 2:
-        return NO
-    p, q, partner, unsure = 0, 1, -1, False
-    for j in range(1, n):
-        for i, k in ((0, 1), (0, 2), (1, 2)):
-            sign = _minor(a, err, rounding, 0, j, i, k)
-            if sign == UNDECIDED:
-                unsure = True
-            elif sign != 0 and partner < 0:
-                p, q, partner = i, k, j
-        if partner >= 0:
-            break
-    if partner < 0:
-        return UNDECIDED if unsure else _both_directions(a)
-    if n == 2:
-        return NO
-    unsure, is_solid = False, False
-    for j in range(1, n):
-        if j != partner:
-            sign = _determinant(a, err, rounding, 0, partner, j)
-            if sign == UNDECIDED:
-                unsure = True
-            elif sign != 0:
-                is_solid = True
-                break
-    if not is_solid:
-        return UNDECIDED if unsure else _surrounds_in_plane(a, err, rounding, p, q)
-    return NO if n == 3 else _surrounds_in_space(a, err, rounding)
-
-
-@njit(cache=True)
-def _both_directions(a):
-    """Whether rows on one line point both ways."""
-    at = 0
-    for c in range(1, 3):
-        if abs(a[0, c]) > abs(a[0, at]):
-            at = c
-    for j in range(1, len(a)):
-        if (a[j, at] > 0.0) != (a[0, at] > 0.0):
-            return YES
-    return NO
-
-
-@njit(cache=True)
-def _surrounds_in_plane(a, err, rounding, p, q):
-    """Whether rows of a plane, seen in its coordinates p and q, lie in no closed half of it."""
-    unsure_at_all = False
-    for i in range(len(a)):
-        left, right, unsure = False, False, False
-        for j in range(len(a)):
-            if j != i:
-                sign = _minor(a, err, rounding, i, j, p, q)
-                left |= sign == 1
-                right |= sign == -1
-                unsure |= sign == UNDECIDED
-        if not (left and right):
-            if not unsure:
-                return NO
-            unsure_at_all = True
-    return UNDECIDED if unsure_at_all else YES
-
-
-@njit(cache=True)
-def _surrounds_in_space(a, err, rounding):
-    """Whether rows that span R^3 lie in no closed half of it."""
-    unsure_at_all = False
-    for i in range(len(a)):
-        for k in range(i + 1, len(a)):
-            above, below, unsure = False, False, False
-            for j in range(len(a)):
-                if j not in (i, k):
-                    sign = _determinant(a, err, rounding, i, k, j)
-                    above |= sign == 1
-                    below |= sign == -1
-                    unsure |= sign == UNDECIDED
-                    if above and below:
-                        break
-            if not (above and below):
-                if not unsure and (above or below):
-                    return NO
-                unsure_at_all |= unsure
-    return UNDECIDED if unsure_at_all else YES
-
-
-@njit(cache=True, inline="always")
-def _minor(a, err, rounding, i, j, p, q):
-    """The sign of a_ip a_jq − a_iq a_jp, or UNDECIDED. Entries of inexact rows are at most 1."""
-    left, right = a[i, p] * a[j, q], a[i, q] * a[j, p]
-    value = left - right
-    return _sign(value, 2.1 * (err[i] + err[j]) + rounding * (abs(left) + abs(right)))
-
-
-@njit(cache=True, inline="always")
-def _determinant(a, err, rounding, i, j, k):
-    """The sign of the determinant of three rows, or UNDECIDED."""
-    value, size = 0.0, 0.0
-    for p, q, r in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
-        left, right = a[j, q] * a[k, r], a[j, r] * a[k, q]
-        value += a[i, p] * (left - right)
-        size += abs(a[i, p]) * (abs(left) + abs(right))
-    return _sign(value, 6.1 * (err[i] + err[j] + err[k]) + rounding * size)
-
-
-@njit(cache=True, inline="always")
-def _sign(value, error):
-    if value > error:
-        return 1
-    if value < -error:
-        return -1
-    return 0 if error == 0.0 else UNDECIDED
 
 
 @njit(cache=True)
@@ -167,6 +25,8 @@ def positive_combination(a):
     """
     n, m = a.shape
     z, c = np.zeros(m), np.ones(n)
+    if n == m + 1 and _solved_by_elimination(a, c):
+        return c / c.max()
     for _ in range(_NEWTON_STEPS):
         gradient, hessian = np.zeros(m), np.zeros((m, m))
         for i in range(n):
@@ -184,6 +44,39 @@ def positive_combination(a):
         if not decrement > 1e-15:
             break
     return c / c.max()
+
+
+@njit(cache=True)
+def _solved_by_elimination(a, c):
+    """Put the c with Σ c_l a_l = 0 and c_m = 1 of m + 1 rows into c; whether there is one alone, and it is positive."""
+    m = a.shape[1]
+    table = np.empty((m, m + 1))
+    for p in range(m):
+        for q in range(m + 1):
+            table[p, q] = a[q, p] if q < m else -a[m, p]
+    for k in range(m):
+        pivot = k
+        for p in range(k + 1, m):
+            if abs(table[p, k]) > abs(table[pivot, k]):
+                pivot = p
+        if not abs(table[pivot, k]) > 0.0:
+            return False
+        for q in range(k, m + 1):
+            table[k, q], table[pivot, q] = table[pivot, q], table[k, q]
+        for p in range(k + 1, m):
+            factor = table[p, k] / table[k, k]
+            for q in range(k, m + 1):
+                table[p, q] -= factor * table[k, q]
+    c[m] = 1.0
+    for k in range(m - 1, -1, -1):
+        value = table[k, m]
+        for q in range(k + 1, m):
+            value -= table[k, q] * c[q]
+        c[k] = value / table[k, k]
+        if not 0.0 < c[k] < math.inf:
+            c[:] = 1.0
+            return False
+    return True
 
 
 @njit(cache=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from reluctant.arrays import Array, Mask
 from reluctant.effort import never
 from reluctant.univariate import _blocks
-from reluctant.univariate._shared_knots import NO, YES
+from reluctant.univariate._blocks import NO, YES
 
 STRIDE_WORK = 1e6
 """Rows times the cube of the outputs, a second or so at worst, between two looks at the clock."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -23,17 +22,10 @@ from reluctant.errors import TooSteepError
 from reluctant.model.network import ReLUNetwork
 from reluctant.solution import Certificate, Solution
 from reluctant.univariate import _shared_knots
-from reluctant.univariate._shared_knots import UNDECIDED, YES
 from reluctant.univariate.blocks import most_blocks
 from reluctant.univariate.interpolation import INTERPOLATES, RTOL, Corners, corners_of, relative_errors
 from reluctant.univariate.points import sorted_points
 
-FEW_OUTPUTS = 3
-"""Outputs up to which blocks are judged by determinants of three rows."""
-
-_EXACT_INTEGERS = 2**15
-"""Determinants of three rows of integers up to this are exact in float64."""
-_ROUNDING = 2.0**-48
 _GOAL = 1e-12
 _SMALLEST_JUMP = 2.0**-900
 
@@ -136,70 +128,36 @@ class Jumps(NamedTuple):
         """Points of some output that are left out of its links."""
         return sum(len(self.x) - len(at) for at, _ in self.corners)
 
-    def exact(self, j: int) -> list[Fraction]:
-        """The jump at point j in rationals."""
-        jump = []
-        for c, (at, y) in enumerate(self.corners):
-            if self.values[j, c] == 0:
-                jump.append(Fraction(0))
-                continue
-            k = int(np.searchsorted(at, j))
-            x0, x1, x2 = (Fraction(float(self.x[at[i]])) for i in (k - 1, k, k + 1))
-            y0, y1, y2 = (Fraction(float(y[i])) for i in (k - 1, k, k + 1))
-            jump.append((y2 - y1) / (x2 - x1) - (y1 - y0) / (x1 - x0))
-        return jump
-
     def whole(self, j: int) -> list[int]:
         """Integers in the ratio of the entries of the jump at point j."""
+        bending = np.flatnonzero(self.values[j]).tolist()
         points = []
-        for c, (at, y) in enumerate(self.corners):
-            if self.values[j, c] != 0:
-                k = int(np.searchsorted(at, j))
-                points.append((c, at[k - 1 : k + 2], y[k - 1 : k + 2]))
-        if any((at != points[0][1]).any() for _, at, _ in points):  # not all outputs keep the same points
-            exact = self.exact(j)
-            unit = math.lcm(*(g.denominator for g in exact))
-            return [g.numerator * (unit // g.denominator) for g in exact]
-        x0, x1, x2 = _in_one_unit(self.x[points[0][1]])
-        values = _in_one_unit(np.concatenate([y for _, _, y in points]))
+        for c in bending:
+            at, y = self.corners[c]
+            k = int(np.searchsorted(at, j))
+            points.append((self.x[at[k - 1 : k + 2]], y[k - 1 : k + 2]))
+        xs, ys = (_in_one_unit(np.concatenate(column)) for column in zip(*points))
+        bends, lengths = [], []
+        for i in range(0, 3 * len(points), 3):
+            before, after = xs[i + 1] - xs[i], xs[i + 2] - xs[i + 1]
+            bends.append((ys[i + 2] - ys[i + 1]) * before - (ys[i + 1] - ys[i]) * after)
+            lengths.append(before * after)
+        unit = 1 if len(set(lengths)) == 1 else math.lcm(*lengths)
         jump = [0] * len(self.corners)
-        for i, (c, _, _) in enumerate(points):
-            y0, y1, y2 = values[3 * i : 3 * i + 3]
-            jump[c] = (y2 - y1) * (x1 - x0) - (y1 - y0) * (x2 - x1)
+        for c, bend, length in zip(bending, bends, lengths):
+            jump[c] = bend if unit == 1 else bend * (unit // length)
         return jump
 
-    def rows(self) -> tuple[Array, Array, float]:
-        """±g (N, m), m ≥ 3, each in units of its own, the error of its entries, and the rounding of products."""
+    def rows(self) -> tuple[Array, Array]:
+        """±g (N, m), alternately, each in units of its own, and the error of its entries."""
         signs = np.where(np.arange(len(self.x)) % 2, -1.0, 1.0)[:, None]
-        small = self._as_integers()
-        g = np.zeros((len(self.x), max(FEW_OUTPUTS, self.values.shape[1])))
-        if small is not None:
-            g[:, : small.shape[1]] = signs * small
-            return g, np.zeros(len(g)), 0.0
         sizes = np.abs(self.values).max(axis=0)
         scaled = np.ldexp(self.values, -np.frexp(np.where(sizes > 0, sizes, 1.0))[1])
         largest = np.abs(scaled).max(axis=1)
-        unit = np.where(largest > 0, largest, 1.0)[:, None]
-        g[:, : scaled.shape[1]] = signs * scaled / unit
+        g = signs * scaled / np.where(largest > 0, largest, 1.0)[:, None]
         lost = (scaled == 0) & (self.values != 0)
-        error = np.where(lost, np.inf, np.abs(g[:, : scaled.shape[1]]) * (self.relative_error + 2.0**-50))
-        return g, np.nan_to_num(error, nan=0.0, posinf=np.inf).max(axis=1), _ROUNDING
-
-    def _as_integers(self) -> Array | None:
-        """Jumps that are small integers in units of each output and of each point, exactly; None where they are not."""
-        dx = np.diff(self.x)
-        if not len(dx) or not (dx == dx[0]).all() or not (self.x[1:] - dx[0] == self.x[:-1]).all():
-            return None
-        g = np.zeros((len(self.x), len(self.corners)))
-        for c, (at, y) in enumerate(self.corners):
-            if len(at) < len(self.x):
-                y = np.interp(self.x, self.x[at], y)
-            unit = np.ldexp(1.0, np.frexp(np.max(np.abs(y)))[1] - 13) if y.any() else 1.0
-            scaled = y / unit
-            if not (scaled == np.round(scaled)).all():
-                return None
-            g[1:-1, c] = np.diff(scaled, 2)
-        return g if (np.abs(g) <= _EXACT_INTEGERS).all() and ((g != 0) == (self.values != 0)).all() else None
+        error = np.where(lost, np.inf, np.abs(g) * (self.relative_error + 2.0**-50))
+        return g, np.nan_to_num(error, nan=0.0, posinf=np.inf).max(axis=1)
 
 
 def _in_one_unit(values: Array) -> list[int]:
@@ -237,60 +195,10 @@ class Plan(NamedTuple):
 def _plan(jumps: Jumps, clock: Clock) -> Plan:
     """The most disjoint blocks, by earliest end."""
     nonzero = jumps.nonzero
-    rows, errors, rounding = jumps.rows()
-    if rows.shape[1] > FEW_OUTPUTS:
-        found, seen = most_blocks(rows, errors, nonzero, jumps.whole, clock.expired)
-        blocks = np.array(found, np.int64).reshape(-1, 2)
-        doubtful = int(np.count_nonzero(nonzero[seen:]))
-        return Plan(nonzero, np.ascontiguousarray(blocks[:, 0]), np.ascontiguousarray(blocks[:, 1]), doubtful)
-    firsts: list[int] = []
-    ends: list[int] = []
-    start, end, skip = 0, 0, 1
-    while True:
-        first, end, answer, start = _shared_knots.next_saving(rows, errors, rounding, nonzero, start, end, skip)
-        if answer == UNDECIDED:
-            signed = [[(-1) ** k * g for g in jumps.exact(j)] for k, j in enumerate(range(first, end + 1))]
-            if not is_positively_dependent(signed):
-                skip = end - first + 1
-                continue
-        elif answer != YES:
-            return Plan(nonzero, np.array(firsts, np.int64), np.array(ends, np.int64))
-        firsts.append(first)
-        ends.append(end)
-        start, end, skip = end + 1, end + 1, 1
-
-
-def is_positively_dependent(rows: Sequence[Sequence[Fraction]]) -> bool:
-    """Whether Σ c_l rows[l] = 0 for some c > 0, in exact arithmetic.
-
-    With c = 1 + s that is s ≥ 0 with Σ s_l rows[l] = −Σ rows[l]: the first phase of the simplex method, whose pivots
-    Bland's rule keeps from cycling.
-
-    Examples
-    --------
-    >>> is_positively_dependent([(1, 0), (0, 1), (-1, -2)]), is_positively_dependent([(1, 0), (0, 1), (-1, 0)])
-    (True, False)
-    """
-    n = len(rows)
-    table = []
-    for column in zip(*rows):
-        own = [Fraction(v) for v in column]
-        target = -sum(own, Fraction(0))
-        table.append([*own, target] if target >= 0 else [-v for v in (*own, target)])
-    basis = [n + k for k in range(len(table))]  # the artificial variables
-    while True:
-        gains = [sum((row[j] for row, b in zip(table, basis) if b >= n), Fraction(0)) for j in range(n)]
-        entering = next((j for j in range(n) if j not in basis and gains[j] > 0), None)
-        if entering is None:
-            return all(row[-1] == 0 for row, b in zip(table, basis) if b >= n)
-        ratios = [(row[-1] / row[entering], basis[k], k) for k, row in enumerate(table) if row[entering] > 0]
-        leaving = min(ratios)[2]
-        pivot = table[leaving][entering]
-        table[leaving] = [v / pivot for v in table[leaving]]
-        for k, row in enumerate(table):
-            if k != leaving and row[entering] != 0:
-                table[k] = [v - row[entering] * u for v, u in zip(row, table[leaving])]
-        basis[leaving] = entering
+    found, seen = most_blocks(*jumps.rows(), nonzero, jumps.whole, clock.expired)
+    blocks = np.array(found, np.int64).reshape(-1, 2)
+    doubtful = int(np.count_nonzero(nonzero[seen:]))
+    return Plan(nonzero, np.ascontiguousarray(blocks[:, 0]), np.ascontiguousarray(blocks[:, 1]), doubtful)
 
 
 def _network(x: Array, Y: Array, jumps: Jumps, plan: Plan, affine: bool) -> ReLUNetwork:
