@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--tuning-seeds", type=int, default=2)
     parser.add_argument("--choose-at", type=int, choices=SIZES, help="choose settings at this size for all sizes")
-    parser.add_argument("--epochs", type=float, default=20)
+    parser.add_argument("--epochs", type=float, default=20.0)
     parser.add_argument(
         "--runs", type=Path, default=Path("deep_runs.jsonl"), help="file of the runs, read and added to"
     )

@@ -148,7 +148,7 @@ class Run:
             self.method,
             self.n_left,
             self.seed,
-            self.epochs,
+            float(self.epochs),
             sorted(self.setting.items()),
             self.chosen,
         )

@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
+from reluctant.nn.checks import as_rows, check_finite_parameters, check_not_parametrised
 from reluctant.nn.layers import unwrapped
 from reluctant.nn.losses import LOSSES, Loss, check_targets
 from reluctant.nn.tracing import evaluating
 from reluctant.nn.unit_curvature import Seen, costs_of, dearest, design, mean_slopes, per_place, refit_layer
-from reluctant.validation import check_choice, check_finite, check_integer, check_number
+from reluctant.validation import check_choice, check_integer, check_number
 
 Curvature = Literal["loss", "least squares"]
 CHUNK = 512
@@ -269,10 +269,9 @@ class _Job:
 
 def _layers_of(module: nn.Module) -> dict[str, Any]:
     """The Linear and Conv2d layers by name, in the order of the module."""
+    check_not_parametrised(module)
     layers = {name: layer for name, layer in module.named_modules() if isinstance(layer, nn.Linear | nn.Conv2d)}
     for name, layer in module.named_modules():
-        if parametrize.is_parametrized(layer):
-            raise ValueError(f"the weights of {name} are parametrised; remove that first (harden, after factorize)")
         if isinstance(layer, nn.Conv2d) and (layer.groups > 1 or layer.padding_mode != "zeros"):
             raise ValueError(f"Conv2d at {name} has groups or a padding that is not of zeros; it cannot be pruned here")
         has_matrix = any(parameter.dim() > 1 for parameter in layer.parameters(recurse=False))
@@ -287,8 +286,7 @@ def _layers_of(module: nn.Module) -> dict[str, Any]:
             raise ValueError(f"{other} and {name} share their weights; a layer that is pruned must own them")
         if not all(parameter.requires_grad for parameter in layer.parameters()):
             raise ValueError(f"a weight of {name} is frozen; call requires_grad_(True) on what is to be pruned")
-        if not all(bool(torch.isfinite(q).all()) for q in layer.parameters()):
-            raise ValueError(f"a weight of {name} is NaN or infinite; go back to the last state that is finite")
+        check_finite_parameters((f"a weight of {name}", parameter) for parameter in layer.parameters())
     return layers
 
 
@@ -298,15 +296,6 @@ def check_classes(targets: Tensor, n_outputs: int) -> None:
     if len(beyond):
         row = int(beyond[0])
         raise ValueError(f"y has class {int(targets[row, 0])} at row {row}, but the module has {n_outputs} outputs")
-
-
-def as_rows(values: ArrayLike | Tensor, name: str) -> Tensor:
-    """Finite numbers as a tensor of at least one row."""
-    tensor = values.detach() if isinstance(values, Tensor) else torch.as_tensor(np.asarray(values))
-    if tensor.dim() == 0 or len(tensor) == 0:
-        raise ValueError(f"{name} needs at least one row")
-    check_finite(tensor.double().cpu().numpy(), name)
-    return tensor
 
 
 @contextmanager
