@@ -27,6 +27,10 @@ WEIGHTS_A_ROW = 4
 """Where more are left for each row that is looked at, size says more than curvature does: it was measured, beside two
 and eight."""
 
+TEMPERATURE = 4.0
+"""Outputs are divided by it where the loss takes probabilities of them: a trained network is all but sure of most rows,
+which then would have no say in its curvature. It was measured, beside one, two and eight."""
+
 
 @dataclass(frozen=True)
 class Refit:
@@ -97,7 +101,8 @@ def prune_layerwise(
     loss : str
         ``"squared"``, ``"logistic"`` or ``"softmax"``, as in `fit_network`.
     curvature : str
-        ``"loss"``: s as above, of ``"softmax"`` and ``"logistic"`` with targets drawn from what the network predicts.
+        ``"loss"``: s as above, of ``"softmax"`` and ``"logistic"`` with targets drawn from what the network predicts
+        when its outputs are divided by four.
         ``"least squares"``: every row of a unit with the mean of its s², one H for all units of a layer.
     share : float
         In (0, 1).
@@ -238,7 +243,8 @@ class _Job:
             signs = 2.0 * torch.randint(0, 2, out.shape, generator=self.generator) - 1.0
             return (out * signs.to(out)).sum()
         with torch.no_grad():
-            share = out.softmax(dim=1) if self.loss == "softmax" else out.sigmoid()
+            tempered = out / TEMPERATURE
+            share = tempered.softmax(dim=1) if self.loss == "softmax" else tempered.sigmoid()
             if self.loss == "softmax":
                 drawn = torch.multinomial(share.cpu(), 1, generator=self.generator).to(out.device)
                 slopes = share.scatter_add(1, drawn, -torch.ones_like(share[:, :1]))
