@@ -15,7 +15,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +148,7 @@ class Run:
             self.method,
             self.n_left,
             self.seed,
-            self.epochs,
+            float(self.epochs),
             sorted(self.setting.items()),
             self.chosen,
         )
@@ -158,15 +158,15 @@ class Run:
 class Runs:
     """Runs in a file of one JSON object a line."""
 
-    def __init__(self, file: Path, digits: Digits) -> None:
-        self.file, self.digits = file, digits
+    def __init__(self, file: Path, load: Callable[[], Digits]) -> None:
+        self.file, self.digits = file, cache(load)
         lines = file.read_text().splitlines() if file.exists() else []
         self.done = {run.key: run for run in (Run(**json.loads(line)) for line in lines)}
 
     def get(self, run: Run) -> Run:
         """Train it, unless the file has it."""
         if run.key not in self.done:
-            self.done[run.key] = done = trained(run, self.digits)
+            self.done[run.key] = done = trained(run, self.digits())
             with self.file.open("a") as out:
                 out.write(json.dumps(asdict(done)) + "\n")
             print(f"{done.method:20} {done.n_left:6} {done.setting} seed {done.seed}: {done.accuracy:.4f}", flush=True)
@@ -203,6 +203,10 @@ class Extent:
     choose_at: int | None = None
     """The size that settings are chosen at for all sizes; those of `CHOSEN_AT` otherwise."""
 
+    def chosen_at(self, n_left: int) -> int:
+        """The size that the setting for a size is chosen at."""
+        return self.choose_at or CHOSEN_AT[n_left]
+
 
 def chosen_setting(runs: Runs, network: str, method: str, n_left: int, extent: Extent) -> dict[str, float]:
     """The setting with the best mean accuracy on the validation rows."""
@@ -218,7 +222,7 @@ def chosen_setting(runs: Runs, network: str, method: str, n_left: int, extent: E
 
 def final_runs(runs: Runs, network: str, method: str, n_left: int, extent: Extent) -> Iterator[Run]:
     """The runs of the setting chosen."""
-    setting = chosen_setting(runs, network, method, extent.choose_at or CHOSEN_AT[n_left], extent)
+    setting = chosen_setting(runs, network, method, extent.chosen_at(n_left), extent)
     for seed in range(extent.seeds):
         yield runs.get(Run(network, method, n_left, seed, extent.epochs, setting, True))
 
@@ -242,7 +246,7 @@ def compare(runs: Runs, network: str, methods: list[str], sizes: list[int], exte
             seconds += [run.seconds for run in found]
         print(f"{method:20}" + "".join(f"{cell:>30}" for cell in cells) + f"{statistics.mean(seconds):14.1f}")
     for method in methods:
-        where = sorted({extent.choose_at or CHOSEN_AT[size] for size in sizes})
+        where = sorted({extent.chosen_at(size) for size in sizes})
         settings = {n: chosen_setting(runs, network, method, n, extent) for n in where}
         print(f"{method}: chosen {settings}")
 

@@ -247,6 +247,7 @@ def tied():
         (tied(), torch.zeros(2, 3), r"0\.weight and 2\.weight are one shared parameter"),
         (nn.utils.parametrizations.weight_norm(nn.Linear(3, 2)), torch.zeros(2, 3), "the weights of Parametrized"),
         (pair(), None, "example must be 1 tensor"),
+        (pair(), torch.zeros(0, 3), "example needs at least one row"),
         (pair(), torch.full((2, 3), torch.nan), "example has an entry that is not finite"),
         ("module", torch.zeros(2, 3), r"module must be a torch\.nn\.Module, got str"),
     ],

@@ -167,6 +167,8 @@ def test_what_does_not_fit_is_refused_before_anything_changes():
         consolidate(module, [[0.0, 1.0], [np.nan, 1.0]])
     with pytest.raises(ValueError, match=r"X has rows of shape \(3,\), which do not fit the module"):
         consolidate(module, np.zeros((4, 3)))
+    with pytest.raises(ValueError, match=r"X .*'left'.* at row 0"):
+        consolidate(module, [["left", "right"]])
     with pytest.raises(ValueError, match="X needs at least one row"):
         consolidate(module, np.zeros((0, 2)))
     with pytest.raises(ValueError, match=r"p must be a number in \[0, 1\]"):

@@ -156,6 +156,10 @@ def test_what_cannot_be_factorised_is_refused_before_anything_changes():
     module[2].weight.requires_grad_(False)
     with pytest.raises(ValueError, match=r"2\.weight is frozen; set requires_grad"):
         factorize(module, 3, by="weight")
+    frozen = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1))
+    frozen[0].weight.requires_grad_(False)
+    with pytest.raises(ValueError, match="a weight of 0 -> 2 is frozen; set requires_grad"):
+        factorize(frozen, 3)
     with pytest.raises(ValueError, match="Embedding has no units to gate"):
         factorize(nn.Sequential(nn.Embedding(3, 2), nn.Linear(2, 1)), by="unit")
     with pytest.raises(ValueError, match="no hidden layer whose units"):

@@ -114,6 +114,19 @@ def test_the_surgeon_loses_less_than_the_smallest_weights_do_at_correlated_input
     assert losses[0] < 0.7 * losses[1]
 
 
+def test_where_rows_do_not_tell_weights_apart_the_smallest_go():
+    module = chain(30, 20, 10)
+    before = [layer.weight.detach().clone() for layer in module[::2]]
+    X = correlated(40, 30)
+    prune_layerwise(module, X, torch.zeros(40, 10), 300, loss="squared", refit=NOTHING, random_state=0)
+    least = torch.cat([weight.abs().flatten() for weight in before]).topk(300).values[-1]
+    assert all(
+        torch.equal(layer.weight, weight * (weight.abs() >= least)) for layer, weight in zip(module[::2], before)
+    )
+    prune_layerwise(module, X, torch.zeros(40, 10), 160, loss="squared", share=0.9, refit=NOTHING, random_state=0)
+    assert not torch.equal(module[2].weight, before[1] * (module[2].weight != 0))  # by curvature, and fitted
+
+
 def test_convolutions_are_pruned_and_the_same_seed_gives_the_same_network():
     def pruned():
         torch.manual_seed(0)

@@ -105,14 +105,14 @@ def test_what_is_not_known_to_be_piecewise_linear_is_named():
     broken = deep(3)
     nn.init.constant_(broken[0].bias, torch.inf)
     for module, message in (
-        (nn.Sequential(nn.Linear(1, 3), nn.Tanh(), nn.Linear(3, 1)), "Tanh at _1 is not known to be piecewise linear"),
+        (nn.Sequential(nn.Linear(1, 3), nn.Tanh(), nn.Linear(3, 1)), "Tanh at 1 is not known to be piecewise linear"),
         (nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)), "module does not take one input, a column"),
         (nn.Sequential(nn.Linear(1, 3), nn.ReLU(), nn.Linear(3, 2)), "module has 2 outputs; give one of one output"),
         (
             nn.Sequential(nn.Linear(1, 3), nn.BatchNorm1d(3, track_running_stats=False)),
-            "BatchNorm1d at _1 is not known",
+            "BatchNorm1d at 1 is not known",
         ),
-        (broken, "0.bias has an entry that is not finite"),
+        (broken, "0.bias is NaN or infinite"),
         (5, r"module must be a torch\.nn\.Module, got int"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -404,6 +404,10 @@ def test_bad_input_is_refused_in_words():
     frozen[0].bias.requires_grad_(False)
     with pytest.raises(ValueError, match=r"0\.bias is frozen"):
         Plain(torch.optim.Adam(frozen.parameters()), frozen, p=0.5, alpha=1.0)
+    broken = copy.deepcopy(module)
+    broken[0].weight.data[0, 0] = torch.nan
+    with pytest.raises(ValueError, match=r"0\.weight is NaN or infinite; go back"):
+        Plain(torch.optim.Adam(broken.parameters()), broken, p=0.5, alpha=1.0)
     tied = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4))
     tied[2].weight = tied[0].weight
     with pytest.raises(ValueError, match="one shared parameter"):

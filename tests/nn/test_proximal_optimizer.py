@@ -306,6 +306,7 @@ def test_what_cannot_be_shrunk_is_refused_in_words_before_training():
     refused(r"0\.weight is in two groups", groups=[WeightGroup("0", alpha=1.0), WeightGroup(alpha=1.0)])
     refused("at least one WeightGroup", groups=[])
     refused("every one of groups must be a WeightGroup", groups=["0"])
+    refused("groups must be a sequence of WeightGroup, got WeightGroup", groups=WeightGroup("0", alpha=1.0))
     refused(r"the optimiser does not own 0\.weight", torch.optim.SGD(module[3].parameters(), lr=0.1))
     norms = nn.Sequential(nn.LayerNorm((3, 4)), nn.PReLU())
     refused(r"no weights to shrink, only 0\.weight, 0\.bias, 1\.weight; biases and norms are skipped", module=norms)
@@ -324,7 +325,7 @@ def test_what_cannot_be_shrunk_is_refused_in_words_before_training():
     broken = deep()
     with torch.no_grad():
         broken[0].weight[0, 0] = torch.nan
-    refused(r"0\.weight has an entry that is not finite", module=broken)
+    refused(r"0\.weight is NaN or infinite", module=broken)
     refused("has no shape yet", torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1), nn.LazyLinear(3))
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
+from reluctant.nn.checks import check_not_parametrised, names_of_parameters
 from reluctant.nn.footprint import Footprint, footprints
 from reluctant.nn.layers import unwrapped
 from reluctant.nn.paths import BATCH_NORMS, CONVOLUTIONS, Example, input_shapes, tensors_of
@@ -146,17 +146,12 @@ def _checked(module: nn.Module) -> nn.Module:
     if not isinstance(module, nn.Module):
         raise ValueError(f"module must be a torch.nn.Module, got {type(module).__name__}")
     module = unwrapped(module)
-    for name, part in module.named_modules():
-        if parametrize.is_parametrized(part):
-            where = name or type(module).__name__
-            raise ValueError(f"the weights of {where} are parametrised; remove that first (harden, after factorize)")
-    owners: dict[int, str] = {}
-    for name, parameter in module.named_parameters(remove_duplicate=False):
-        if id(parameter) in owners:
+    check_not_parametrised(module)
+    for names in names_of_parameters(module).values():
+        if len(names) > 1:
             raise ValueError(
-                f"{owners[id(parameter)]} and {name} are one shared parameter; a layer that is cut must own its weights"
+                f"{' and '.join(names)} are one shared parameter; a layer that is cut must own its weights"
             )
-        owners[id(parameter)] = name
     return module
 
 
@@ -167,6 +162,8 @@ def _refuse_repeated(reached: dict[str, Reached]) -> None:
 
 
 def _refuse_unfit(module: nn.Module, inputs: Sequence[Tensor]) -> None:
+    if not all(len(x) for x in inputs):
+        raise ValueError("example needs at least one row")
     try:
         with torch.no_grad():
             module(*inputs)

@@ -20,11 +20,12 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from reluctant.arrays import Array
+from reluctant.nn.checks import as_rows, check_finite_parameters
 from reluctant.nn.layers import LayerPair, Pairs, layer_pairs, unwrapped
 from reluctant.nn.removal import keep_neurons
 from reluctant.nn.tracing import evaluating
 from reluctant.objective import check_p, lp_power
-from reluctant.validation import check_finite, check_integer
+from reluctant.validation import check_integer
 
 Bools = NDArray[np.bool_]
 _BLOCK = 65_536
@@ -205,8 +206,7 @@ def consolidate_pairs(
     """The same for pairs that are known, their state in an optimiser cut as `keep_neurons` does."""
     module = unwrapped(module)
     for pair in pairs:
-        if not all(bool(torch.isfinite(weight).all()) for weight in (pair.hinges, pair.outgoing)):
-            raise ValueError(f"a weight of {pair.name} is NaN or infinite; go back to the last state that is finite")
+        check_finite_parameters((f"a weight of {pair.name}", weight) for weight in (pair.hinges, pair.outgoing))
     batch_size = check_integer(batch_size, "batch_size", low=1)
     batches = _batches(module, X, batch_size)
     found = {pair.hidden: Crossings.none(pair.n_neurons) for pair in pairs}
@@ -248,16 +248,10 @@ def _batches(module: nn.Module, X: ArrayLike | Tensor | Iterator[Tensor], batch_
     like = next(module.parameters())
     if isinstance(X, Iterator):
         return (batch.to(like.device) for batch in X)
+    rows = as_rows(X, "X")
     if not isinstance(X, Tensor):
-        rows = np.asarray(X)
-        rows = rows.reshape(-1, 1) if rows.ndim == 1 else rows
-        check_finite(rows, "X")
-        X = torch.as_tensor(rows).to(like.dtype)
-    elif X.is_floating_point() and not bool(torch.isfinite(X).all()):
-        check_finite(X.detach().double().cpu().numpy().reshape(len(X), -1), "X")
-    if len(X) == 0:
-        raise ValueError("X needs at least one row")
-    return (batch.to(like.device) for batch in X.split(batch_size))
+        rows = (rows[:, None] if rows.dim() == 1 else rows).to(like.dtype)
+    return (batch.to(like.device) for batch in rows.split(batch_size))
 
 
 @contextmanager

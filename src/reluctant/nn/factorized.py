@@ -123,6 +123,9 @@ def factorize(
             f"{between.pop()} lies between two ReLUs, so its paths are no pairs; factorize it by='weight' or by='unit'"
         )
     for pair in pairs:
+        if not pair.incoming.requires_grad:
+            raise ValueError(f"a weight of {pair.name} is frozen; set requires_grad before it is factorised")
+    for pair in pairs:
         _normalize(pair, 2 / depth)
         output_trained = pair.output.weight.requires_grad
         if pair.outgoing.shape[1] == 1:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from functools import reduce
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from reluctant.nn.layers import unwrapped
+from reluctant.nn.tracing import graph_of
 from reluctant.nn.weight_groups import WeightGroup, resolved
 
 _LEAST, _MOST = 0.3, 2.0
@@ -146,14 +147,8 @@ def _output_layers(module: nn.Module) -> list[nn.Module]:
     """Layers whose units reach the output without another layer between."""
     if isinstance(module, _LAYERS):
         return [module]
-    try:
-        graph = fx.Tracer().trace(module)
-    except (fx.proxy.TraceError, TypeError, NotImplementedError, ValueError, RuntimeError) as error:
-        raise ValueError(
-            f"the forward pass of {type(module).__name__} cannot be traced, so its last layer is not known: {error}"
-        ) from None
     found, seen = [], set()
-    waiting = [node for node in graph.nodes if node.op == "output"]
+    waiting = [node for node in graph_of(module).graph.nodes if node.op == "output"]
     while waiting:
         node = waiting.pop()
         if node in seen:

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from reluctant.arrays import Array
 from reluctant.model.network import ReLUNetwork
+from reluctant.nn.checks import as_rows
 from reluctant.nn.layers import LayerPair, layer_pairs, unwrapped
-from reluctant.nn.layerwise import Loss, as_rows, captured
+from reluctant.nn.layerwise import Loss, captured
 from reluctant.nn.losses import check_targets
 from reluctant.nn.tracing import evaluating
 from reluctant.solve.size_path import DEFAULT_RIDGE, size_path

@@ -10,6 +10,7 @@ from weakref import WeakSet
 import torch
 from torch import Tensor, nn
 
+from reluctant.nn.checks import names_of_parameters
 from reluctant.nn.tracing import chains, found_instead, unpenalised_convolutions
 
 Pairs = Sequence[tuple[str | nn.Module, str | nn.Module]]
@@ -203,13 +204,11 @@ def _tell_of_convolutions(module: nn.Module) -> None:
 
 
 def _refuse_shared_parameters(module: nn.Module, pairs: Sequence[LayerPair]) -> None:
-    owners: dict[int, list[str]] = {}
-    for name, parameter in module.named_parameters(remove_duplicate=False):
-        owners.setdefault(id(parameter), []).append(name)
+    owners = names_of_parameters(module)
     for pair in pairs:
         for layer in (pair.hidden, pair.output):
             for parameter in layer.parameters():
-                names = owners[id(parameter)]
+                names = owners[parameter]
                 if len(names) > 1:
                     raise ValueError(
                         f"{' and '.join(names)} are one shared parameter; a penalised layer must own its weights"

@@ -12,6 +12,7 @@ from torch import Tensor, fx, nn
 
 from reluctant.arrays import Array
 from reluctant.model.piecewise_linear import PiecewiseLinear
+from reluctant.nn.checks import check_finite_parameters
 from reluctant.nn.layers import unwrapped
 from reluctant.nn.tracing import RELU_CALLS, graph_of
 from reluctant.validation import check_number
@@ -84,15 +85,15 @@ def _traced(module: nn.Module) -> fx.GraphModule:
     if not isinstance(module, nn.Module):
         raise ValueError(f"module must be a torch.nn.Module, got {type(module).__name__}")
     module = copy.deepcopy(unwrapped(module)).double().cpu().eval()
-    for name, parameter in module.named_parameters():
-        if not bool(torch.isfinite(parameter).all()):
-            raise ValueError(f"{name} has an entry that is not finite; go back to the last state that is")
+    check_finite_parameters(module.named_parameters())
     traced = graph_of(nn.Sequential(module) if isinstance(module, (*LINEAR_LAYERS, nn.ReLU)) else module)
     for node in traced.graph.nodes:
         if not _is_known(node, traced):
-            part = traced.get_submodule(str(node.target)) if node.op == "call_module" else node.target
-            word = type(part).__name__ if node.op == "call_module" else getattr(part, "__name__", str(part))
-            raise ValueError(f"{word} at {node.name} is not known to be piecewise linear; leave it out")
+            is_part = node.op == "call_module"
+            part = traced.get_submodule(str(node.target)) if is_part else node.target
+            word = type(part).__name__ if is_part else getattr(part, "__name__", str(part))
+            where = node.target if is_part else node.name
+            raise ValueError(f"{word} at {where} is not known to be piecewise linear; leave it out")
     try:
         with torch.no_grad():
             traced(_column(np.zeros(2)))

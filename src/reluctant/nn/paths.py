@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
+from reluctant.nn.checks import check_finite_parameters
 from reluctant.nn.pools import POOLS, TAKE_THE_LARGEST, pool_of_call, pooled
 from reluctant.nn.tracing import RELU_CALLS, evaluating, graph_of
 
@@ -301,5 +302,4 @@ def _refuse_without_numbers(layer: nn.Module, name: str) -> None:
     for kind, tensor in (*layer.named_parameters(), *layer.named_buffers()):
         if isinstance(tensor, nn.parameter.UninitializedTensorMixin):
             raise ValueError(f"{name}.{kind} has no shape yet; run the module once on an input")
-        if not bool(torch.isfinite(tensor).all()):
-            raise ValueError(f"{name}.{kind} is NaN or infinite; go back to the last state that is finite")
+        check_finite_parameters([(f"{name}.{kind}", tensor)])

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
+from reluctant.nn.checks import check_finite_parameters
 from reluctant.nn.consolidation import consolidate_pairs
 from reluctant.nn.layers import LayerPair, Pairs, layer_pairs, unwrapped
 from reluctant.nn.metric import check_metric
@@ -340,4 +341,6 @@ def _check_ownership(optimizer: Optimizer, module: nn.Module, pairs: Sequence[La
         weights = [w for w in (pair.hidden.weight, pair.hidden.bias, pair.output.weight) if w is not None]
         if not all(isinstance(weight, nn.Parameter) for weight in weights):
             raise ValueError(f"a weight of {pair.name} is parametrised; remove the parametrisation first")
-        check_owned(optimizer, [(names[id(weight)], weight) for weight in weights])
+        named = [(names[id(weight)], weight) for weight in weights]
+        check_owned(optimizer, named)
+        check_finite_parameters(named)

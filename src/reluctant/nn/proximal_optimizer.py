@@ -127,6 +127,8 @@ class ProximalOptimizer(WrappedOptimizer):
             groups = [WeightGroup(p=p, alpha=alpha, target=target)]
         elif alpha is not None or target is not None:
             raise ValueError("groups have their own alpha or target; give none beside them")
+        if not isinstance(groups, Sequence):
+            raise ValueError(f"groups must be a sequence of WeightGroup, got {type(groups).__name__}")
         self.groups = tuple(checked_as(WeightGroup, group, "every one of groups") for group in groups)
         if not self.groups:
             raise ValueError("groups must hold at least one WeightGroup")

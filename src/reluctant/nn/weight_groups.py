@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from reluctant.nn.checks import check_finite_parameters, names_of_parameters
 from reluctant.nn.layers import unwrapped
 from reluctant.objective import check_p
 from reluctant.validation import check_integer, check_number
@@ -142,8 +142,7 @@ def resolved(module: nn.Module, groups: Sequence[WeightGroup]) -> list[dict[str,
                 raise ValueError(f"{name} belongs to a parametrised weight; remove the parametrisation first")
             if not weight.is_floating_point():
                 raise ValueError(f"{name} has type {weight.dtype}; only real floating weights can be shrunk")
-            if weight.numel() and not bool(torch.isfinite(weight).all()):
-                raise ValueError(f"{name} has an entry that is not finite; load or draw it anew")
+        check_finite_parameters(members.items())
     for name, part in module.named_modules():
         if isinstance(part, nn.Embedding | nn.EmbeddingBag) and part.sparse and id(part.weight) in seen:
             raise ValueError(f"the gradient of {seen[id(part.weight)]} is sparse; build {name} with sparse=False")
@@ -151,11 +150,9 @@ def resolved(module: nn.Module, groups: Sequence[WeightGroup]) -> list[dict[str,
 
 
 def _refuse_shared(module: nn.Module, found: dict[str, nn.Parameter]) -> None:
-    names: dict[int, list[str]] = {}
-    for name, parameter in module.named_parameters(remove_duplicate=False):
-        names.setdefault(id(parameter), []).append(name)
+    names = names_of_parameters(module)
     for weight in found.values():
-        shared = names[id(weight)]
+        shared = names[weight]
         if len(shared) > 1:
             raise ValueError(
                 f"{' and '.join(shared)} are one shared weight; name it in groups=[WeightGroup(...)] if it is meant to "
