@@ -261,6 +261,7 @@ def serve(table: Path, reading: Reading, port: int, open_browser: bool, echo: Ca
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((HOST, port))
+        listening.listen()  # who opens the address at once waits for the server, and is not refused
         port, token = listening.getsockname()[1], secrets.token_urlsafe(24)
         config = uvicorn.Config(
             application(explorer, port, token),

@@ -22,6 +22,19 @@ _SPELT = str.maketrans(
 )
 """What has no accent to be dropped, or is spelt otherwise without."""
 
+_SIGNS = str.maketrans(
+    {"°": "deg", "×": "x", "·": ".", "−": "-", "–": "-", "—": "-", "≤": "<=", "≥": ">=", "≈": "~", "±": "+-", "→": "->"}
+    | {"∞": "inf", "√": "sqrt", "‖": "||", "⁄": "/", "“": '"', "”": '"', "„": '"', "‘": "'", "’": "'"}
+)
+"""How signs are written in ASCII, after their compatibility decomposition."""
+
+_GREEK = {
+    letter: unicodedata.name(letter).removeprefix("GREEK SMALL LETTER ").removeprefix("FINAL ").lower()
+    for letter in "αβγδεζηθικνξοπρςστυφχψω"
+} | {"λ": "lambda"}  # LAMDA in Unicode
+_GREEK |= {letter.upper(): name.capitalize() for letter, name in _GREEK.items()}
+_EXPONENT = re.compile("[⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+")
+
 _TAKEN_PATTERNS = re.compile(
     r"[A-Z][A-Z0-9_]*$"  # macros
     r"|(PRI|SCN)[a-zX]|E[0-9A-Z]|SIG[A-Z_]|([LMP]|LC|AF|PF)_"
@@ -94,11 +107,23 @@ def string_literal(text: str) -> str:
 
 
 def comment_text(text: str) -> str:
-    """Return `text` for a C comment: what could end it, go on in the next line or confuse a reader is ``<U+002A>``.
+    """Return `text` for a C comment, in ASCII as an engineer writes it.
+
+    Umlauts, Greek letters, degrees, exponents and signs are spelt out. What could end the comment, go on in the next
+    line or confuse a reader, and letters without a spelling, are ``<U+002A>``.
 
     Examples
     --------
-    >>> print(comment_text("T in °C */ int x; /*"))
-    T in <U+00B0>C <U+002A>/ int x; /<U+002A>
+    >>> print(comment_text("ℓ_p ≤ 3 · 10⁻² m², σ in °C */ int x; /*"))
+    l_p <= 3 . 10^-2 m^2, sigma in degC <U+002A>/ int x; /<U+002A>
     """
-    return "".join(c if " " <= c <= "~" and c not in "*\\?" else f"<U+{ord(c):04X}>" for c in text)
+    return "".join(map(_commented, _EXPONENT.sub(lambda m: "^" + m.group(), text.translate(_SPELT))))
+
+
+def _commented(character: str) -> str:
+    """One character, spelt with what is printed in ASCII and harmless in a comment."""
+    parts = unicodedata.normalize("NFKD", character).translate(_SIGNS)
+    spelt = "".join(_GREEK.get(c, c) for c in parts if not unicodedata.combining(c))
+    if spelt and all(" " <= c <= "~" and c not in "*\\?" for c in spelt):
+        return spelt
+    return f"<U+{ord(character):04X}>"
