@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from reluctant.estimators import SparseReLUClassifier, SparseReLURegressor
+from reluctant.multivariate.interpolation import warm_up as loops_of_searches
 from reluctant.solve import (
     approximate,
     approximate_function,
@@ -75,6 +76,7 @@ def tasks() -> Iterator[tuple[str, Callable[[], object]]]:
         regress_path(x, y, max_neurons=3)
 
     def many_inputs() -> None:
+        loops_of_searches(10**4)
         interpolate(X, labels, random_state=0, time_limit=2)
         interpolate(X, labels, p=0.5, random_state=0, time_limit=1)
         interpolate(X[:8], labels[:8], p=1)

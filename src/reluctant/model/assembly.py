@@ -52,7 +52,7 @@ def network_of(f: Links) -> ReLUNetwork:
     # Where all points of the links and all knots are zeros, what the lines are at x = 0 gives the size.
     goal = _GOAL * (largest or float(np.max(np.abs(f.slopes * f.anchors[0]))))
     a, c = _affine_through(f.slopes[0], f.anchors[0, 0], f.anchors[1, 0], goal)
-    v, w, b, error = _neurons(f.knots, f.anchors, f.slopes, _changes(f), Line((a, 0.0), (c, 0.0)), goal)
+    v, w, b, error = _following(f.knots, f.anchors, f.slopes, _changes(f), Line((a, 0.0), (c, 0.0)), goal)
     _check(error, f, largest)
     return _network(v, w, b, a, c, ex, ey)
 
@@ -75,10 +75,10 @@ def network_without_affine_part(f: Links, low: float, high: float) -> tuple[ReLU
     v, w, b = (np.array(column) for column in zip(*extra)) if extra else (np.empty(0),) * 3
     line = _line_of(v, w, b)
     changes = _changes(f)
-    right = _neurons(f.knots[home:], f.anchors[:, home:], f.slopes[home:], changes[home:], line, goal)
+    right = _following(f.knots[home:], f.anchors[:, home:], f.slopes[home:], changes[home:], line, goal)
     mirrored = Line((-line.slope[0], -line.slope[1]), line.value)
     anchors = f.anchors[:, home::-1] * np.array([[-1.0], [1.0]])
-    left = _neurons(-f.knots[:home][::-1], anchors, -f.slopes[home::-1], changes[:home][::-1].copy(), mirrored, goal)
+    left = _following(-f.knots[:home][::-1], anchors, -f.slopes[home::-1], changes[:home][::-1].copy(), mirrored, goal)
     v = np.concatenate([v, left[0], right[0]])
     w = np.concatenate([w, -left[1], right[1]])
     b = np.concatenate([b, left[2], right[2]])
@@ -117,6 +117,17 @@ def _home_link(f: Links, low: float, high: float, goal: float) -> tuple[int, lis
 def _changes(f: Links) -> Array:
     """The slope changes that are given, empty where they are the differences of the slopes."""
     return np.empty(0) if f.changes is None else np.array(f.changes)
+
+
+def _following(
+    knots: Array, anchors: Array, slopes: Array, changes: Array, line: Line, goal: float
+) -> tuple[Array, Array, Array, float]:
+    """`_neurons` with arrays of one type, for which it is compiled once."""
+    parts = [part.view() for part in (knots, *anchors, slopes, changes)]
+    for part in parts:
+        part.flags.writeable = False
+    v, w, b, error = _neurons(*parts, line, goal)
+    return v, w, b, error
 
 
 def _line_of(v: Array, w: Array, b: Array) -> Line:
@@ -282,14 +293,14 @@ def _first_in_range(a, m, low, high):
         j = (low + a - 1) // a
         if a * j <= high:
             break
-        steps[depth] = a, m, low
+        steps[depth, 0], steps[depth, 1], steps[depth, 2] = a, m, low
         depth += 1
         a, m, low, high = m % a, a, (-high) % a, (-low) % a
     while depth > 0:
         if j > _LARGEST_STEP:
             return np.int64(-1)
         depth -= 1
-        a, m, low = steps[depth]
+        a, m, low = steps[depth, 0], steps[depth, 1], steps[depth, 2]
         j = (low + m * j + a - 1) // a
     return j
 
@@ -308,7 +319,7 @@ def _neuron_of_change(line, x, y, slope, left, right, change):
 
 
 @njit(cache=True)
-def _neurons(knots, anchors, slopes, changes, line, goal):
+def _neurons(knots, X, Y, slopes, changes, line, goal):
     """Right-facing neurons (v, w, b) that follow the links from the first, which `line` already is; largest error.
 
     A given change that is a tiny share of its slopes is kept, for steering would drown it in the rounding of these,
@@ -319,8 +330,8 @@ def _neurons(knots, anchors, slopes, changes, line, goal):
     v, w, b = np.empty(n), np.empty(n), np.empty(n)
     for k in range(n):
         left = knots[k]
-        right = knots[k + 1] if k + 1 < n else max(anchors[0, k + 1], left + (left - min(anchors[0, 0], knots[0])))
-        x, y, slope = anchors[0, k + 1], anchors[1, k + 1], slopes[k + 1]
+        right = knots[k + 1] if k + 1 < n else max(X[k + 1], left + (left - min(X[0], knots[0])))
+        x, y, slope = X[k + 1], Y[k + 1], slopes[k + 1]
         error = math.inf
         if len(changes) > 0 and abs(changes[k]) < _CLOSE * (abs(slopes[k]) + abs(slope)):
             v[k], w[k], b[k], error = _neuron_of_change(line, x, y, slope, left, right, changes[k])

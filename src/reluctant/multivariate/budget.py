@@ -45,7 +45,7 @@ def smallest_error_space(
     if counted_rows.any():
         X, y, scale = X[counted_rows], y[counted_rows], scale[counted_rows]
     problem = Problem(X, y, scale, max_neurons, affine)
-    warm_up()
+    warm_up(y.size)
     with effort.clock(DEFAULT_SECONDS).listening() as clock:
         clock.doing("searching for a smaller error")
         best = problem.first(start)

@@ -16,6 +16,7 @@ from reluctant.multivariate.basin_hopping.band import sparsest_within
 from reluctant.multivariate.basin_hopping.planted import recover
 from reluctant.multivariate.least_norm import smallest_path_norm
 from reluctant.multivariate.newton_prune import warm_up as newton_loops
+from reluctant.multivariate.newton_prune.newton import SINGLE_FROM
 from reluctant.multivariate.newton_prune.search import (
     RESTARTS_BEFORE_ENUMERATION,
     RESTARTS_BY_DEFAULT,
@@ -62,16 +63,16 @@ def interpolate_space(
 ) -> Solution:
     """Solve `reluctant.interpolate` for checked data in R^d."""
     check_range(X, y)
-    warm_up()
+    warm_up(y.size)
     with effort.clock(DEFAULT_SECONDS).listening() as clock:
         if p == 0:
             return sparsest(X, y, affine, aim, start, effort, clock)
         return smallest_path_norm(X, y, p, affine, start, effort, clock)
 
 
-def warm_up() -> None:
-    """Compile the loops of all searches, before a clock starts."""
-    newton_loops.warm_up()
+def warm_up(n_equations: int) -> None:
+    """Compile the loops that all searches with so many equations run, before a clock starts."""
+    newton_loops.warm_up(n_equations >= SINGLE_FROM)
     pursuit.warm_up()
 
 

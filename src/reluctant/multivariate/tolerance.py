@@ -72,7 +72,7 @@ def approximate_space(
             )
             reason = bound.reason if bound.least > 1 else alone
             return _solution(plane, band, Certificate(aim.minimize, least, "proved", reason), ())
-    warm_up()
+    warm_up(band.y.size)
     with effort.clock(DEFAULT_SECONDS).listening() as clock:
         solution = within_band(band, affine, aim, start, effort, clock)
         if solution is not None:

@@ -214,7 +214,7 @@ def match_runs(c, solid, p):
     merged = np.zeros(n, np.bool_)
     in_run = _in_run_with_next(c, solid)
     gain = np.empty(1)
-    i = 1
+    i = np.int64(1)  # called with a literal, loops are compiled twice
     while i < n - 1:
         two = in_run[i]
         three = two & in_run[i + 1]

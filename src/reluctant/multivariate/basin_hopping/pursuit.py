@@ -67,19 +67,25 @@ def some_pairs(rng: np.random.Generator, n: int, most: int) -> Index:
     return np.column_stack([first, (first + rng.integers(1, n, size=len(first))) % n])
 
 
-@njit(cache=True)
 def best_in_planes(Xt: Array, pairs: Index, r: Array, basis: Array) -> tuple[Array, Array]:
     """For each pair of rows of X̄ᵀ the best gain in ‖r‖² and its neuron (sign and two weights).
 
     r is orthogonal to the columns of `basis`; the gain is (h·r)² / ‖h − basis basisᵀ h‖² for the hinge h.
     """
+    angles = np.arctan2(Xt[pairs[:, 1]], Xt[pairs[:, 0]])
+    return _best_in_planes(Xt, pairs, angles, np.argsort(angles, axis=1), r, basis)
+
+
+@njit(cache=True)
+def _best_in_planes(
+    Xt: Array, pairs: Index, angles: Array, orders: Index, r: Array, basis: Array
+) -> tuple[Array, Array]:
     n = len(r)
     gains = np.zeros(len(pairs))
     weights = np.ones((len(pairs), 3))
     for pair in range(len(pairs)):
         x, z = Xt[pairs[pair, 0]], Xt[pairs[pair, 1]]
-        angle = np.arctan2(z, x)
-        order = np.argsort(angle)
+        angle, order = angles[pair], orders[pair]
         sums = running_sums(x, z, order, r, basis)
         end = 0
         for start in range(n):
@@ -93,7 +99,9 @@ def best_in_planes(Xt: Array, pairs: Index, r: Array, basis: Array) -> tuple[Arr
                 gain, size = gain_of_hinge(c, s, sums[last] - sums[first])
                 if gain > gains[pair]:
                     gains[pair] = gain
-                    weights[pair] = np.sign(size), abs(size) * c, abs(size) * s
+                    weights[pair, 0] = 1.0 if size > 0.0 else -1.0
+                    weights[pair, 1] = abs(size) * c
+                    weights[pair, 2] = abs(size) * s
     return gains, weights
 
 
@@ -104,7 +112,8 @@ def running_sums(x: Array, z: Array, order: Index, r: Array, basis: Array) -> Ar
     sums = np.zeros((2 * n + 1, 5 + 2 * basis.shape[1]))
     for t in range(2 * n):
         i = order[t % n]
-        sums[t + 1] = sums[t]
+        for k in range(sums.shape[1]):
+            sums[t + 1, k] = sums[t, k]
         sums[t + 1, 0] += x[i] * x[i]
         sums[t + 1, 1] += x[i] * z[i]
         sums[t + 1, 2] += z[i] * z[i]

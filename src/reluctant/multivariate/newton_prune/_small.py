@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from reluctant.compiling import njit
@@ -89,15 +91,30 @@ def excesses(inputs, targets, half_width, trials, U, V, affine, unknowns):
 @njit(cache=True)
 def metric_root(values, n_hinge, n_all, free_weight):
     """√w of `relative_metric`."""
-    metric = np.empty(n_all)
-    size = np.abs(values)
-    floor, largest = 1e-3, 0.0
-    if n_hinge:
-        floor = 1e-3 * size[:n_hinge].mean()
-        largest = size[:n_hinge].max()
-    metric[:n_hinge] = size[:n_hinge] + floor
-    metric[n_hinge:] = free_weight * max(1.0, largest)
-    return np.sqrt(metric)
+    root = np.empty(n_all)
+    total = 0.0
+    for q in range(n_hinge):
+        total += abs(values[q])
+    floor = 1e-3 * (total / n_hinge) if n_hinge else 1e-3
+    for q in range(n_hinge):  # loops, for expressions of parts of arrays take seconds to compile
+        root[q] = math.sqrt(abs(values[q]) + floor)
+    free = math.sqrt(free_weight * max(1.0, largest_size(values, n_hinge)))
+    for q in range(n_hinge, n_all):
+        root[q] = free
+    return root
+
+
+@njit(cache=True)
+def largest_size(values, n):
+    """The largest absolute value of the first n numbers, 0 of none; NaN where one is."""
+    largest = 0.0
+    for q in range(n):
+        size = abs(values[q])
+        if not size <= largest:
+            largest = size
+            if size != size:
+                break
+    return largest
 
 
 @njit(cache=True)
@@ -119,7 +136,7 @@ def newton(
     energies = np.empty(max_iterations + 1)
     energies[0] = energy
     ridge, n_factorisations = 1e-12, 0
-    largest = np.abs(residual).max()
+    largest = largest_size(residual, n_equations)
     for done in range(max_iterations):
         if largest <= tol or n_all == 0:
             break
@@ -160,8 +177,8 @@ def newton(
                 if not trial_energy < chord_fall * energy:
                     break
                 values, residual, energy = trial, trial_residual, trial_energy
-        largest = np.abs(residual).max()
+        largest = largest_size(residual, n_equations)
         energies[done + 1] = energy
-        if n_hinge and np.abs(values[:n_hinge]).max() > weight_limit:
+        if largest_size(values, n_hinge) > weight_limit:
             break
     return values, largest, n_factorisations

@@ -12,8 +12,11 @@ from reluctant.multivariate.newton_prune.state import Data, Unknowns
 
 
 @cache
-def warm_up() -> None:
-    """Compile what starts and steps run, once on a machine: seconds that no time limit should count."""
+def warm_up(single: bool) -> None:
+    """Compile what starts and steps run, once on a machine: seconds that no time limit should count.
+
+    Loops in single precision are for `SINGLE_FROM` equations and more.
+    """
     rng = np.random.default_rng(0)
     X, Y = rng.uniform(-1, 1, (6, 2)), rng.uniform(-1, 1, (6, 2))
     for affine in (False, True):
@@ -24,5 +27,5 @@ def warm_up() -> None:
             unknowns = Unknowns.of(data, line)
             solve(data, line, tol=np.inf)
             squared_excesses(data, line, unknowns, unknowns.gather(line)[None])
-            for dtype in (np.float32, np.float64):
+            for dtype in (np.float64, np.float32)[: 1 + single]:
                 unknowns.design(data, line, np.ones(unknowns.size), dtype)

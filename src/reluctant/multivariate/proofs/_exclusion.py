@@ -178,7 +178,7 @@ def spans_near(cells, search, must_cover, within, found, quota):
     chosen, left = search.chosen, search.left
     cost, covers, first_of_cost = cells.cost, cells.covers, cells.first_of_cost
     work = _work(cells)
-    depth, n_found, n_sets = search.depth[0], 0, 0
+    depth, n_found, n_sets = search.depth[0], np.int64(0), 0  # called with a literal, loops are compiled twice
     while depth >= 0 and n_found < len(found) and n_sets < quota:
         if search.closing[depth] < search.closed[depth]:
             n_found, n_more = _close(cells, search, depth, must_cover, within, found, n_found, work)
@@ -215,7 +215,7 @@ def _choose(cells, search, depth, c, work):
     rank, after, tail = search.rank[depth], search.complement[depth + 1], work.tail
     begin, n = cells.start[c], cells.start[c + 1] - cells.start[c]
     size = cells.columns.shape[1] - rank
-    after[:size] = search.complement[depth, :size]
+    _copy_rows(search.complement[depth], after, size)
     coordinates_in(cells.columns, begin, n, after, size, tail)
     grown, volume, dependent = _reduce(
         tail, n, size, search.distance[depth], search.volume[depth], work.scales, work.which
@@ -224,9 +224,10 @@ def _choose(cells, search, depth, c, work):
         reflect_rows(tail, work.which[k], work.scales[k], k, size, after, work.products)
         search.independent[rank + k] = begin + work.which[k]
     for r in range(grown, size):
-        after[r - grown] = after[r]
+        for i in range(after.shape[1]):
+            after[r - grown, i] = after[r, i]
     if dependent:
-        apart = _spanned_rows(after, 0, size - grown, cells.columns.shape[1])
+        apart = _spanned_rows(after, np.int64(0), size - grown, cells.columns.shape[1])
         seen, enough = (cells.covers, cells.supports, cells.n_inputs, cells.everywhere), rank + grown
         if not (
             places_bound_rank(*seen, search.chosen, depth, c, apart, enough, work.sets, work.indicators)
@@ -282,7 +283,7 @@ def _close(cells, search, depth, must_cover, within, found, n_found, work):
     offset = start[first]
     product_with(search.complement[depth], size, cells.entries, offset, start[end], tails)
     needed = must_cover & ~search.covered[depth]
-    n_unclear = 0
+    n_unclear = np.int64(0)
     for c in range(first, end):
         if needed & ~covers[c]:
             continue
@@ -298,9 +299,10 @@ def _close(cells, search, depth, must_cover, within, found, n_found, work):
     if volume > 0.0 and n_unclear:
         n_unclear = _leave_near(cells, search, depth, within, offset, work, n_unclear)
     for k in range(n_unclear):
-        found[n_found, :depth] = search.chosen[:depth]
+        found[n_found] = -1
+        for i in range(depth):
+            found[n_found, i] = search.chosen[i]
         found[n_found, depth] = unclear[k]
-        found[n_found, depth + 1 :] = -1
         n_found += 1
     search.closing[depth] = end
     return n_found, end - first
@@ -332,9 +334,7 @@ def _leave_near(cells, search, depth, within, offset, work, n_unclear):
         grown, shrunk, dependent = _reduce(tail, n, size, distance, volume, scales, which)
         near = norm(tail, n, grown, size) <= within + blur / shrunk
         if dependent and not near:
-            for r in range(size):
-                for i in range(N):
-                    rest[r, i] = complement[r, i]
+            _copy_rows(complement, rest, size)
             for k in range(grown):
                 reflect_rows(tail, which[k], scales[k], k, size, rest, products)
                 independent[rank + k] = begin + which[k]
@@ -349,6 +349,13 @@ def _leave_near(cells, search, depth, within, offset, work, n_unclear):
             unclear[n_near] = c
             n_near += 1
     return n_near
+
+
+@njit(cache=True, error_model="numpy", inline="always")
+def _copy_rows(rows, to, n):
+    for r in range(n):
+        for i in range(rows.shape[1]):
+            to[r, i] = rows[r, i]
 
 
 @njit(cache=True, error_model="numpy")

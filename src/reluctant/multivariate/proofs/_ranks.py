@@ -113,10 +113,13 @@ def primes_bound_rank(base_residues, residues, primes, independent, begin, end, 
     n_base, n_kept = base_residues.shape[1], len(independent)
     M = np.empty((n_base + n_kept + end - begin, residues.shape[2]), np.uint64)
     for i in range(len(primes)):
-        M[:n_base] = base_residues[i]
-        for k in range(n_kept):
-            M[n_base + k] = residues[i, independent[k]]
-        M[n_base + n_kept :] = residues[i, begin:end]
+        for j in range(M.shape[1]):  # an array put into part of another costs three seconds of compiling
+            for k in range(n_base):
+                M[k, j] = base_residues[i, k, j]
+            for k in range(n_kept):
+                M[n_base + k, j] = residues[i, independent[k], j]
+            for k in range(begin, end):
+                M[n_base + n_kept + k - begin, j] = residues[i, k, j]
         if rank_modulo(M, primes[i]) > enough:
             return False
     return True

@@ -92,7 +92,7 @@ def turn_to(basis, tail, n, size, products):
     length = norm(tail, n, 0, size)
     if length > 0.0:
         scale = reflection(tail, n, 0, length)
-        reflect_rows(tail, n, scale, 0, size, basis, products)
+        reflect_rows(tail, n, scale, np.int64(0), size, basis, products)
     return length
 
 
