@@ -21,7 +21,7 @@ from oracles import (
     total_variation,
 )
 from reluctant import interpolate
-from reluctant.univariate import _kernels
+from reluctant.univariate import _jumps, _kernels
 from univariate.checks import assert_interpolates
 from univariate.strategies import GENERATORS, GENERIC, TIED, float_table, integers, tables
 
@@ -64,7 +64,7 @@ def test_dynamic_programme_equals_brute_force(kind, p):
 def test_jumps_and_knots_of_all_points_follow_from_those_of_any_corners(data, gaps):
     x, y = data.x, data.y
     kept = np.array([i for i in range(len(x)) if i in (0, len(x) - 1) or not gaps >> (i % 16) & 1])
-    jumps, all_jumps = _kernels.slope_jumps(x[kept], y[kept]), _kernels.slope_jumps(x, y)
+    jumps, all_jumps = _jumps.slope_jumps(x[kept], y[kept]), _jumps.slope_jumps(x, y)
     assert (_kernels.jumps_of_all(x, y, kept, jumps) == all_jumps).all()
     runs = [len(list(run)) for sign, run in groupby(np.sign(all_jumps[1:-1])) if sign != 0]
     expected = sum((length + 1) // 2 for length in runs)

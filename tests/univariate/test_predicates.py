@@ -3,9 +3,11 @@
 from fractions import Fraction
 
 import numpy as np
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from reluctant.univariate._jumps import BLOCK, _write_compensated, slope_jumps
 from reluctant.univariate._predicates import slope_jump, turn
 
 
@@ -51,3 +53,31 @@ def test_slope_jump_has_the_exact_sign_and_eight_digits_where_floats_can_hold_it
     found = slope_jump(*points)
     assert sign(found) == sign(exact)
     assert abs(Fraction(found) - exact) <= abs(exact) * Fraction(1, 10**7)
+
+
+def jumps_one_by_one(x, y):
+    alone = [slope_jump(x[i - 1], y[i - 1], x[i], y[i], x[i + 1], y[i + 1]) for i in range(1, len(x) - 1)]
+    return np.array([0.0, *alone, 0.0])
+
+
+def test_jumps_of_many_points_are_those_of_three_at_a_time_to_the_last_bit():
+    """Smooth data, whose slopes cancel, in several units; points on a line up to rounding; rough data; all in turns."""
+    rng = np.random.default_rng(0)
+    x = np.sort(rng.uniform(size=3 * BLOCK))
+    smooth, straight, rough = x + 1e-3 * x**2, 0.1 * x, np.cumsum(rng.normal(size=len(x)))
+    mixed = np.where(np.arange(len(x)) // BLOCK == 1, rough, smooth)
+    for y in (smooth, 1e-300 * smooth, straight, rough, mixed):
+        np.testing.assert_array_equal(slope_jumps(x, y), jumps_one_by_one(x, y))
+
+
+@pytest.mark.parametrize("bend", [1e-6, 1e-8, 1e-15, 1e-16])
+def test_the_loop_for_slopes_that_cancel_keeps_every_digit(bend):
+    """Far apart, where differences of coordinates are rounded; and where products would be beyond float64."""
+    rng = np.random.default_rng(1)
+    for unit in (1.0, 1e-280, 1e150):
+        for _ in range(50):
+            x = np.unique(rng.choice([-1.0, 1.0], 20) * 2 ** rng.uniform(-30, 0, 20))
+            y = unit * x * (1.0 + bend * rng.normal(size=len(x)))
+            found = np.zeros(len(x))
+            _write_compensated(x, y, found)
+            np.testing.assert_array_equal(found, jumps_one_by_one(x, y))

@@ -206,6 +206,14 @@ def test_every_output_is_met_at_any_offset_and_scale(affine, offset, unit):
         assert solution.network.n_affine == 0
 
 
+def test_knots_closer_than_floats_can_tell_become_points():
+    """The last bits of decimals ask for two knots at one float; every row is met all the same, and the gap says so."""
+    x, Y = np.arange(400.0), np.round(np.random.default_rng(13).normal(size=(400, 2)), 1)
+    solution = interpolate(x, Y)
+    assert (np.abs(solution.predict(x) - Y) <= 1e-9 * np.abs(Y).max()).all()
+    assert solution.certificate.lower_bound <= solution.n_neurons <= solution.certificate.lower_bound + 3
+
+
 def test_an_output_has_no_weight_at_a_knot_where_it_does_not_bend():
     x = np.arange(7.0)
     solution = interpolate(x, np.column_stack([np.maximum(x - 1, 0), np.abs(x - 4), x]))

@@ -1,4 +1,4 @@
-"""Hot loops of the line: slope jumps, collinear groups, the matching and the table it gives."""
+"""Hot loops of the line: collinear groups, the matching and the table it gives."""
 
 from __future__ import annotations
 
@@ -8,32 +8,11 @@ import numpy as np
 
 from reluctant.arrays import Array, Index, Mask
 from reluctant.compiling import njit
-from reluctant.univariate._predicates import CANCELLATION, cancelled_jump, slope_jump, turn
+from reluctant.univariate._predicates import slope_jump, turn
 
 TIE = 1e-12  # merging gains that differ by less than this share count as equal
 CLOSE = 2.0**-18
 """A slope change below this share of its slopes is not their difference in float64, to 1e-10 of itself."""
-
-
-def slope_jumps(x: Array, y: Array) -> Array:
-    """Signed jumps c_i = s_i − s_{i−1} at the inner points; zero at both ends. Signs are exact."""
-    c = np.empty(len(x))  # NumPy's, which come in larger pages than those of compiled code
-    _write_jumps(x, y, c)
-    return c
-
-
-@njit(cache=True)
-def _write_jumps(x, y, c):
-    n = len(x)
-    c[0] = c[n - 1] = 0.0
-    before = (y[1] - y[0]) / (x[1] - x[0]) if n > 2 else 0.0
-    for i in range(1, n - 1):  # `slope_jump`, each slope divided once
-        after = (y[i + 1] - y[i]) / (x[i + 1] - x[i])
-        jump, size = after - before, abs(before) + abs(after)
-        if not abs(jump) > CANCELLATION * size:
-            jump = cancelled_jump(x[i - 1], y[i - 1], x[i], y[i], x[i + 1], y[i + 1], jump, size)
-        c[i] = jump
-        before = after
 
 
 @njit(cache=True, error_model="numpy")

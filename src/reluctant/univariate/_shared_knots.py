@@ -153,7 +153,7 @@ def steered(x, y, w, b, place, active, from_constant, goal):
         rise = add(y[far], 0.0, -here[0], -here[1])
         lift = two_product(w[k], x[far])
         height = add(lift[0], lift[1], b[k], 0.0)
-        v[k] = rise[0] / height[0] if height[0] != 0.0 else math.nan
+        v[k] = rise[0] / height[0] if height[0] != 0.0 else 0.0  # knots closer than floats can tell: a row is missed
         turned, lifted = two_product(v[k], w[k]), two_product(v[k], b[k])
         line_slope = add(line_slope[0], line_slope[1], turned[0], turned[1])
         line_value = add(line_value[0], line_value[1], lifted[0], lifted[1])

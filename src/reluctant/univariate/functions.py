@@ -16,7 +16,7 @@ import numpy as np
 from reluctant.arrays import Array
 from reluctant.effort import Clock, never
 from reluctant.model.piecewise_linear import PiecewiseLinear
-from reluctant.solution import Certificate, Solution
+from reluctant.solution import Certificate, Solution, counted
 from reluctant.univariate.tolerance import approximate_line
 
 EVALUATION = 2.0**-50
@@ -232,8 +232,8 @@ def _as_seen(target: Target, clock: Clock) -> Solution:
             "tolerance or a shorter interval"
         )
     reason = (
-        f"nothing bounds f between the {len(x):,} samples, which need {fewest} neurons; the largest error seen at "
-        f"them and at the knots is {found[1]:.6g}; for a proof give curvature, a bound of |f''|"
+        f"nothing bounds f between the {len(x):,} samples, which need {counted(fewest, 'neurons')}; the largest error "
+        f"seen at them and at the knots is {found[1]:.6g}; for a proof give curvature, a bound of |f''|"
     )
     return _solution(*found, Certificate("neurons", 0, "none", reason))
 

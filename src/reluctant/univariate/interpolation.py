@@ -22,7 +22,7 @@ from reluctant.model.links import Links
 from reluctant.model.network import ReLUNetwork
 from reluctant.model.piecewise_linear import PiecewiseLinear
 from reluctant.solution import Certificate, LineSolution
-from reluctant.univariate import _evaluation, _kernels
+from reluctant.univariate import _evaluation, _jumps, _kernels
 from reluctant.univariate.points import sorted_points
 
 RTOL = 2.0**-51
@@ -61,7 +61,7 @@ class Corners(NamedTuple):
     @classmethod
     def exact(cls, x: Array, y: Array, words: str = EVERY_POINT) -> Corners:
         """Every point, and jumps of exact sign."""
-        return cls(x, y, _kernels.slope_jumps(x, y), np.empty(0, dtype=np.bool_), words)
+        return cls(x, y, _jumps.slope_jumps(x, y), np.empty(0, dtype=np.bool_), words)
 
     def of_every_point(self, x: Array, y: Array) -> Corners:
         """`exact` for the points that these are the corners of, most of whose jumps are known."""
@@ -94,7 +94,7 @@ def corners_of(x: Array, y: Array, rtol: float = RTOL) -> Corners:
         return Corners.exact(x, y)
     solid = np.diff(kept) > 1
     corner_x, corner_y = x[kept], y[kept]
-    jumps = _kernels.slope_jumps(corner_x, corner_y)
+    jumps = _jumps.slope_jumps(corner_x, corner_y)
     # Then the points left out can only add jumps: a pair of jumps in which one of them is new saves no more than it.
     fewest = _kernels.ends_turn_as_data(x, y, kept, jumps)
     words = f"with {np.count_nonzero(solid)} links drawn straight through points within rounding (rtol) of them"

@@ -18,7 +18,7 @@ import numpy as np
 from reluctant.arrays import Array, Mask
 from reluctant.model.orientation import Orientation
 from reluctant.model.piecewise_linear import PiecewiseLinear
-from reluctant.univariate import _kernels
+from reluctant.univariate import _jumps
 
 MOST_ENUMERATED = 12
 """Kinks up to which every subset is tried."""
@@ -169,7 +169,7 @@ def needs_one_more(x: Array, y: Array) -> int | None:
     no subset of its changes sums to minus its first slope. None where it is not so, or there are more than `MOST_EXACT`
     knots. All signs and sums are exact.
     """
-    jumps = _kernels.slope_jumps(x, y)
+    jumps = _jumps.slope_jumps(x, y)
     signs = np.sign(jumps)
     at = np.flatnonzero(signs)
     if len(at) > 2 * MOST_EXACT:
