@@ -23,6 +23,7 @@ TICKS = (500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000)
 STYLES = {
     "proximal, p = 2/3": ("tab:blue", "-", "o"),
     "proximal, p = 1/2": ("tab:blue", "--", "o"),
+    "proximal, p = 0": ("tab:blue", ":", "o"),
     "factorised, D = 3": ("tab:green", "-", "s"),
     "magnitude": ("black", "-", "^"),
     "LAMP": ("tab:orange", "-", "v"),
@@ -44,16 +45,20 @@ def finished(runs: Runs, network: str, method: str, extent: Extent) -> list[list
 
 
 def draw(runs: Runs, extents: dict[str, Extent], file: Path = FIGURE) -> None:
-    """One row of panels for each network, mean accuracies with their standard deviations."""
+    """One row of panels for each network, mean accuracies with their standard deviations.
+
+    Some of the runs that are kept were made before `compressed` was counted, which is 0 then.
+    """
     figure, rows = plt.subplots(len(extents), len(AXES), figsize=(11, 7), sharey="row", layout="constrained")
     for panels, (network, extent) in zip(rows, extents.items()):
         for method, (colour, line, marker) in STYLES.items():
             found = finished(runs, network, method, extent)
             for panel, count in zip(panels, AXES):
+                counted = [at for at in found if any(getattr(run, count) for run in at)]
                 panel.errorbar(
-                    [statistics.mean(getattr(run, count) for run in at) for at in found],
-                    [100 * statistics.mean(run.accuracy for run in at) for at in found],
-                    [100 * statistics.stdev(run.accuracy for run in at) for at in found],
+                    [statistics.mean(n for run in at if (n := getattr(run, count))) for at in counted],
+                    [100 * statistics.mean(run.accuracy for run in at) for at in counted],
+                    [100 * statistics.stdev(run.accuracy for run in at) for at in counted],
                     color=colour, linestyle=line, marker=marker, markersize=4, linewidth=1.2, elinewidth=0.6,
                     label=method.replace("|w|^1.5 sqrt(v)", "saliency w^1.5 √v"),
                 )  # fmt: skip

@@ -99,6 +99,7 @@ METHODS: dict[str, tuple[Fit, dict[str, list[Setting]]]] = {
         },
     ),
     "proximal, p = 1/2": (partial(train_proximal, p=1 / 2), OF_ADAM),
+    "proximal, p = 0": (partial(train_proximal, p=0.0), OF_ADAM),
     "hard concrete": (
         train_hard_concrete,
         {

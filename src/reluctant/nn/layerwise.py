@@ -24,8 +24,8 @@ Curvature = Literal["loss", "least squares"]
 CHUNK = 512
 """Rows sent through the module together."""
 WEIGHTS_A_ROW = 4
-"""Where more are left for each row that is looked at, size says more than curvature does: it was measured, beside two
-and eight."""
+"""Where there are more for each row that is looked at, size says more than curvature does: measured beside two, and
+beside curvature throughout."""
 
 TEMPERATURE = 4.0
 """Outputs are divided by it where the loss takes probabilities of them: a trained network is all but sure of most rows,
@@ -82,8 +82,8 @@ def prune_layerwise(
     matrix of 785 × 785 at a time. Weights go in the order of what the optimal brain surgeon expects them to cost,
     ½ w² / (H⁻¹)_qq [HS, FA], over all layers at once. Then, layer by layer from the input on, each unit is fitted by
     least squares, weighted by s², to what it passed on before, from what the layers before it pass on now. At the end
-    of a round the whole network is fitted with its zeros fixed. Rounds that leave more than four weights for each of
-    the `rows` take the smallest |w| of all layers and fit no layer by itself: so many weights those rows do not tell
+    of a round the whole network is fitted with its zeros fixed. Rounds that begin with more than four weights for each
+    of the `rows` take the smallest |w| of all layers and fit no layer by itself: so many weights those rows do not tell
     apart.
 
     Biases stay and do not count. Nothing is proved about the result.
@@ -191,7 +191,7 @@ class _Job:
 
     def prune(self, target: int, curvature: Curvature, damping: float) -> None:
         """Delete down to so many weights, and refit layer by layer."""
-        if target > WEIGHTS_A_ROW * min(self.rows, len(self.X)):
+        if self.n_nonzeros() > WEIGHTS_A_ROW * min(self.rows, len(self.X)):
             self._keep_largest(target)
             return
         sample = torch.randperm(len(self.X), generator=self.generator)[: self.rows]

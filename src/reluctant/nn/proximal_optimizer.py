@@ -35,7 +35,7 @@ class ProximalOptimizer(WrappedOptimizer):
     module : torch.nn.Module
         May be wrapped in ``DistributedDataParallel`` or compiled.
     p : float
-        In [0, 1]; 1/2, 2/3, 0 and 1 are the fast ones.
+        In [0, 1]; 1/2, 2/3, 0 and 1 are the fast ones. 0 shrinks nothing that it keeps.
     alpha : float, optional
         Weight of the penalty, which grows as the square of the share done of the ramp.
     target : int, optional
