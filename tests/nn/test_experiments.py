@@ -139,3 +139,38 @@ def test_deletions_keep_the_equations_of_fixed_patterns_with_as_many_weights_as_
     u = surgeon(A, y, 2)
     assert np.count_nonzero(u) <= ROWS
     np.testing.assert_allclose(A @ u, y, atol=1e-6 * np.abs(y).max())
+
+
+def test_a_run_ends_at_the_minimum_where_it_meets_the_rows_with_the_fewest_neurons():
+    from reluctant import interpolate
+    from reluctant.experiments.sgd_and_adam import PEAK, Ends, X, ends, tables
+
+    peak = tables(0)[0]
+    fewest = interpolate(X, PEAK, p=0, affine=False).network
+    U, V, _ = fewest.hinges
+    assert (peak.name, peak.fewest) == ("peak", fewest.n_neurons)
+    far = ReLUNetwork.from_hinges(U, 1.01 * V)
+    more = ReLUNetwork.from_hinges(np.vstack([U, [1.0, 9.0]]), np.vstack([V, [1e-9]]))
+    assert more.n_neurons == peak.fewest + 1
+    assert ends([[fewest, far], [more, far]], peak) == Ends(met=0.5, fewest=0.5)
+    assert ends([[more, far], [more, more]], peak) == Ends(met=1.0, fewest=0.0)
+
+
+def test_gradient_descent_comes_closer_to_the_rows_with_fewer_neurons():
+    from reluctant.experiments.sgd_and_adam import N_NEURONS, PEAK, Setting, X, sgd
+
+    network = sgd(PEAK, Setting(learning_rate=0.03, is_sgd=True), 0.01, 100, 0)
+    assert np.mean((network(X) - PEAK) ** 2) < 0.8 * PEAK.var()
+    assert network.n_neurons < N_NEURONS
+
+
+def test_splits_have_no_row_in_common_and_are_standardised_by_the_rows_to_train_on():
+    from reluctant.experiments.held_out import split
+
+    rng = np.random.default_rng(0)
+    X, y = 3 + 2 * rng.standard_normal((90, 2)), rng.standard_normal(90)
+    data = split(X, y, 1, 40)
+    assert [len(part) for part in data.X] == [len(part) for part in data.y] == [40, 20, 30]
+    assert len(np.unique(np.concatenate(data.y).round(9))) == 90
+    np.testing.assert_allclose([data.X[0].mean(axis=0), data.X[0].std(axis=0)], [[0, 0], [1, 1]], atol=1e-12)
+    assert [len(part) for part in split(X, y, 1).y] == [45, 22, 23]

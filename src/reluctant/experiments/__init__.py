@@ -16,6 +16,8 @@ NAMES = {
     "optimality-gap": "optimality_gap",
     "noisy-interpolation": "noisy_interpolation",
     "linear-lp": "linear_lp",
+    "sgd-and-adam": "sgd_and_adam",
+    "generalisation": "generalisation",
 }
 
 

@@ -39,10 +39,11 @@ class Split:
         return float(np.mean((network(self.X[part]) - self.y[part]) ** 2) / np.var(self.y[part]))
 
 
-def split(X: NDArray, y: NDArray, seed: int) -> Split:
-    """Half of the rows to train on, a quarter to choose by, a quarter to report."""
+def split(X: NDArray, y: NDArray, seed: int, n_train: int | None = None) -> Split:
+    """So many rows to train on, half as many to choose by, the others to report; of all rows a half, by default."""
     order = np.random.default_rng(seed).permutation(len(X))
-    parts = np.split(order, [len(X) // 2, 3 * len(X) // 4])
+    n_train = len(X) // 2 if n_train is None else n_train
+    parts = np.split(order, [n_train, 3 * n_train // 2])
     mean, scale = X[parts[0]].mean(axis=0), X[parts[0]].std(axis=0)
     centre, size = y[parts[0]].mean(), y[parts[0]].std()
     return Split(tuple((X[p] - mean) / scale for p in parts), tuple((y[p] - centre) / size for p in parts))
@@ -62,17 +63,30 @@ def tables() -> dict[str, tuple[NDArray, NDArray]]:
     }
 
 
-def candidates(data: Split, seed: int, epochs: int) -> dict[str, list[ReLUNetwork]]:
-    """All the networks each method may choose from."""
-    X, y = data.X[0], data.y[0]
-    settings: dict[str, Any] = {"n_neurons": N_NEURONS, "restarts": 1, "random_state": seed}
-    settings["shrinkage"], settings["schedule"] = Shrinkage(bias=True, metric="plain"), Schedule.constant()
-    dense = [
-        train_restarts(X, y, alpha=0.0, weight_decay=d, epochs=epochs // 4, **settings).networks[0] for d in DECAYS
+def decayed(data: Split, seed: int, epochs: int) -> list[ReLUNetwork]:
+    """Dense networks trained with every weight decay."""
+    return [
+        train_restarts(
+            data.X[0], data.y[0], alpha=0.0, weight_decay=decay, epochs=epochs // 4, **_training(seed)
+        ).networks[0]
+        for decay in DECAYS
     ]
+
+
+def _training(seed: int) -> dict[str, Any]:
+    """The paper's loop from one seed."""
+    paper = {"shrinkage": Shrinkage(bias=True, metric="plain"), "schedule": Schedule.constant()}
+    return {"n_neurons": N_NEURONS, "restarts": 1, "random_state": seed, **paper}
+
+
+def candidates(data: Split, dense: list[ReLUNetwork], seed: int, epochs: int) -> dict[str, list[ReLUNetwork]]:
+    """All the networks each method may choose from; `dense` are those to be pruned."""
+    X, y = data.X[0], data.y[0]
     found = {"weight decay, pruned by magnitude": [prune(network, k) for network in dense for k in BUDGETS]}
     for p in (1.0, 0.7, 0.4):
-        found[f"path norm, p = {p:g}"] = train_restarts(X, y, p=p, alpha=ALPHAS, epochs=epochs, **settings).networks
+        found[f"path norm, p = {p:g}"] = train_restarts(
+            X, y, p=p, alpha=ALPHAS, epochs=epochs, **_training(seed)
+        ).networks
     for method in ("weight decay, pruned by magnitude", "path norm, p = 0.4"):
         found[f"{method}, tuned"] = tune(found[method], X, y, epochs // 4)
     return found
@@ -123,7 +137,7 @@ def run(out: Path, *, quick: bool = False, say: Callable[[str], None] = print) -
         for seed in range(seeds):
             say(f"{name}, split {seed}")
             data = split(X, y, seed)
-            for method, networks in candidates(data, seed, epochs).items():
+            for method, networks in candidates(data, decayed(data, seed, epochs), seed, epochs).items():
                 errors.setdefault(method, []).append([best_within(networks, data, k) for k in BUDGETS])
         rows = []
         for i, (method, values) in enumerate(errors.items()):
