@@ -159,7 +159,10 @@ class ParameterPruner(Pruner):
             return self._one(self.surgeon(weights))
         tangent = Tangent.at(self.data, weights, self.rng)
         trial, n = screened_deletions(self.data, tangent, min(pace.most, excess // 2), pace.budget)
-        pruned = self.solve(trial, DAMPINGS_OF_TRIALS) if n else None
+        if n <= 1:
+            pace.most = 2
+            return self._one(self.surgeon(weights))
+        pruned = self.solve(trial, DAMPINGS_OF_TRIALS)
         if pruned is not None:
             pace.budget, pace.most = max(1.3 * pace.budget, 1e-3), min(2 * pace.most, MOST_AT_ONCE)
             return pruned
