@@ -45,8 +45,8 @@ KICKS = {
     "neurons": (add_neurons, split_neurons, replace_neurons),
 }
 """Kicks by what is being minimised; filling zeros means nothing where neurons are dense."""
-EXCHANGED_UNTIL = 1500
-"""Up to so many equations parameters of one output are exchanged too."""
+EXCHANGED_UNTIL = 64
+"""Up to so many equations parameters of one output are exchanged too; at a hundred that costs more than it brings."""
 
 
 def _some(weights: Weights, rng: np.random.Generator, n: int) -> NDArray:
