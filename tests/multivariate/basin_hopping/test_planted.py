@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from reluctant.effort import never
+from reluctant.multivariate.basin_hopping import planted
 from reluctant.multivariate.basin_hopping.canonical import canonical_hinges, sparsest_orientation
 from reluctant.multivariate.basin_hopping.exchange import exchange, sized_error, unpaid
 from reluctant.multivariate.basin_hopping.planted import fewer_parameters, recover
@@ -193,6 +194,23 @@ def test_deletions_are_those_of_plain_backward_elimination():
         left = rest
     assert len(expected) > 3
     assert unpaid(Equations(data.Xbar, y, data.units), Hinges(signs, U)) == expected
+
+
+def test_some_of_many_rows_show_whether_there_is_anything_to_find(monkeypatch):
+    monkeypatch.setattr(planted, "_SAMPLE", 100)
+    rng = np.random.default_rng(5)
+    X = rng.uniform(-1, 1, (160, 4))
+    steps = np.maximum(X @ [1.0, -2.0, 0.0, 0.0], 0.0) - np.maximum(X @ [0.0, 0.0, 3.0, 1.0] - 0.5, 0.0)
+    rare = np.where(np.arange(160) == 7, 1.0, 0.0)
+
+    def explained(y):
+        return planted.sample_explained(Equations.of(X, y), np.random.default_rng(0), 0.5, never)
+
+    assert explained(steps)
+    assert explained(np.zeros(160))
+    assert explained(rare)
+    assert not explained(rng.uniform(-1, 1, 160))
+    assert recover(X, steps, random_state=0).hinges.n_parameters == 5
 
 
 @pytest.mark.parametrize("n_explained", [0, 4])

@@ -42,6 +42,7 @@ _PATIENCE_EXACT = 8  # the same for hops from an exact network
 _EXACT = 1e-10  # of max|y|: a residual that counts as exact
 _AGREEMENTS = 2
 _UNEXPLAINED = 0.8  # of the value of no network at all: labels in general position end above, planted ones below a half
+_SAMPLE = 500  # rows that show whether there is anything to find
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,8 @@ def recover(
     -------
     Recovery or None
         The search stops at the second independent restart that ends in the same function, when twice as many
-        restarts as led to it have not found a sparser one, or when three have explained next to nothing.
+        restarts as led to it have not found a sparser one, or when three have explained next to nothing, of all
+        rows or of five hundred.
 
     Examples
     --------
@@ -125,6 +127,8 @@ def recover(
     agreements, restarts, found_at = 0, 0, 0
     nothing, explained = sized_error(data, Hinges.none(data.n_coordinates)), False
     with one_blas_thread():
+        if len(data.y) > _SAMPLE and not sample_explained(data, rng, p, clock.expired):
+            return None
         while not clock.expired() and restarts != max_restarts:
             level = _LEVELS[restarts % len(_LEVELS)]
             restarts += 1
@@ -147,6 +151,17 @@ def recover(
 def _recovery(data: Equations, hinges: Hinges, scale: float, agreements: int, restarts: int) -> Recovery:
     affine = data.affine_part(hinges)
     return Recovery(hinges.with_weights(hinges.U * scale), affine * scale, agreements, restarts)
+
+
+def sample_explained(data: Equations, rng: np.random.Generator, p: float, stop: Callable[[], bool]) -> bool:
+    """Whether a restart explains more than next to nothing of the labels of some of the rows."""
+    rows = np.sort(rng.choice(len(data.y), _SAMPLE, replace=False))
+    X, y = (data.Xbar * data.units)[rows, :-1], data.y[rows]
+    sample = Equations.of(X, y / data_scale(y), data.complement is not None, data.units)
+    if not sample.targets.any():
+        return True
+    most = _UNEXPLAINED * sized_error(sample, Hinges.none(sample.n_coordinates))
+    return any(sized_error(sample, descend(sample, rng, level, p, stop)) < most for level in _LEVELS)
 
 
 def descend(data: Equations, rng: np.random.Generator, level: float, p: float, stop: Callable[[], bool]) -> Hinges:

@@ -125,7 +125,7 @@ def newton(
 
     Returns the unknowns, the largest residual and the number of factorisations.
     """
-    free_weight, lengths, armijo, chords, chord_fall, window, window_fall = constants
+    free_weight, lengths, armijo, chords, chord_fall, window, window_fall, cramped = constants
     neuron, coordinate, out_neuron, output, rows = unknowns
     n_all, n_equations = values.size, targets.size
     n_hinge = neuron.size + out_neuron.size
@@ -135,7 +135,7 @@ def newton(
     residual, energy = error_at(inputs, targets, values, U, V, affine, unknowns)
     energies = np.empty(max_iterations + 1)
     energies[0] = energy
-    ridge, n_factorisations = 1e-12, 0
+    ridge, n_factorisations, before = 1e-12, 0, 1.0
     largest = largest_size(residual, n_equations)
     for done in range(max_iterations):
         if largest <= tol or n_all == 0:
@@ -179,6 +179,7 @@ def newton(
                 values, residual, energy = trial, trial_residual, trial_energy
         largest = largest_size(residual, n_equations)
         energies[done + 1] = energy
-        if largest_size(values, n_hinge) > weight_limit:
+        if largest_size(values, n_hinge) > weight_limit or (dampings == 1 and before + length <= cramped):
             break
+        before = length
     return values, largest, n_factorisations

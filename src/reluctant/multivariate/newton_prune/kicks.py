@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from reluctant.multivariate.newton_prune.exchange import exchange_parameters, number_of_walks
 from reluctant.multivariate.newton_prune.starts import random_hinges, random_outputs
 from reluctant.multivariate.newton_prune.state import Data, Weights
 
@@ -44,6 +45,8 @@ KICKS = {
     "neurons": (add_neurons, split_neurons, replace_neurons),
 }
 """Kicks by what is being minimised; filling zeros means nothing where neurons are dense."""
+EXCHANGED_UNTIL = 64
+"""Up to so many equations parameters of one output are exchanged too; at a hundred that costs more than it brings."""
 
 
 def _some(weights: Weights, rng: np.random.Generator, n: int) -> NDArray:
@@ -61,8 +64,12 @@ def _filled(rows: NDArray, chosen: NDArray, scale: NDArray, rng: np.random.Gener
 class KickChooser:
     """Chooses a kick by improvements per unit of work, with 30 % uniform choices."""
 
-    def __init__(self, minimize: str) -> None:
+    def __init__(self, minimize: str, data: Data) -> None:
         self.kicks = KICKS[minimize]
+        exchanges = minimize == "parameters" and data.n_outputs == 1 and data.n_equations <= EXCHANGED_UNTIL
+        if exchanges:
+            self.kicks = (*self.kicks, exchange_parameters)
+        self.dearer = number_of_walks(data) if exchanges else 0
         self.gain = np.ones(len(self.kicks))
         self.work = np.ones(len(self.kicks))
 
@@ -72,6 +79,10 @@ class KickChooser:
             return int(rng.integers(len(self.kicks)))
         rate = self.gain / self.work
         return int(rng.choice(len(self.kicks), p=rate / rate.sum()))
+
+    def cost(self, kick: int) -> int:
+        """Factorisations that the kick itself took."""
+        return self.dearer if self.kicks[kick] is exchange_parameters else 0
 
     def record(self, kick: int, gain: float, work: float) -> None:
         """Note what a kick brought and what it cost, old outcomes fading."""

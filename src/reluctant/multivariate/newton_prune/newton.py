@@ -32,9 +32,11 @@ CHORD_STEPS = 5
 CHORD_FALL = 0.3
 STALL_WINDOW = 5
 STALL_FALL = 0.5
+CRAMPED = 0.5
+"""A solve with one damping ends where the lengths of two steps in a row add up to no more: it would seldom succeed."""
 COMPILED_UNTIL = 128
 """Up to so many equations the whole solve is one compiled loop."""
-_CONSTANTS = (FREE_WEIGHT, LENGTHS, ARMIJO, CHORD_STEPS, CHORD_FALL, STALL_WINDOW, STALL_FALL)
+_CONSTANTS = (FREE_WEIGHT, LENGTHS, ARMIJO, CHORD_STEPS, CHORD_FALL, STALL_WINDOW, STALL_FALL, CRAMPED)
 AIM, GUARD = 1 - 1e-3, 0.9
 """Steps into a band aim at this share of it and hold the points beyond that share."""
 
@@ -170,7 +172,7 @@ def solve(
         return _Point.of(data, unknowns.scatter(weights, values), values)
 
     point = _Point.of(data, weights, unknowns.gather(weights))
-    ridge, n_factorisations = 1e-12, 0
+    ridge, n_factorisations, before = 1e-12, 0, 1.0
     energies = [point.value]
     tol = tol if data.half_width is None else 0.0
     largest = float(np.abs(data.excess(point.residual)).max(initial=0.0))
@@ -202,6 +204,9 @@ def solve(
         energies.append(point.value)
         if np.abs(point.values[: unknowns.n_hinge]).max(initial=0.0) > weight_limit:
             break
+        if dampings == 1 and before + length <= CRAMPED:
+            break
+        before = length
     return Solve(point.weights, largest, largest <= tol, n_factorisations)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -158,8 +158,12 @@ class ParameterPruner(Pruner):
             pace.most = 2
             return self._one(self.surgeon(weights))
         tangent = Tangent.at(self.data, weights, self.rng)
-        trial, n = screened_deletions(self.data, tangent, min(pace.most, excess // 2), pace.budget)
-        pruned = self.solve(trial, DAMPINGS_OF_TRIALS) if n else None
+        several = replace(tangent, alive=tangent.alive.copy())
+        trial, n = screened_deletions(self.data, several, min(pace.most, excess // 2), pace.budget)
+        if n <= 1:
+            pace.most = 2
+            return self._one(tangent)
+        pruned = self.solve(trial, DAMPINGS_OF_TRIALS)
         if pruned is not None:
             pace.budget, pace.most = max(1.3 * pace.budget, 1e-3), min(2 * pace.most, MOST_AT_ONCE)
             return pruned

@@ -83,7 +83,7 @@ class Search:
     climb: Climb | None = None
 
     def __post_init__(self) -> None:
-        self.chooser = KickChooser(self.aim.minimize)
+        self.chooser = KickChooser(self.aim.minimize, self.data)
 
     def advance(self, work: float = np.inf, *, to_first_minimum: bool = False) -> None:
         """Go on until this much work is done, in factorisations, or there is a reason to end.
@@ -224,6 +224,7 @@ class Search:
         most = 1 + self.data.n_equations // EQUATIONS_PER_KICK
         n = 1 + int(self.rng.integers(most))
         kicked = pruner.solve(self.chooser.kicks[kick](self.data, climb.weights, self.rng, n))
+        pruner.work += self.chooser.cost(kick)
         climb.idle += 1
         gain = 0
         if kicked is not None:

@@ -6,16 +6,18 @@ from functools import cache
 
 import numpy as np
 
+from reluctant.multivariate.newton_prune.exchange import along_curve
 from reluctant.multivariate.newton_prune.newton import solve, squared_excesses
 from reluctant.multivariate.newton_prune.starts import line_start, sparsest_line_start
 from reluctant.multivariate.newton_prune.state import Data, Unknowns
 
 
 @cache
-def warm_up(single: bool) -> None:
+def warm_up(large: bool) -> None:
     """Compile what starts and steps run, once on a machine: seconds that no time limit should count.
 
-    Loops in single precision are for `SINGLE_FROM` equations and more.
+    Those in single precision are for `SINGLE_FROM` equations and more; with them comes the walk of exchanges, which
+    most searches end without.
     """
     rng = np.random.default_rng(0)
     X, Y = rng.uniform(-1, 1, (6, 2)), rng.uniform(-1, 1, (6, 2))
@@ -27,5 +29,7 @@ def warm_up(single: bool) -> None:
             unknowns = Unknowns.of(data, line)
             solve(data, line, tol=np.inf)
             squared_excesses(data, line, unknowns, unknowns.gather(line)[None])
-            for dtype in (np.float64, np.float32)[: 1 + single]:
+            for dtype in (np.float64, np.float32)[: 1 + large]:
                 unknowns.design(data, line, np.ones(unknowns.size), dtype)
+            if large and data.n_outputs == 1:
+                along_curve(data, line, rng)
