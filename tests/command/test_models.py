@@ -359,7 +359,8 @@ def test_the_examples_of_the_help_texts_run(reluctant, tmp_path, text):
         model.parent.mkdir()
         approximate(x, y, tolerance=0.5).save(model, columns=Columns.named(["emf_mv"], ["temperature_c"]))
     code, _, err = reluctant(*shlex.split(text)[1:])
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert not err or "experiment" in text, err  # which tells there how far it is
 
 
 def test_every_command_speaks_json_and_shows_examples():

@@ -103,7 +103,9 @@ def run(out: Path, *, quick: bool = False, say: Callable[[str], None] = print) -
         "optimiser's metric, α grown from zero, neurons that the data do not tell apart consolidated, zeros fixed for "
         f"the last 40 %. Of α = {', '.join(f'{alpha:g}' for alpha in ALPHAS)} each cell has the one that is best for "
         "its table. A cell says in how many percent of the runs the network ends with the fewest neurons and meets the "
-        f"rows, to {MET:g} standard deviations of the labels; in brackets, in how many it meets the rows at all."
+        f"rows, to {MET:g} standard deviations of the labels; in brackets, in how many it meets the rows at all. "
+        "Where that is 0, so many steps of this size are too short or too long to say anything about the minimum. The "
+        "best α of each cell is chosen on the runs shown, which flatters all of them alike."
     )
     if quick:
         page.text("**Quick version: fewer steps, seeds and tables.**")
