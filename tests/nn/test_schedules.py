@@ -101,7 +101,7 @@ def test_factorised_training_with_several_outputs_finds_which_neuron_feeds_which
 
 
 @pytest.mark.parametrize("m", [1, 2])
-@pytest.mark.parametrize("frozen", [(), ("2.weight",), ("0.weight", "0.bias"), ("0.bias", "2.weight", "2.bias")])
+@pytest.mark.parametrize("frozen", [(), ("2.weight",), ("0.bias", "2.weight", "2.bias")])
 def test_hardening_leaves_every_parameter_trained_or_frozen_as_it_was(m, frozen):
     module = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, m))
     for name, parameter in module.named_parameters():
