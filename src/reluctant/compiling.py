@@ -36,8 +36,8 @@ _NO_C_ENTRY = {"no_cfunc_wrapper": True}  # an entry for callers in C, of which 
 PATIENCE = 2.0
 """Seconds of compilation in a process after which it is mentioned."""
 
-SMALL = 5_000
-"""Numbers, in all arrays of a call, that loops of a dozen operations a number go through in a twentieth of a
+SMALL = 10_000
+"""Numbers, in all arrays of a call, that loops of a dozen operations a number go through in a tenth of a
 second without being compiled."""
 
 INTERPRETED = 0.2
