@@ -101,7 +101,7 @@ import sys
 
 import numpy as np
 
-from reluctant import approximate, compiling, interpolate, p_path
+from reluctant import approximate, compiling, interpolate, p_path, regress
 from univariate.strategies import GENERATORS
 
 if sys.argv[1] == "compiled":
@@ -116,6 +116,11 @@ for name, generate in GENERATORS.items():
         solutions = [interpolate(x, y, p=p) for p in (0, 0.5, 1)]
         solutions += [interpolate(x, y, rtol=0), approximate(x, y, tolerance=0.1 * spread)]
         solutions.append(approximate(x, y, tolerance=0.1 * spread, between="lines"))
+        solutions += [interpolate(x, y, p=1, bias=bias) for bias in ("l1", "l2")]
+        solutions += [interpolate(x, y, p=0.5, affine=False), regress(x, y, alpha=0.01, p=1)]
+        solutions.append(approximate(x, y, max_neurons=2))
+        if n > 3:
+            solutions.append(approximate(x, np.exp(x / x[-1]), tolerance=0.01, shape=("increasing", "convex")))
         path = p_path(x, y)
         numbers = [array.tobytes().hex() for solution in solutions for array in solution.network.hinges]
         said = [(s.value, s.max_error, s.certificate) for s in solutions]
