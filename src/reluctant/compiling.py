@@ -45,6 +45,7 @@ INTERPRETED = 0.2
 
 _spent = 0.0
 _functions: dict[Any, Callable[..., Any]] = {}
+_making = threading.RLock()
 _sources: dict[Any, frozenset[str]] = {}  # of each loop, the files that are compiled with it
 
 
@@ -102,16 +103,17 @@ def _interpret(function: Callable[..., Any], *arguments: Any, **named: Any) -> A
     return result
 
 
-def _in_python(loop: Dispatcher) -> Callable[..., Any]:
+def _in_python(loop: Any) -> Callable[..., Any]:
     """The function that a loop is compiled from, in which all loops that it calls are such functions too."""
-    if loop not in _functions:
-        function = loop.py_func
-        names = dict(function.__globals__)
-        _functions[loop] = FunctionType(
-            function.__code__, names, argdefs=function.__defaults__, closure=function.__closure__
-        )
-        names.update((name, _in_python(called)) for name, called in _loops_named_by(function).items())
-    return _functions[loop]
+    with _making:
+        if loop not in _functions:
+            function = loop.py_func
+            names = dict(function.__globals__)
+            _functions[loop] = FunctionType(
+                function.__code__, names, argdefs=function.__defaults__, closure=function.__closure__
+            )
+            names.update((name, _in_python(called)) for name, called in _loops_named_by(function).items())
+        return _functions[loop]
 
 
 def _without_numpy_scalars(value: Any) -> Any:
