@@ -63,7 +63,7 @@ def inputs_of_fit(estimator: Any, X: Any, y: Any, sample_weight: ArrayLike | Non
         tally = ColumnTally(names[j], texts=j in texts)
         tally.add(column, weights)
         columns.append(tally.column(estimator.missing))
-    set_columns(estimator, Columns(tuple(columns), tuple(map(Column, _output_names(y)))))
+    set_columns(estimator, Columns(tuple(columns), tuple(map(Column, output_names(y)))))
     used = np.where(weights > 0.0, 1.0, 0.0)
     inputs = np.hstack([_encoded(column, values, used) for column, values in zip(columns, entries)])
     check_reach(inputs, estimator.columns_.names)
@@ -192,7 +192,7 @@ def _is_text(kind: str) -> bool:
     return re.split(r"[(\[<]", kind.lower())[0] in _TEXTS
 
 
-def _output_names(y: Any) -> list[str]:
+def output_names(y: Any) -> list[str]:
     """What the targets are called, by themselves or else y."""
     names = column_names(y)
     if names is not None:

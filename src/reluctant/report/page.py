@@ -22,6 +22,7 @@ from reluctant.report.form import Form
 from reluctant.report.html import embedded, policy, static, template
 from reluctant.report.subject import EXACT, SizesTried, Subject, Titles
 from reluctant.report.words import findings_of, number
+from reluctant.text import shown
 from reluctant.validation import check_number
 from reluctant.version import __version__
 
@@ -197,14 +198,11 @@ def _parts(subject: Subject) -> list[Any]:
     """Segments or neurons in the user's units, as the template writes them."""
     network = subject.network if subject.line is None else subject.line.to_network()
     names = [column.name for column in subject.inputs]
-    outputs = [column.name for column in subject.outputs]
-    if network.n_outputs > 1 and subject.classes is not None:
-        outputs = [f"score of {label}" for label in subject.classes]
-    elif subject.classes is not None:
-        outputs = [f"log-odds of {subject.classes[1]}"]
+    outputs = [shown(title) for title in subject.predictor.titles([column.name for column in subject.outputs])]
     names, outputs = _apart(names + outputs, len(names))
-    columns = [*zip(names, subject.inputs), *zip(outputs, subject.outputs)]
-    units = {name: column.unit for name, column in columns if column.unit and subject.classes is None}
+    units = {name: column.unit for name, column in zip(names, subject.inputs) if column.unit}
+    if subject.classes is None and not subject.predictor.is_log:
+        units |= {name: column.unit for name, column in zip(outputs, subject.outputs) if column.unit}
     return described(network.hinges, network.active, names, units, outputs, 4, subject.X)
 
 
