@@ -319,12 +319,13 @@ class SparseReLURegressor(RegressorMixin, Intervals):
         if self.calibration_share is None:
             self._learn(X, columns, shares, loss, decider)
             return
-        back = kept_back(weights, self.calibration_share, as_seed(self.random_state))
+        seed = as_seed(self.random_state)
+        back = kept_back(weights, self.calibration_share, seed)
         self._learn(X[~back], columns[~back], shares[~back], loss, decider)
         f = evaluated(self.network_, self.clip_, X[back])
         if loss.link == "log":
             f = means(f, None if exposure is None else exposure[back])
-        self.calibration_ = calibrated(targets[back], f, loss)
+        self.calibration_ = calibrated(targets[back], f, loss, seed)
 
     def predict(self, X: ArrayLike, *, exposure: ArrayLike | None = None) -> Array:
         """Predict targets; with a log link their means.
