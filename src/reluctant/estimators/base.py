@@ -286,7 +286,8 @@ class SparseReLU(BaseEstimator):
         self._learn_rows(csr_array(csc_array(X)[:, columns]), targets, weights, loss, decider, effort)
         self.network_, self.clip_ = widened(self.network_, columns, d), widened_clip(self.clip_, columns, d)
         self.path_ = None if self.path_ is None else widened_path(self.path_, columns, d)
-        self.features_used_, shares = columns[self.features_used_], np.zeros(d)
+        self.features_used_ = getattr(self, "feature_names_in_", np.arange(d))[self.network_.inputs_used]
+        shares = np.zeros(d)
         shares[columns] = self.feature_importances_
         self.feature_importances_ = shares
 
