@@ -192,11 +192,11 @@ class Predictor:
                     moved = f" is moved to [{low!r}, {high!r}] where it lies beyond"
                 facts.append(f"{'x' if scalar else f'x[{j}]'}{named}{moved}".rstrip(",") + ".")
         facts += self._facts_of_columns()
-        if self.outputs is not None:
-            named = ", ".join(f'"{comment_text(name)}"' for name in self.outputs)
-            facts.append(f"The result is {'about ' if self.classes is not None else ''}{named}.")
+        outputs = None if self.outputs is None else ", ".join(f'"{comment_text(name)}"' for name in self.outputs)
         if self.is_log:
-            facts.append("The result is the natural logarithm of the mean of the target.")
+            facts.append(f"The result is the natural logarithm of the mean of {outputs or 'the target'}.")
+        elif outputs is not None:
+            facts.append(f"The result is {'about ' if self.classes is not None else ''}{outputs}.")
         if self.temperature is not None:
             facts.append(
                 f"The outputs were divided by the temperature {self.temperature}, which made held-out rows likeliest."

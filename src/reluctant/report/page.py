@@ -22,7 +22,6 @@ from reluctant.report.form import Form
 from reluctant.report.html import embedded, policy, static, template
 from reluctant.report.subject import EXACT, SizesTried, Subject, Titles
 from reluctant.report.words import findings_of, number
-from reluctant.text import shown
 from reluctant.validation import check_number
 from reluctant.version import __version__
 
@@ -198,7 +197,7 @@ def _parts(subject: Subject) -> list[Any]:
     """Segments or neurons in the user's units, as the template writes them."""
     network = subject.network if subject.line is None else subject.line.to_network()
     names = [column.name for column in subject.inputs]
-    outputs = [shown(title) for title in subject.predictor.titles([column.name for column in subject.outputs])]
+    outputs = list(subject.titles)
     names, outputs = _apart(names + outputs, len(names))
     units = {name: column.unit for name, column in zip(names, subject.inputs) if column.unit}
     if subject.classes is None and not subject.predictor.is_log:
@@ -235,8 +234,9 @@ def _script(subject: Subject) -> str:
     """The model and the figures as one script, which sees nothing of the page but what it asks for."""
     program, function = page_program(subject)
     probabilities = "null" if subject.classes is None else f"{function}_probabilities"
+    predicted = f"{function}_mean" if subject.predictor.is_log else function
     bridge = (
-        f"const exported = {function};\nconst exportedProbabilities = {probabilities};\n"
+        f"const exported = {predicted};\nconst exportedProbabilities = {probabilities};\n"
         f"const exportedTakesNumber = {'true' if subject.line is not None else 'false'};"
     )
     parts = [static(f"{name}.js") for name in _SCRIPTS]
