@@ -21,6 +21,8 @@ VANISHING = 2.0**-100
 """Share of the largest weight below which a weight counts as zero."""
 _DATES = "holds dates or times; convert them to numbers, for example seconds from the first"
 _RECORDS = "is an array of records; give one array of numbers"
+GAPS = ", or fit with missing='mean' or 'hinge'"
+"""What estimators can do with missing entries of X."""
 _DATE_TYPES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
 
 
@@ -101,7 +103,12 @@ def check_columns(X: Any, name: str) -> None:
         raise ValueError(f"{name} must be a table of numbers, got a {type(X).__name__}")
     if column_names(X) is None:
         if not hasattr(X, "toarray"):
-            _check_kept(as_array(X, name), name)
+            raw = as_array(X, name)
+            _check_kept(raw, name)
+            if raw.ndim == 1:
+                raise ValueError(
+                    f"{name} must have rows and columns, got shape {raw.shape}; Reshape your data to (N, d)"
+                )
         return
     seen = set()
     for label in X.columns:
@@ -150,8 +157,11 @@ def _place(where: tuple[int, ...], shape: tuple[int, ...], first_row: int = 0, l
     return f" at row {first_row + where[0]}" + ("" if label is None else f", column {label!r}")
 
 
-def check_finite(a: Array, name: str, columns: Sequence[Any] | None = None) -> None:
-    """Raise a ValueError naming the first row of `a`, and its column, that is NaN or infinite."""
+def check_finite(a: Array, name: str, columns: Sequence[Any] | None = None, gaps: str = "") -> None:
+    """Raise a ValueError naming the first row of `a`, and its column, that is NaN or infinite.
+
+    Of NaN the message ends with `gaps`, another remedy.
+    """
     # A sum is finite unless a term is not or it overflows: one fast pass settles nearly every table.
     with np.errstate(over="ignore", invalid="ignore"):
         if math.isfinite(float(a.sum())):
@@ -163,7 +173,7 @@ def check_finite(a: Array, name: str, columns: Sequence[Any] | None = None) -> N
         if not where:
             raise ValueError(f"{name} is {what}; give a finite number")
         place = _place(where, a.shape, label=None if columns is None else columns[where[1]])
-        raise ValueError(f"{name} has {what}{place}; remove or replace it")
+        raise ValueError(f"{name} has {what}{place}; remove or replace it{gaps if what == 'NaN' else ''}")
 
 
 def check_table(X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
@@ -377,7 +387,7 @@ def _fault(value: Any, numeric_text: bool = False) -> _Fault | None:
     if isinstance(value, (float, np.floating)):
         return None
     if is_missing(value):
-        return _Fault("a missing value", "; remove or replace it")
+        return _Fault("a missing value", f"; remove or replace it{GAPS if numeric_text else ''}")
     if isinstance(value, (complex, np.complexfloating)):
         convention = " (Complex data not supported)" if numeric_text else ""  # the words scikit-learn's checks want
         return _Fault(f"the complex number {complex(value)}", f"{convention}; give real numbers")

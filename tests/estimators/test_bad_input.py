@@ -93,11 +93,34 @@ def test_columns_must_be_those_of_the_fit(fitted, hinge_table):
         fitted.predict(np.where(np.arange(8).reshape(2, 4) == 6, np.nan, 1.0))
 
 
+@pytest.mark.parametrize("make", [list, np.array, pd.Series, pl.Series])
+def test_one_column_without_a_second_dimension_is_named_in_one_sentence(make, fitted):
+    said = r"^X must have rows and columns, got shape \(20,\); Reshape your data to \(N, d\)$"
+    for work in (lambda x: SparseReLURegressor().fit(x, GOOD[1]), fitted.predict):
+        with pytest.raises(ValueError, match=said):
+            work(make(GOOD[1]))
+
+
+@pytest.mark.parametrize("gap", [np.nan, None, pd.NA])
+def test_gaps_name_the_parameter_that_takes_them(gap):
+    frame = pd.DataFrame(GOOD[0], columns=["a", "b"]).convert_dtypes()
+    frame.loc[3, "b"] = gap
+    for table in (frame, frame.astype(object).where(frame.notna(), gap)):
+        with pytest.raises(ValueError, match=r"at row 3, column 'b'; remove .* or fit with missing='mean' or 'hinge'"):
+            SparseReLURegressor(categorical=None).fit(table, GOOD[1])
+
+
+def test_a_query_of_polars_is_no_table_yet(fitted):
+    for work in (lambda x: SparseReLURegressor().fit(x, GOOD[1]), fitted.predict):
+        with pytest.raises(ValueError, match=r"X is a LazyFrame, .*; give X.collect\(\)"):
+            work(pl.DataFrame(GOOD[0]).lazy())
+
+
 def test_labels_that_are_no_classes_are_refused(class_table):
     X = class_table[0]
     with pytest.raises(ValueError, match="y has one class only, 'a'"):
         SparseReLUClassifier().fit(X, np.full(400, "a"))
-    with pytest.raises(ValueError, match="one class only, 1"):
+    with pytest.raises(ValueError, match="one class only in rows of positive weight, 1"):
         SparseReLUClassifier().fit(X, np.arange(400) % 2, sample_weight=np.arange(400) % 2)
     with pytest.raises(ValueError, match="y has a masked value at row 0"):
         SparseReLUClassifier().fit(X, np.ma.masked_equal(np.arange(400) % 2, 0))

@@ -201,6 +201,11 @@ def changed(**columns):
         ({}, changed(d=pd.to_datetime(np.arange(N))), "column 'd' holds dates or times; convert them to numbers"),
         ({}, changed()[["a", "a", "city"]], "X has two columns named 'a'; rename one"),
         ({}, changed()[:1], "X has 1 row; give at least two"),
+        (
+            {},
+            changed().rename(columns={"a": "city = Ulm"}),
+            "columns 'city = Ulm' and 'city' of X both become an input named 'city = Ulm'; rename one",
+        ),
     ],
 )
 def test_bad_tables_are_one_sentence_and_leave_nothing_fitted(params, table, message):

@@ -1,6 +1,7 @@
 """Sparse X: the same networks as those of its dense rows, without making all of it dense."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 
@@ -95,6 +96,18 @@ def test_without_a_screen_the_rows_are_made_dense(params):
     assert_same(*(regressor(**params).fit(rows, y) for rows in (sparse.csr_array(X), X)), X)
 
 
+def test_a_frame_of_sparse_columns_is_a_sparse_table_with_names():
+    X, y = table()
+    frame = framed()
+    model = regressor().fit(frame, y)
+    assert model.feature_names_in_.tolist() == frame.columns.tolist()
+    assert model.features_used_.tolist() == [f"c{j}" for j in regressor().fit(sparse.csr_array(X), y).features_used_]
+    np.testing.assert_array_equal(model.predict(frame), regressor().fit(sparse.csr_array(X), y).predict(X))
+    switches = regressor().fit((frame != 0).astype(pd.SparseDtype("bool", False)), y)
+    expected = regressor().fit(1.0 * (X != 0), y).predict(1.0 * (X != 0))
+    np.testing.assert_allclose(switches.predict(1.0 * (frame != 0)), expected, rtol=1e-9)
+
+
 def test_many_sparse_rows_are_read_in_blocks(monkeypatch):
     monkeypatch.setattr(base, "MANY_ROWS", 200)
     monkeypatch.setattr(streaming, "SAMPLE", 150)
@@ -130,6 +143,12 @@ def spoiled(value):
     return X.tocsr()
 
 
+def framed(X=None, fill=0.0):
+    """A frame of pandas of sparse columns."""
+    X = table()[0] if X is None else X
+    return pd.DataFrame(X, columns=[f"c{j}" for j in range(D)]).astype(pd.SparseDtype("float", fill))
+
+
 @pytest.mark.parametrize(
     ("params", "X", "message"),
     [
@@ -140,6 +159,9 @@ def spoiled(value):
         ({"missing": "mean"}, spoiled(1.0), "missing is of frames and arrays, and X is sparse"),
         ({"categorical": [1]}, spoiled(1.0), "categorical is of frames and arrays, and X is sparse"),
         ({}, spoiled(1.0)[:1], "1 sample"),
+        ({}, spoiled(1.0) * 1j, r"X holds complex numbers \(Complex data not supported\); give real ones"),
+        ({}, framed(fill=1.0), "column 'c0' of X is sparse about another value than 0; give it as a dense one"),
+        ({}, framed(spoiled(np.nan).toarray()), "X has NaN at row 5, column 'c7'; remove or replace it"),
         ({}, spoiled(1.0)[:50], "inconsistent numbers of samples"),
     ],
 )

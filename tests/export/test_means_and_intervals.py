@@ -36,7 +36,7 @@ def estimator(kind: str, d: int = 2, m: int = 1) -> SparseReLURegressor:
     )
     model.clip_, model.n_features_in_, model._one_column = Clip(np.full(d, -2.0), np.full(d, 2.0)), d, False
     model.link_ = "identity" if kind == "identity" else "log"
-    model.calibration_ = Calibration(np.sort(RNG.normal(scale=2.0, size=(50, m)), axis=0), POWERS[kind])
+    model.calibration_ = Calibration(np.sort(RNG.normal(scale=2.0, size=(50, m)), axis=0), POWERS[kind], 0.3)
     return model
 
 

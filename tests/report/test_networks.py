@@ -1,6 +1,7 @@
 """Figures of networks: what is drawn is what the network holds."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from reluctant import ReLUNetwork, SparseReLUClassifier, SparseReLURegressor, size_path
@@ -128,3 +129,34 @@ def test_the_scale_of_an_estimator_is_named():
 def test_panels_that_cannot_be_drawn_are_refused(network, inputs, message):
     with pytest.raises(ValueError, match=message):
         plot_partial(network, np.zeros((3, 3)), inputs)
+
+
+@pytest.mark.parametrize("missing", ["mean", "hinge"])
+def test_a_category_has_a_bar_for_each_level_as_high_as_the_mean_prediction_there(missing):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"age": rng.uniform(0, 1, 90), "shop": rng.choice(["Bonn", "Kiel", "Ulm"], 90)})
+    y = table["age"] + 2.0 * (table["shop"] == "Ulm") + 0.01 * rng.standard_normal(90)
+    table.loc[::10, "shop"] = None
+    model = SparseReLURegressor(max_parameters=5, missing=missing, search="fast", random_state=0).fit(table, y)
+    figure = plot_partial(model, table)
+    assert [axes.get_xlabel() for axes in figure.axes] == ["age", "shop"]
+    bars = [patch.get_height() for patch in figure.axes[1].patches]
+    levels = ["Bonn", "Kiel", "Ulm", *[None] * (missing == "hinge")]
+    expected = [model.predict(table.assign(shop=pd.Series([level] * 90, dtype=object))).mean() for level in levels]
+    np.testing.assert_allclose(bars, expected, rtol=1e-12)
+    ticks = [label.get_text().split("\n")[0] for label in figure.axes[1].get_xticklabels()]
+    assert ticks == ["Bonn", "Kiel", "Ulm", "missing"][: len(levels)]
+
+
+def test_of_many_levels_the_most_frequent_have_bars_whose_names_differ():
+    rng = np.random.default_rng(0)
+    names = np.array([f"department of {letter}" for letter in "abcdefghijklmnop"])
+    departments = names[np.minimum(rng.geometric(0.15, 400), 16) - 1]
+    table = pd.DataFrame({"department": departments})
+    y = 1.0 * (departments == names[0]) + 0.1 * rng.standard_normal(400)
+    model = SparseReLURegressor(max_parameters=3, search="fast", random_state=0).fit(table, y)
+    axes = plot_partial(model, table).axes[0]
+    levels, counts = np.unique(departments, return_counts=True)
+    frequent = sorted(levels[np.argsort(-counts, kind="stable")[:12]])
+    assert [label.get_text().split(" ")[-2] for label in axes.get_xticklabels()] == [name[-1] for name in frequent]
+    assert axes.get_xlabel() == "department"

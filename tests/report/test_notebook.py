@@ -39,4 +39,4 @@ def test_without_cross_validation_or_with_several_outputs_there_is_less_to_show(
     several = SparseReLUClassifier(max_parameters=4, search="fast", random_state=0).fit(X, np.arange(90) % 3)
     assert "<pre" not in several._fitted_html()
     counts = SparseReLURegressor(loss="poisson", alpha=0.1).fit(X, np.round(table[1].clip(0)))
-    assert "f is the logarithm of the mean" in counts._fitted_html()
+    assert "log(mean of y) = " in counts._fitted_html()

@@ -14,7 +14,7 @@ import numpy as np
 import polars
 import pytest
 
-from reluctant import ReLUNetwork, approximate, error_path, interpolate, p_path
+from reluctant import ReLUNetwork, SparseReLURegressor, approximate, error_path, interpolate, p_path
 from reluctant.model.clip import Clip
 from reluctant.report import render_page, write_page
 
@@ -281,3 +281,22 @@ def test_a_band_kept_with_the_model_is_drawn_about_its_own_rows_alone():
     assert with_band != render_page(solution.replace(bounds=None), x, y)
     others = y + 5.0
     assert render_page(solution, x, others) == render_page(solution.replace(bounds=None), x, others)
+
+
+def test_a_page_about_means_draws_them_and_says_that_words_are_logarithms():
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0, 3, (60, 1))
+    y = rng.poisson(np.exp(x[:, 0]))
+    model = SparseReLURegressor(loss="poisson", max_neurons=0, random_state=0).fit(x, y)
+    page = render_page(model, x, y, outputs=["claims"])
+    for said in (
+        "The exponential of a straight line alone follows 60 rows",
+        "log(mean of claims)",
+        "The model predicts the mean, the exponential of this",
+        "const exported = model_mean;",
+    ):
+        assert said in page
+    assert 'id="tolerance"' not in page  # no other straight lines are offered beside it
+    assert "Exact fits" not in page
+    plain = render_page(SparseReLURegressor(max_neurons=0, random_state=0).fit(x, y), x, y, outputs=["claims"])
+    assert "log(mean" not in plain

@@ -70,6 +70,10 @@ def tables():
         thirds,
         {},
     )
+    counts = rng.poisson(np.exp(values + 1.0))
+    for name, used in (("counts of one input", 1), ("counts of two", 2)):
+        model = SparseReLURegressor(loss="poisson", max_neurons=2, random_state=0, time_limit=2)
+        yield name, model.fit(rows[:, :used], counts), rows[:, :used], counts, {}
     both = np.column_stack([values, three])
     yield "outputs", SparseReLURegressor(max_neurons=3, random_state=0, time_limit=2).fit(rows, both), rows, both, {}
 

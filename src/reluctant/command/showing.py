@@ -12,6 +12,7 @@ import numpy as np
 from reluctant.arrays import Array
 from reluctant.columns import Column
 from reluctant.command.opening import columns_of, network_of, opened
+from reluctant.export.predictor import Predictor
 from reluctant.model import container
 from reluctant.model.network import ReLUNetwork
 from reluctant.solution import Certificate, Solution, counted
@@ -62,13 +63,9 @@ class Shown:
         if columns is None:
             return network.describe()
         units = {name: unit for name, unit in columns.units.items() if name in columns.names}
-        titles = [column.name for column in columns.outputs]
-        if len(titles) != network.n_outputs:
-            labels = getattr(self.model, "classes_", range(network.n_outputs))
-            titles = [f"score of {label}" for label in labels]
-        elif hasattr(self.model, "classes_"):
-            titles = [f"log-odds of {self.model.classes_[1]}"]
-        else:
+        predictor = Predictor.of(self.model)
+        titles = predictor.titles([column.name for column in columns.outputs])
+        if predictor.classes is None and not predictor.is_log:
             units |= {column.name: column.unit for column in columns.outputs if column.unit is not None}
         names = _apart([*columns.names, *titles])
         n = network.n_inputs

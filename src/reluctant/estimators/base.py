@@ -41,6 +41,7 @@ from reluctant.estimators.sparse import (
     widened_clip,
     widened_path,
 )
+from reluctant.estimators.wording import described
 from reluctant.model import container
 from reluctant.model.clip import Clip
 from reluctant.model.network import ReLUNetwork
@@ -83,6 +84,7 @@ class SparseReLU(BaseEstimator):
     features_used_: NDArray[Any]
     feature_importances_: Array
     _encodes: bool = False
+    _target_names: tuple[str, ...] = ("y",)
     n_features_in_: int
 
     def save(
@@ -125,6 +127,48 @@ class SparseReLU(BaseEstimator):
         """What `save` writes."""
         check_is_fitted(self, "network_")
         return estimator_record(self, columns, data)
+
+    def describe(self, X: Any = None, *, digits: int = 4, trends: bool = False) -> str:
+        """Write the model in words, as `ReLUNetwork.describe` does, by the names of the table that it was fitted to.
+
+        It says on which scale these words are: a target, a quantile of it, the logarithm of its mean, log-odds of a
+        class, or scores of classes.
+
+        Parameters
+        ----------
+        X : array_like, sparse or frame, shape (N, d), optional
+            Rows with the columns of `fit`: they give places the digits that the spread of their column asks for.
+        digits : int, default 4
+            Significant digits of slopes, and of the spread of a column in places.
+        trends : bool, default False
+            Whether to name inputs along which an output only rises or falls.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        ValueError
+            If X has other columns than the rows of `fit`.
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from reluctant import SparseReLURegressor
+        >>> X = np.random.default_rng(0).uniform(-1, 1, (100, 2))
+        >>> counts = np.floor(np.exp(2.0 + X[:, 0]))
+        >>> print(SparseReLURegressor(loss="poisson", max_neurons=0, random_state=0).fit(X, counts).describe(digits=2))
+        log(mean of y) = 1.9 + 1.1 x0
+        <BLANKLINE>
+        predict gives the mean, the exponential of this: 0.1 more multiplies it by 1.105.
+        <BLANKLINE>
+        Inputs beyond the bounds of clip_ count as if they lay on them.
+        """
+        check_is_fitted(self, "network_")
+        return described(self, X, digits, trends)
 
     def of_inputs(self) -> Self:
         """The same model, which takes the inputs of its network as numbers, as `columns_.read` makes them.
@@ -242,7 +286,8 @@ class SparseReLU(BaseEstimator):
         self._learn_rows(csr_array(csc_array(X)[:, columns]), targets, weights, loss, decider, effort)
         self.network_, self.clip_ = widened(self.network_, columns, d), widened_clip(self.clip_, columns, d)
         self.path_ = None if self.path_ is None else widened_path(self.path_, columns, d)
-        self.features_used_, shares = columns[self.features_used_], np.zeros(d)
+        self.features_used_ = getattr(self, "feature_names_in_", np.arange(d))[self.network_.inputs_used]
+        shares = np.zeros(d)
         shares[columns] = self.feature_importances_
         self.feature_importances_ = shares
 

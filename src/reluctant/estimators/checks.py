@@ -19,6 +19,7 @@ from reluctant.estimators.shape import check_no_category
 from reluctant.regression.protocol import Loss
 from reluctant.regression.tables import ParquetTable, Table
 from reluctant.validation import (
+    GAPS,
     as_array,
     as_floats,
     check_bool,
@@ -111,7 +112,7 @@ def checked_inputs(estimator: BaseEstimator, X: Any, y: Any = "no_validation", *
     except TypeError as error:  # what its conventions make one: sparse matrices, names that are not all text
         raise ValueError(f"X is no table of numbers: {error}") from error
     names = column_names(X)
-    check_finite(floats, "X", names)
+    check_finite(floats, "X", names, GAPS)
     if reset:
         check_reach(floats, names)
     return floats

@@ -35,7 +35,8 @@ def class_factors(class_weight: ClassWeight, classes: NDArray, totals: Array) ->
     Raises
     ------
     ValueError
-        If a dict names a class that the rows do not have, and they have one that it does not name.
+        If a dict names a class that the rows do not have, and they have one that it does not name, or leaves fewer than
+        two classes.
     """
     if class_weight is None:
         return np.ones(len(classes))
@@ -49,7 +50,12 @@ def class_factors(class_weight: ClassWeight, classes: NDArray, totals: Array) ->
             f"class_weight names the class {shortened(repr(unknown[0]))}, which y does not have, and not "
             f"{shortened(repr(unnamed[0]))}; name classes of y"
         )
-    return np.array([float(class_weight.get(label, 1.0)) for label in labels])
+    factors = np.array([float(class_weight.get(label, 1.0)) for label in labels])
+    left = [label for label, factor in zip(labels, factors) if factor > 0.0]
+    if len(left) < min(2, len(labels)):
+        but = f" but {shortened(repr(left[0]))}" if left else ""
+        raise ValueError(f"class_weight leaves out all classes of y{but}; give two or more a positive weight")
+    return factors
 
 
 @dataclass(frozen=True)

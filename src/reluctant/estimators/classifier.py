@@ -243,7 +243,7 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
                 factors = class_factors(self.class_weight, classes, totals)
                 if self.class_weight is not None:
                     table = weighed(ClassWeighedTable(table, classes, factors))
-                classes = _at_least_two(classes[factors > 0.0])
+                classes = _at_least_two(classes[factors > 0.0], weighed=True)
                 self._learn_table(table, partial(class_shares, classes=classes), _loss(classes))
             else:
                 inputs = inputs_of_fit(self, X, y, sample_weight)
@@ -252,7 +252,7 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
                 classes, totals = weighed_classes(labels, weights)
                 factors = class_factors(self.class_weight, classes, totals)
                 weights = check_weights(weights * row_factors(labels, classes, factors), inputs.shape[0], least=2)
-                classes = _at_least_two(classes[factors > 0.0])
+                classes = _at_least_two(classes[factors > 0.0], weighed=sample_weight is not None)
                 self._learn(inputs, class_shares(labels, classes), weights, _loss(classes), decider)
             self.classes_ = classes
             self.temperature_ = None if self.path_ is None else self.path_.temperature
@@ -323,9 +323,10 @@ def _loss(classes: NDArray) -> Loss:
     return Logistic() if classes.size == 2 else Softmax()
 
 
-def _at_least_two(classes: NDArray) -> NDArray:
+def _at_least_two(classes: NDArray, *, weighed: bool) -> NDArray:
     if classes.size == 0:
         raise ValueError("no row has a positive weight; give rows of at least two classes one")
     if classes.size < 2:
-        raise ValueError(f"y has one class only, {classes.tolist()[0]!r}; give rows of at least two classes")
+        where = " in rows of positive weight" if weighed else ""
+        raise ValueError(f"y has one class only{where}, {classes.tolist()[0]!r}; give rows of at least two classes")
     return classes

@@ -41,7 +41,8 @@ def check_encoding(missing: Any, categorical: Any) -> None:
 
 def inputs_of_fit(estimator: Any, X: Any, y: Any, sample_weight: ArrayLike | None) -> Array | csr_array:
     """Inputs (N, d) of the network for the rows of a fit; the estimator remembers columns and how they are encoded."""
-    if issparse(X):
+    _check_collected(X)
+    if _is_sparse(X):
         for name, plain in (("missing", "error"), ("categorical", "auto")):
             if getattr(estimator, name) not in (plain, None):
                 raise ValueError(
@@ -63,7 +64,8 @@ def inputs_of_fit(estimator: Any, X: Any, y: Any, sample_weight: ArrayLike | Non
         tally = ColumnTally(names[j], texts=j in texts)
         tally.add(column, weights)
         columns.append(tally.column(estimator.missing))
-    set_columns(estimator, Columns(tuple(columns), tuple(map(Column, _output_names(y)))))
+    _check_apart(columns)
+    set_columns(estimator, Columns(tuple(columns), tuple(map(Column, output_names(y)))))
     used = np.where(weights > 0.0, 1.0, 0.0)
     inputs = np.hstack([_encoded(column, values, used) for column, values in zip(columns, entries)])
     check_reach(inputs, estimator.columns_.names)
@@ -86,6 +88,7 @@ def encoded_table(estimator: Any, table: Table) -> Table:
         for j, tally in enumerate(tallies):
             tally.add(entries_of(frame[table.x[j]], start, texts=j in texts), weights)
     inputs = tuple(tally.column(estimator.missing) for tally in tallies)
+    _check_apart(inputs)
     columns = Columns(inputs, (Column(table.y),))
     set_columns(estimator, columns)
     return replace(table, columns=columns)
@@ -94,7 +97,8 @@ def encoded_table(estimator: Any, table: Table) -> Table:
 def inputs_of(estimator: Any, X: Any) -> Array | csr_array:
     """Inputs (N, d) of the network for rows to predict."""
     columns: Columns | None = getattr(estimator, "columns_", None)
-    if issparse(X):
+    _check_collected(X)
+    if _is_sparse(X):
         if estimator._encodes:
             raise ValueError(
                 "X is sparse, and the model was fitted to a table with categories or gaps; give such a one"
@@ -109,6 +113,20 @@ def inputs_of(estimator: Any, X: Any) -> Array | csr_array:
     return columns.matrix(X, unseen="zeros")
 
 
+def _check_collected(X: Any) -> None:
+    """Raise a ValueError if X is a query of polars in the place of a table."""
+    if type(X).__name__ == "LazyFrame":
+        raise ValueError("X is a LazyFrame, a query that has no rows yet; give X.collect()")
+
+
+def _is_sparse(X: Any) -> bool:
+    """Whether X is a sparse matrix or array, or a frame of pandas whose columns are all sparse."""
+    if issparse(X):
+        return True
+    types = [] if column_names(X) is None else [str(kind) for kind in X.dtypes]
+    return bool(types) and all(kind.startswith("Sparse[") for kind in types)
+
+
 def _encoded(column: Column, entries: Any, used: Array) -> Array:
     """Inputs of a column; rows of no weight may have what the others have not."""
     if column.categories is None or used.all():
@@ -117,6 +135,18 @@ def _encoded(column: Column, entries: Any, used: Array) -> Array:
     encoded = np.zeros((len(used), len(column.inputs)))
     encoded[there] = column.encoded(np.asarray(entries)[there])
     return encoded
+
+
+def _check_apart(columns: Sequence[Column]) -> None:
+    """Raise a ValueError if two columns become inputs of one name, as "shop = Ulm" and the level of a shop do."""
+    owners: dict[str, str] = {}
+    for column in columns:
+        for name in column.inputs:
+            if name in owners:
+                raise ValueError(
+                    f"columns {owners[name]!r} and {column.name!r} of X both become an input named {name!r}; rename one"
+                )
+            owners[name] = column.name
 
 
 def _remember(estimator: BaseEstimator, X: Any, y: Any, *, reset: bool) -> None:
@@ -192,7 +222,7 @@ def _is_text(kind: str) -> bool:
     return re.split(r"[(\[<]", kind.lower())[0] in _TEXTS
 
 
-def _output_names(y: Any) -> list[str]:
+def output_names(y: Any) -> list[str]:
     """What the targets are called, by themselves or else y."""
     names = column_names(y)
     if names is not None:

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from reluctant.arrays import Array, Index, Mask
 from reluctant.estimators.base import SparseReLU
-from reluctant.estimators.checks import checked_targets
+from reluctant.estimators.checks import as_seed, checked_targets
 from reluctant.estimators.links import checked_exposure, means
 from reluctant.regression.conformal import MOST_ROWS, Calibration
 from reluctant.regression.losses import REGRESSION, Loss, Quantile, as_loss
@@ -41,9 +41,9 @@ def kept_back(weights: Array, share: float, seed: int) -> Mask:
     return back
 
 
-def calibrated(targets: Array, predicted: Array, loss: Loss) -> Calibration:
+def calibrated(targets: Array, predicted: Array, loss: Loss, seed: int) -> Calibration:
     """The calibration by targets and predictions (n, m); with a log link in units of mean^(1 − degree / 2)."""
-    return Calibration.of(targets, predicted, 1.0 - 0.5 * loss.degree if loss.link == "log" else 0.0)
+    return Calibration.of(targets, predicted, 1.0 - 0.5 * loss.degree if loss.link == "log" else 0.0, seed)
 
 
 class Intervals(SparseReLU):
@@ -90,7 +90,8 @@ class Intervals(SparseReLU):
         if targets.shape != f.shape:
             raise ValueError(f"y must have {f.shape[1]} columns as in fit, got {targets.shape[1]}")
         exposures = checked_exposure(exposure, len(f), self.link_)
-        self.calibration_ = calibrated(targets, means(f, exposures) if self.link_ == "log" else f, loss)
+        predicted = means(f, exposures) if self.link_ == "log" else f
+        self.calibration_ = calibrated(targets, predicted, loss, as_seed(self.random_state))
         return self
 
     def predict_interval(self, X: ArrayLike, level: float = 0.9, *, exposure: ArrayLike | None = None) -> Array:
@@ -99,8 +100,11 @@ class Intervals(SparseReLU):
         About every prediction lie as much of the errors at the rows kept back as (1 − level) / 2 leaves on either
         side; with a log link errors are in units of √mean for counts and of the mean for amounts, and no interval goes
         below 0. If the rows kept back and a new one are exchangeable, whatever the network, its target lies below the
-        interval with a probability of at most (1 − level) / 2, and above it likewise [V, R]. That is a mean over all
-        rows: where noise depends on x, one region may be covered more than another. Categories and means for missing
+        interval with a probability of (1 − level) / 2, of less where errors are equal, and above it likewise [V, R].
+        That is a mean over all rows and calibrations, and over a draw from `random_state` and these rows where
+        (n + 1)(1 − level) / 2 is no integer for n of them: an end is then one of two neighbouring errors. For a given
+        draw the coverage is above level − 1 / (n + 1). Where noise depends on x, one region may be covered more than
+        another. Categories and means for missing
         entries are learned from all rows of `fit`, those kept back included, which [V, R] do not allow for:
         `conformalize` with rows of their own does.
 
@@ -125,8 +129,9 @@ class Intervals(SparseReLU):
 
         References
         ----------
-        [V] Vovk, Gammerman and Shafer, Algorithmic learning in a random world, 2005, proposition 4.1; [R] Romano,
-        Patterson and Candès, Conformalized quantile regression, NeurIPS 2019, theorem 2.
+        [V] Vovk, Gammerman and Shafer, Algorithmic learning in a random world, 2005, proposition 4.1, and their
+        smoothed predictors for the draw; [R] Romano, Patterson and Candès, Conformalized quantile regression, NeurIPS
+        2019, theorem 2.
 
         Examples
         --------

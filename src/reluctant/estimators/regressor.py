@@ -20,7 +20,7 @@ from reluctant.estimators.checks import (
     checked_targets,
     restored_on_failure,
 )
-from reluctant.estimators.encoding import Categorical, encoded_table, inputs_of_fit
+from reluctant.estimators.encoding import Categorical, encoded_table, inputs_of_fit, output_names
 from reluctant.estimators.intervals import Intervals, calibrated, kept_back
 from reluctant.estimators.links import (
     check_not_all_zero,
@@ -38,7 +38,7 @@ from reluctant.regression.losses import Loss, Squared
 from reluctant.regression.protocol import Link
 from reluctant.regression.selection import Selection
 from reluctant.regression.streaming import weighed
-from reluctant.regression.tables import Table
+from reluctant.regression.tables import ParquetTable, Table
 from reluctant.validation import check_level, check_weights
 
 
@@ -290,12 +290,14 @@ class SparseReLURegressor(RegressorMixin, Intervals):
                     )
                 self._learn_table(table, partial(as_columns, loss=loss), loss)
                 self._one_column = next(iter(table.blocks())).y.shape[1:] == (1,)
+                self._target_names = (X.y,) if isinstance(X, ParquetTable) else ("y",)
             else:
                 inputs = inputs_of_fit(self, X, y, sample_weight)
                 targets = checked_targets(inputs, y, loss)
                 weights = check_weights(sample_weight, inputs.shape[0], least=2)
                 exposures = checked_exposure(exposure, inputs.shape[0], loss.link)
                 self._one_column = targets.shape[1:] == (1,)
+                self._target_names = tuple(output_names(y))
                 columns = targets.reshape(inputs.shape[0], -1)
                 self._learn_calibrated(inputs, columns, weights, exposures, loss, decider)
             self.link_ = loss.link
@@ -317,12 +319,13 @@ class SparseReLURegressor(RegressorMixin, Intervals):
         if self.calibration_share is None:
             self._learn(X, columns, shares, loss, decider)
             return
-        back = kept_back(weights, self.calibration_share, as_seed(self.random_state))
+        seed = as_seed(self.random_state)
+        back = kept_back(weights, self.calibration_share, seed)
         self._learn(X[~back], columns[~back], shares[~back], loss, decider)
         f = evaluated(self.network_, self.clip_, X[back])
         if loss.link == "log":
             f = means(f, None if exposure is None else exposure[back])
-        self.calibration_ = calibrated(targets[back], f, loss)
+        self.calibration_ = calibrated(targets[back], f, loss, seed)
 
     def predict(self, X: ArrayLike, *, exposure: ArrayLike | None = None) -> Array:
         """Predict targets; with a log link their means.

@@ -25,6 +25,7 @@ from reluctant.regression.screening import AT_A_TIME, best_of, explained
 from reluctant.regression.selection import folds_of
 from reluctant.regression.standardise import Moments
 from reluctant.regression.tables import RawBlock
+from reluctant.validation import check_columns, column_names
 
 ENTRIES = 1 << 23
 """Numbers that are made dense at a time: 64 megabytes."""
@@ -33,7 +34,14 @@ _EXACT_INTEGERS = 2**53
 
 def checked_sparse(estimator: BaseEstimator, X: Any, y: Any = "no_validation", *, reset: bool = True) -> csr_array:
     """Return X as sparse rows of finite floats, and let the estimator remember, or compare, the number of columns."""
-    if X.dtype.kind in "iu" and X.nnz and max(int(X.max()), -int(X.min())) > _EXACT_INTEGERS:
+    if hasattr(X, "sparse"):  # a frame of sparse columns
+        check_columns(X, "X")
+        filled = [label for label, kind in zip(X.columns, X.dtypes) if kind.fill_value != 0]
+        if filled:
+            raise ValueError(f"column {filled[0]!r} of X is sparse about another value than 0; give it as a dense one")
+    elif X.dtype.kind == "c":
+        raise ValueError("X holds complex numbers (Complex data not supported); give real ones")
+    elif X.dtype.kind in "iu" and X.nnz and max(int(X.max()), -int(X.min())) > _EXACT_INTEGERS:
         raise ValueError("X has integers beyond 2^53, which float64 does not tell apart; subtract an offset or rescale")
     try:
         floats = validate_data(
@@ -48,7 +56,7 @@ def checked_sparse(estimator: BaseEstimator, X: Any, y: Any = "no_validation", *
         )
     except TypeError as error:
         raise ValueError(f"X is no table of numbers: {error}") from error
-    rows = csr_array(floats)
+    rows = csr_array(floats, dtype=np.float64)
     if not rows.has_canonical_format:
         rows = rows.copy()
         rows.sum_duplicates()
@@ -57,7 +65,10 @@ def checked_sparse(estimator: BaseEstimator, X: Any, y: Any = "no_validation", *
         at = int(np.argmax(bad))
         row = int(np.searchsorted(rows.indptr, at, side="right")) - 1
         what = "NaN" if np.isnan(rows.data[at]) else "an infinite value"
-        raise ValueError(f"X has {what} at row {row}, column {int(rows.indices[at])}; remove or replace it")
+        names, j = column_names(X), int(rows.indices[at])
+        raise ValueError(
+            f"X has {what} at row {row}, column {j if names is None else repr(names[j])}; remove or replace it"
+        )
     if reset and rows.nnz:
         check_reach(np.array(abs(rows).max(axis=0).toarray()).ravel())
     return rows

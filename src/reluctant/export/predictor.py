@@ -13,6 +13,7 @@ from reluctant.arrays import Array
 from reluctant.columns import Columns
 from reluctant.export.identifiers import comment_text
 from reluctant.model.clip import Clip
+from reluctant.model.description import output_labels
 from reluctant.model.network import ReLUNetwork
 from reluctant.model.piecewise_linear import PiecewiseLinear
 from reluctant.regression.conformal import Calibration
@@ -59,6 +60,15 @@ class Predictor:
     def labels(self) -> tuple[str, ...] | None:
         """The classes as text."""
         return None if self.classes is None else tuple(map(str, self.classes.tolist()))
+
+    def titles(self, outputs: Sequence[str] | None = None) -> list[str]:
+        """What the outputs of the function are called: targets, logarithms of their means, log-odds or class scores."""
+        labels, n_outputs = self.labels, self.network.n_outputs
+        if labels is not None:
+            return [f"log-odds of {labels[1]}"] if n_outputs == 1 else [f"score of {label}" for label in labels]
+        named = self.outputs if outputs is None else outputs
+        targets = output_labels(None, n_outputs) if named is None else list(named)
+        return [f"log(mean of {target})" for target in targets] if self.is_log else targets
 
     def with_labels(self, labels: Sequence[int] | None) -> Predictor:
         """The same outputs, with these classes, and nothing else that a user named."""
@@ -182,11 +192,11 @@ class Predictor:
                     moved = f" is moved to [{low!r}, {high!r}] where it lies beyond"
                 facts.append(f"{'x' if scalar else f'x[{j}]'}{named}{moved}".rstrip(",") + ".")
         facts += self._facts_of_columns()
-        if self.outputs is not None:
-            named = ", ".join(f'"{comment_text(name)}"' for name in self.outputs)
-            facts.append(f"The result is {'about ' if self.classes is not None else ''}{named}.")
+        outputs = None if self.outputs is None else ", ".join(f'"{comment_text(name)}"' for name in self.outputs)
         if self.is_log:
-            facts.append("The result is the natural logarithm of the mean of the target.")
+            facts.append(f"The result is the natural logarithm of the mean of {outputs or 'the target'}.")
+        elif outputs is not None:
+            facts.append(f"The result is {'about ' if self.classes is not None else ''}{outputs}.")
         if self.temperature is not None:
             facts.append(
                 f"The outputs were divided by the temperature {self.temperature}, which made held-out rows likeliest."

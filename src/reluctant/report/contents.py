@@ -40,6 +40,7 @@ def contents(subject: Subject, tolerance: float | None, bounds: tuple[Array, Arr
         "inputs": [_column(column) for column in subject.inputs],
         "outputs": [_column(column) for column in subject.outputs],
         "classes": subject.classes,
+        "titles": subject.titles,
         "used": used.tolist(),
         "columns": [packed(subject.X[rows, j]) for j in (range(1) if line is not None else used)],
         "ranges": _ranges(subject),

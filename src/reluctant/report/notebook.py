@@ -30,16 +30,11 @@ def fitted_html(estimator: Any) -> str:
 
 def _words(estimator: Any) -> str:
     """The first lines of the description, inputs by their names; of several outputs none."""
-    network = estimator.network_
-    if network.n_outputs > 1:
+    if estimator.network_.n_outputs > 1:
         return ""
-    given = estimator.columns_.names if estimator._encodes else getattr(estimator, "feature_names_in_", None)
-    names = None if given is None else [str(name) for name in given]
-    lines = [shortened(shown(line), LONGEST) for line in network.describe(names).splitlines()]
+    lines = [shortened(shown(line), LONGEST) for line in estimator.describe().splitlines()]
     if len(lines) > LINES:
-        lines = [*lines[:LINES], f"… and {len(lines) - LINES} more lines: network_.describe()"]
-    if getattr(estimator, "link_", "identity") == "log":
-        lines.insert(0, "f is the logarithm of the mean.")
+        lines = [*lines[:LINES], f"… and {len(lines) - LINES} more lines: describe()"]
     return f"<pre>{escape(chr(10).join(lines))}</pre>"
 
 

@@ -197,14 +197,11 @@ def _parts(subject: Subject) -> list[Any]:
     """Segments or neurons in the user's units, as the template writes them."""
     network = subject.network if subject.line is None else subject.line.to_network()
     names = [column.name for column in subject.inputs]
-    outputs = [column.name for column in subject.outputs]
-    if network.n_outputs > 1 and subject.classes is not None:
-        outputs = [f"score of {label}" for label in subject.classes]
-    elif subject.classes is not None:
-        outputs = [f"log-odds of {subject.classes[1]}"]
+    outputs = list(subject.titles)
     names, outputs = _apart(names + outputs, len(names))
-    columns = [*zip(names, subject.inputs), *zip(outputs, subject.outputs)]
-    units = {name: column.unit for name, column in columns if column.unit and subject.classes is None}
+    units = {name: column.unit for name, column in zip(names, subject.inputs) if column.unit}
+    if subject.classes is None and not subject.predictor.is_log:
+        units |= {name: column.unit for name, column in zip(outputs, subject.outputs) if column.unit}
     return described(network.hinges, network.active, names, units, outputs, 4, subject.X)
 
 
@@ -237,8 +234,9 @@ def _script(subject: Subject) -> str:
     """The model and the figures as one script, which sees nothing of the page but what it asks for."""
     program, function = page_program(subject)
     probabilities = "null" if subject.classes is None else f"{function}_probabilities"
+    predicted = f"{function}_mean" if subject.predictor.is_log else function
     bridge = (
-        f"const exported = {function};\nconst exportedProbabilities = {probabilities};\n"
+        f"const exported = {predicted};\nconst exportedProbabilities = {probabilities};\n"
         f"const exportedTakesNumber = {'true' if subject.line is not None else 'false'};"
     )
     parts = [static(f"{name}.js") for name in _SCRIPTS]

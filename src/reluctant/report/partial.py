@@ -33,8 +33,23 @@ TICKS = 4
 CONTOURS = 7
 """Most contours of a panel of two inputs, at round values."""
 
-Panel = tuple[int, ...]
-"""The input of a panel, or its two."""
+LEVELS = 12
+"""Most levels of a category that have a bar, the most frequent ones."""
+LONGEST_ROW = 26
+"""Letters of names of levels that have room beside each other."""
+
+
+class Panel(NamedTuple):
+    """The input of a panel, or its two, or those of the levels of a category."""
+
+    inputs: tuple[int, ...]
+    levels: tuple[str, ...] = ()
+    title: str = ""
+
+    @property
+    def is_pair(self) -> bool:
+        """Whether two inputs move together."""
+        return len(self.inputs) == 2 and not self.levels
 
 
 class _Averaged(NamedTuple):
@@ -44,10 +59,10 @@ class _Averaged(NamedTuple):
     clip: Clip | None
     rows: Array
 
-    def at(self, inputs: Panel, values: Sequence[float], rows: Array) -> Array:
-        """The function at the rows with these inputs at these values."""
+    def at(self, panel: Panel, values: Sequence[float] | Array, rows: Array) -> Array:
+        """The function at the rows with the inputs of the panel at these values."""
         moved = rows.copy()
-        moved[:, inputs] = values
+        moved[:, panel.inputs] = values
         return self.network(moved if self.clip is None else self.clip(moved))
 
     def few(self, most: int) -> Array:
@@ -73,7 +88,8 @@ def plot_partial(
     X : array_like, shape (N, d)
         Rows to average over; at most 2,000, of two inputs 400, evenly spaced ones of more, are used.
     inputs : sequence of int or pair of int, optional
-        Which inputs, each in a panel; a pair (i, j) has one of contours. All that the network uses by default.
+        Which inputs, each in a panel; a pair (i, j) has one of contours. By default all that the network uses, those of
+        the levels of a category in one panel, with a bar each.
     names : sequence of str, optional
         Names of the inputs; of an estimator those of its table by default.
     ax : matplotlib.axes.Axes or a sequence of them, optional
@@ -83,7 +99,8 @@ def plot_partial(
     -------
     matplotlib.figure.Figure
         One panel an input: the mean in black, some rows in grey, the data along the bottom. An input that is 0 or 1
-        has bars, with the share of its rows. Two inputs have contours of the mean, with the data as dots.
+        has bars, with the share of its rows, as have the levels of a category, at most twelve of them. Two inputs have
+        contours of the mean, with the data as dots.
 
     Raises
     ------
@@ -113,10 +130,10 @@ def plot_partial(
     averaged = _Averaged(predictor.network, predictor.clip, table)
     given = predictor.names if names is None and predictor.names is not None else names
     labels = [shortened(label, LONGEST_LABEL) for label in input_labels(given, averaged.network.n_inputs)]
-    chosen = [(int(j),) for j in averaged.network.inputs_used] if inputs is None else _panels(inputs)
+    chosen = _used(predictor) if inputs is None else _panels(inputs)
     if not chosen:
         raise ValueError("the network uses no input; there is nothing to draw")
-    largest = max(map(max, chosen))
+    largest = max(max(panel.inputs) for panel in chosen)
     if largest >= averaged.network.n_inputs:
         raise ValueError(f"inputs has {largest}, but the network has inputs 0 to {averaged.network.n_inputs - 1}")
     columns = min(3, len(chosen)) if ax is None else len(chosen)
@@ -127,16 +144,16 @@ def plot_partial(
         drawn = dict(zip(chosen, grid.flat))
         for panel, axes in drawn.items():
             _draw(axes, averaged, panel)
-            axes.set_xlabel(labels[panel[0]], parse_math=False)
-        alone = [axes for panel, axes in drawn.items() if len(panel) == 1]
+            axes.set_xlabel(shortened(panel.title, LONGEST_LABEL) or labels[panel.inputs[0]], parse_math=False)
+        alone = [axes for panel, axes in drawn.items() if not panel.is_pair]
         limits = np.array([axes.get_ylim() for axes in alone])
         for axes in alone:
             axes.set_ylim(limits[:, 0].min(), limits[:, 1].max())
         for i, (panel, axes) in enumerate(drawn.items()):
-            if len(panel) == 2:
-                axes.set_ylabel(labels[panel[1]], parse_math=False)
+            if panel.is_pair:
+                axes.set_ylabel(labels[panel.inputs[1]], parse_math=False)
                 axes.set_title(scale_of(predictor), fontsize=9, color=GREY, loc="left", parse_math=False)
-            elif i % columns == 0 or len(chosen[i - 1]) == 2:
+            elif i % columns == 0 or chosen[i - 1].is_pair:
                 axes.set_ylabel(scale_of(predictor), parse_math=False)
     return figure
 
@@ -150,6 +167,22 @@ def scale_of(predictor: Predictor) -> str:
     return "prediction"
 
 
+def _used(predictor: Predictor) -> list[Panel]:
+    """A panel for each input that the network uses, and one for a category of which it uses a level."""
+    used = predictor.network.inputs_used.tolist()
+    if predictor.columns is None:
+        return [Panel((int(j),)) for j in used]
+    panels, start = [], 0
+    for column in predictor.columns.inputs:
+        own = tuple(range(start, start + len(column.inputs)))
+        start += len(own)
+        if column.categories is None:
+            panels += [Panel((j,)) for j in own if j in used]
+        elif not set(own).isdisjoint(used):
+            panels.append(Panel(own, (*column.categories, *["missing"] * column.indicator), column.name))
+    return panels
+
+
 def _panels(inputs: Sequence[int | tuple[int, int]]) -> list[Panel]:
     if not isinstance(inputs, (Sequence, np.ndarray)) or isinstance(inputs, str) or len(inputs) == 0:
         raise ValueError(f"inputs must be a list of one or more indices, got {inputs!r}")
@@ -158,8 +191,8 @@ def _panels(inputs: Sequence[int | tuple[int, int]]) -> list[Panel]:
         panel = tuple(entry) if isinstance(entry, (tuple, list, np.ndarray)) else (entry,)
         if len(panel) > 2 or len(set(panel)) < len(panel) or not panel:
             raise ValueError(f"inputs must hold indices and pairs (i, j) of two of them, got {entry!r}")
-        chosen.append(tuple(check_integer(i, "inputs", low=0) for i in panel))
-    repeated = next((panel for i, panel in enumerate(chosen) if panel in chosen[:i]), None)
+        chosen.append(Panel(tuple(check_integer(i, "inputs", low=0) for i in panel)))
+    repeated = next((panel.inputs for i, panel in enumerate(chosen) if panel in chosen[:i]), None)
     if repeated is not None:
         raise ValueError(f"inputs has {repeated[0] if len(repeated) == 1 else repeated} twice; name each panel once")
     return chosen
@@ -169,17 +202,20 @@ def _draw(axes: Axes, averaged: _Averaged, panel: Panel) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axes.xaxis.set_major_locator(MaxNLocator(TICKS, steps=(1, 2, 5, 10)))  # years and pressures are long
-    rows = averaged.few(ROWS if len(panel) == 1 else ROWS_OF_TWO)
-    if len(panel) == 2:
+    rows = averaged.few(ROWS_OF_TWO if panel.is_pair else ROWS)
+    column = rows[:, panel.inputs[0]]
+    if panel.is_pair:
         _draw_two(axes, averaged, panel, rows)
-    elif np.isin(rows[:, panel[0]], (0.0, 1.0)).all() and np.ptp(rows[:, panel[0]]) > 0.0:
+    elif panel.levels:
+        _draw_levels(axes, averaged, panel, rows)
+    elif np.isin(column, (0.0, 1.0)).all() and np.ptp(column) > 0.0:
         _draw_switch(axes, averaged, panel, rows)
     else:
         _draw_one(axes, averaged, panel, rows)
 
 
 def _draw_one(axes: Axes, averaged: _Averaged, panel: Panel, rows: Array) -> None:
-    column = rows[:, panel[0]]
+    column = rows[:, panel.inputs[0]]
     grid = np.linspace(column.min(), column.max(), GRID)
     curves = np.column_stack([averaged.at(panel, [value], rows) for value in grid])
     axes.plot(grid, curves[:: max(1, len(rows) // LINES)].T, color=GREY, linewidth=0.5, alpha=0.35)
@@ -192,17 +228,41 @@ def _draw_switch(axes: Axes, averaged: _Averaged, panel: Panel, rows: Array) -> 
     """Bars at 0 and 1 for an input that has no other values, as that of a category, and the share of rows at each."""
     means = [float(np.mean(averaged.at(panel, [value], rows))) for value in (0.0, 1.0)]
     axes.bar((0, 1), means, width=0.6, color=FUNCTION, alpha=0.75)
-    share = float(np.mean(rows[:, panel[0]]))
+    share = float(np.mean(rows[:, panel.inputs[0]]))
     axes.set_xticks((0, 1), (f"0 ({1 - share:.0%})", f"1 ({share:.0%})"))
+
+
+def _draw_levels(axes: Axes, averaged: _Averaged, panel: Panel, rows: Array) -> None:
+    """A bar for each of the most frequent levels of a category, in their order, and the share of rows at each."""
+    shares = rows[:, panel.inputs].mean(axis=0)
+    shown = np.sort(np.argsort(-shares, kind="stable")[:LEVELS])
+    means = [float(np.mean(averaged.at(panel, np.eye(len(shares))[i], rows))) for i in shown]
+    axes.bar(range(len(shown)), means, width=0.6, color=FUNCTION, alpha=0.75)
+    names = _shortened_apart([panel.levels[i] for i in shown], LONGEST_LABEL // 2)
+    crowded = sum(len(name) + 1 for name in names) > LONGEST_ROW
+    ticks = [f"{name}{' ' if crowded else chr(10)}{share:.0%}" for name, share in zip(names, shares[shown])]
+    axes.set_xticks(range(len(shown)), ticks)
+    if crowded:
+        axes.tick_params("x", labelsize=7, labelrotation=90)
+    for label in axes.get_xticklabels():
+        label.set_parse_math(False)
+
+
+def _shortened_apart(names: list[str], longest: int) -> list[str]:
+    """Names of so many letters: their beginnings or, where these are equal, their ends."""
+    starts = [shortened(name, longest) for name in names]
+    if len(set(starts)) == len(starts):
+        return starts
+    return [name if len(name) <= longest else f"…{name[1 - longest :]}" for name in names]
 
 
 def _draw_two(axes: Axes, averaged: _Averaged, panel: Panel, rows: Array) -> None:
     """Contours of the mean over the rows, with their values; of a constant none."""
     from matplotlib.ticker import MaxNLocator
 
-    first, second = (np.linspace(column.min(), column.max(), GRID_OF_TWO) for column in rows[:, panel].T)
+    first, second = (np.linspace(column.min(), column.max(), GRID_OF_TWO) for column in rows[:, panel.inputs].T)
     means = np.array([[averaged.at(panel, [a, b], rows).mean() for a in first] for b in second])
-    axes.plot(*rows[:, panel].T, ".", color=DATA, markersize=3, alpha=0.6)
+    axes.plot(*rows[:, panel.inputs].T, ".", color=DATA, markersize=3, alpha=0.6)
     if np.ptp(means) > 1e-12 * np.abs(means).max(initial=0.0) and np.ptp(first) > 0.0 and np.ptp(second) > 0.0:
         levels = MaxNLocator(CONTOURS).tick_values(means.min(), means.max())
         lines = axes.contour(first, second, means, levels=levels, colors=FUNCTION, linewidths=1.0)

@@ -83,6 +83,11 @@ class Subject:
         return None if labels is None else tuple(map(shown, labels))
 
     @property
+    def titles(self) -> tuple[str, ...]:
+        """What the outputs of the function are, on its own scale."""
+        return tuple(map(shown, self.predictor.titles([column.name for column in self.outputs])))
+
+    @property
     def clip(self) -> Clip:
         """The bounds of the inputs."""
         return self.predictor.clip or Clip.nowhere(self.network.n_inputs)
@@ -123,8 +128,8 @@ class Subject:
 
     @property
     def is_line(self) -> bool:
-        """Whether there is one input and one output that is a number."""
-        return self.line is not None and self.classes is None
+        """Whether there is one input and one output, a number that the function itself is and not its exponential."""
+        return self.line is not None and self.classes is None and not self.predictor.is_log
 
     @classmethod
     def of(

@@ -74,7 +74,8 @@ def _found(subject: Subject, tolerance: float | None) -> str:
     size = counted(subject.network.n_neurons, "neurons")
     one = subject.network.n_neurons == 1
     if subject.network.n_neurons == 0:
-        size, one = "A straight line alone" if subject.network.n_inputs == 1 else "A plane alone", True
+        size, one = "A straight line" if subject.network.n_inputs == 1 else "A plane", True
+        size = f"The exponential of {size.lower()} alone" if subject.predictor.is_log else f"{size} alone"
     if subject.classes is not None:
         share = float(np.mean(subject.predicted.argmax(axis=1) == subject.y[:, 0]))
         return f"{size} put{'s' * one} {number(100 * share)} % of {n_rows} into their class."

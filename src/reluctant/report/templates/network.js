@@ -1,7 +1,7 @@
 // The network as nodes and lines: inputs on the left, neurons, outputs on the right.
 function drawNetwork(width, printed) {
   const { inputs, neurons, affine } = page.drawing;
-  const outputs = page.classes ? outputsOfClasses() : page.outputs.map((o) => o.name);
+  const outputs = page.classes ? outputsOfClasses() : page.titles;
   const gap = printed ? 12 : 22;
   const tallest = Math.max(neurons.length, inputs.length, outputs.length, 2);
   const height = Math.max(tallest * gap, printed ? 90 : 150) + 30;
