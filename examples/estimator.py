@@ -15,7 +15,7 @@ def main():
     X, y = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
     model = SparseReLURegressor(random_state=0).fit(X, y)
     print(f"{model.n_parameters_} parameters, {model.n_neurons_} neurons, {model.solver_used_}")
-    print(model.network_.describe(X=X))
+    print(model.describe(X))
     print("\nshare of the predictions that hangs on each input")
     for j in np.argsort(-model.feature_importances_)[: model.features_used_.size]:
         print(f"  {X.columns[j]:4} {model.feature_importances_[j]:5.2f}")

@@ -66,6 +66,12 @@ def test_the_score_is_the_deviance_explained_of_scikit_learn(claims, loss, power
     assert model.score(X, y, weights, exposure=exposure) == pytest.approx(expected, rel=1e-9)
 
 
+def test_a_score_of_other_rows_is_refused(claims, counted):
+    X, y, _ = claims
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        counted.score(X, y[:-1])
+
+
 def test_exposures_reach_fits_and_scores_of_a_cross_validation(claims):
     X, y, exposure = claims
     with sklearn.config_context(enable_metadata_routing=True):

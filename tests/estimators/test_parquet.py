@@ -88,6 +88,11 @@ def test_bad_sets_of_files_name_column_and_row(folder):
         ParquetTable(folder, ["town"], "y")
     with pytest.raises(ValueError, match="the data set has no column 'town'"):
         ParquetTable(sources(folder)["data set"], ["town"], "y")
+    (folder.parent / "empty").mkdir(exist_ok=True)
+    (folder.parent / "text.parquet").write_text("a,b")
+    for name in ("empty", "text.parquet", "none*.parquet"):
+        with pytest.raises(ValueError, match="holds no Parquet file that can be read: "):
+            ParquetTable(folder.parent / name, ["a"], "y")
     model = SparseReLURegressor()
     first = int(FRAME["b"].is_null().arg_max())
     for path in sources(folder).values():

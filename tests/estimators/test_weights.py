@@ -78,6 +78,7 @@ def test_rows_of_weight_zero_are_rows_that_are_not_there(estimator, size):
         ({0: np.inf}, "class_weight of 0 must be a finite number, got inf"),
         ({0: 1.0, 5: 1.0}, "class_weight names the class 5, which y does not have, and not 1; name classes of y"),
         ({1: 0.0}, "class_weight leaves out all classes of y but 0; give two or more a positive weight"),
+        ({1: 1e300}, "y has one class only in rows of positive weight, 1"),
         ({0: 0.0, 1: 0.0}, "class_weight leaves out all classes of y; give two or more"),
     ],
 )

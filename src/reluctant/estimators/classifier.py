@@ -252,7 +252,8 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
                 classes, totals = weighed_classes(labels, weights)
                 factors = class_factors(self.class_weight, classes, totals)
                 weights = check_weights(weights * row_factors(labels, classes, factors), inputs.shape[0], least=2)
-                classes = _at_least_two(classes[factors > 0.0], weighed=sample_weight is not None)
+                kept, _ = weighed_classes(labels, weights)  # without those that vanish beside others
+                classes = _at_least_two(kept, weighed=sample_weight is not None or self.class_weight is not None)
                 self._learn(inputs, class_shares(labels, classes), weights, _loss(classes), decider)
             self.classes_ = classes
             self.temperature_ = None if self.path_ is None else self.path_.temperature

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_consistent_length
 
 from reluctant.arrays import Array
 from reluctant.regression.losses import LOSSES
@@ -86,7 +87,9 @@ def explained_deviance(f: Array, y: ArrayLike, weights: Array, exposure: Array |
 
     1 where both are zero, and 0 where that of the constant alone is.
     """
-    targets = as_floats(y, "y").reshape(len(f), -1)
+    targets = as_floats(y, "y")
+    check_consistent_length(f, targets)
+    targets = targets.reshape(len(f), -1)
     loss.check(targets)
     targets, weights = per_exposure(targets, weights, exposure, loss)
     mean = np.average(targets, axis=0, weights=weights)

@@ -75,7 +75,8 @@ class Tabular:
         active, m = self.active, len(results)
         columns = [("input", name) for name in labels] + [("bias", "")] + [("output", name) for name in results]
         index = [*range(1, int(active.sum()) + 1), *(["affine"] if m == 1 else [f"affine {name}" for name in results])]
-        numbers = np.vstack([np.hstack([U[active], V[active]]), np.hstack([A.T, np.eye(m)])]) + 0.0  # no zero has a sign
+        numbers = np.vstack([np.hstack([U[active], V[active]]), np.hstack([A.T, np.eye(m)])])
+        numbers += 0.0  # no zero has a sign
         return pd.DataFrame(numbers, index=pd.Index(index, name="neuron"), columns=pd.MultiIndex.from_tuples(columns))
 
     def to_latex(

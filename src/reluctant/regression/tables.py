@@ -151,7 +151,7 @@ class ParquetTable:
         object.__setattr__(self, "x", tuple(self.x))
         if not self.x:
             raise ValueError("x names no columns; give at least one input column")
-        present = list(self.types)
+        present = list(self._types_as_read())
         for i, name in enumerate(self._wanted):
             if name in self._wanted[:i]:
                 raise ValueError(f"column {name!r} is named twice among x, y and weight; give each column one part")
@@ -164,6 +164,16 @@ class ParquetTable:
         if _is_data_set(self.path):
             return {field.name: str(field.type) for field in self.path.schema}
         return {name: str(kind) for name, kind in self._scan().collect_schema().items()}
+
+    def _types_as_read(self) -> dict[str, str]:
+        """The types; a ValueError where the path leads to no Parquet file."""
+        from polars.exceptions import ComputeError
+
+        try:
+            return self.types
+        except ComputeError as error:
+            reason = str(error).partition(" (")[0]
+            raise ValueError(f"{self._name} holds no Parquet file that can be read: {reason}") from error
 
     @property
     def n_rows(self) -> int:
