@@ -192,9 +192,7 @@ class NeuronPruner(Pruner):
 
     def step(self, weights: Weights) -> Weights | None:
         """Delete one neuron."""
-        per_neuron = self.data.n_inputs + self.data.n_outputs
-        fewest = max(self.target, -(-self.data.generic_parameters // per_neuron))
-        if weights.n_neurons <= fewest or self.stop():
+        if weights.n_neurons <= max(self.target, self.data.generic_neurons) or self.stop():
             return None
         surgeon = self.surgeon(weights)
         cheapest = np.argsort(surgeon.neuron_costs())[: 2 * self.tries]

@@ -1,5 +1,8 @@
 """One run of the search for the sparsest interpolant: start, prune, climb by kicks, start afresh.
 
+Where parameters are counted whole neurons are pruned first: a neuron of many inputs can lose one weight and a small
+turn makes up for it, while in the plane a deletion turns its hinge across many points, and few succeed.
+
 A run can be stopped after any amount of work, sent to another process and taken up again: where it is cut changes
 nothing, and nothing but its end depends on the clock.
 """
@@ -14,7 +17,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from reluctant.effort import Clock, never
-from reluctant.multivariate.aim import Aim
+from reluctant.multivariate.aim import Aim, Count
 from reluctant.multivariate.newton_prune.kicks import KickChooser
 from reluctant.multivariate.newton_prune.newton import solve
 from reluctant.multivariate.newton_prune.pruners import LOOSE, NeuronPruner, ParameterPruner, Pruner
@@ -38,10 +41,13 @@ NEAR_BEST = 1
 """More than the best by so few parameters, or neurons, is near."""
 TRIES_AFTER_KICKS = 4
 """Deletions that are solved for before a kick has been in vain: of those that succeed 19 in 20 are among the first."""
+PATIENCE_FIRST, WORK_FIRST = 60, 6000
+"""Vain kicks that end the pruning of neurons before that of parameters; at most the second over the equations."""
 PROMISING = 1.5
 """A function of one input is climbed from where it has fewer parameters than so many times the generic bound."""
 EQUATIONS_PER_KICK = 100
 """One more neuron may be kicked at once for every so many equations."""
+PRUNERS: dict[Count, type[Pruner]] = {"parameters": ParameterPruner, "neurons": NeuronPruner}
 
 
 @dataclass(frozen=True)
@@ -56,8 +62,9 @@ class Improvement:
 
 @dataclass
 class Climb:
-    """The way from one start: where it stands, and how many kicks in a row have brought nothing."""
+    """The way from one start: what is pruned, where it stands, and how many kicks in a row have brought nothing."""
 
+    count: Count
     pruner: Pruner
     weights: Weights
     pruned: bool = False
@@ -83,27 +90,30 @@ class Search:
     climb: Climb | None = None
 
     def __post_init__(self) -> None:
-        self.chooser = KickChooser(self.aim.minimize, self.data)
+        self.choosers = {count: KickChooser(count, self.data) for count in PRUNERS}
 
     def advance(self, work: float = np.inf, *, to_first_minimum: bool = False) -> None:
         """Go on until this much work is done, in factorisations, or there is a reason to end.
 
-        With `to_first_minimum` the first start is pruned as far as single deletions go, and that is all.
+        With `to_first_minimum` the first start is pruned as far as single deletions of what is counted go.
         """
         until = self.work + work
         if self.ended is not None:
             return
         with threadpool_limits(1):
             while self.work < until and self.ended is None:
-                if to_first_minimum and self.climb is not None and self.climb.pruned:
+                climb = self.climb
+                if to_first_minimum and climb is not None and climb.pruned and climb.count == self.aim.minimize:
                     return
                 self.work += 1
-                if self.climb is None:
+                if climb is None:
                     self.climb = self._start()
-                elif not self.climb.pruned:
-                    self._prune(self.climb)
+                elif not climb.pruned:
+                    self._prune(climb)
+                elif climb.idle < self._patience(climb):
+                    self._kick(climb)
                 else:
-                    self._kick(self.climb)
+                    self.climb = None if climb.count == self.aim.minimize else self._climb("parameters", climb.weights)
             if self.ended is not None:
                 self.conclude()
 
@@ -166,9 +176,9 @@ class Search:
     def _start(self) -> Climb:
         """A first interpolant; it is offered before anything is tried with it, so that an end of the time finds it."""
         data = self.data
-        weights = self._given_start()
+        weights, count = self._given_start(), self.aim.minimize
         if weights is None or np.abs(weights.residuals(data)).max(initial=0.0) > LOOSE:
-            weights = solved_start(data, self.rng, LOOSE, self.clock.expired)
+            weights, count = solved_start(data, self.rng, LOOSE, self.clock.expired), "neurons"
         if weights is None:
             weights = line_start(data, self.rng)
             self.offer(weights, self.clock.expired)
@@ -185,9 +195,13 @@ class Search:
                 if easy is not None:
                     self.offer(easy)  # brought closer to the labels, whatever the time
         self.starts += 1
-        kind = ParameterPruner if self.aim.minimize == "parameters" else NeuronPruner
-        pruner = kind(data, self.rng, self.clock.expired, weights.weight_limit(), self.aim.target or 0)
-        return Climb(pruner, pruner.begin(weights))
+        return self._climb(count, weights)
+
+    def _climb(self, count: Count, weights: Weights) -> Climb:
+        """Begin to prune neurons or parameters."""
+        target = self.aim.target or 0 if count == self.aim.minimize else 0
+        pruner = PRUNERS[count](self.data, self.rng, self.clock.expired, weights.weight_limit(), target)
+        return Climb(count, pruner, pruner.begin(weights))
 
     def _given_start(self) -> Weights | None:
         """What takes no search: first the caller's network, then a function of one input where that is sparse."""
@@ -214,17 +228,17 @@ class Search:
             climb.weights = shorter
 
     def _kick(self, climb: Climb) -> None:
-        """Kick and prune back; after many in a row that bring nothing the climb is over.
+        """Kick and prune back.
 
         Equally sparse networks are accepted: they are the way across plateaus.
         """
-        pruner = climb.pruner
-        kick = self.chooser.choose(self.rng)
+        pruner, chooser = climb.pruner, self.choosers[climb.count]
+        kick = chooser.choose(self.rng)
         before = pruner.work
         most = 1 + self.data.n_equations // EQUATIONS_PER_KICK
         n = 1 + int(self.rng.integers(most))
-        kicked = pruner.solve(self.chooser.kicks[kick](self.data, climb.weights, self.rng, n))
-        pruner.work += self.chooser.cost(kick)
+        kicked = pruner.solve(chooser.kicks[kick](self.data, climb.weights, self.rng, n))
+        pruner.work += chooser.cost(kick)
         climb.idle += 1
         gain = 0
         if kicked is not None:
@@ -235,13 +249,15 @@ class Search:
                 self.offer(pruned)
             if gain:
                 climb.idle = 0
-        self.chooser.record(kick, gain, pruner.work - before)
+        chooser.record(kick, gain, pruner.work - before)
         self.work += pruner.work - before
-        if climb.idle >= self._patience(climb):
-            self.climb = None
 
     def _patience(self, climb: Climb) -> int:
         """Kicks that may bring nothing: few where others have come further, for there a fresh start is worth more."""
+        if climb.count != self.aim.minimize:
+            if climb.weights.n_neurons <= self.data.generic_neurons + NEAR_BEST:
+                return 0
+            return min(PATIENCE_FIRST, WORK_FIRST // self.data.n_equations)
         near = self.best is None or self.aim.count(climb.weights) <= self.aim.count(self.best) + NEAR_BEST
         return PATIENCE + PATIENCE_PER_EQUATION * self.data.n_equations if near else PATIENCE
 

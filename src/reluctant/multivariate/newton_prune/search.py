@@ -221,8 +221,7 @@ class _Task:
 
 def generic_target(data: Data, minimize: Count) -> int:
     """Fewest parameters, or neurons, that reach almost every label vector."""
-    parameters = data.generic_parameters
-    return parameters if minimize == "parameters" else -(-parameters // (data.n_inputs + data.n_outputs))
+    return data.generic_parameters if minimize == "parameters" else data.generic_neurons
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,11 @@ class Data:
         """
         return 0 if self.half_width is not None else self.n_outputs * (self.n_points - self.affine.size)
 
+    @property
+    def generic_neurons(self) -> int:
+        """Neurons of d + m parameters that hold so many."""
+        return -(-self.generic_parameters // (self.n_inputs + self.n_outputs))
+
 
 def by_output(a: Array, n_points: int) -> Array:
     """Values (N,) or (N, m) as a contiguous array (m, N)."""
