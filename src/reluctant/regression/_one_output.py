@@ -94,6 +94,17 @@ def unknowns_of(U, A, affine):
 
 
 @njit(cache=True, error_model="numpy")
+def ridge_of(U, A, ridge, neuron, coordinate):
+    """Ridge and value of every unknown."""
+    weights, theta = np.empty(len(neuron)), np.empty(len(neuron))
+    for q in range(len(neuron)):
+        k, j = neuron[q], coordinate[q]
+        weights[q] = ridge[0] if k >= 0 else ridge[2] if j == len(A) - 1 else ridge[1]
+        theta[q] = U[k, j] if k >= 0 else A[j]
+    return weights, theta
+
+
+@njit(cache=True, error_model="numpy")
 def jacobian(X, Z, V, neuron, coordinate, root):
     """Derivatives of the predictions by the unknowns, times `root` of the rows, (P, N)."""
     P, n = len(neuron), X.shape[1]
@@ -113,7 +124,7 @@ def jacobian(X, Z, V, neuron, coordinate, root):
 @njit(cache=True, error_model="numpy")
 def quadratic(X, Z, V, U, A, ridge, neuron, coordinate, gradient, curvature):
     """Hessian and gradient of the quadratic model of the objective at a model that has been evaluated."""
-    width, P = len(X), len(neuron)
+    P = len(neuron)
     root = np.sqrt(curvature)
     J = jacobian(X, Z, V, neuron, coordinate, root)
     pull = np.dot(J, gradient / root)
@@ -123,12 +134,63 @@ def quadratic(X, Z, V, U, A, ridge, neuron, coordinate, gradient, curvature):
         part = np.dot(J[start:], J[start:end].T)
         hessian[start:, start:end] = part
         hessian[start:end, end:] = part[end - start :].T
+    weights, theta = ridge_of(U, A, ridge, neuron, coordinate)
     for q in range(P):
-        k, j = neuron[q], coordinate[q]
-        weight = ridge[0] if k >= 0 else ridge[2] if j == width - 1 else ridge[1]
-        hessian[q, q] += weight
-        pull[q] += weight * (U[k, j] if k >= 0 else A[j])
+        hessian[q, q] += weights[q]
+        pull[q] += weights[q] * theta[q]
     return hessian, pull
+
+
+@njit(cache=True, error_model="numpy")
+def pull_at(X, Z, V, U, A, ridge, neuron, coordinate, gradient):
+    """The gradient of the objective alone, as `quadratic` has it."""
+    weights, theta = ridge_of(U, A, ridge, neuron, coordinate)
+    pull, mine, owner = weights * theta, gradient, -1
+    for q in range(len(neuron)):
+        k = neuron[q]
+        if k != owner:
+            owner, mine = k, gradient if k < 0 else np.where(Z[k] > 0.0, V[k] * gradient, 0.0)
+        pull[q] += np.dot(X[coordinate[q]], mine)
+    return pull
+
+
+@njit(cache=True, error_model="numpy")
+def factor_of(hessian, damping, flat):
+    """Lower factor of H + damping · (diag H + flat · mean); NaN where that is not positive definite in float64."""
+    P = len(hessian)
+    damped = hessian.copy()
+    mean = np.trace(hessian) / P
+    for q in range(P):
+        damped[q, q] += damping * (hessian[q, q] + flat * mean)
+    try:
+        factor = np.linalg.cholesky(damped)
+    except Exception:
+        factor = np.full((P, P), np.nan)
+    return factor
+
+
+@njit(cache=True, error_model="numpy")
+def solved(factor, right):
+    """(L Lᵀ)⁻¹ times the right side."""
+    x = right.copy()
+    for q in range(len(x)):
+        x[q] = (x[q] - np.dot(factor[q, :q], x[:q])) / factor[q, q]
+    for q in range(len(x) - 1, -1, -1):
+        x[q] /= factor[q, q]
+        x[:q] -= x[q] * factor[q, :q]
+    return x
+
+
+@njit(cache=True, error_model="numpy")
+def moved(U, A, neuron, coordinate, step):
+    """The weights after a step of the unknowns."""
+    U, A = U.copy(), A.copy()
+    for q in range(len(step)):
+        if neuron[q] >= 0:
+            U[neuron[q], coordinate[q]] += step[q]
+        else:
+            A[coordinate[q]] += step[q]
+    return U, A
 
 
 @njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
@@ -169,47 +231,49 @@ def needs_cleaning(Z, affine):
 def steps(X, y, w, kind, delta, ridge, affine, U, V, A, damping, max_steps, rtol, limits):
     """Levenberg's steps until the objective falls by less than `rtol` of itself, or a neuron is to be cleaned away.
 
-    `limits` are the least and the greatest damping and the share of the mean curvature in it. Returns the model, its
+    `limits` are the least and the greatest damping, the share of the mean curvature in it, and how many steps in a row
+    may be chords, which keep the curvature of the one before and count whether they pay or not. Returns the model, its
     objective, the damping, how many steps were begun (`max_steps` unless a neuron is to be cleaned away), and U X̄ᵀ.
     """
-    least, most, flat = limits
+    least, most, flat, chords = limits
     K, n = len(V), X.shape[1]
     Z, gradient, curvature = np.empty((K, n)), np.empty(n), np.empty(n)
     value = evaluate(X, y, w, kind, delta, ridge, U, V, A, Z, gradient, curvature)
-    for step_number in range(max_steps):
+    begun = 0
+    while begun < max_steps:
         if needs_cleaning(Z, affine):
-            return U, A, value, damping, step_number, Z
+            return U, A, value, damping, begun, Z
         neuron, coordinate = unknowns_of(U, A, affine)
-        P = len(neuron)
-        if P == 0:
+        if len(neuron) == 0:
             break
         hessian, pull = quadratic(X, Z, V, U, A, ridge, neuron, coordinate, gradient, curvature)
-        mean = np.trace(hessian) / P
-        before, taken = value, False
-        while damping <= most and mean > 0.0:
-            damped = hessian.copy()
-            for q in range(P):
-                damped[q, q] += damping * (hessian[q, q] + flat * mean)
-            step = np.linalg.solve(damped, -pull)
-            U_moved, A_moved = U.copy(), A.copy()
-            for q in range(P):
-                if neuron[q] >= 0:
-                    U_moved[neuron[q], coordinate[q]] += step[q]
-                else:
-                    A_moved[coordinate[q]] += step[q]
+        factor = factor_of(hessian, damping, flat)
+        before, taken, in_a_row = value, 0, min(1 + chords, max_steps - begun)
+        while taken < in_a_row and damping <= most and np.trace(hessian) > 0.0:
+            step = solved(factor, -pull)
+            U_moved, A_moved = moved(U, A, neuron, coordinate, step)
             Z_moved, gradient_moved, curvature_moved = np.empty((K, n)), np.empty(n), np.empty(n)
             reached = evaluate(
                 X, y, w, kind, delta, ridge, U_moved, V, A_moved, Z_moved, gradient_moved, curvature_moved
             )
             if reached < value:
-                predicted = -np.dot(pull, step) - 0.5 * np.dot(step, np.dot(hessian, step))
-                gain = (value - reached) / max(predicted, 1e-300)
-                damping = max(damping * (0.25 if gain > 0.5 else 3.0 if gain < 0.1 else 1.0), least)
+                gained = value - reached
+                if taken == 0:
+                    predicted = -np.dot(pull, step) - 0.5 * np.dot(step, np.dot(hessian, step))
+                    gain = gained / max(predicted, 1e-300)
+                    damping = max(damping * (0.25 if gain > 0.5 else 3.0 if gain < 0.1 else 1.0), least)
                 U, A, Z, value = U_moved, A_moved, Z_moved, reached
-                gradient, curvature, taken = gradient_moved, curvature_moved, True
+                gradient, curvature, taken = gradient_moved, curvature_moved, taken + 1
+                if gained <= rtol * abs(value):
+                    break
+                pull = pull_at(X, Z, V, U, A, ridge, neuron, coordinate, gradient)
+            elif taken == 0:
+                damping *= 6.0
+                factor = factor_of(hessian, damping, flat)
+            else:
                 break
-            damping *= 6.0
-        if not taken or before - value <= rtol * abs(value):
+        begun += in_a_row
+        if before - value <= rtol * abs(value):
             break
     return U, A, value, damping, max_steps, Z
 
@@ -262,10 +326,9 @@ def without_cheapest(X, y, w, kind, delta, ridge, affine, U, V, A, n_deleted, re
     neuron, coordinate = unknowns_of(U, A, affine)
     P = len(neuron)
     n_incoming, free = np.zeros(K, dtype=np.int64), np.empty(P, dtype=np.bool_)
-    theta = np.empty(P)
+    theta = ridge_of(U, A, ridge, neuron, coordinate)[1]
     for q in range(P):
         k, j = neuron[q], coordinate[q]
-        theta[q] = U[k, j] if k >= 0 else A[j]
         free[q] = j < width - 1
         if k >= 0 and j < width - 1:
             n_incoming[k] += 1

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from scipy.linalg.lapack import dposv
+from scipy.linalg.lapack import dpotrf, dpotrs
 
 from reluctant.arrays import Array, Mask
 from reluctant.effort import never
 from reluctant.regression.constraints import Constraints, constrained_minimum
-from reluctant.regression.model import Block, Model, Unknowns
-from reluctant.regression.penalties import Penalty
+from reluctant.regression.model import Block, Model, Rows, Unknowns
+from reluctant.regression.penalties import Penalty, Ridge
 from reluctant.regression.protocol import SMOOTHING, Derivatives, Loss
 
 FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING = 1e-2, 1e-9, 1e6
@@ -23,6 +23,8 @@ SLICE = 4096
 """Rows whose products are formed at a time: their Jacobian then stays near the processor."""
 FLAT = 1e-3
 """Share of the mean curvature that damping adds for unknowns without any."""
+CHORDS = 2
+"""Steps in a row that may keep the curvature of the one before: they cost a fifth of that (Shamanskii, 1967)."""
 
 
 class Data(Protocol):
@@ -136,19 +138,39 @@ def quadratic_model(model: Model, unknowns: Unknowns, problem: Problem) -> Quadr
     return Quadratic(hessian, gradient + w * unknowns.gather(model), ever_on, ever_off)
 
 
+def value_and_gradient(model: Model, unknowns: Unknowns, problem: Problem) -> tuple[float, Array]:
+    """The smoothed objective and Jᵀ l' + w θ, summed over the blocks."""
+    value, sums = problem.penalty.value(model), problem.loss.sums_rows
+    if not sums:
+        value = problem.objective(model)
+    of_U, of_V, of_A = np.zeros_like(model.U), np.zeros_like(model.V), np.zeros_like(model.A)
+    for block in multiplied_blocks(model, problem):
+        hidden = np.maximum(block.inputs @ model.U.T, 0.0)
+        f = hidden @ model.V + block.inputs @ model.A
+        if sums:
+            value += float(block.weights @ problem.loss.values(f, block.targets, problem.smoothing))
+        slopes = block.weights[:, None] * problem.loss.derivatives(f, block.targets, problem.smoothing).gradient
+        of_U += ((slopes @ model.V.T) * (hidden > 0.0)).T @ block.inputs
+        of_V += hidden.T @ slopes
+        of_A += block.inputs.T @ slopes
+    pull = problem.penalty.weights(model, unknowns) * unknowns.gather(model)
+    return value, unknowns.gather(Model(of_U, of_V, of_A)) + pull
+
+
 def minimise(
     model: Model, problem: Problem, max_steps: int, rtol: float = 1e-4, stop: Callable[[], bool] = never
 ) -> tuple[Model, float]:
     """Levenberg's steps from a model until the objective falls by less than `rtol` of itself; dead neurons are removed.
 
+    Some of the steps may be chords, which keep the curvature of the one before; they count whether they pay or not.
     No step begins where `stop` says so.
 
     Returns the model and its objective, above that of the first only if a neuron that is linear at the data went into
     the affine part where the penalty charges it more.
     """
-    damping = FIRST_DAMPING
+    damping, begun = FIRST_DAMPING, 0
     value = problem.objective(model)
-    for _ in range(max_steps):
+    while begun < max_steps:
         unknowns = problem.unknowns(model)
         if unknowns.size == 0 or stop():
             break
@@ -160,47 +182,95 @@ def minimise(
             if unknowns.size == 0:
                 break
             local = quadratic_model(model, unknowns, problem)
-        step = _damped_step(model, unknowns, problem, local, value, damping)
-        if step is None:
+        taken = _damped_step(model, unknowns, problem, local, value, damping)
+        if taken is None:
             break
-        before, (model, value, damping) = value, step
+        before, damping = value, taken.damping
+        n_chords = min(CHORDS, max_steps - begun - 1) if _has_chords(problem) else 0
+        model, value = _after_chords(taken, before, unknowns, problem, n_chords, rtol)
+        begun += 1 + n_chords
         if before - value <= rtol * abs(value):
             break
     return model, value
 
 
+def _has_chords(problem: Problem) -> bool:
+    """Whether the curvature is worth keeping: under a ridge it hardly changes, and rows in memory are quickly read."""
+    in_memory = isinstance(problem.data, Rows)
+    return in_memory and isinstance(problem.penalty, Ridge) and problem.loss.sums_rows and not problem.monotone
+
+
+class _Taken(NamedTuple):
+    """A step that lowered the objective.
+
+    `moved` is the model as it leads there, `model` the same balanced and within constraints, `value` its objective;
+    `damping` is for the next step, `factor` that of the damped curvature where no constraint changed the step.
+    """
+
+    moved: Model
+    model: Model
+    value: float
+    damping: float
+    factor: Array | None
+
+
 def _damped_step(
     model: Model, unknowns: Unknowns, problem: Problem, local: Quadratic, value: float, damping: float
-) -> tuple[Model, float, float] | None:
-    """The first of ever shorter steps that lowers the objective, with the damping for the next; None if none does."""
+) -> _Taken | None:
+    """The first of ever shorter steps that lowers the objective; None if none does."""
     theta = unknowns.gather(model)
     curvature = np.diag(local.hessian)
     damped = curvature + FLAT * curvature.mean()
     while damping <= MOST_DAMPING:
-        step = _step(model, unknowns, problem, local, damping * damped)
+        step, factor = _step(model, unknowns, problem, local, damping * damped)
         if step is not None:
-            trial = problem.kept(unknowns.scatter(model, theta + step).balanced())
+            moved = unknowns.scatter(model, theta + step)
+            trial = problem.kept(moved.balanced())
             reached = problem.objective(trial)
             if reached < value:
                 predicted = -(local.gradient @ step) - 0.5 * step @ (local.hessian @ step)
                 gain = (value - reached) / max(float(predicted), 1e-300)
                 damping *= 0.25 if gain > 0.5 else 3.0 if gain < 0.1 else 1.0
-                return trial, reached, max(damping, LEAST_DAMPING)
+                return _Taken(moved, trial, reached, max(damping, LEAST_DAMPING), factor)
         damping *= 6.0
     return None
 
 
-def _step(model: Model, unknowns: Unknowns, problem: Problem, local: Quadratic, damping: Array) -> Array | None:
-    """The step to the damped minimum of the quadratic model, of all models or of those that the constraints allow."""
+def _after_chords(
+    taken: _Taken, before: float, unknowns: Unknowns, problem: Problem, n_chords: int, rtol: float
+) -> tuple[Model, float]:
+    """The model and its objective after a step and the chords with its curvature that pay."""
+    moved, model, value, _, factor = taken
+    for _ in range(n_chords):
+        if before - value <= rtol * abs(value):
+            break
+        gradient = value_and_gradient(moved, unknowns, problem)[1]
+        moved = unknowns.scatter(moved, unknowns.gather(moved) - dpotrs(factor, gradient, lower=1)[0])
+        trial = problem.kept(moved.balanced())
+        reached = problem.objective(trial)
+        if not reached < value:
+            break
+        before, model, value = value, trial, reached
+    return model, value
+
+
+def _step(
+    model: Model, unknowns: Unknowns, problem: Problem, local: Quadratic, damping: Array
+) -> tuple[Array | None, Array | None]:
+    """The step to the damped minimum of the quadratic model, of all models or of those that the constraints allow.
+
+    With it comes the factor of the damped curvature, where that alone decided.
+    """
     if problem.constraints is None or not problem.constraints.monotone:
-        return solved(local.hessian, damping, -local.gradient)
+        factor = factored(local.hessian, damping)
+        return (None if factor is None else dpotrs(factor, -local.gradient, lower=1)[0]), factor
     constraints, theta = problem.constraints, unknowns.gather(model)
 
     def unmet(step: Array) -> tuple[Array, Array]:
         rows = constraints.violated(unknowns.scatter(model, theta + step), unknowns, model.V)
         return rows, -(rows @ theta)
 
-    return constrained_minimum(local.hessian + np.diag(damping), local.gradient, unmet)
+    return constrained_minimum(local.hessian + np.diag(damping), local.gradient, unmet), None
 
 
 def regular(hessian: Array, share: float) -> Array:
@@ -208,12 +278,18 @@ def regular(hessian: Array, share: float) -> Array:
     return hessian + share * np.trace(hessian) / max(len(hessian), 1) * np.eye(len(hessian))
 
 
-def solved(hessian: Array, damping: Array, right: Array) -> Array | None:
-    """(H + diag(damping))⁻¹ right, or None where that matrix is not positive definite in float64."""
+def factored(hessian: Array, damping: Array) -> Array | None:
+    """Lower Cholesky factor of H + diag(damping), or None where that is not positive definite in float64."""
     damped = hessian.copy()
     damped.flat[:: len(damped) + 1] += damping
-    _, solution, failed = dposv(damped, right, lower=1, overwrite_a=1)
-    return None if failed else solution
+    factor, failed = dpotrf(damped, lower=1, overwrite_a=1)
+    return None if failed else factor
+
+
+def solved(hessian: Array, damping: Array, right: Array) -> Array | None:
+    """(H + diag(damping))⁻¹ right, or None where that matrix is not positive definite in float64."""
+    factor = factored(hessian, damping)
+    return None if factor is None else np.asarray(dpotrs(factor, right, lower=1)[0], dtype=np.float64)
 
 
 def _gram(

@@ -25,7 +25,7 @@ MOST_NEURONS, ROWS_PER_NEURON, ROWS_PER_KNOT = 40, 8, 5
 """A path in regression begins with this many neurons, or fewer where rows are few, of several inputs or of one."""
 GROWN_DENSE, ROWS_PER_UNKNOWN = 12, 2
 """A dense path in regression begins with so many neurons on all inputs, or fewer where rows are few."""
-DENSE_NEURONS, DENSE_NEURONS_MANY, DENSE_STEPS = 8, 14, 20
+DENSE_NEURONS, DENSE_NEURONS_MANY, DENSE_STEPS = 8, 14, 24
 """A path in classification begins with so many neurons on all inputs: two classes, more classes."""
 WIDE_NEURONS, WIDE_ITERATIONS = 20, (200, 300, 50)
 """Neurons where more classes of many inputs have very many unknowns; iterations of L-BFGS with the penalty of the path,

@@ -9,8 +9,8 @@ from scipy.optimize import minimize
 
 from reluctant.arrays import Array
 from reluctant.effort import never
-from reluctant.regression.gauss_newton import Problem, multiplied_blocks
-from reluctant.regression.model import Model, Unknowns
+from reluctant.regression.gauss_newton import Problem, value_and_gradient
+from reluctant.regression.model import Model
 
 MANY_UNKNOWNS = 500
 """Of more unknowns a hundred gradients cost less than one step with their curvature."""
@@ -41,25 +41,6 @@ def quasi_newton(
     found = minimize(objective, start, jac=True, method="L-BFGS-B", callback=listen, options=options)
     fitted = _cleaned(unknowns.scatter(model, found.x).balanced(), problem)
     return fitted, problem.objective(fitted)
-
-
-def value_and_gradient(model: Model, unknowns: Unknowns, problem: Problem) -> tuple[float, Array]:
-    """The smoothed objective and Jᵀ l' + w θ, summed over the blocks."""
-    value, sums = problem.penalty.value(model), problem.loss.sums_rows
-    if not sums:
-        value = problem.objective(model)
-    of_U, of_V, of_A = np.zeros_like(model.U), np.zeros_like(model.V), np.zeros_like(model.A)
-    for block in multiplied_blocks(model, problem):
-        hidden = np.maximum(block.inputs @ model.U.T, 0.0)
-        f = hidden @ model.V + block.inputs @ model.A
-        if sums:
-            value += float(block.weights @ problem.loss.values(f, block.targets, problem.smoothing))
-        slopes = block.weights[:, None] * problem.loss.derivatives(f, block.targets, problem.smoothing).gradient
-        of_U += ((slopes @ model.V.T) * (hidden > 0.0)).T @ block.inputs
-        of_V += hidden.T @ slopes
-        of_A += block.inputs.T @ slopes
-    pull = problem.penalty.weights(model, unknowns) * unknowns.gather(model)
-    return value, unknowns.gather(Model(of_U, of_V, of_A)) + pull
 
 
 def _cleaned(model: Model, problem: Problem) -> Model:

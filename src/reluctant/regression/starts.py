@@ -12,9 +12,9 @@ from reluctant.regression.model import Model, Rows
 from reluctant.regression.steps import minimise, objective
 
 CANDIDATES = 150
-ADDED, ADDED_SHARE, STEPS = 2, 0.25, 3
+ADDED, ADDED_SHARE, STEPS = 2, 0.25, 6
 """Hinges added at a time, as a share of those there are once that is more, and steps in between."""
-STEPS_AGAIN = 8
+STEPS_AGAIN = 12
 """Steps of a round that follows one without success."""
 PATIENCE = 4
 """Rounds in a row that may come to nothing."""
@@ -38,7 +38,7 @@ def affine_fit(problem: Problem, columns: NDArray, clock: Clock) -> Model:
         model.A[columns] = model.A[-1] = np.finfo(float).tiny  # free, and `trimmed` later where they stay
         if problem.constraints is not None:
             model.A[:-1][problem.constraints.signs < 0] *= -1.0
-    return minimise(model, problem, max_steps=20, rtol=1e-8, stop=lambda: clock.interrupted)[0]
+    return minimise(model, problem, max_steps=40, rtol=1e-8, stop=lambda: clock.interrupted)[0]
 
 
 def forward(

@@ -12,14 +12,22 @@ from reluctant.arrays import Array, Index, Mask
 from reluctant.effort import never
 from reluctant.regression import deletions, gauss_newton
 from reluctant.regression.deletions import DOWNDATED, REGULAR
-from reluctant.regression.gauss_newton import FIRST_DAMPING, FLAT, LEAST_DAMPING, MOST_DAMPING, Problem, Quadratic
+from reluctant.regression.gauss_newton import (
+    CHORDS,
+    FIRST_DAMPING,
+    FLAT,
+    LEAST_DAMPING,
+    MOST_DAMPING,
+    Problem,
+    Quadratic,
+)
 from reluctant.regression.losses import Huber, Logistic, Squared
 from reluctant.regression.model import BLOCK, Model, Rows, Unknowns
 from reluctant.regression.penalties import Ridge
 
 KINDS: dict[type, int] = {Squared: 0, Logistic: 1, Huber: 2}
 """Losses that the loops know, by their number there."""
-LIMITS = (LEAST_DAMPING, MOST_DAMPING, FLAT)
+LIMITS = (LEAST_DAMPING, MOST_DAMPING, FLAT, CHORDS)
 
 
 class Shorter(NamedTuple):

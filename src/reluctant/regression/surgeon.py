@@ -15,7 +15,7 @@ from reluctant.regression.steps import Shorter, minimise, without_cheapest
 
 SHARE, SHARE_OF_MANY, ONE_BY_ONE = 0.12, 0.25, 24
 """Share of the parameters deleted at a time, also of very many, and the size below which they go one by one."""
-REFIT_STEPS, SMALL_REFIT_STEPS, REFIT_ITERATIONS = 3, 9, 50
+REFIT_STEPS, SMALL_REFIT_STEPS, REFIT_ITERATIONS = 3, 6, 50
 """Steps between deletions; those of L-BFGS where unknowns are very many."""
 CLIFF = 2.0
 """Several deletions at once may not raise the objective by more than this factor."""
