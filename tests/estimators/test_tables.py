@@ -169,7 +169,7 @@ def test_a_table_takes_neither_targets_of_its_own_nor_what_needs_all_rows(tmp_pa
     for name in ("alpha", "tolerance"):
         with pytest.raises(ValueError, match=f"{name} needs all rows at once"):
             SparseReLURegressor(**{name: 0.1}).fit(table)
-    with pytest.raises(ValueError, match="y has one class only, 'a'"):
+    with pytest.raises(ValueError, match="y has one class only in rows of positive weight, 'a'"):
         SparseReLUClassifier().fit(ArrayTable(np.zeros((4, 1)), np.array(list("aaba")), np.array([1, 1, 0, 1])))
     with pytest.raises(ValueError, match="Unknown label type"):
         SparseReLUClassifier().fit(table)
