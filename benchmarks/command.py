@@ -1,4 +1,4 @@
-"""Time to the first result of the command on the example table, and import time of the package.
+"""Time to the first result of the command on the example table and of each solver, and import time of the package.
 
     python benchmarks/command.py [repetitions]
 
@@ -19,6 +19,19 @@ from pathlib import Path
 
 TABLE = Path(__file__).parents[1] / "examples" / "thermocouple_type_k.csv"
 FIT = ["-m", "reluctant", "fit", str(TABLE), "--x", "emf_mv", "--y", "temperature_c", "--tolerance", "0.5", "--quiet"]
+
+DRAWN = (
+    "import numpy as np; import reluctant as r; rng = np.random.default_rng(0); x, y = rng.uniform(0, 1, (2, {n})); "
+)
+FIRST_CALLS = {  # of a process: what, rows, call, aims of processor seconds with empty caches
+    "interpolate, 60 points": (60, "r.interpolate(x, y)", "2"),
+    "interpolate, 100,000 points": (10**5, "r.interpolate(x, y)", ""),
+    "approximate, 60 points": (60, "r.approximate(x, y, tolerance=0.1)", "2"),
+    "p_path, 60 points": (60, "r.p_path(x, y)", "4"),
+    "p_path, 1,000 points": (1000, "r.p_path(x, y)", "4"),
+    "regress p = 1, 60 points": (60, "r.regress(x, y, alpha=0.01, p=1)", ""),
+    "interpolate, 20 rows of 3": (60, "r.interpolate(x.reshape(20, 3), y[:20], random_state=0)", "5"),
+}
 
 
 def seconds(arguments: list[str], caches: str | None = None) -> tuple[float, float]:
@@ -54,9 +67,12 @@ def main(repetitions: int = 5) -> None:
             ("reluctant fit --no-plot, cold", cold([*fit, "--no-plot"]), ""),
             ("reluctant fit, cold", cold(fit), ""),
         ]
-    print(f"{'':32} {'wall s':>8} {'CPU s':>8} {'aim s':>6}")
+    for what, (n, call, aim) in FIRST_CALLS.items():
+        code = ["-c", DRAWN.format(n=n) + call]
+        rows += [(f"{what}, warm", warm(code, repetitions), "0.4"), (f"{what}, cold", cold(code), aim)]
+    print(f"{'':36} {'wall s':>8} {'CPU s':>8} {'aim s':>6}")
     for what, (wall, processor), aim in rows:
-        print(f"{what:32} {wall:8.2f} {processor:8.2f} {aim:>6}")
+        print(f"{what:36} {wall:8.2f} {processor:8.2f} {aim:>6}")
 
 
 if __name__ == "__main__":

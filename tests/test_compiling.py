@@ -1,4 +1,4 @@
-"""What is compiled is never taken up again after a change in another file that it was compiled with."""
+"""A change of anything compiled with a loop has it compiled anew; small tables need no compiling."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -92,3 +93,66 @@ def test_a_long_compilation_is_mentioned_once_at_a_terminal(monkeypatch):
     announcer.on_end(None)
     assert terminal.getvalue().count("compiling") == 1
     assert announcer.timer is None
+
+
+BOTH_WAYS = """
+import math
+import sys
+
+import numpy as np
+
+from reluctant import approximate, compiling, interpolate, p_path, regress
+from univariate.strategies import GENERATORS
+
+if sys.argv[1] == "compiled":
+    compiling.interpret_nothing()
+else:
+    compiling.INTERPRETED = math.inf
+rng = np.random.default_rng(0)
+for name, generate in GENERATORS.items():
+    for n in (2, 3, 9, 40):
+        x, y, *_ = generate(rng, n)
+        spread = float(np.ptp(y))
+        solutions = [interpolate(x, y, p=p) for p in (0, 0.5, 1)]
+        solutions += [interpolate(x, y, rtol=0), approximate(x, y, tolerance=0.1 * spread)]
+        solutions.append(approximate(x, y, tolerance=0.1 * spread, between="lines"))
+        solutions += [interpolate(x, y, p=1, bias=bias) for bias in ("l1", "l2")]
+        solutions += [interpolate(x, y, p=0.5, affine=False), regress(x, y, alpha=0.01, p=1)]
+        solutions.append(approximate(x, y, max_neurons=2))
+        if n > 3:
+            solutions.append(approximate(x, np.exp(x / x[-1]), tolerance=0.01, shape=("increasing", "convex")))
+        path = p_path(x, y)
+        numbers = [array.tobytes().hex() for solution in solutions for array in solution.network.hinges]
+        said = [(s.value, s.max_error, s.certificate) for s in solutions]
+        print(name, n, numbers, said, path.breakpoints.tolist(), path.critical_p)
+print("in Python:", len(compiling._functions) > 0, file=sys.stderr)
+"""
+
+
+def test_loops_give_the_same_bits_in_python_as_compiled(tmp_path):
+    (tmp_path / "both_ways.py").write_text(BOTH_WAYS)
+    tests = str(Path(__file__).parent)
+    runs = [
+        subprocess.run(
+            [sys.executable, "-W", "error", str(tmp_path / "both_ways.py"), way],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join([tests, *sys.path])},
+            capture_output=True,
+            text=True,
+        )
+        for way in ("interpreted", "compiled")
+    ]
+    assert [run.stderr for run in runs] == ["in Python: True\n", "in Python: False\n"]
+    assert runs[0].stdout == runs[1].stdout
+    assert runs[0].stdout.count("\n") > 30
+
+
+def test_a_loop_is_interpreted_while_its_arrays_are_small_and_the_process_has_spent_little(monkeypatch):
+    monkeypatch.setattr(compiling, "_spent", 0.0)
+    few, many = np.arange(4.0), np.arange(10.0)
+    loop = compiling.njit(lambda x: (x.sum(), x.max()), interpreted_below=10)
+    assert (loop(few), loop.signatures) == ((6.0, 3.0), [])
+    assert [type(part) for part in loop(few)] == [float, float]
+    assert (loop(many), len(loop.signatures)) == ((45.0, 9.0), 1)
+    other = compiling.njit(lambda x: x.sum(), interpreted_below=10)
+    compiling.interpret_nothing()
+    assert (other(few), len(other.signatures)) == (6.0, 1)

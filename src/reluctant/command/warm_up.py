@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from reluctant.compiling import interpret_nothing
 from reluctant.estimators import SparseReLUClassifier, SparseReLURegressor
 from reluctant.multivariate.interpolation import warm_up as loops_of_searches
 from reluctant.multivariate.newton_prune.warm_up import warm_up_exchanges
@@ -26,6 +27,7 @@ from reluctant.univariate.stream import LinkStream
 
 def warm_up() -> Iterator[tuple[str, float]]:
     """Call after call, what was compiled and in how many seconds."""
+    interpret_nothing()
     for what, call in tasks():
         began = time.monotonic()
         call()

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from reluctant.arrays import Array
-from reluctant.compiling import njit
+from reluctant.compiling import SMALL, njit
 from reluctant.errors import TooSteepError
 from reluctant.model._compiled_sums import add, two_product, two_sum
 from reluctant.model.links import Links
@@ -191,7 +191,7 @@ def _network(v: Array, w: Array, b: Array, a: float, c: float, ex: int, ey: int)
     return ReLUNetwork(w[:, None], b, v[:, None], slope[None, None], intercept[None])
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def _affine_through(slope, x, y, goal):
     """Floats (a, c) with a ≈ slope and a x + c ≈ y to within `goal` where a small change of `a` can do it."""
     a, c, error = _affine_trial(slope, x, y)
@@ -213,7 +213,7 @@ def _affine_trial(a, x, y):
     return a, c, (here[0] - y) + (here[1] + product[1])
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def _neuron(line, x, y, slope, left, right, goal):
     """(v, w, b, error) that turn `line` into the line of `slope` through (x, y), which matters on [left, right]."""
     product = two_product(line.slope[0], x)
@@ -318,7 +318,7 @@ def _neuron_of_change(line, x, y, slope, left, right, change):
     return change, 1.0, -left, abs(rise[0]) + abs(turn[0]) * max(abs(x - left), abs(right - x))
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def _neurons(knots, X, Y, slopes, changes, line, goal):
     """Right-facing neurons (v, w, b) that follow the links from the first, which `line` already is; largest error.
 

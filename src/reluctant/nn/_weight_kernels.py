@@ -9,12 +9,14 @@ no roots of polynomials are sought, nothing is packed, and loops have no branche
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from reluctant.compiling import njit
 
 _BLOCK = 256
-_OPTIONS = {"cache": True, "error_model": "numpy", "fastmath": {"contract", "nsz", "arcp"}}
+_OPTIONS: dict[str, Any] = {"cache": True, "error_model": "numpy", "fastmath": {"contract", "nsz", "arcp"}}
 _NIL, _ONE, _LARGE = np.float32(0), np.float32(1), np.float32(1e30)
 _THIRD, _INVERSE_ROOT_BITS = np.float32(1 / 3), np.float32(1419900341)
 """Bits less a third of the bits of a float32 are those of its inverse cube root r^{−1/3}, wrong by 3.5 % at most:"""

@@ -11,12 +11,12 @@ import math
 
 import numpy as np
 
-from reluctant.compiling import njit
+from reluctant.compiling import SMALL, njit
 from reluctant.univariate._predicates import turn
 from reluctant.univariate._sweep import STEEPEST
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def bounds(y, scale, starts, eps, lo, hi):
     """Write the bounds at every x; returns whether each x has a value between its bounds."""
     feasible = True
@@ -35,7 +35,7 @@ def _bounds_at(g, y, scale, starts, eps):
     return low, high
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def deciding_rows(y, scale, starts, eps, at, side):
     """The rows whose lower (side 1) or upper (side −1) bounds are those of the points `at`."""
     rows = np.empty(len(at), np.int64)
@@ -49,7 +49,7 @@ def deciding_rows(y, scale, starts, eps, at, side):
     return rows
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def critical_values(x, y, scale, rows, kind):
     """About the ε from which on triples of rows do not fail: a hint, and no bound.
 
@@ -65,7 +65,7 @@ def critical_values(x, y, scale, rows, kind):
     return values
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def critical_float(x, y, scale, starts, a, b, c, kind, fails, hint, holds):
     """The smallest float above `fails` for which the triple of points does not fail, or `holds` if none is smaller."""
     pattern = np.empty(3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from reluctant.compiling import njit
+from reluctant.compiling import SMALL, njit
 
 
 @njit(cache=True, inline="always")
@@ -13,7 +13,7 @@ def worse(error, other):
     return other if other > error or other != other else error
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def values_at(x, knots, anchors, slopes):
     """Values of a link-local table at increasing x, as `Links.at` reckons them."""
     values = np.empty(len(x))
@@ -25,7 +25,7 @@ def values_at(x, knots, anchors, slopes):
     return values
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def largest_residual(x, y, knots, anchors, slopes):
     """max_i |f(x_i) − y_i| of a link-local table, for sorted x."""
     worst = 0.0
@@ -37,7 +37,7 @@ def largest_residual(x, y, knots, anchors, slopes):
     return worst
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def largest_distances(x, y, knots, anchors, slopes):
     """max_i |f(x_i) − y_i| for sorted x, and the largest distance of f from the polyline through the points.
 
@@ -56,7 +56,7 @@ def largest_distances(x, y, knots, anchors, slopes):
     return at_points, worse(at_points, at_knots)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", interpreted_below=SMALL)
 def steepest(x, lo, hi):
     """The largest slope that every function in the band has from one point to the next."""
     worst = 0.0
@@ -66,7 +66,7 @@ def steepest(x, lo, hi):
     return worst
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", interpreted_below=SMALL)
 def may_be_steeper(x, lo, hi, limit):
     """Whether a slope that every function in the band has may be as steep as a limit; no division, so a short pass."""
     steeper = 0

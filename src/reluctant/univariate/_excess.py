@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-from reluctant.compiling import njit
+from reluctant.compiling import SMALL, njit
 from reluctant.univariate._evaluation import worse
 from reluctant.univariate._predicates import turn
 from reluctant.univariate._sweep import _line, _line_at
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def largest_excess(x, lo, hi, room, knots, anchors, slopes):
     """By how much the function leaves the band, at worst, beyond the room of a row; at most zero where it does not."""
     worst = -math.inf
@@ -23,7 +23,7 @@ def largest_excess(x, lo, hi, room, knots, anchors, slopes):
     return worst
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def excess_at_knots(lower, upper, knots, anchors, slopes, left):
     """By how much the function leaves the polylines through bounds at its knots, as `largest_excess` does at rows.
 
@@ -72,7 +72,7 @@ def _beyond(edge, side, t, here, there, slope, next_slope):
     return excess, margin + max(here[1], there[1]) + 2.0**-52 * abs(t) * bend
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", interpreted_below=SMALL)
 def figures_within(x, lo, hi, room, y, along_lines, knots, anchors, slopes, left):
     """What `largest_excess`, `excess_at_knots` and `largest_distances` find, in one pass over a band without gaps.
 
@@ -130,7 +130,7 @@ def _first_after(x, t, low):
     return high
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def first_crossing(x, lo, hi):
     """The first point whose only bound is beyond the other polyline, and the ends of the edge there; −1 for none."""
     last_lo = last_hi = -1

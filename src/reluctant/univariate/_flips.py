@@ -267,7 +267,7 @@ def _give_up(lo, hi, p0, p1, state, starts, ends, parents, toggled, toggled_by):
     ends[event] = p1
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=500)
 def trace_runs(run_starts, width, work_limit, edges, prints):
     """Follow all runs; return the p → 0+ matching, then starts, ends and parents of events, toggled edges and by which.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from reluctant.compiling import njit
+from reluctant.compiling import SMALL, njit
 from reluctant.univariate._kernels import TIE
 
 
@@ -36,7 +36,7 @@ def _is_between(a, b, c):
     return a < b < c or a > b > c
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def least_on_both_sides(c, solid, p):
     """Least Σ|c|^p of the jumps 1 … i, and of the jumps i + 1 … n − 2, for every chord i of n points."""
     n = len(c)
@@ -52,7 +52,7 @@ def least_on_both_sides(c, solid, p):
     return before, after
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def best_home(s, c, solid, p, values, counts):
     """The flat stretch with the least Σ|c|^p: (left, right, pivot), the chords beside it and a point on it.
 

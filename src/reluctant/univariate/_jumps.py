@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from reluctant.arrays import Array
-from reluctant.compiling import njit
+from reluctant.compiling import SMALL, njit
 from reluctant.model._compiled_sums import two_product, two_sum
 from reluctant.univariate._predicates import (
     _HEAVY_CANCELLATION,
@@ -28,7 +28,7 @@ def slope_jumps(x: Array, y: Array) -> Array:
     return c
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def _write_jumps(x, y, c):
     """`slope_jump` at every inner point; where it often cancels, by the loop without a branch."""
     last = len(x) - 1
@@ -44,7 +44,7 @@ def _write_jumps(x, y, c):
         start = stop
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def _write_differences(x, y, c):
     """Jumps at the inner points, each slope divided once, and how many cancelled."""
     cancelled = 0
@@ -60,7 +60,7 @@ def _write_differences(x, y, c):
     return cancelled
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", interpreted_below=SMALL)
 def _write_compensated(x, y, c):
     """The same to the last bit, several points at a time: what `cancelled_jump` reckons first is reckoned for all."""
     cancelled = 0

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from reluctant.arrays import Array, Index, Mask
-from reluctant.compiling import njit
+from reluctant.compiling import SMALL, njit
 from reluctant.univariate._predicates import slope_jump, turn
 
 TIE = 1e-12  # merging gains that differ by less than this share count as equal
@@ -15,7 +15,7 @@ CLOSE = 2.0**-18
 """A slope change below this share of its slopes is not their difference in float64, to 1e-10 of itself."""
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", interpreted_below=SMALL)
 def collinear(x, y, rtol, x_max, y_max):
     """Which inner points lie within their rounding tolerance of the chord of their neighbours, and how many.
 
@@ -54,7 +54,7 @@ def _off_chord(x, y, i, j, k):
     return abs((y[j] - (y[i] if nearer else y[k])) - s * (before if nearer else after)), s
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def corners(x, y, passes, least, rtol, x_max, y_max):
     """Indices of the points that remain when collinear groups are drawn as one chord each.
 
@@ -120,7 +120,7 @@ def jumps_of_all(x: Array, y: Array, kept: Index, jumps: Array) -> Array:
     return c
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def _write_jumps_of_all(x, y, kept, jumps, c):
     c[0] = c[len(x) - 1] = 0.0
     for k in range(1, len(kept)):
@@ -129,7 +129,7 @@ def _write_jumps_of_all(x, y, kept, jumps, c):
             c[i] = jumps[k] if same else slope_jump(x[i - 1], y[i - 1], x[i], y[i], x[i + 1], y[i + 1])
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def fewest_knots_of_all(x, y, kept, jumps):
     """`fewest_knots` for all points, from the jumps of those kept."""
     count, alone, last = 0, False, 0.0
@@ -157,7 +157,7 @@ def _is_first_of_pair(last, c, alone):
     return (c != 0.0) & (not (in_run & alone))
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def ends_turn_as_data(x, y, kept, jumps):
     """Whether the corners at the ends of links that leave points out turn to the side to which all the points turn."""
     for k in range(1, len(kept) - 1):
@@ -182,7 +182,7 @@ def run_end(c, solid, start):
     return stop
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def match_runs(c, solid, p):
     """Maximum-weight matching of every run of equal curvature; merged[j] says that jumps j and j + 1 share a knot.
 
@@ -319,7 +319,7 @@ def links_of_matching(x: Array, y: Array, c: Array, merged: Mask) -> tuple[Array
     return *links, *_write_links(x, y, c, merged, *links)
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def _write_links(x, y, c, merged, knots, anchors, slopes):
     n = len(x)
     k = 0
@@ -346,7 +346,7 @@ def _write_links(x, y, c, merged, knots, anchors, slopes):
     return close, farthest
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def count_knots(c, merged):
     """Number of slope changes that a matching leaves."""
     count = 0
@@ -355,7 +355,7 @@ def count_knots(c, merged):
     return count
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def fewest_knots(c, solid):
     """How many slope changes the matchings with most pairs leave."""
     count, alone = 0, False
@@ -367,7 +367,7 @@ def fewest_knots(c, solid):
     return count
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def changes_of_matching(c, merged):
     """The slope changes that a matching leaves."""
     changes = np.empty(count_knots(c, merged))
@@ -379,7 +379,7 @@ def changes_of_matching(c, merged):
     return changes
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def value_of_matching(c, merged, p):
     """Σ|c|^p over the slope changes that a matching leaves, their number for p = 0, and the smallest jump."""
     total, smallest = 0.0, math.inf
@@ -420,7 +420,7 @@ def _meeting_point(left, right, a, b):
     return knot if knot < right else right
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def objective_value(changes, p):
     """V_p = Σ|c|^p; the number of knots for p = 0."""
     total = 0.0 if p > 0.0 else float(len(changes))

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluctant.arrays import Array
-from reluctant.compiling import njit
+from reluctant.compiling import SMALL, njit
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -51,7 +51,7 @@ MOST_COEFFICIENTS = 5
 _SHORT = 2.0**-10
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def edge_logs(jumps, run_starts):
     """Return ln g of every jump and (ln S, ln(S/a), ln(S/b)) of every edge, in units of a power of two for each run."""
     log_jumps, edges = np.zeros(len(jumps)), np.zeros((len(jumps), 3))
@@ -169,7 +169,7 @@ def cost_increase(lo, hi, p, edges, old, new):
     return total
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def classes_of_equal_values(ascending, gap):
     """Number ascending values so that those within `gap` of the first of their class share a number."""
     numbers = np.zeros(len(ascending), dtype=np.int64)

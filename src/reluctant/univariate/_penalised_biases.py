@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from reluctant.arrays import Array
-from reluctant.compiling import njit
+from reluctant.compiling import SMALL, njit
 from reluctant.univariate._kernels import CLOSE, run_end
 
 _RIGHT_ANGLE = 0.5 * math.pi
@@ -44,7 +44,7 @@ class Message(NamedTuple):
     turn: float
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def angles_between(x):
     """Angles γ_i between the directions (1, x_i) and (1, x_{i+1}), to a few units roundoff of themselves."""
     angles = np.empty(len(x) - 1)
@@ -61,7 +61,7 @@ def _turn(left, right):
     return sine, math.atan2(sine, (1.0 / a) * (1.0 / b) + (left / a) * (right / b))
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def split_runs(x, jumps, solid, weights, gamma):
     """The angles d (N,) of all runs, and the shares (N,) of each jump that bend in the gap on its left and right.
 
@@ -247,7 +247,7 @@ def masses(x, jumps, left, right, end_knots):
     return a, b
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def links_of_shares(x, y, jumps, left, right, end_knots):
     """Knots, anchors, slopes and slope changes of the function whose jumps are shared so.
 

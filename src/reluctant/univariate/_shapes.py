@@ -13,12 +13,12 @@ import math
 
 import numpy as np
 
-from reluctant.compiling import njit
+from reluctant.compiling import SMALL, njit
 from reluctant.univariate._predicates import turn
 from reluctant.univariate._sweep import _line_at
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def rising(lo, hi, low, high):
     """Write the largest lower bound so far, and the smallest upper one from each point on."""
     largest, smallest = lo[0], hi[len(hi) - 1]
@@ -30,7 +30,7 @@ def rising(lo, hi, low, high):
         high[i] = smallest
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def lower_hull(x, y):
     """Indices of the vertices of the lower hull of points sorted by x, without those on its edges."""
     vertices = np.empty(len(x), np.int32)
@@ -46,7 +46,7 @@ def lower_hull(x, y):
     return vertices[:size].copy()
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def farthest_above(x, lo, hull_x, hull_y):
     """The point that is farthest above the hull, the vertex left of it, and by how much; −1 twice where none is.
 
@@ -68,7 +68,7 @@ def farthest_above(x, lo, hull_x, hull_y):
     return point, left, most
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def cover(x, lo, hull_x, hull_y):
     """First points of the fewest blocks that each have a line above their lo and nowhere above the hull.
 
@@ -116,7 +116,7 @@ def cover(x, lo, hull_x, hull_y):
     return starts[:count].copy()
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def steepest_lines(x, lo, hull_x, hull_y, starts):
     """The steepest line of every block, as a point and a vertex right of it; −1 twice where it may be vertical.
 
@@ -158,7 +158,7 @@ def steepest_lines(x, lo, hull_x, hull_y, starts):
     return points, vertices
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def strictly_increasing(slopes):
     """Slopes of which each is above the one before, as the lines of a cover are; rounding may tie or swap them."""
     for k in range(1, len(slopes)):

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reluctant.arrays import Array, Index
-from reluctant.compiling import njit
+from reluctant.compiling import SMALL, njit
 from reluctant.model.links import Links
 from reluctant.univariate._kernels import rounding_tolerance
 from reluctant.univariate._predicates import turn
@@ -52,21 +52,21 @@ def band(
         _band(x, y, tolerance, slack, rtol, x_max, y_max, *out)
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def _band_of_slack(y, tolerance, slack, lo, hi, room):
     for i in range(len(y)):
         half, room[i] = tolerance[i] * (1.0 + slack), tolerance[i] * slack
         lo[i], hi[i] = y[i] - half, y[i] + half
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", interpreted_below=SMALL)
 def _band(x, y, tolerance, slack, rtol, x_max, y_max, lo, hi, room):
     for i in range(len(x)):
         half, room[i] = _widened(tolerance[i], slack, _rounding_at(x, y, i, rtol, x_max, y_max), y_max)
         lo[i], hi[i] = y[i] - half, y[i] + half
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", interpreted_below=SMALL)
 def widened(x, lo, hi, centre, slack, rtol, x_max, y_max, wider_lo, wider_hi, room):
     """Write bounds as far out as `band` takes y_i ± half their distance, and the room beyond them.
 
@@ -108,7 +108,7 @@ def largest_known(y: Array, tolerance: Array) -> float:
     return largest if largest > tolerance.max() else _largest_known(y, tolerance)
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def _largest_known(y, tolerance):
     largest = 0.0
     for i in range(len(y)):
@@ -175,7 +175,7 @@ _NO_TRIPLES = np.empty((2, 0), np.int32), np.empty(0, np.int8), np.empty(0)
 NO_LINE = (math.nan, math.nan, math.nan, math.nan)
 
 
-@njit(cache=True, error_model="numpy", _nrt=False)
+@njit(cache=True, error_model="numpy", _nrt=False, interpreted_below=SMALL)
 def extend(x, lo, hi, most, along_lines, lines, triples, hulls):
     """Extend each link as far as any can reach, until `most` are ended; writes what they are, where there is room.
 
@@ -306,7 +306,7 @@ def _beside(other, hull, size, way, is_left, side):
     return head, (hull[0, head], hull[1, head], way[0], way[1]) if hull[0, head] < way[0] else NO_LINE, 1
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, inline="always", interpreted_below=SMALL)
 def beginning(line, before, kind):
     """Where a line takes over from the one that was ended before it, and its slope.
 
@@ -334,7 +334,7 @@ def _turn(support, x, y):
     return turn(support[0], support[1], support[2], support[3], x, y)
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=SMALL)
 def _way_out(line, pivot, edge, at, side):
     """Where a line leaves the band through an edge, and a bound for all lines that have crossed it by then.
 
@@ -391,7 +391,7 @@ def _line_at(x, line):
     return value, 2.0**-50 * (abs(rise) + abs(value)) + 1e-290
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, inline="always", interpreted_below=SMALL)
 def _line(xa, ya, xb, yb):
     """(X, Y, M) of the line through two points, anchored at the smaller |Y|."""
     slope = (yb - ya) / (xb - xa)

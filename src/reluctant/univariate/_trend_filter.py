@@ -23,7 +23,7 @@ _ULP = 2.0**-52
 _SLACK = 1e-9  # a multiplier beyond its bound by less than this share counts as on it
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=1_000)
 def least_squares(h, w, y, sigma, push, P, q, g, f, m, c, u):
     """Minimise Σ_i ½ w_i (f_i − y_i)² + Σ_j c_j² / (2 σ_j) + b_j c_j, with push = σ b; fills f, m, c and u.
 
@@ -64,7 +64,7 @@ def least_squares(h, w, y, sigma, push, P, q, g, f, m, c, u):
     f[n - 1] = f[n - 2] + h[n - 2] * m[n - 2]
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=1_000)
 def interior_point(h, w, y, up, down, mu, accuracy, limit):
     """Mehrotra's predictor-corrector method for Σ ½ w_i (f_i − y_i)² + Σ_j up_j (c_j)_+ + down_j (−c_j)_+.
 
@@ -107,7 +107,7 @@ def interior_point(h, w, y, up, down, mu, accuracy, limit):
             du = new[j] - u[j]
             d_rise = (rise_aim[j] + rise[j] * du) / above[j] - rise[j]
             d_fall = (fall_aim[j] - fall[j] * du) / below[j] - fall[j]
-            sign[j] = (d_rise / rise[j] > -du / above[j]) - (d_fall / fall[j] > du / below[j])
+            sign[j] = int(d_rise / rise[j] > -du / above[j]) - int(d_fall / fall[j] > du / below[j])
             u[j] += t * du
             above[j] -= t * du
             below[j] += t * du
@@ -137,7 +137,7 @@ def _newton_step(h, w, y, rise_aim, fall_aim, u, above, below, rise, fall, sigma
     return blocked
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=1_000)
 def objective(w, y, up, down, f, c):
     """Σ ½ w_i (f_i − y_i)² + Σ_j up_j (c_j)_+ + down_j (−c_j)_+."""
     total = 0.0
@@ -149,7 +149,7 @@ def objective(w, y, up, down, f, c):
     return total
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=1_000)
 def settle(h, w, y, up, down, sign, limit):
     """From kinks of guessed sign to the optimum by exact solves; returns (f, m, c, u, objective, settled) of the best.
 
@@ -249,7 +249,7 @@ def _add_kinks(u, up, down, sign, one):
     return added
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=1_000)
 def dual_value(x, w, y, y_error, r, up, down):
     """A lower bound of the objective from residual-like numbers r_i, rounded down; |y_i| ≤ 1 is known to ± `y_error`.
 
@@ -312,7 +312,7 @@ def _moments(zeroth, first, origin, x, r, low):
     return zeroth, first
 
 
-@njit(cache=True)
+@njit(cache=True, interpreted_below=1_000)
 def merge_ties(y, s, starts):
     """Σ s, the mean of y weighted by s, and Σ s (y − mean)² of every group of rows, summed as double-doubles."""
     n = len(starts)

@@ -59,7 +59,9 @@ def enumeration_never_beaten(seeds, most_sets=100_000):
         if proof.network is not None:
             network = proof.network
             assert (network.n_parameters if quantity == "parameters" else network.n_neurons) <= count, (seed, quantity)
-            size = max(np.abs(table.y).max(), np.abs(network.hinges[0]).max(initial=0.0) * np.abs(table.X).max())
+            U, _, affine = network.hinges
+            terms = np.abs(np.column_stack([table.X, np.ones(len(table.X))])) @ np.abs(np.hstack([U.T, affine]))
+            size = max(np.abs(table.y).max(), terms.max())
             allowed = Fraction(table.tolerance) + Fraction(1e-14 * size)
             errors = [abs(f - Fraction(t)) for (f,), t in zip(exact_outputs(network, table.X), table.y.tolist())]
             assert max(errors) <= allowed, (seed, quantity)

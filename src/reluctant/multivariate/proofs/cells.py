@@ -75,7 +75,7 @@ def cell_table(Xbar: Array, cells: list[Cell], costs: NDArray, affine: bool) -> 
     vectors = np.array(columns).reshape(-1, N)
     return CellTable(
         columns=vectors,
-        entries=np.vstack([vectors.T, np.zeros((-N % 4, len(vectors)))]),
+        entries=np.ascontiguousarray(np.vstack([vectors.T, np.zeros((-N % 4, len(vectors)))])),
         start=np.array(start),
         cost=np.asarray(costs, np.int64),
         covers=np.array([bit[list(pattern)].sum() for pattern, _ in cells], np.uint64),
