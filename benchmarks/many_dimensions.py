@@ -3,8 +3,8 @@
     nice -n 19 python benchmarks/many_dimensions.py               some hours of one core
     python benchmarks/many_dimensions.py --seeds 3 --only interpolants proofs
 
-Each part is a command of its own in this folder, printed before its table, with options that its help names. A part that
-fails does not keep the others from running; the exit status says that one did.
+Each part is a command of its own in this folder, printed before its table, with options that its help names. A part
+that fails does not keep the others from running; the exit status says that one did.
 """
 
 from __future__ import annotations
