@@ -11,6 +11,7 @@ import numpy as np
 from reluctant.compiling import interpret_nothing
 from reluctant.estimators import SparseReLUClassifier, SparseReLURegressor
 from reluctant.multivariate.interpolation import warm_up as loops_of_searches
+from reluctant.multivariate.newton_prune.warm_up import warm_up_exchanges
 from reluctant.solve import (
     approximate,
     approximate_function,
@@ -79,6 +80,7 @@ def tasks() -> Iterator[tuple[str, Callable[[], object]]]:
 
     def many_inputs() -> None:
         loops_of_searches(10**4)
+        warm_up_exchanges()
         interpolate(X, labels, random_state=0, time_limit=2)
         interpolate(X, labels, p=0.5, random_state=0, time_limit=1)
         interpolate(X[:8], labels[:8], p=1)

@@ -49,11 +49,13 @@ FEW_ROWS_SHARE, FEW_ROWS_SECONDS = 0.5, 15.0
 """Share of the time left, and longest time, for a bound from some of the rows beside a planted network."""
 SETS_A_SECOND = 5_000_000
 """What such an enumeration looks at, roughly; one that would not end in time is not begun."""
-PLANTED_RESTARTS, PLANTED_RESTARTS_FEW_ROWS, FEW_ROWS = 4, 2, 30
+PLANTED_RESTARTS, FEW_ROWS = 4, 30
 PLANTED_ROUNDS = 4
-"""A planted network is looked for so often."""
+"""A planted network is looked for so often, in rounds with several outputs."""
+BRIEF_RESTARTS, BRIEF_ROUNDS = 2, 1
+"""The same for few rows, or where the generic bound is met already; then one restart in vain ends it."""
 PLANTED_SECONDS, PLANTED_SECONDS_AT_BOUND = 1.0, 0.1
-"""Least time for that, before and after the generic bound is met."""
+"""Least time for that under a time limit, before and after the generic bound is met."""
 APART_SHARE = 0.3
 """Share of the time for solving several outputs one by one."""
 
@@ -94,7 +96,7 @@ def sparsest(
     3. Several outputs are solved one by one; those that agree on a hinge share it.
     4. Newton-prune, from the easy answers and from many starts, to the generic bound or the caller's target.
     5. At its first local minimum, and at its end: a planted network, one with fewer parameters than equations, is
-       looked for, for about as long as the search has taken. Small problems need no such search:
+       looked for; under a time limit for about as long as the search has taken. Small problems need no such search:
     6. they are settled by enumeration, where a proof is wanted.
     7. A planted network is proved sparsest by an enumeration on some of the rows, if its size allows.
     8. The certificate.
@@ -120,9 +122,12 @@ def sparsest(
             history = found.history
             if not task.settled(best) and not (prove and task.is_small(best)):
                 started = clock.elapsed()
-                spent = started - began - looking
-                seconds = _seconds_for_planted(task, best, spent) - looking
-                best = aim.better(best, _planted(task, best, clock.share(at_most=max(seconds, 0.0))))
+                if effort.time_limit is None:
+                    planted = _planted_by_work(task, best, clock)
+                else:
+                    seconds = _seconds_for_planted(task, best, started - began - looking) - looking
+                    planted = _planted(task, best, clock.share(at_most=max(seconds, 0.0)))
+                best = aim.better(best, planted)
                 looking += clock.elapsed() - started
             if aim.count(best) < task.generic:
                 break
@@ -168,6 +173,11 @@ class _Task:
     def generic(self) -> int:
         """The count that almost all labels need."""
         return generic_bound(self.aim.minimize, self.rows, n_outputs=self.n_outputs, affine=self.affine)
+
+    @property
+    def enough_rows(self) -> bool:
+        """Whether there are so many that a planted network could be told from chance."""
+        return len(self.rows) > 2 * (self.rows.shape[1] + 1)
 
     def is_small(self, network: ReLUNetwork) -> bool:
         """Whether it is a matter of seconds to prove that nothing is sparser, or to find what is."""
@@ -288,35 +298,43 @@ def _seconds_for_planted(task: _Task, known: ReLUNetwork, spent: float) -> float
     """
     if task.aim.count(known) > task.generic:
         return max(PLANTED_SECONDS, 2.0 * spent)
-    enough_rows = len(task.rows) > 2 * (task.rows.shape[1] + 1)
-    return max(PLANTED_SECONDS_AT_BOUND if enough_rows else 0.0, spent)
+    return max(PLANTED_SECONDS_AT_BOUND if task.enough_rows else 0.0, spent)
 
 
-def _planted(task: _Task, known: ReLUNetwork, clock: Clock) -> ReLUNetwork | None:
+def _planted_by_work(task: _Task, known: ReLUNetwork, clock: Clock) -> ReLUNetwork | None:
+    """The same search counted in restarts, so that the answer is that of the seed: a brief one at the generic bound."""
+    if task.aim.count(known) > task.generic:
+        return _planted(task, known, clock)
+    return _planted(task, known, clock, brief=True) if task.enough_rows else None
+
+
+def _planted(task: _Task, known: ReLUNetwork, clock: Clock, *, brief: bool = False) -> ReLUNetwork | None:
     """A network with fewer parameters than equations, where the labels come from one and it is found in time."""
     if clock.expired():
         return None
     clock.doing("looking for a planted network")
     search = _planted_output if task.labels.ndim == 1 else _planted_outputs
-    network = search(task, known, clock)
+    network = search(task, known, clock, brief)
     return network if network is not None and interpolates(network, task.rows, task.labels) else None
 
 
-def _planted_output(task: _Task, known: ReLUNetwork, clock: Clock) -> ReLUNetwork | None:
+def _planted_output(task: _Task, known: ReLUNetwork, clock: Clock, brief: bool) -> ReLUNetwork | None:
     """One output: annealing and hops over supports."""
     units = Units.of(task.rows, task.labels[:, None])
+    few = brief or len(task.rows) <= FEW_ROWS
     recovery = recover(
         units.rows(task.rows),
         task.labels / units.y[0],
         affine=task.affine,
         clock=clock,
-        max_restarts=PLANTED_RESTARTS if len(task.rows) > FEW_ROWS else PLANTED_RESTARTS_FEW_ROWS,
+        max_restarts=BRIEF_RESTARTS if few else PLANTED_RESTARTS,
+        most_in_vain=1 if brief else None,
         random_state=task.rng,
     )
     return None if recovery is None else units.network(Weights.from_network(recovery.network))
 
 
-def _planted_outputs(task: _Task, known: ReLUNetwork, clock: Clock) -> ReLUNetwork | None:
+def _planted_outputs(task: _Task, known: ReLUNetwork, clock: Clock, brief: bool) -> ReLUNetwork | None:
     """Several outputs: `known` is pruned, and the search runs, in a band as narrow as rounding allows."""
     found = sparsest_within(
         task.rows,
@@ -325,7 +343,7 @@ def _planted_outputs(task: _Task, known: ReLUNetwork, clock: Clock) -> ReLUNetwo
         affine=task.affine,
         starts=[known],
         clock=clock,
-        max_rounds=PLANTED_ROUNDS,
+        max_rounds=BRIEF_ROUNDS if brief else PLANTED_ROUNDS,
         random_state=task.rng,
     )
     return None if found is None else found.network

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from reluctant import interpolate
@@ -32,6 +32,7 @@ def interpolant(seed: int, n: int, d: int, affine: bool) -> tuple[Data, Weights,
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10**6), st.integers(4, 20), st.integers(1, 4), st.booleans())
+@example(510510, 7, 3, False)  # the only weight of a neuron vanishes, and with it every point crosses the hinge
 def test_labels_are_met_all_along_a_curve_and_signs_change_at_its_end_alone(seed, n, d, affine):
     data, weights, rng = interpolant(seed, n, d, affine)
     unknowns = Unknowns.of(data, weights)

@@ -78,6 +78,7 @@ def recover(
     affine: bool = False,
     clock: Clock | None = None,
     max_restarts: int | None = None,
+    most_in_vain: int | None = None,
     p: float = 0.5,
     random_state: int | np.random.Generator | None = None,
 ) -> Recovery | None:
@@ -98,6 +99,8 @@ def recover(
         When it expires what was found is returned.
     max_restarts : int, optional
         Restarts after which to give up; with this limit the answer does not depend on the clock.
+    most_in_vain : int, optional
+        Restarts that explain next to nothing of the labels after which to give up, three by default.
     p : float
         Exponent of the penalty; 0.3 and 0.5 work, 1 does not.
     random_state : int or numpy.random.Generator, optional
@@ -106,8 +109,8 @@ def recover(
     -------
     Recovery or None
         The search stops at the second independent restart that ends in the same function, when twice as many
-        restarts as led to it have not found a sparser one, or when three have explained next to nothing, of all
-        rows or of five hundred.
+        restarts as led to it have not found a sparser one, or when the first few have explained next to nothing, of
+        all rows or of five hundred.
 
     Examples
     --------
@@ -118,6 +121,7 @@ def recover(
     """
     clock = clock or Clock(SECONDS)
     rng = np.random.default_rng(random_state)
+    most_in_vain = len(_LEVELS) if most_in_vain is None else most_in_vain
     scale = data_scale(y)
     data = Equations.of(X, y / scale, affine)
     if not data.n_equations or np.abs(data.targets).max() <= _EXACT * np.abs(data.y).max(initial=0.0):
@@ -143,7 +147,7 @@ def recover(
                     agreements += 1
             if best is not None and (agreements >= _AGREEMENTS or restarts >= 2 * found_at + 2):
                 break
-            if restarts >= len(_LEVELS) and not explained:
+            if restarts >= most_in_vain and not explained:
                 break
     return None if best is None else _recovery(data, best, scale, agreements, restarts)
 

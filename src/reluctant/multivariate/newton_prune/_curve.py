@@ -8,6 +8,8 @@ from reluctant.compiling import njit
 
 _SINGULAR = 1e-10
 """A change of pattern that makes the determinant smaller by so much ends the walk."""
+_AT_ONCE = 1e-9
+"""Where the only weight of a neuron becomes zero all points cross its hinge: what is so close to a zero comes after."""
 
 
 @njit(cache=True)
@@ -37,24 +39,27 @@ def walk(inputs, neuron, coordinate, signs, moving, deletable, values, inverse, 
             q = moving[c]
             if neuron[q] >= 0:
                 _add_row(D, neuron[q], direction * inverse[c, n - 1], inputs, coordinate[q])
-        length, zero, k_crossed, i_crossed = np.inf, -1, -1, -1
+        to_zero, zero, k_crossed, i_crossed = np.inf, -1, -1, -1
         for c in range(n):
             q, rate = moving[c], direction * inverse[c, n - 1]
-            if deletable[q] and values[q] * rate < 0.0 and -values[q] / rate < length:
-                length, zero = -values[q] / rate, q
+            if deletable[q] and values[q] * rate < 0.0 and -values[q] / rate < to_zero:
+                to_zero, zero = -values[q] / rate, q
+        length = (1.0 - _AT_ONCE) * to_zero
         for k in range(len(H)):
             for i in range(N):
                 if (D[k, i] < 0.0) == active[k, i] and D[k, i] != 0.0 and not (k == last_k and i == last_i):
                     to_hinge = max(-H[k, i] / D[k, i], 0.0)
                     if to_hinge < length:
-                        length, zero, k_crossed, i_crossed = to_hinge, -1, k, i
+                        length, k_crossed, i_crossed = to_hinge, k, i
         if length == np.inf:
             return -1
+        if k_crossed < 0:
+            length = to_zero
         largest = 0.0
         for c in range(n):
             values[moving[c]] += length * direction * inverse[c, n - 1]
             largest = max(largest, abs(values[moving[c]]))
-        if zero >= 0:
+        if k_crossed < 0:
             values[zero] = 0.0
             return zero
         if not largest <= limit:
