@@ -44,7 +44,7 @@ variance. Where there is no noise, all that larger networks gain is the bias of 
 FOLDS = 5
 FEW_ROWS, REPEATS_FEW_ROWS, ERRORS_FEW_ROWS = 300, 4, 0.25
 """Up to so many rows the folds are drawn this often, and the loss may exceed the least by this share of a standard
-error only, of classes by none: one of so few rows is as large as most of what there is to learn."""
+error only: a whole one of so few rows is as large as most of what there is to learn."""
 MOST_PARAMETERS, ROWS_PER_PARAMETER = 2000, 2
 """Sizes beyond the first and, where paths take seconds each, those of fewer rows to a parameter are considered only
 under a cap that is larger."""
@@ -338,38 +338,20 @@ def _chosen(grid: NDArray, tally: _Tally, alive: NDArray, selection: Selection, 
     seen = (tally.counts[alive] > 0).all(axis=0)
     w = tally.weights[seen] / tally.weights[seen].sum()
     smooth = _smoother(grid)
-    few_of_classes = tally.weights.size <= FEW_ROWS and loss.for_classes
     losses = np.stack([smooth @ tally.rows_of(int(j), seen) for j in alive])
-    if few_of_classes and selection == "one_se":
-        firmest = _firmest([tally.trials[int(j)] for j in alive], losses, w)
-        alive, losses = alive[[firmest]], losses[[firmest]]
     mean = losses @ w
     best = np.unravel_index(np.argmin(mean), mean.shape)
     above, error = excess(losses, losses[best], w)
     allowed = np.zeros_like(error)
     if selection == "one_se":
-        errors = ERRORS_FEW_ROWS if tally.weights.size <= FEW_ROWS else 1.0
-        seen_error = np.zeros_like(error) if few_of_classes else error
-        allowed = errors * np.maximum(seen_error, least_error(loss, effective_rows(w)))
+        errors = 1.0 if tally.weights.size > FEW_ROWS else ERRORS_FEW_ROWS
+        allowed = errors * np.maximum(error, least_error(loss, effective_rows(w)))
         if loss.of_residuals:
             allowed = np.maximum(allowed, UNSEEN)
     close = above <= allowed + ROUNDING * np.abs(mean)
     chosen = int(np.flatnonzero(close.any(axis=0))[0])
     trial = int(np.argmin(np.where(close[:, chosen], mean[:, chosen], np.inf)))
     return Choice(tally.trials[int(alive[trial])], grid, mean[trial], error[trial], chosen, int(seen.sum()))
-
-
-def _firmest(trials: list[Trial], losses: Array, w: Array) -> int:
-    """Index of the trial that shrinks slopes most, of those whose least loss is near that of all.
-
-    Few rows hardly tell one ridge from another, and where classes are separable a small one is sure of what is wrong.
-    """
-    mean = losses @ w
-    best = np.unravel_index(np.argmin(mean), mean.shape)
-    above, error = excess(losses, losses[best], w)
-    near = (above <= ERRORS_FEW_ROWS * error).any(axis=1)
-    slopes = [trial.shrinkage.slope_ridge or 0.0 for trial in trials]
-    return max(np.flatnonzero(near).tolist(), key=lambda j: (slopes[j], -mean[j].min()))
 
 
 def least_error(loss: Loss, n_rows: float) -> float:
