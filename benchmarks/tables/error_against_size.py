@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,6 +23,7 @@ from unittest.mock import patch
 
 import numpy as np
 from scipy.special import expit, softmax
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_limits
 
@@ -92,7 +94,8 @@ def scored(table: str, method: str, seed: int, cache: Path) -> dict[str, Any]:
     else:
         fitted = METHODS[method](train, Settings(seed, TREE_SIZE))
         points, chosen = [(fitted.n_parameters, error_of(test, fitted.predict(test.X)))], fitted.n_parameters
-    result = {"points": points, "chosen": chosen, "seconds": cpu_seconds() - began}
+    points = [(int(size), float(error)) for size, error in points]
+    result = {"points": points, "chosen": int(chosen), "seconds": cpu_seconds() - began}
     cache.mkdir(parents=True, exist_ok=True)
     kept.write_text(json.dumps(result))
     return result
@@ -178,6 +181,7 @@ def main() -> None:
     options = parser.parse_args()
     results: dict[str, dict[str, list[dict[str, Any]]]] = {}
     missing: list[str] = []
+    warnings.filterwarnings("ignore", category=ConvergenceWarning)  # 300 steps are what the MLP gets, converged or not
     with threadpool_limits(1):
         for table in options.tables:
             whole = replace(datasets.LOADERS[table](), name=table)
