@@ -17,6 +17,7 @@ def _few_paths(monkeypatch):
     monkeypatch.setattr(selection, "RIDGES_ON_SLOPES_CLASSES", ())
     monkeypatch.setattr(selection, "FOLDS", 2)
     monkeypatch.setattr(selection, "REPEATS_FEW_ROWS", 1)
+    monkeypatch.setattr(selection, "REPEATS_FEW_ROWS_CLASSES", 1)
     monkeypatch.setattr(cross_validated, "STARTS", 2)
 
 

@@ -105,6 +105,7 @@ def _few_paths(monkeypatch):
     monkeypatch.setattr(selection, "RIDGES_ON_SLOPES_CLASSES", ())
     monkeypatch.setattr(selection, "FOLDS", 2)
     monkeypatch.setattr(selection, "REPEATS_FEW_ROWS", 1)
+    monkeypatch.setattr(selection, "REPEATS_FEW_ROWS_CLASSES", 1)
 
 
 @pytest.mark.gate(6)

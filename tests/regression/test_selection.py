@@ -59,6 +59,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(selection, "RIDGES_ON_SLOPES", ())
     monkeypatch.setattr(selection, "RIDGES_ON_SLOPES_CLASSES", ())
     monkeypatch.setattr(selection, "REPEATS_FEW_ROWS", 1)
+    monkeypatch.setattr(selection, "REPEATS_FEW_ROWS_CLASSES", 1)
 
 
 @pytest.fixture
@@ -152,7 +153,8 @@ def test_each_row_is_tested_once_a_repeat(loss, n_rows):
     targets = np.eye(2)[labels] if isinstance(loss, Softmax) else labels[:, None].astype(float)
     folds = _folds(targets, loss, 0)
     tests = np.concatenate([test for _, test in folds])
-    assert_array_equal(np.bincount(tests, minlength=n_rows), selection.REPEATS_FEW_ROWS)
+    repeats = selection.REPEATS_FEW_ROWS_CLASSES if loss.for_classes else selection.REPEATS_FEW_ROWS
+    assert_array_equal(np.bincount(tests, minlength=n_rows), repeats)
     assert all(np.intersect1d(train, test).size == 0 for train, test in folds)
 
 

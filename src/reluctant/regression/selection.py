@@ -42,7 +42,7 @@ UNSEEN = 5e-7
 """Losses of residuals, in standardised units, that are nearer than that to the least are as good: a millionth of the
 variance. Where there is no noise, all that larger networks gain is the bias of the ridge."""
 FOLDS = 5
-FEW_ROWS, REPEATS_FEW_ROWS, ERRORS_FEW_ROWS = 300, 4, 0.25
+FEW_ROWS, REPEATS_FEW_ROWS, REPEATS_FEW_ROWS_CLASSES, ERRORS_FEW_ROWS = 300, 3, 4, 0.25
 """Up to so many rows the folds are drawn this often, and the loss may exceed the least by this share of a standard
 error only: a whole one of so few rows is as large as most of what there is to learn."""
 MOST_PARAMETERS, ROWS_PER_PARAMETER = 2000, 2
@@ -50,7 +50,7 @@ MOST_PARAMETERS, ROWS_PER_PARAMETER = 2000, 2
 under a cap that is larger."""
 SOME_ROWS, REPEATS_CLASSES = 2000, 2
 """Of classes up to so many rows the folds are drawn twice; in regression that changes nothing that can be measured."""
-SURVIVORS, SURVIVORS_FEW_ROWS = (7, 3, 2), (7, 7, 5, 5, 5, 2)
+SURVIVORS, SURVIVORS_FEW_ROWS = (7, 3, 2), (7, 7, 5, 5, 2)
 SURVIVORS_CLASSES, SURVIVORS_FEW_ROWS_CLASSES = (6, 3, 2), (6, 6, 5, 5, 5, 2)
 """Ridges that go on to the first, the second and all further folds: successive halving."""
 RIDGES_MANY_UNKNOWNS, SURVIVORS_MANY_UNKNOWNS = (1e-3, 3e-3, 1e-2, 1e-1), (4, 2)
@@ -250,10 +250,9 @@ def survivors_of(loss: Loss, n_rows: int, many: bool, search: Search = "default"
     """How many trials go on to the first fold, the second and so on; the last is that of all further ones."""
     if many:
         return SURVIVORS_MANY_UNKNOWNS
+    usual: tuple[int, ...] = SURVIVORS if n_rows > FEW_ROWS else SURVIVORS_FEW_ROWS
     if loss.for_classes:
         usual = SURVIVORS_CLASSES if n_rows > FEW_ROWS else SURVIVORS_FEW_ROWS_CLASSES
-    else:
-        usual = SURVIVORS if n_rows > FEW_ROWS else SURVIVORS_FEW_ROWS
     if search == "fast":
         return usual[:1] + SURVIVORS_FAST
     return tuple(2 * n for n in usual) if search == "thorough" else usual
@@ -273,8 +272,8 @@ def _folds(
     from sklearn.model_selection import KFold, StratifiedKFold
 
     n_rows = len(targets)
-    some = REPEATS_CLASSES if loss.for_classes else 1
-    repeats = 1 if many or n_rows > SOME_ROWS else some if n_rows > FEW_ROWS else REPEATS_FEW_ROWS
+    few, some = (REPEATS_FEW_ROWS_CLASSES, REPEATS_CLASSES) if loss.for_classes else (REPEATS_FEW_ROWS, 1)
+    repeats = 1 if many or n_rows > SOME_ROWS else some if n_rows > FEW_ROWS else few
     repeats = {"fast": 1, "default": repeats, "thorough": 2 * repeats}[search]
     labels = np.unique(targets, axis=0, return_inverse=True)[1].ravel() if loss.for_classes else None
     if labels is not None and labels.max() < n_rows // 2 and np.bincount(labels).min() >= 2:
