@@ -6,8 +6,8 @@
 Signs are what one would say before seeing the data. Scores are mean R² on the third of the rows that is left out, the
 same for all models of a draw; real tables are halves for development, generated ones are scored without their noise.
 Every sign is then checked three times: by `reluctant.verify.is_monotone` on the box of the clip, by the certificate,
-whose sums of paths are exact and for all inputs, and by predictions along 100 lines a column. "falls" is the share of such
-lines along which the models without signs move the wrong way. Seconds are CPU seconds of one thread.
+whose sums of paths are exact and for all inputs, and by predictions along 100 lines a column. "falls" is the share of
+such lines along which the models without signs move the wrong way. Seconds are CPU seconds of one thread.
 """
 
 from __future__ import annotations
