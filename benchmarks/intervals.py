@@ -5,7 +5,8 @@
 
 Of each regression table of `benchmarks/tables` a random half of all rows is fitted to, with default settings, and the
 other half is split forty times into rows that calibrate and rows that test. Nothing was tuned on these tables; the
-method has no setting but the level. Given the rows not fitted to, splits are independent, so that the standard error
+method has no setting but the level. Coverages of one table go together, and of all about one in twenty is off by more
+than two errors by chance. Given the rows not fitted to, splits are independent, so that the standard error
 is that of a mean over splits. Widths are shares of those of intervals of the same kind about the mean of y, which use
 no input. "fitted" are intervals from the errors at the rows of the fit, which look too good.
 """

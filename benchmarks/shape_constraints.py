@@ -5,9 +5,9 @@
 
 Signs are what one would say before seeing the data. Scores are mean R² on the third of the rows that is left out, the
 same for all models of a draw; real tables are halves for development, generated ones are scored without their noise.
-Every sign is then checked three times: by `reluctant.verify.is_monotone` on the box of the clip, which is exact, by
-the certificate, which speaks of all inputs, and by predictions along 100 lines a column. "falls" is the share of such
-lines along which the models without signs move the wrong way. Seconds are CPU seconds of one thread.
+Every sign is then checked three times: by `reluctant.verify.is_monotone` on the box of the clip, by the certificate,
+whose sums of paths are exact and for all inputs, and by predictions along 100 lines a column. "falls" is the share of
+such lines along which the models without signs move the wrong way. Seconds are CPU seconds of one thread.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def wrong_lines(model: Any, case: Case, draw: int) -> float:
 
 
 def n_proved(model: SparseReLURegressor, signs: dict[str, int]) -> int:
-    """How many signs hold on the box of the clip, decided exactly, and are in the certificate where they are used."""
+    """How many signs hold on the box of the clip, and are in the certificate where they are used."""
     names = list(model.columns_.names) if hasattr(model, "columns_") else list(model.feature_names_in_)
     box = np.column_stack([model.clip_.low, model.clip_.high])
     box = np.where(np.isfinite(box), box, [-1.0, 1.0])  # constant columns

@@ -71,6 +71,17 @@ def test_the_certificate_and_the_words_say_so(rising):
     assert re.search(r"f is increasing in x0( and x2)?, decreasing in x1( and x2)?, wherever", words)  # x2 is free
 
 
+def test_beside_a_category_the_certificate_names_the_columns_that_were_asked_for():
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"city": rng.choice(["Bonn", "Kiel", "Ulm"], 120), "age": rng.uniform(0, 1, 120)})
+    X["dose"] = rng.uniform(0, 1, 120)
+    y = X["age"] - 2.0 * X["dose"] + (X["city"] == "Ulm") + 0.1 * rng.standard_normal(120)
+    model = SparseReLURegressor(max_parameters=8, monotonic_cst={"age": 1, "dose": -1}, random_state=0).fit(X, y)
+    assert "increasing in age, decreasing in dose wherever" in model.certificate_.reason
+    assert "and age, decreasing in dose, wherever" in model.describe(trends=True)
+
+
 def test_partial_dependence_is_monotone(rising, table):
     from sklearn.inspection import partial_dependence
 

@@ -76,7 +76,7 @@ def test_what_is_no_path_network_or_index_is_refused(network):
     with pytest.raises(ValueError, match="got a SparseReLURegressor; pass its network_"):
         plot_neurons(SparseReLURegressor())
     for inputs in ([], 0):
-        with pytest.raises(ValueError, match="inputs must be a list of one or more indices, got"):
+        with pytest.raises(ValueError, match="inputs must be a list of one or more indices, or 'interactions', got"):
             plot_partial(network, np.zeros((3, 3)), inputs)
 
 
@@ -160,3 +160,15 @@ def test_of_many_levels_the_most_frequent_have_bars_whose_names_differ():
     frequent = sorted(levels[np.argsort(-counts, kind="stable")[:12]])
     assert [label.get_text().split(" ")[-2] for label in axes.get_xticklabels()] == [name[-1] for name in frequent]
     assert axes.get_xlabel() == "department"
+
+
+def test_interactions_are_the_pairs_that_meet_in_a_neuron_the_strongest_first():
+    X = np.random.default_rng(0).uniform(-1, 1, (60, 4))
+    meets = ReLUNetwork([[1.0, 0.5, 0, 0], [0, 2.0, 0, 3.0], [0, 0, 1.0, 0]], [0.1, 0.2, 0.3], [1.0, -1.0, 1.0])
+    axes = plot_partial(meets, X, "interactions", names=["a", "b", "c", "d"]).axes
+    assert [(one.get_xlabel(), one.get_ylabel()) for one in axes] == [("b", "d"), ("a", "b")]
+    alone = ReLUNetwork([[1.0, 0, 0, 0], [0, 2.0, 0, 0]], [0.1, 0.2], [1.0, -1.0])
+    with pytest.raises(ValueError, match="no two inputs meet in a neuron; leave inputs out"):
+        plot_partial(alone, X, "interactions")
+    dense = ReLUNetwork(np.random.default_rng(1).normal(size=(6, 4)), np.zeros(6), np.ones(6))
+    assert len(plot_partial(dense, X, "interactions").axes) == 6

@@ -358,6 +358,7 @@ class SparseReLU(BaseEstimator):
         reason = SCREENED.format(self.screen, n_inputs) + VALIDATED if screened else VALIDATED
         if constraints is not None and constraints.monotone:
             names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(n_inputs)])
+            names = self.columns_.names if self._encodes else names
             said = trend(_kept_signs(path.networks[path.chosen], constraints.signs), [str(name) for name in names])
             reason += MONOTONE.format(said) if said else ""
         certificate = Certificate("parameters", 0.0, "none", reason)

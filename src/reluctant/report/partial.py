@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -33,6 +33,8 @@ TICKS = 4
 CONTOURS = 7
 """Most contours of a panel of two inputs, at round values."""
 
+PAIRS = 9
+"""Most panels of inputs that meet."""
 LEVELS = 12
 """Most levels of a category that have a bar, the most frequent ones."""
 LONGEST_ROW = 26
@@ -73,7 +75,7 @@ class _Averaged(NamedTuple):
 def plot_partial(
     network: Model,
     X: ArrayLike,
-    inputs: Sequence[int | tuple[int, int]] | None = None,
+    inputs: Sequence[int | tuple[int, int]] | Literal["interactions"] | None = None,
     names: Sequence[str] | None = None,
     *,
     ax: Axes | Sequence[Axes] | None = None,
@@ -87,9 +89,10 @@ def plot_partial(
         the log-odds of the second, as the axis says.
     X : array_like, shape (N, d)
         Rows to average over; at most 2,000, of two inputs 400, evenly spaced ones of more, are used.
-    inputs : sequence of int or pair of int, optional
+    inputs : sequence of int or pair of int, or "interactions", optional
         Which inputs, each in a panel; a pair (i, j) has one of contours. By default all that the network uses, those of
-        the levels of a category in one panel, with a bar each.
+        the levels of a category in one panel, with a bar each. ``"interactions"``: the pairs that meet in a neuron, at
+        most the nine that do so most.
     names : sequence of str, optional
         Names of the inputs; of an estimator those of its table by default.
     ax : matplotlib.axes.Axes or a sequence of them, optional
@@ -130,7 +133,10 @@ def plot_partial(
     averaged = _Averaged(predictor.network, predictor.clip, table)
     given = predictor.names if names is None and predictor.names is not None else names
     labels = [shortened(label, LONGEST_LABEL) for label in input_labels(given, averaged.network.n_inputs)]
-    chosen = _used(predictor) if inputs is None else _panels(inputs)
+    if isinstance(inputs, str) and inputs == "interactions":
+        chosen = _pairs(averaged)
+    else:
+        chosen = _used(predictor) if inputs is None else _panels(inputs)
     if not chosen:
         raise ValueError("the network uses no input; there is nothing to draw")
     largest = max(max(panel.inputs) for panel in chosen)
@@ -183,9 +189,21 @@ def _used(predictor: Predictor) -> list[Panel]:
     return panels
 
 
+def _pairs(averaged: _Averaged) -> list[Panel]:
+    """The pairs of inputs that meet in neurons, first those where the weaker of the two moves the output most."""
+    U, V, _ = averaged.network.hinges
+    reach = np.abs(U[:, :-1]) * averaged.rows.std(axis=0) * np.abs(V)
+    used = averaged.network.inputs_used.tolist()
+    met = {(i, j): float(np.minimum(reach[:, i], reach[:, j]).sum()) for i in used for j in used if i < j}
+    strongest = sorted((pair for pair in met if met[pair] > 0.0), key=lambda pair: -met[pair])[:PAIRS]
+    if not strongest:
+        raise ValueError("no two inputs meet in a neuron; leave inputs out to see each by itself")
+    return [Panel(pair) for pair in strongest]
+
+
 def _panels(inputs: Sequence[int | tuple[int, int]]) -> list[Panel]:
     if not isinstance(inputs, (Sequence, np.ndarray)) or isinstance(inputs, str) or len(inputs) == 0:
-        raise ValueError(f"inputs must be a list of one or more indices, got {inputs!r}")
+        raise ValueError(f"inputs must be a list of one or more indices, or 'interactions', got {inputs!r}")
     chosen = []
     for entry in inputs:
         panel = tuple(entry) if isinstance(entry, (tuple, list, np.ndarray)) else (entry,)
