@@ -43,6 +43,8 @@ TRIES_AFTER_KICKS = 4
 """Deletions that are solved for before a kick has been in vain: of those that succeed 19 in 20 are among the first."""
 PATIENCE_FIRST, WORK_FIRST = 60, 6000
 """Vain kicks that end the pruning of neurons before that of parameters; at most the second over the equations."""
+NEURONS_FIRST_UNTIL = 1000
+"""Beyond so many equations deleting neurons one by one takes minutes, and parameters go at once, many at a time."""
 PROMISING = 1.5
 """A function of one input is climbed from where it has fewer parameters than so many times the generic bound."""
 EQUATIONS_PER_KICK = 100
@@ -178,7 +180,8 @@ class Search:
         data = self.data
         weights, count = self._given_start(), self.aim.minimize
         if weights is None or np.abs(weights.residuals(data)).max(initial=0.0) > LOOSE:
-            weights, count = solved_start(data, self.rng, LOOSE, self.clock.expired), "neurons"
+            weights = solved_start(data, self.rng, LOOSE, self.clock.expired)
+            count = "neurons" if data.n_equations <= NEURONS_FIRST_UNTIL else self.aim.minimize
         if weights is None:
             weights = line_start(data, self.rng)
             self.offer(weights, self.clock.expired)
