@@ -32,7 +32,7 @@ NEGATIVE_TARGETS = {
 
 def expected_to_fail(estimator):
     """Checks that ask for what an estimator does not claim, with the reason."""
-    automatic = {} if estimator.alpha is not None or estimator.tolerance is not None else FOLDS_SEPARATE_COPIES
+    automatic = {} if estimator.alpha is not None else FOLDS_SEPARATE_COPIES
     return automatic | (NEGATIVE_TARGETS if estimator.loss in ("poisson", "gamma") else {})
 
 
@@ -53,7 +53,6 @@ LOSSES = ("absolute", "huber", "quantile", "poisson", "gamma")
 VARIANTS = [
     *(SparseReLURegressor(alpha=0.01, loss=loss) for loss in LOSSES),
     *(SparseReLURegressor(search="fast", loss=loss) for loss in LOSSES),
-    SparseReLURegressor(tolerance=0.5),
     SparseReLURegressor(alpha=0.01, missing="hinge"),
     SparseReLURegressor(search="fast", missing="mean", interactions="none", calibration_share=0.3),
 ]

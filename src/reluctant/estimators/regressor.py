@@ -96,7 +96,8 @@ class SparseReLURegressor(RegressorMixin, Intervals):
         Share of the rows, in (0, 1), that `fit` keeps back for `predict_interval`: the network is fitted to the others.
         At most 10,000 are kept back.
     random_state : int, Generator, RandomState or None
-        Source of all randomness. The same seed gives the same network for any `n_jobs`.
+        Source of all randomness. The same seed gives the same network for any `n_jobs`, but not with `tolerance` and
+        several inputs, where searches share out the time there is.
     n_jobs : int, optional
         Paths computed at a time, through joblib and its current backend, a Dask cluster for example.
     time_limit : float, optional
