@@ -23,14 +23,14 @@ def test_a_fitted_estimator_shows_its_size_the_sizes_compared_and_the_network_wi
     both = model._repr_mimebundle_()["text/html"], model._repr_html_()
     for html in both:
         own = html[html.index('<div class="reluctant">') :]
-        for words in (f"{model.n_parameters_} parameters", "rows left out", "&lt;script&gt;a", "b &amp; c = x"):
+        for words in (f"{model.n_parameters_} parameters", "rows left out", "&lt;script&gt;a", "b &amp; c = "):
             assert words in own
         assert re.findall(r"<(?!/)(\w+)", own) == ["div", "p", "svg", "polyline", "circle", *["text"] * 3, "pre"]
     points = np.array([p.split(",") for p in re.search(r'points="([^"]*)"', both[0]).group(1).split()], dtype=float)
     dot = [float(re.search(rf'{c}="([^"]*)"', both[0]).group(1)) for c in ("cx", "cy")]
     assert points[model.path_.chosen].tolist() == dot
-    losses = model.path_.validation_loss
-    assert np.allclose(np.argsort(points[:, 1], kind="stable")[-1], np.argmin(losses))
+    lowest = points[np.argmin(model.path_.validation_loss), 1]  # pixels are rounded: others may lie as low
+    assert lowest == points[:, 1].max()
 
 
 def test_without_cross_validation_or_with_several_outputs_there_is_less_to_show(table):
