@@ -6,6 +6,8 @@ import importlib
 from collections.abc import Callable
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
 from reluctant.files import made_directory
 
 NAMES = {
@@ -48,7 +50,7 @@ def run(name: str, out: Path, *, quick: bool = False, say: Callable[[str], None]
     if name not in NAMES:
         raise ValueError(f"experiment must be one of {', '.join(NAMES)}, got {name!r}")
     experiment = importlib.import_module(f"reluctant.experiments.{NAMES[name]}")
-    with made_directory(out):
+    with made_directory(out), threadpool_limits(limits=1, user_api="blas"):  # small matrices: threads only wait
         return experiment.run(out, quick=quick, say=say)
 
 
