@@ -54,7 +54,7 @@ VARIANTS = [
     *(SparseReLURegressor(alpha=0.01, loss=loss) for loss in LOSSES),
     *(SparseReLURegressor(search="fast", loss=loss) for loss in LOSSES),
     SparseReLURegressor(alpha=0.01, missing="hinge"),
-    SparseReLURegressor(search="fast", missing="mean", interactions="none", calibration_share=0.3),
+    SparseReLURegressor(search="fast", missing="mean", calibration_share=0.3),
 ]
 CLASSIFIERS = [
     SparseReLUClassifier(alpha=0.01, class_weight="balanced"),

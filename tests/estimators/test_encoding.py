@@ -200,7 +200,7 @@ def changed(**columns):
         ({}, changed(a=[*A[:8].tolist(), "x", *A[9:]]), "column 'a' has the text 'x' at row 8; encode it as numbers"),
         ({}, changed(d=pd.to_datetime(np.arange(N))), "column 'd' holds dates or times; convert them to numbers"),
         ({}, changed()[["a", "a", "city"]], "X has two columns named 'a'; rename one"),
-        ({}, changed()[:1], "X has 1 row; give at least two"),
+        ({}, changed()[:1], r"X has 1 row \(n_samples=1\); give at least two"),
         (
             {},
             changed().rename(columns={"a": "city = Ulm"}),

@@ -235,7 +235,8 @@ class SparseReLU(BaseEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        tags.input_tags.sparse = self.missing == "error"
+        tags.input_tags.allow_nan = self.missing != "error"
         return tags
 
     def _learn(

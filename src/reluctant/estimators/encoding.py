@@ -54,10 +54,10 @@ def inputs_of_fit(estimator: Any, X: Any, y: Any, sample_weight: ArrayLike | Non
     if not texts and estimator.missing == "error":
         set_columns(estimator, None)
         return checked_inputs(estimator, X, y)
-    _remember(estimator, X, y, reset=True)
     names, entries = _entries(X)
-    if len(entries[0]) < 2:
-        raise ValueError(f"X has {counted(len(entries[0]), 'rows')}; give at least two")
+    _remember(estimator, X, y, reset=True)
+    if (n := len(entries[0])) < 2:
+        raise ValueError(f"X has {counted(n, 'rows')} (n_samples={n}); give at least two")
     weights = check_weights(sample_weight, len(entries[0]), least=2)
     columns = []
     for j, column in enumerate(entries):
@@ -105,8 +105,8 @@ def inputs_of(estimator: Any, X: Any) -> Array | csr_array:
             )
         return checked_sparse(estimator, X, reset=False)
     if columns is not None and estimator._encodes:
-        _remember(estimator, X, "no_validation", reset=False)
         _, entries = _entries(X)
+        _remember(estimator, X, "no_validation", reset=False)
         return np.hstack([column.encoded(e, unseen="zeros") for column, e in zip(columns.inputs, entries)])
     if columns is None or columns.is_plain or not columns.are_in(X):
         return checked_inputs(estimator, X, reset=False)
@@ -168,7 +168,8 @@ def _entries(X: Any) -> tuple[list[str], list[Any]]:
             raise ValueError(f"X must have rows and columns, got shape {raw.shape}; Reshape your data to (N, d)")
         names, entries = [f"x{j}" for j in range(raw.shape[1])], list(raw.T)
     if not entries:
-        raise ValueError("X has no columns; give at least one input")
+        n_rows = len(X) if labels is not None else len(raw)
+        raise ValueError(f"X has 0 feature(s) (shape=({n_rows}, 0)) while a minimum of 1 is required; give an input")
     return names, entries
 
 
