@@ -1,6 +1,7 @@
 """Null-space constants of the pattern program beside p* and the paper's threshold, on a tiny problem; the docs' figure.
 
     python benchmarks/null_space.py --figure docs/figures/null_space.png
+    python benchmarks/null_space.py --times 5 6 7     p* of so many points, two draws, and CPU seconds
 
 The program of [NN, Lemma 4.1] minimises Σ|u|^p over Σ_k D_k X̄ u_k = y and signs that keep every u_k in its cell.
 Without the signs it is A u = y with the columns D_k x_j, and the constant of order k is the largest
@@ -13,6 +14,7 @@ a lower bound. p* is a matter of the labels at hand: the circles are those of te
 from __future__ import annotations
 
 import argparse
+import time
 from itertools import combinations
 
 import numpy as np
@@ -54,7 +56,11 @@ def main() -> None:
     parser.add_argument("--points", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--figure")
+    parser.add_argument("--times", type=int, nargs="+", metavar="POINTS")
     options = parser.parse_args()
+    if options.times:
+        times(options.times)
+        return
     rng = np.random.default_rng(options.seed)
     X = rng.uniform(-1, 1, (options.points, 2))
     labels = rng.uniform(-1, 1, (10, options.points))
@@ -74,6 +80,19 @@ def main() -> None:
     print("threshold ", " ".join(f"{q:.4f}" for q in np.sort(threshold)))
     if options.figure:
         draw(options.figure, p, curves, critical, threshold)
+
+
+def times(sizes: list[int]) -> None:
+    """Processor seconds of `critical_p`, compiled already."""
+    critical_p([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], [0.0, 1.0, 3.0])
+    print("points  seed      p*   cpu s")
+    for n in sizes:
+        for seed in (0, 1):
+            rng = np.random.default_rng(seed)
+            X, y = rng.uniform(-1, 1, (n, 2)), rng.uniform(-1, 1, n)
+            began = time.process_time()
+            critical = critical_p(X, y)
+            print(f"{n:>6}{seed:>6}{critical:>8.4f}{time.process_time() - began:>8.1f}", flush=True)
 
 
 def draw(path: str, p: Array, curves: Array, critical: Array, threshold: Array) -> None:

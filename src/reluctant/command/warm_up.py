@@ -84,6 +84,7 @@ def tasks() -> Iterator[tuple[str, Callable[[], object]]]:
         interpolate(X, labels, random_state=0, time_limit=2)
         interpolate(X, labels, p=0.5, random_state=0, time_limit=1)
         interpolate(X[:8], labels[:8], p=1)
+        critical_p(X[:3], labels[:3])
         approximate(X, np.maximum(X[:, 0], 0), tolerance=0.01, random_state=0, time_limit=2)
 
     def noisy_tables() -> None:

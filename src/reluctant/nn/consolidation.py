@@ -152,6 +152,7 @@ def consolidate(
     (w_i + c w_j, b_i + c b_j) with v_j = c v_i, if no row of X lies strictly inside the half-space of one and strictly
     outside that of the other; those that no row of X activates are removed. No output at the rows of X changes but by
     rounding, and Σ_k ‖v_k‖_p^p ‖w_k‖_p^p does not rise for any p in [0, 1]. Between the rows the function changes.
+    Frozen weights (`requires_grad=False`) are changed as others are; name `pairs` to leave layers out.
 
     Parameters
     ----------

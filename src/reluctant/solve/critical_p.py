@@ -12,8 +12,8 @@ def critical_p(X: ArrayLike, y: ArrayLike, *, width: float = 1e-10) -> float:
     """Return p*, the largest q such that every p < q gives a sparsest interpolant; 1.0 if that never ends.
 
     On the line, with a free affine part, p* is certified to `width`. In R^d it is known for tiny problems, where all
-    extreme points of the finite program [NN, Lemma 4.1] are compared, in float64: five points in the plane take some
-    seconds and six some minutes, more are refused. The lower end of its bracket is returned.
+    extreme points of the finite program [NN, Lemma 4.1] are compared, in float64: six points in the plane take some
+    seconds and seven some minutes, more are refused. The lower end of its bracket is returned.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def critical_p(X: ArrayLike, y: ArrayLike, *, width: float = 1e-10) -> float:
     from reluctant.multivariate.proofs.contenders import contenders
     from reluctant.multivariate.proofs.extreme_points import critical_exponent
 
-    return critical_exponent(contenders(X, y).vertices, width).lower
+    return critical_exponent(contenders(X, y), width).lower
 
 
 def recovery_threshold(X: ArrayLike, y: ArrayLike) -> float:
@@ -59,7 +59,7 @@ def recovery_threshold(X: ArrayLike, y: ArrayLike) -> float:
 
     It is log(1 + 1/K₀) / log(R / r), K₀ the fewest parameters, r and R the smallest and largest nonzero magnitude over
     all extreme points of the finite program [NN, Lemma 4.1]. It is never above `critical_p`, as a rule far below, and
-    known for as tiny problems, up to six points in the plane.
+    known for still smaller problems, up to six points in the plane, which take minutes.
 
     Parameters
     ----------
@@ -89,6 +89,6 @@ def recovery_threshold(X: ArrayLike, y: ArrayLike) -> float:
     X, y = check_table(X, y)
     if X.shape[1] == 1:
         raise ValueError("x has one column; on the line critical_p is exact, and the threshold is about more inputs")
-    from reluctant.multivariate.proofs.contenders import contenders
+    from reluctant.multivariate.proofs.contenders import explicit_threshold
 
-    return contenders(X, y).threshold
+    return explicit_threshold(X, y)

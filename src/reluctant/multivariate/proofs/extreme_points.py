@@ -10,7 +10,7 @@ are joined into one neuron, which never costs more (ours).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations, islice
 from math import comb, inf, log
@@ -20,14 +20,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from reluctant.arrays import Array, Index, Mask
 from reluctant.model.network import ReLUNetwork
-from reluctant.multivariate.points import INTERPOLATES, closest_rows, distinct_rows
+from reluctant.multivariate.points import INTERPOLATES, closest_rows, distinct_rows, power_of_two
+from reluctant.multivariate.proofs._ray_sets import SINGULAR
 from reluctant.multivariate.proofs.frame import Frame
 from reluctant.multivariate.proofs.program import hinge_network
 from reluctant.multivariate.proofs.rays import extreme_hinges
 from reluctant.objective import lp_power
 
 _BLOCK = 50_000
-_SINGULAR = 1e-10  # sets of unit columns with a smaller determinant count as dependent
 _CANCELLED = 1e-12  # relative size of what is left of coordinates that cancel when rays are joined
 _ROUNDINGS = 10.0  # backward error of a linear system or a null vector, in units of N ε; LAPACK's is about one
 _EPS = float(np.finfo(float).eps)
@@ -100,10 +100,10 @@ def enumerate_vertices(X: ArrayLike, y: ArrayLike, *, largest: int = 2_000_000) 
     ValueError
         If there are more than 8 distinct rows or more than `largest` sets.
     """
-    blocks = list(vertices_in_blocks(X, y, largest))
-    N, n = len(distinct_rows(X, y)[0]), np.shape(X)[1] + 1
+    table = RayTable.of(X, y, largest)
+    N, n = len(table.labels), table.rays.shape[1]
     empty = Vertices(np.zeros((0, N, n)), np.zeros((0, N)), np.zeros((0, N, n)))
-    return joined([empty, *blocks])
+    return joined([empty, *table.candidates()])
 
 
 def joined(parts: Sequence[Vertices]) -> Vertices:
@@ -112,39 +112,84 @@ def joined(parts: Sequence[Vertices]) -> Vertices:
     return Vertices(np.concatenate(hinges), np.concatenate(signs), np.concatenate(errors))
 
 
-def vertices_in_blocks(X: ArrayLike, y: ArrayLike, largest: int) -> Iterator[Vertices]:
-    """The candidates of `enumerate_vertices`, as they are found."""
-    rows, y = distinct_rows(X, y)
-    frame = Frame.of(rows, centred=False)
-    extreme, values = extreme_hinges(frame)
-    rays = frame.weights(extreme)
-    N = len(y)
-    if N > _MOST_ROWS or comb(len(rays), N) > largest:
-        raise ValueError(
-            f"X has {N} distinct rows and {len(rays)} extreme hinges, which makes {comb(len(rays), N)} candidates; "
-            f"at most {_MOST_ROWS} rows and {largest} candidates are enumerated, use the search for larger tables"
-        )
-    negligible = INTERPOLATES * np.abs(y).max(initial=0.0)
-    conformal = _conformal_pairs(frame.signs(extreme))
-    blur = _ROUNDINGS * N * _EPS / closest_rows(rows)  # of a ray, a null vector of rows that may be this close
-    for sets in _blocks(len(rays), N):
-        A = values[sets].transpose(0, 2, 1)
+@dataclass(frozen=True)
+class RayTable:
+    """The extreme rays of a problem and their values at its rows.
+
+    Attributes
+    ----------
+    labels : ndarray, shape (N,)
+        At the distinct rows.
+    rays : ndarray, shape (R, d + 1)
+        ‖r‖_1 = 1.
+    values : ndarray, shape (R, N)
+    signs : ndarray, shape (R, N)
+        sign(r·x̄), zero on the hinge.
+    blur : float
+        Relative rounding of a ray.
+    """
+
+    labels: Array
+    rays: Array
+    values: Array
+    signs: Array
+    blur: float
+
+    @classmethod
+    def of(cls, X: ArrayLike, y: ArrayLike, largest: int) -> RayTable:
+        """The table, if there are at most `largest` sets of N rays."""
+        rows, y = distinct_rows(X, y)
+        frame = Frame.of(rows, centred=False)
+        extreme, values = extreme_hinges(frame)
+        N, sets = len(y), comb(len(extreme), len(y))
+        if N > _MOST_ROWS or sets > largest:
+            raise ValueError(
+                f"X has {N} distinct rows and {len(extreme)} extreme hinges, which makes {sets} candidates; at most "
+                f"{_MOST_ROWS} rows and {largest} candidates are enumerated, use the search for larger tables"
+            )
+        blur = _ROUNDINGS * N * _EPS / closest_rows(rows)  # of a ray, a null vector of rows that may be this close
+        return cls(y, frame.weights(extreme), values, frame.signs(extreme), blur)
+
+    @property
+    def negligible(self) -> float:
+        """A value at a row that counts as zero."""
+        return INTERPOLATES * float(np.abs(self.labels).max(initial=0.0)) / len(self.labels)
+
+    @cached_property
+    def conformal(self) -> Mask:
+        """Pairs of rays with no data point strictly on opposite sides."""
+        return pairs_without_opposites(self.signs)
+
+    def with_labels_of_size_one(self) -> RayTable:
+        """With labels divided by a power of two, so that the largest is between one and two."""
+        return replace(self, labels=self.labels / power_of_two(np.abs(self.labels).max(initial=0.0)))
+
+    def candidates(self) -> Iterator[Vertices]:
+        """Those of all sets of N rays, as they are found."""
+        for sets in _blocks(len(self.rays), len(self.labels)):
+            yield from self.vertices(sets)
+
+    def vertices(self, sets: Index) -> Iterator[Vertices]:
+        """The candidates of sets of N rays (S, N)."""
+        N, y = len(self.labels), self.labels
+        A = self.values[sets].transpose(0, 2, 1)
         sizes = np.linalg.norm(A, axis=1)
         determinants = np.abs(np.linalg.det(A / sizes[:, None]))
-        independent = determinants > _SINGULAR
+        independent = determinants > SINGULAR
         if not independent.any():
-            continue
+            return
         sets, A = sets[independent], A[independent]
         coefficients = np.linalg.solve(A, np.broadcast_to(y[:, None], (len(A), N, 1)))[..., 0]
         # Unit columns have a smallest singular value of at least 0.6 times their determinant.
         uncertain = np.linalg.norm(coefficients * sizes[independent], axis=1, keepdims=True) / sizes[independent]
-        uncertain *= (blur / (0.6 * determinants[independent]))[:, None]
-        coefficients[np.abs(coefficients) * A.max(axis=1) <= negligible / N] = 0.0
-        for which, members in _joinings(sets, coefficients, conformal):
-            parts = np.abs(coefficients[which])[..., None] * rays[sets[which]]
+        uncertain *= (self.blur / (0.6 * determinants[independent]))[:, None]
+        coefficients[np.abs(coefficients) * A.max(axis=1) <= self.negligible] = 0.0
+        for which, members in _joinings(sets, coefficients, self.conformal):
+            rays = self.rays[sets[which]]
+            parts = np.abs(coefficients[which])[..., None] * rays
             together = members @ parts
             together[np.abs(together) <= _CANCELLED * (members @ np.abs(parts))] = 0.0
-            errors = members @ (uncertain[which][..., None] * np.abs(rays[sets[which]]) + blur * np.abs(parts))
+            errors = members @ (uncertain[which][..., None] * np.abs(rays) + self.blur * np.abs(parts))
             yield Vertices(together, np.sign(coefficients[which] @ members.T), errors)
 
 
@@ -239,8 +284,8 @@ def threshold_of(vertices: Vertices) -> float:
     return log(1 + 1 / vertices.counts.min()) / log(sizes.max() / sizes.min())
 
 
-def _conformal_pairs(signs: Array) -> Mask:
-    """Pairs of rays, given by their signs at the data, with no data point strictly on opposite sides."""
+def pairs_without_opposites(signs: Array) -> Mask:
+    """Pairs of rows of signs that differ strictly nowhere."""
     opposite = (signs > 0).astype(np.float64) @ (signs < 0).T.astype(np.float64)
     return (opposite + opposite.T) == 0
 
@@ -304,9 +349,12 @@ def _log_sizes(hinges: Array) -> Array:
 
 def are_above(rivals: Array, sparse: Array, a: float, b: float) -> Mask:
     """Rivals whose tangent at the middle of [a, b] is above the chord of the sparsest candidate that is best there."""
+    best = sparse[[int(np.argmin(_costs(sparse, 0.5 * (a + b))))]]
+    return tangent_above(rivals, a, b, _costs(best, a), _costs(best, b))
+
+
+def tangent_above(rivals: Array, a: float, b: float, left: Array | float, right: Array | float) -> Mask:
+    """Rivals whose tangent at the middle of [a, b] is above `left` at a and above `right` at b."""
     middle = 0.5 * (a + b)
-    best = sparse[[int(np.argmin(_costs(sparse, middle)))]]
     value, slope = _costs(rivals, middle), _slopes(rivals, middle)
-    left = value + slope * (a - middle) > _costs(best, a)
-    right = value + slope * (b - middle) > _costs(best, b)
-    return left & right
+    return (value + slope * (a - middle) > left) & (value + slope * (b - middle) > right)
