@@ -22,6 +22,7 @@ import numpy as np
 from outcome import FOLDS, Outcome
 
 OURS = "reluctant"
+FEW_ROWS = 300
 Results = dict[str, list[Outcome]]
 HEAD = (
     "table", "method", "score", "difference", "log-loss", "ECE", "by chance", "parameters", "neurons", "fit s",
@@ -126,7 +127,7 @@ def summary(results: dict[str, Results]) -> list[str]:
     """How ours, where it has run, stands beside the others; `results[table][method]`."""
     if not having(results):
         return []
-    questions = [beside_mlp, beside_equal_size]
+    questions = [beside_mlp, beside_equal_size, few_rows_beside_linear]
     if classified(having(results, "linear")):
         questions += [log_loss_beside_logistic, calibration_beside_logistic]
     others = dict.fromkeys(
@@ -156,25 +157,23 @@ def beside_mlp(results: dict[str, Results]) -> str:
 
 def beside_equal_size(results: dict[str, Results]) -> str:
     tables = having(results, "linear", "pruned MLP")
-    worse, clearly = [], 0
+    worse, by_half, by_one = [], 0, 0
     for table, found in tables.items():
-        better = max(("linear", "pruned MLP"), key=lambda method: fmean(fold.score for fold in found[method]))
-        gap = difference(found[OURS], found[better])
+        gap, better = min(((advantage(found, m), m) for m in ("linear", "pruned MLP")), key=lambda pair: pair[0].mean)
         if gap.mean < 0:
             worse.append(f"{table} ({better}, {gap})")
-            clearly += gap.mean < -gap.error
-    claim = "Worse in the mean than the better of the linear model and the pruned MLP of equal size"
-    counts = f"{len(worse)} of {len(tables)} tables, {clearly} by more than one paired standard error"
+            by_half += gap.mean < -0.5 * gap.error
+            by_one += gap.mean < -gap.error
+    claim = "Worse in the mean than the better of the linear model and the pruned MLP of equal size (R², or log-loss)"
+    counts = (
+        f"{len(worse)} of {len(tables)} tables, {by_half} by more than half a paired error, {by_one} by more than one"
+    )
     return f"{claim}: {counts}: {listed(worse)}."
 
 
 def beside_rival(results: dict[str, Results], method: str) -> str:
     """Where a rival is better than ours, and where worse, by R² or log-loss and more than one paired standard error."""
-    gaps = {}
-    for table, found in having(results, method).items():
-        measure = "score" if found[OURS][0].log_loss is None else "log_loss"
-        gap = difference(found[OURS], found[method], measure)
-        gaps[table] = replace(gap, mean=-gap.mean) if measure == "log_loss" else gap
+    gaps = {table: advantage(found, method) for table, found in having(results, method).items()}
     ahead = sum(gap.mean > 0 for gap in gaps.values())
     clearly = sum(gap.mean > gap.error for gap in gaps.values())
     behind = [f"{table} ({gap})" for table, gap in gaps.items() if gap.mean < -gap.error]
@@ -182,11 +181,35 @@ def beside_rival(results: dict[str, Results], method: str) -> str:
     return f"{method} (R², or log-loss of classes): {counts}; behind by more on {len(behind)}: {listed(behind)}."
 
 
+def advantage(found: Results, method: str) -> Difference:
+    """By how much ours is better than a rival, in R² or log-loss."""
+    if found[OURS][0].log_loss is None:
+        return difference(found[OURS], found[method])
+    gap = difference(found[OURS], found[method], "log_loss")
+    return replace(gap, mean=-gap.mean)
+
+
+def few_rows_beside_linear(results: dict[str, Results]) -> str:
+    """Means over the tables of at most 300 rows, which the test rows of one repetition add up to."""
+    few = {
+        table: found for table, found in having(results, "linear").items() if n_rows(found[OURS][:FOLDS]) <= FEW_ROWS
+    }
+    classes = classified(few)
+    numbers = {table: found for table, found in few.items() if table not in classes}
+    r2, loss = in_the_mean(numbers, mean_of("score")), in_the_mean(classes, mean_of("log_loss"))
+    claim = f"At most {FEW_ROWS} rows, ours against the linear model"
+    return f"{claim}: R² of {len(numbers)} tables, {r2}; log-loss of {len(classes)}, {loss}."
+
+
+def mean_of(measure: str) -> Callable[[list[Outcome]], float]:
+    return lambda folds: fmean(getattr(fold, measure) for fold in folds)
+
+
 def log_loss_beside_logistic(results: dict[str, Results]) -> str:
     tables = classified(having(results, "linear"))
     gaps = {table: difference(found[OURS], found["linear"], "log_loss") for table, found in tables.items()}
     worse = [f"{table} ({gap})" for table, gap in gaps.items() if gap.mean > gap.error]
-    means = in_the_mean(tables, lambda folds: fmean(fold.log_loss for fold in folds))
+    means = in_the_mean(tables, mean_of("log_loss"))
     return f"Log-loss above logistic regression's by more than one paired standard error: {listed(worse)}; {means}."
 
 
@@ -201,7 +224,9 @@ def calibration_beside_logistic(results: dict[str, Results]) -> str:
 
 
 def in_the_mean(tables: dict[str, Results], measure: Callable[[list[Outcome]], float]) -> str:
-    """A measure of ours and of logistic regression, averaged over the tables."""
+    """A measure of ours and of the linear model, averaged over the tables."""
+    if not tables:
+        return "no table"
     ours, theirs = (fmean(measure(found[method]) for found in tables.values()) for method in (OURS, "linear"))
     return f"mean over the tables {ours:.3f} against {theirs:.3f}"
 

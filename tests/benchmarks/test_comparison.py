@@ -89,3 +89,42 @@ def test_a_difference_is_called_clear_beyond_one_error_and_files_without_varianc
     cells = dict(zip(comparison.HEAD, comparison.row("table", "reluctant", old, right, is_reference=False)))
     assert cells["by chance"] == ""
     assert cells["ECE"] == f"{fmean([comparison.pooled_error(old[:5]), comparison.pooled_error(old[5:])]):.3f}"
+
+
+def folds_of(outcome, values, n_rows=50, classes=False):
+    """Five folds with the given R², or with the given log-loss and an accuracy that says the contrary."""
+    return [outcome.Outcome(v, n_rows, v if classes else None, None, 1, 1, 0.0, 0.0, None, None) for v in values]
+
+
+def test_classes_are_compared_by_log_loss_and_the_better_of_two_is_the_nearer_rival(tables):
+    outcome, comparison = tables
+    noise = np.array([-0.02, -0.01, 0.0, 0.01, 0.02])  # corrected error: 0.0158 √(1/5 + 1/4) = 0.0106
+
+    def found(classes, pruned, linear):
+        rivals = {"pruned MLP": pruned + noise, "linear": linear + noise}
+        ours = {"reluctant": np.full(5, 0.5)}
+        return {method: folds_of(outcome, values, 50, classes) for method, values in (ours | rivals).items()}
+
+    results = {"ahead": found(True, 0.6, 0.6), "near": found(True, 0.6, 0.496), "half": found(False, 0.508, 0.2)}
+    results["one"] = found(False, 0.2, 0.52)
+    answer = comparison.beside_equal_size(results)
+    assert "3 of 4 tables, 2 by more than half a paired error, 1 by more than one" in answer
+    assert "near (linear, -0.004 ± 0.011), half (pruned MLP, -0.008 ± 0.011), one (linear, -0.020 ± 0.011)" in answer
+
+
+def test_few_rows_are_those_of_one_repetition(tables):
+    outcome, comparison = tables
+
+    def found(ours, linear, n_rows, classes):
+        values = {"reluctant": ours, "linear": linear}
+        return {m: folds_of(outcome, np.full(10, value), n_rows, classes) for m, value in values.items()}
+
+    results = {
+        "few": found(0.7, 0.6, 60, False),
+        "many": found(0.0, 0.9, 61, False),
+        "classes": found(0.3, 0.2, 10, True),
+    }
+    answer = comparison.few_rows_beside_linear(results)
+    assert "R² of 1 tables, mean over the tables 0.700 against 0.600" in answer
+    assert "log-loss of 1, mean over the tables 0.300 against 0.200" in answer
+    assert "log-loss of 0, no table" in comparison.few_rows_beside_linear({"few": results["few"]})

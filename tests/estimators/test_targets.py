@@ -98,7 +98,7 @@ def test_networks_that_are_too_sure_get_better_probabilities_by_the_temperature(
         rng = np.random.default_rng(seed)
         X = rng.uniform(-1, 1, (3080, 4))
         labels = rng.random(3080) < 1.0 / (1.0 + np.exp(-3.0 * X[:, 0]))
-        model = SparseReLUClassifier(random_state=seed).fit(X[:80], labels[:80])
+        model = SparseReLUClassifier(selection="min", random_state=seed).fit(X[:80], labels[:80])
         assert model.temperature_ > 1.5
         plain = without_temperature(model, X[:80], labels[:80], monkeypatch)
         fresh = [log_loss(labels[80:], each.predict_proba(X[80:])) for each in (plain, model)]

@@ -58,7 +58,8 @@ class SparseReLUClassifier(ClassifierMixin, SparseReLU):
     selection : {"one_se", "min"}, default "one_se"
         With the automatic size: ``"one_se"`` takes the smallest size whose validation loss, with some ridge, exceeds
         the least by no more than the standard error of the difference, taken row by row and at least one half over all
-        rows (up to 300 rows a quarter of it); ``"min"`` takes the size of least loss.
+        rows (up to 300 rows a quarter of it, and the affine function with all slopes and a ridge of its own unless the
+        network is clearly ahead of it); ``"min"`` takes the size of least loss.
     screen : int, optional
         Of more inputs than that, 200 by default, only those whose own piecewise-linear functions explain most of the
         targets enter a path, and what acts only together with others may be missed; None keeps all.

@@ -36,7 +36,8 @@ class Config(NamedTuple):
 
     def plan(self, trial: Trial) -> Plan:
         """A path of them."""
-        return Plan(trial.shrinkage, None, self.affine, self.max_neurons, trial.kicks, trial.dense, self.constraints)
+        max_neurons = 0 if trial.linear else self.max_neurons
+        return Plan(trial.shrinkage, None, self.affine, max_neurons, trial.kicks, trial.dense, self.constraints)
 
     def inside(self, units: Standardisation) -> Config:
         """The same in standardised units, for the inputs that they have."""
@@ -47,11 +48,15 @@ class Config(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """What paths are computed with to be compared: a ridge, so many kicks, hinges on all inputs or on one or two."""
+    """What paths are computed with to be compared: a ridge, so many kicks, hinges on all inputs or on one or two.
+
+    A `linear` one has none: the affine function, and what deletions make of it.
+    """
 
     shrinkage: Shrinkage
     kicks: int = 0
     dense: bool = False
+    linear: bool = False
 
 
 class Fold(NamedTuple):

@@ -8,7 +8,7 @@ import numpy as np
 
 from reluctant.effort import Clock
 from reluctant.regression.constraints import Constraints
-from reluctant.regression.gauss_newton import Data, Problem
+from reluctant.regression.gauss_newton import Data, Problem, summed_loss
 from reluctant.regression.hinges import dense_hinges
 from reluctant.regression.kicks import kick
 from reluctant.regression.knots import has_knots, knot_starts
@@ -84,8 +84,7 @@ def stages_of(
     """
     slope_ridge = slope_ridge_of(plan.shrinkage, loss, rows.n_inputs, plan.p)
     plan = plan._replace(shrinkage=Shrinkage(plan.shrinkage.ridge, slope_ridge))
-    penalty = penalty_for(rows, loss, plan.shrinkage, plan.p)
-    problem = Problem(rows, loss, penalty, plan.affine, constraints=plan.constraints)
+    problem = _problem_of(rows, loss, plan)
     with one_blas_thread():
         knotted = knot_starts(rows, plan.max_neurons) if plan.p is None and has_knots(rows, loss, plan.affine) else []
         starts = [] if start is None else [start]
@@ -94,7 +93,7 @@ def stages_of(
                 [m for m in map(problem.kept, models) if problem.constraints.admits(m.U).all()]
                 for models in (starts, knotted)
             )
-        if not starts and not knotted:
+        if not starts and not knotted and plan.max_neurons != 0:
             starts.append(start_of(problem, rows, plan, rng, clock))
         if plan.affine:
             starts.append(affine_fit(problem, varying(rows), clock))
@@ -106,6 +105,19 @@ def stages_of(
             front.note(zero, problem.objective(zero))
         kick(front, problem, rows, plan.kicks, rng, clock if kicking is None else kicking)
         return front.stages(problem)
+
+
+def affine_of(rows: Rows, loss: Loss, plan: Plan) -> Stage:
+    """The affine function that a path of rows in standardised units ends with, before anything is deleted from it."""
+    problem = _problem_of(rows, loss, plan)
+    with one_blas_thread():
+        model = affine_fit(problem, varying(rows), Clock()).trimmed()
+    return Stage(model.size, model, summed_loss(model, rows, loss))
+
+
+def _problem_of(rows: Rows, loss: Loss, plan: Plan) -> Problem:
+    penalty = penalty_for(rows, loss, plan.shrinkage, plan.p)
+    return Problem(rows, loss, penalty, plan.affine, constraints=plan.constraints)
 
 
 def without_ridge(

@@ -14,6 +14,7 @@ from reluctant.effort import Clock, Effort
 from reluctant.regression.calibration import temperature_of
 from reluctant.regression.folds import Config, Fold, Search, Trial, standard_path
 from reluctant.regression.knots import has_knots
+from reluctant.regression.linear import Linear, best_linear
 from reluctant.regression.path import (
     Shrinkage,
     can_be_dense,
@@ -45,6 +46,11 @@ FOLDS = 5
 FEW_ROWS, REPEATS_FEW_ROWS, REPEATS_FEW_ROWS_CLASSES, ERRORS_FEW_ROWS = 300, 3, 4, 0.25
 """Up to so many rows the folds are drawn this often, and the loss may exceed the least by this share of a standard
 error only: a whole one of so few rows is as large as most of what there is to learn."""
+OVERLAP, ROWS_OF_OVERLAP, LEARNED = (1.0 + FOLDS / (FOLDS - 1)) ** 0.5, 150, 0.5
+"""Of few rows of classes, a network must be ahead of the affine function with all slopes by so many standard errors at
+so many rows, and by more of fewer, as 1 / √N: one, corrected for the overlap of the training rows (Nadeau and Bengio,
+2003). Of some hundred networks the best seems better than it is, and so few rows cannot tell by how much. The affine
+function must be ahead of the smallest network by the third, or there is nothing to be learned."""
 MOST_PARAMETERS, ROWS_PER_PARAMETER = 2000, 2
 """Sizes beyond the first and, where paths take seconds each, those of fewer rows to a parameter are considered only
 under a cap that is larger."""
@@ -126,10 +132,11 @@ def choose(
 
     The rule ``"one_se"`` takes the smallest size that, with some ridge, has a validation loss above the least of all by
     no more than the standard error of the difference, row by row, and with at most 300 rows by no more than a quarter
-    of it; that of a log-likelihood is at least one half over all rows. ``"min"`` takes the size of least loss. Ridges
-    that do worse on the first folds are dropped. Where kicks are wanted, the ridges of the least loss and of the
-    smallest size are tried with them too, on the same folds. For a likelihood the predictions with the choice then tell
-    the temperature.
+    of it; that of a log-likelihood is at least one half over all rows. With so few rows of classes the affine function
+    with all slopes and a ridge of its own is taken unless the network is clearly ahead of it. ``"min"`` takes the size
+    of least loss. Ridges that do worse on the first folds are dropped. Where kicks are wanted, the ridges of the least
+    loss and of the smallest size are tried with them too, on the same folds. For a likelihood the predictions with the
+    choice then tell the temperature.
 
     Parameters
     ----------
@@ -185,6 +192,7 @@ def choose(
             ranked = alive[np.argsort(tally.best_means(alive), kind="stable")]
             alive = np.sort(ranked[: survivors[min(i, len(survivors) - 1)]])
             compete(alive, *fold)
+            done = folds[: i + 1]
             if i == 0 and not (many or knotted) and _looks_exact(tally, alive, config.loss, targets.shape[1], d):
                 tiny = tally.with_trials(
                     [Trial(TINY, dense=dense) for dense in sorted({trial.dense for trial in trials})]
@@ -203,6 +211,15 @@ def choose(
                 compete(kicked, *fold)
             else:
                 choice = _chosen(grid, tally, np.append(alive, kicked), selection, config.loss)
+        few = config.loss.for_classes and len(X) <= FEW_ROWS and not many
+        if few and config.affine and selection == "one_se":
+            linear = best_linear(X, targets, weights, config, done, units, loss)
+            full = int(np.searchsorted(grid, linear.size))
+            if full < grid.size and _is_better(linear, choice, tally, config.loss):
+                full_slopes = tally.with_trials([linear.trial])
+                for fold in done:
+                    compete(full_slopes, *fold)
+                choice = _chosen(grid, tally, full_slopes, selection, config.loss)._replace(chosen=full)
     return choice._replace(temperature=_temperature(choice, tally, X, targets, loss)) if likelihood else choice
 
 
@@ -351,6 +368,18 @@ def _chosen(grid: NDArray, tally: _Tally, alive: NDArray, selection: Selection, 
     chosen = int(np.flatnonzero(close.any(axis=0))[0])
     trial = int(np.argmin(np.where(close[:, chosen], mean[:, chosen], np.inf)))
     return Choice(tally.trials[int(alive[trial])], grid, mean[trial], error[trial], chosen, int(seen.sum()))
+
+
+def _is_better(linear: Linear, choice: Choice, tally: _Tally, loss: Loss) -> bool:
+    """Whether the affine function beats the smallest network and the chosen one does not beat it clearly."""
+    seen = np.isfinite(linear.losses)
+    w = tally.weights[seen] / tally.weights[seen].sum()
+    n_rows = effective_rows(w)
+    networks = tally.rows_of(tally.trials.index(choice.trial), seen)[[0, choice.chosen]]
+    ahead, error = excess(networks, linear.losses[seen], w)
+    error = np.maximum(error, least_error(loss, n_rows))
+    clear = OVERLAP * (ROWS_OF_OVERLAP / n_rows) ** 0.5
+    return bool(ahead[0] > LEARNED * error[0] and ahead[1] > -clear * error[1])
 
 
 def least_error(loss: Loss, n_rows: float) -> float:
