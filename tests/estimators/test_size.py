@@ -5,7 +5,9 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from reluctant import SparseReLUClassifier, SparseReLURegressor, approximate
+from reluctant.estimators.cross_validated import _best, _Fit
 from reluctant.model.clip import Clip
+from reluctant.regression.model import Model
 
 
 def test_cross_validation_finds_the_function_behind_the_noise(fitted, hinge_table, hinge):
@@ -191,3 +193,10 @@ def test_few_rows_of_a_linear_rule_get_logistic_regression_with_all_slopes():
     expected = oracle.decision_function(scaled)
     centred = [f - f.mean(axis=1, keepdims=True) for f in (scores, expected)]
     np.testing.assert_allclose(*centred, rtol=1e-3, atol=1e-3)
+
+
+def test_a_smaller_fit_of_less_loss_is_taken_unless_all_slopes_are_to_stay():
+    small, large = (Model(np.zeros((0, 3)), np.zeros((0, 1)), np.array([[k], [1.0], [1.0]])) for k in (0.0, 1.0))
+    fits = [_Fit(small, objective=3.0, loss=1.0), _Fit(large, objective=2.0, loss=1.5)]
+    assert [_best(fits, size, 0.0).size for size in (2, 3)] == [2, 2]
+    assert [_best(fits, size, -np.inf).size for size in (2, 3)] == [2, 3]
