@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from reluctant import SparseReLUClassifier, SparseReLURegressor, approximate
+from reluctant.estimators.cross_validated import _best, _Fit
 from reluctant.model.clip import Clip
+from reluctant.regression.model import Model
 
 
 def test_cross_validation_finds_the_function_behind_the_noise(fitted, hinge_table, hinge):
@@ -174,3 +177,26 @@ def test_the_validation_loss_of_the_chosen_size_is_that_on_fresh_rows(fitted, hi
     y = hinge(X) + 0.05 * rng.standard_normal(20000)
     fresh = 0.5 * np.mean((fitted.predict(X) - y) ** 2) / np.var(hinge_table[1])
     assert fitted.path_.validation_loss[fitted.path_.chosen] == pytest.approx(fresh, rel=0.3)
+
+
+def test_few_rows_of_a_linear_rule_get_logistic_regression_with_all_slopes():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-2, 2, (90, 8)) * 10.0 ** np.arange(-2, 6)
+    labels = np.digitize(X @ (10.0 ** -np.arange(-2, 6)) + rng.logistic(size=90), [-1, 1])
+    model = SparseReLUClassifier(random_state=0).fit(X, labels)
+    assert (model.n_neurons_, np.count_nonzero(model.network_.slope)) == (0, 24)
+    assert all(network.n_neurons == 0 for network in model.path_.networks)
+    assert len(model.path_.networks) > 10
+    scaled = (X - X.mean(axis=0)) / X.std(axis=0)
+    oracle = LogisticRegression(C=1 / (model.path_.ridge * 90), tol=1e-10, max_iter=10000).fit(scaled, labels)
+    scores = model.temperature_ * model.decision_function(X)
+    expected = oracle.decision_function(scaled)
+    centred = [f - f.mean(axis=1, keepdims=True) for f in (scores, expected)]
+    np.testing.assert_allclose(*centred, rtol=1e-3, atol=1e-3)
+
+
+def test_a_smaller_fit_of_less_loss_is_taken_unless_all_slopes_are_to_stay():
+    small, large = (Model(np.zeros((0, 3)), np.zeros((0, 1)), np.array([[k], [1.0], [1.0]])) for k in (0.0, 1.0))
+    fits = [_Fit(small, objective=3.0, loss=1.0), _Fit(large, objective=2.0, loss=1.5)]
+    assert [_best(fits, size, 0.0).size for size in (2, 3)] == [2, 2]
+    assert [_best(fits, size, -np.inf).size for size in (2, 3)] == [2, 3]

@@ -162,6 +162,8 @@ def _validated_path(
     """The best fit of at most each size, beside what cross-validation says about the size and the temperature."""
     loss = config.loss
     unseen = UNSEEN * rows.total_weight if loss.of_residuals else 0.0
+    if choice.trial.linear:  # a sparser one that is shrunk less has less loss, but was found to be worse
+        unseen = -np.inf
     exact = EXACT * rows.total_weight if loss.of_residuals else 0.0
     largest = max(max(fit.model.size for fit in fits), choice.size)
     shown = np.flatnonzero(choice.sizes <= largest)
@@ -188,7 +190,7 @@ def _best(fits: list[_Fit], size: int, unseen: float) -> Model:
     """The fit of at most a size with the least objective, or a smaller one whose loss is as good."""
     fitting = [fit for fit in fits if fit.model.size <= size]
     best = min(fitting, key=lambda fit: fit.objective)
-    good = [fit for fit in fitting if fit.loss <= best.loss + unseen]
+    good = [fit for fit in fitting if fit is best or fit.loss <= best.loss + unseen]
     return min(good, key=lambda fit: (fit.model.size, fit.objective)).model
 
 
