@@ -16,7 +16,7 @@ from reluctant.regression import steps
 from reluctant.regression.folds import Config, Trial, units_of
 from reluctant.regression.gauss_newton import Problem, minimise
 from reluctant.regression.model import Block, Model, Rows
-from reluctant.regression.path import Shrinkage, penalty_for, stages_of, takes_long
+from reluctant.regression.path import penalty_for, stages_of, takes_long
 from reluctant.regression.protocol import Loss
 from reluctant.regression.selection import MOST_PARAMETERS, Choice, Selection, choose, least_error
 from reluctant.regression.standardise import Moments, Standardisation
@@ -89,8 +89,9 @@ class StreamedRows:
         parts = []
         for block in self.blocks():
             chosen = rng.random(len(block.weights)) < share
-            parts.append(tuple(column[chosen] for column in block))
-        return Rows(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+            parts.append(Block(*(column[chosen] for column in block)))
+        inputs, targets, weights = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return Rows(inputs, targets, weights)
 
 
 def fit_streamed(
@@ -150,6 +151,7 @@ def fit_streamed(
     True
     """
     clock, seed = effort.clock(), effort.seed()
+    effort = replace(effort, random_state=seed)
     n_rows, total = counted(table)
     if n_rows < 2:
         raise ValueError(f"the table has {n_rows} rows of positive weight; give at least two")
@@ -163,7 +165,7 @@ def fit_streamed(
         config,
         selection=selection,
         largest=largest,
-        effort=replace(effort, random_state=seed),
+        effort=effort,
         clock=clock,
     )._replace(temperature=None)
     units = units_of(*sample, config)
@@ -211,7 +213,7 @@ def _paths(
     if len(rows) > most:
         rows = rows.take(np.random.default_rng([seed, 2]).choice(len(rows), most, replace=False))
     share = sampled / rows.total_weight
-    plan = config.plan(trial)._replace(shrinkage=Shrinkage(*(share * ridge for ridge in trial.shrinkage)))
+    plan = config.plan(trial)._replace(shrinkage=trial.shrinkage.times(share))
     paths: list[list[Stage]] = parallel(effort.n_jobs)(
         delayed(stages_of)(rows, config.loss, plan, np.random.default_rng(seed + i), Clock(), kicking=clock)
         for i in range(n_starts)
