@@ -13,7 +13,7 @@ from regression.models import cases, on_and_off, problem_of, sparse_model
 from reluctant.effort import Clock
 from reluctant.regression import gauss_newton
 from reluctant.regression import model as model_module
-from reluctant.regression.gauss_newton import Problem, minimise, quadratic_model, summed_loss
+from reluctant.regression.gauss_newton import Problem, curvatures, minimise, quadratic_model, summed_loss
 from reluctant.regression.losses import SMOOTHING, Absolute, Hinge, Logistic, Softmax, Squared
 from reluctant.regression.model import Model, Rows
 from reluctant.regression.penalties import PathPower, Ridge
@@ -58,6 +58,7 @@ def test_quadratic_model_equals_the_dense_jacobian(small, case, affine):
     gradient = np.einsum("n,ncp,nc->p", rows.weights, J, slopes.gradient) + w * unknowns.gather(model)
     with mock.patch.object(gauss_newton, "SMALL", small):
         got = quadratic_model(model, unknowns, problem)
+    assert_allclose(curvatures(model, unknowns, problem), np.diag(hessian), rtol=1e-9, atol=1e-9)
     assert_allclose(got.hessian, hessian, atol=1e-10, rtol=1e-9)
     assert_allclose(got.gradient, gradient, atol=1e-10, rtol=1e-9)
     on, off = on_and_off(model, rows.inputs)

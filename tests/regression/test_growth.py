@@ -15,7 +15,7 @@ from reluctant.regression.model import Model, Rows
 from reluctant.regression.path import Plan, Shrinkage, stages_of, without_ridge
 from reluctant.regression.penalties import PathPower, Ridge
 from reluctant.regression.protocol import Loss
-from reluctant.regression.starts import forward
+from reluctant.regression.starts import affine_fit, forward
 
 REGRESSION: list[Loss] = [Squared(), Absolute(), Huber(), Quantile(0.2)]
 
@@ -86,7 +86,14 @@ def test_growth_of_a_curve_ends_with_its_neurons_or_with_little_left(loss: Loss,
     problem = Problem(rows, loss, Ridge(1e-4 * 300, 1e-7 * 300, 1e-9), affine)
     zero = problem.objective(Model.zero(1, m))
     for seed in range(2):
-        model = forward(problem, rows, 20, np.random.default_rng(seed), Clock())
+        model = forward(
+            affine_fit(problem, np.arange(rows.n_inputs), Clock()),
+            problem,
+            rows,
+            20,
+            np.random.default_rng(seed),
+            Clock(),
+        )
         assert model.n_neurons == 20 or problem.objective(model) < 0.05 * zero, seed
         assert problem.objective(model) < 0.7 * zero, seed
 

@@ -93,7 +93,9 @@ def test_kicks_go_on_where_the_smoothed_objective_is_negative(monkeypatch):
     X = rng.uniform(-1, 1, (80, 3))
     rows, loss = Rows.of(X, np.maximum(X[:, :1], 0.0)), Quantile(0.9)
     problem, front = Problem(rows, loss, Ridge(1e-6, 1e-8, 1e-9)), Front()
-    backward([forward(problem, rows, 6, rng, Clock())], problem, front, Clock())
+    backward(
+        [forward(affine_fit(problem, np.arange(3), Clock()), problem, rows, 6, rng, Clock())], problem, front, Clock()
+    )
     assert front.least(20) < 0.0
     lengths = []
 

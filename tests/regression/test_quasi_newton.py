@@ -111,7 +111,8 @@ def test_the_path_norm_leaves_more_of_very_many_unknowns_near_zero(monkeypatch):
     problem = Problem(rows, Softmax(), paths.penalty_for(rows, Softmax(), shrinkage, None))
 
     def small_share():
-        model = paths.start_of(problem, rows, Plan(shrinkage), np.random.default_rng(0), Clock())
+        affine = paths.affine_fit(problem, np.arange(60), Clock())
+        model = paths.start_of(affine, problem, rows, Plan(shrinkage), np.random.default_rng(0), Clock())
         u = np.abs(model.U[:, :-1])
         return np.mean(u < 0.05 * u.max())
 

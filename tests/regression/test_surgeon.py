@@ -15,7 +15,7 @@ from reluctant.regression.gauss_newton import Problem, summed_loss
 from reluctant.regression.losses import Logistic, Softmax, Squared
 from reluctant.regression.model import Model, Rows
 from reluctant.regression.penalties import Ridge
-from reluctant.regression.starts import dense, forward
+from reluctant.regression.starts import affine_fit, dense, forward
 from reluctant.regression.surgeon import Front, _levelled, backward
 
 
@@ -130,7 +130,9 @@ def test_path_falls_to_its_constants_in_sizes_its_models_have(loss, m, affine):
     rows = noisy_rows(loss, 0, m=m)
     problem = Problem(rows, loss, Ridge(0.1, 0.01, 1e-6), affine)
     rng = np.random.default_rng(0)
-    start = (forward if isinstance(loss, Squared) else dense)(problem, rows, 4, rng, Clock())
+    line = affine_fit(problem, np.arange(rows.n_inputs), Clock())
+    grown = isinstance(loss, Squared)
+    start = forward(line, problem, rows, 4, rng, Clock()) if grown else dense(line, problem, rows, 4, rng)
     stages = path(start, problem)
     assert all(a.size > b.size for a, b in pairwise(stages))
     assert stages[-1].size == (m if affine else 0)

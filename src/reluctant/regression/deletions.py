@@ -9,8 +9,9 @@ from scipy.linalg.lapack import dpotrf, dpotri
 
 from reluctant.arrays import Array, Mask
 from reluctant.regression.constraints import Constraints
-from reluctant.regression.gauss_newton import Problem, quadratic_model, regular
+from reluctant.regression.gauss_newton import Problem, curvatures, quadratic_model, regular
 from reluctant.regression.model import Model, Unknowns
+from reluctant.regression.quasi_newton import MANY_UNKNOWNS
 
 DOWNDATED = 400
 """Up to so many unknowns the curvature is down-dated between deletions; beyond, that would take most of the time."""
@@ -22,14 +23,18 @@ def without_cheapest(model: Model, problem: Problem, n_deleted: int) -> Model | 
     """Delete unknowns one after the other by the surgeon's cost ½ θ² / C_qq for each parameter saved.
 
     C is the inverse curvature, down-dated after every deletion, and the other unknowns follow each time
-    (Hassibi and Stork, 1993); of many unknowns at once those go that were cheapest at first. Constants go with their
-    neuron only.
+    (Hassibi and Stork, 1993); of many unknowns at once those go that were cheapest at first, of very many by ½ θ² H_qq,
+    as if none followed (LeCun, Denker and Solla, 1990). Constants go with their neuron only.
     """
     model = problem.kept(model)
     unknowns = problem.unknowns(model)
     free = is_deletable(model, unknowns)
     if not free.any():
         return None
+    if unknowns.size > MANY_UNKNOWNS:
+        spread = 1.0 / np.maximum(curvatures(model, unknowns, problem), 1e-300)
+        kept = kept_by_surgeon(model, unknowns, spread, free, n_deleted, problem.constraints)
+        return problem.kept(unknowns.scatter(model, np.where(kept, unknowns.gather(model), 0.0)))
     local = quadratic_model(model, unknowns, problem)
     hessian = regular(local.hessian, REGULAR)
     theta = unknowns.gather(model)
@@ -40,13 +45,17 @@ def without_cheapest(model: Model, problem: Problem, n_deleted: int) -> Model | 
 def kept_by_surgeon(
     model: Model, unknowns: Unknowns, C: Array, free: Mask, n_deleted: int, constraints: Constraints | None = None
 ) -> Mask:
-    """Which unknowns stay when the cheapest of the free ones go one after the other; C and `free` are used up."""
+    """Which unknowns stay when the cheapest of the free ones go one after the other; C and `free` are used up.
+
+    Of many unknowns the diagonal of C is enough.
+    """
+    spread = C if C.ndim == 1 else np.diag(C)
     expected = unknowns.gather(model)
     saved = _Savings(model, unknowns)
     kept = np.ones(unknowns.size, dtype=bool)
     left, target = model.size, model.size - n_deleted
     while left > target and free.any():
-        cost = np.where(free, expected**2 / np.maximum(np.diag(C), 1e-300) / saved.counts, np.inf)
+        cost = np.where(free, expected**2 / np.maximum(spread, 1e-300) / saved.counts, np.inf)
         q = int(np.argmin(cost))
         if constraints is not None and constraints.monotone:
             order = np.argsort(cost)[: np.count_nonzero(free)]

@@ -138,6 +138,24 @@ def quadratic_model(model: Model, unknowns: Unknowns, problem: Problem) -> Quadr
     return Quadratic(hessian, gradient + w * unknowns.gather(model), ever_on, ever_off)
 
 
+def curvatures(model: Model, unknowns: Unknowns, problem: Problem) -> Array:
+    """The diagonal of the H of the quadratic model, without the rest."""
+    of_U, of_V, of_A = np.zeros_like(model.U), np.zeros_like(model.V), np.zeros_like(model.A)
+    for block in multiplied_blocks(model, problem):
+        Z, squares = block.inputs @ model.U.T, block.inputs**2
+        hidden = np.maximum(Z, 0.0)
+        slopes = problem.loss.derivatives(hidden @ model.V + block.inputs @ model.A, block.targets, problem.smoothing)
+        weights = block.weights[:, None]
+        of_outputs, of_neurons = weights * slopes.diagonal, weights * (slopes.diagonal @ (model.V**2).T)
+        if slopes.root is not None and model.n_outputs > 1:
+            of_outputs = of_outputs - weights * slopes.root**2
+            of_neurons = of_neurons - weights * (slopes.root @ model.V.T) ** 2
+        of_U += (of_neurons * (Z > 0.0)).T @ squares
+        of_V += (hidden**2).T @ of_outputs
+        of_A += squares.T @ of_outputs
+    return unknowns.gather(Model(of_U, of_V, of_A)) + problem.penalty.weights(model, unknowns)
+
+
 def value_and_gradient(model: Model, unknowns: Unknowns, problem: Problem) -> tuple[float, Array]:
     """The smoothed objective and Jᵀ l' + w θ, summed over the blocks."""
     value, sums = problem.penalty.value(model), problem.loss.sums_rows

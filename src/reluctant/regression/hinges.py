@@ -109,7 +109,7 @@ def with_best_hinges(model: Model, problem: Problem, sample: Rows, hinges: Array
         return None
     value = objective(model, problem)
     joining = _Joining.of(model, problem, hinges[best])
-    for trials in joining.trials(problem._replace(data=sample)):
+    for trials in joining.trials(problem):
         reached, least = min(((objective(m, problem), i) for i, m in enumerate(trials)), default=(np.inf, 0))
         if reached < value:
             return trials[least]

@@ -16,7 +16,7 @@ from reluctant.regression.model import Model, Rows
 from reluctant.regression.penalties import PathPower, Penalty, Ridge
 from reluctant.regression.protocol import Loss
 from reluctant.regression.quasi_newton import MANY_UNKNOWNS, quasi_newton
-from reluctant.regression.starts import affine_fit, dense, forward, varying
+from reluctant.regression.starts import affine_fit, dense, forward, slope_columns
 from reluctant.regression.steps import minimise
 from reluctant.regression.surgeon import Front, Report, Stage, backward, descend_in_turn
 from reluctant.workers import one_blas_thread
@@ -48,6 +48,10 @@ class Shrinkage(NamedTuple):
 
     ridge: float
     slope_ridge: float | None = None
+
+    def times(self, share: float) -> Shrinkage:
+        """A share of it."""
+        return Shrinkage(share * self.ridge, None if self.slope_ridge is None else share * self.slope_ridge)
 
 
 class Plan(NamedTuple):
@@ -93,10 +97,11 @@ def stages_of(
                 [m for m in map(problem.kept, models) if problem.constraints.admits(m.U).all()]
                 for models in (starts, knotted)
             )
+        affine = affine_fit(problem, slope_columns(rows), clock)
         if not starts and not knotted and plan.max_neurons != 0:
-            starts.append(start_of(problem, rows, plan, rng, clock))
+            starts.append(start_of(affine, problem, rows, plan, rng, clock))
         if plan.affine:
-            starts.append(affine_fit(problem, varying(rows), clock))
+            starts.append(affine)
         front = Front(plan.max_neurons, LEAST_GAIN * rows.total_weight if knotted else 0.0)
         backward(starts, problem, front, clock, report)
         descend_in_turn(knotted, problem, front, clock, report)
@@ -111,7 +116,7 @@ def affine_of(rows: Rows, loss: Loss, plan: Plan) -> Stage:
     """The affine function that a path of rows in standardised units ends with, before anything is deleted from it."""
     problem = _problem_of(rows, loss, plan)
     with one_blas_thread():
-        model = affine_fit(problem, varying(rows), Clock()).trimmed()
+        model = affine_fit(problem, slope_columns(rows), Clock()).trimmed()
     return Stage(model.size, model, summed_loss(model, rows, loss))
 
 
@@ -153,18 +158,19 @@ def slope_ridge_of(shrinkage: Shrinkage, loss: Loss, n_inputs: int, p: float | N
     return share * shrinkage.ridge
 
 
-def start_of(problem: Problem, rows: Rows, plan: Plan, rng: np.random.Generator, clock: Clock) -> Model:
-    """A network that is larger than needed: grown for regression and where slopes have signs, dense for classification.
+def start_of(affine: Model, problem: Problem, rows: Rows, plan: Plan, rng: np.random.Generator, clock: Clock) -> Model:
+    """From the affine fit a network that is larger than needed: grown for regression and where slopes have signs, dense
+    for classification.
 
     Very many unknowns are fitted with the path norm in between.
     """
     n_neurons = neurons_of(problem.loss, len(rows), rows.n_inputs, rows.n_outputs, plan.max_neurons)
     if plan.dense:
         n_neurons = min(n_neurons, GROWN_DENSE, max(1, len(rows) // (ROWS_PER_UNKNOWN * (rows.n_inputs + 1))))
-        return forward(problem, rows, n_neurons, rng, clock, dense_hinges)
+        return forward(affine, problem, rows, n_neurons, rng, clock, dense_hinges)
     if not problem.loss.for_classes or problem.monotone:
-        return forward(problem, rows, n_neurons, rng, clock)
-    model = dense(problem, rows, n_neurons, rng, clock)
+        return forward(affine, problem, rows, n_neurons, rng, clock)
+    model = dense(affine, problem, rows, n_neurons, rng)
     if problem.unknowns(model).size <= MANY_UNKNOWNS:
         return minimise(model, problem, DENSE_STEPS, stop=clock.expired)[0]
     stronger = plan.shrinkage._replace(ridge=PATH_NORM * plan.shrinkage.ridge)

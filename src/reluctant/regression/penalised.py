@@ -18,7 +18,7 @@ from reluctant.regression.gauss_newton import Problem, minimise, quadratic_model
 from reluctant.regression.model import Model, Rows, Unknowns
 from reluctant.regression.penalties import PathPower, Ridge
 from reluctant.regression.protocol import SMOOTHING, Loss
-from reluctant.regression.starts import forward, grown
+from reluctant.regression.starts import affine_fit, forward, grown, slope_columns
 from reluctant.workers import parallel
 
 EPSILONS = np.geomspace(0.3, 1e-5, 12)
@@ -210,7 +210,8 @@ def _wide(problem: Penalised, rng: np.random.Generator, clock: Clock) -> Model:
     smoothing = problem.smoothing(Model.zero(problem.rows.n_inputs, problem.rows.n_outputs), COARSE)
     ridge = Problem(problem.rows, problem.loss, penalty, problem.affine, lines=problem.lines, smoothing=smoothing)
     n_neurons = min(MOST_NEURONS, max(1, len(problem.rows) // ROWS_PER_NEURON))
-    return forward(ridge, problem.rows, n_neurons, rng, clock)
+    affine = affine_fit(ridge, slope_columns(problem.rows), clock)
+    return forward(affine, ridge, problem.rows, n_neurons, rng, clock)
 
 
 def _without_neurons(model: Model) -> Model:

@@ -42,6 +42,7 @@ def affine_fit(problem: Problem, columns: NDArray, clock: Clock) -> Model:
 
 
 def forward(
+    model: Model,
     problem: Problem,
     rows: Rows,
     n_neurons: int,
@@ -49,13 +50,12 @@ def forward(
     clock: Clock,
     draw: Draw = random_hinges,
 ) -> Model:
-    """Grow from the affine fit: the best few of many random hinges at a time, steps in between.
+    """Grow from a model, the affine fit: the best few of many random hinges at a time, steps in between.
 
     A round that brings no neuron or no lower objective is tried again with one hinge, more directions and more steps;
     several such rounds in a row end the growth.
     """
-    columns, slopes = _columns(rows)
-    model = affine_fit(problem, slopes, clock)
+    columns = _columns(rows)
     if columns.size == 0:
         return model
     sample = scoring_rows(rows, rng)
@@ -83,7 +83,7 @@ def grown(model: Model, problem: Problem, rows: Rows, rng: np.random.Generator, 
 
     Where several at once do not, one is tried.
     """
-    columns, _ = _columns(rows)
+    columns = _columns(rows)
     if columns.size == 0:
         return None
     sample = scoring_rows(rows, rng)
@@ -92,10 +92,9 @@ def grown(model: Model, problem: Problem, rows: Rows, rng: np.random.Generator, 
     return with_best_hinges(model, problem, sample, hinges, 1) if larger is None and n_added > 1 else larger
 
 
-def dense(problem: Problem, rows: Rows, n_neurons: int, rng: np.random.Generator, clock: Clock) -> Model:
-    """The affine fit and a few neurons on all inputs, their hinges through data points."""
-    columns, slopes = _columns(rows)
-    model = affine_fit(problem, slopes, clock)
+def dense(model: Model, problem: Problem, rows: Rows, n_neurons: int, rng: np.random.Generator) -> Model:
+    """A model, the affine fit, and a few neurons on all inputs, their hinges through data points."""
+    columns = _columns(rows)
     if columns.size == 0:
         return model
     m = rows.n_outputs
@@ -106,10 +105,13 @@ def dense(problem: Problem, rows: Rows, n_neurons: int, rng: np.random.Generator
     return model.append(0.3 * U, V if m == 1 else 0.3 * V).balanced()
 
 
-def _columns(rows: Rows) -> tuple[NDArray, NDArray]:
-    """Varying inputs of hinges and of the affine part."""
+def _columns(rows: Rows) -> NDArray:
+    """Varying inputs of hinges."""
     columns = varying(rows)
-    if rows.n_slopes == 0:
-        return columns, columns
-    hinged = columns < rows.n_inputs - rows.n_slopes
-    return columns[hinged], columns[~hinged]
+    return columns[columns < rows.n_inputs - rows.n_slopes]
+
+
+def slope_columns(rows: Rows) -> NDArray:
+    """Varying inputs of the affine part."""
+    columns = varying(rows)
+    return columns if rows.n_slopes == 0 else columns[columns >= rows.n_inputs - rows.n_slopes]

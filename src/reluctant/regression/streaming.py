@@ -1,4 +1,4 @@
-"""More rows than fit a path: the path on a sample, then refit and selection on all rows, a block at a time."""
+"""More rows than fit a path: paths on some of them, refits on more, selection and the last steps on all of them."""
 
 from __future__ import annotations
 
@@ -7,26 +7,33 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
+from joblib import delayed
 from numpy.typing import NDArray
 
 from reluctant.arrays import Array
-from reluctant.effort import Effort
-from reluctant.regression.folds import Config, standard_path
-from reluctant.regression.gauss_newton import Problem, minimise, summed_loss
-from reluctant.regression.model import Block, Model
-from reluctant.regression.path import penalty_for
+from reluctant.effort import Clock, Effort
+from reluctant.regression import steps
+from reluctant.regression.folds import Config, Trial, units_of
+from reluctant.regression.gauss_newton import Problem, minimise
+from reluctant.regression.model import Block, Model, Rows
+from reluctant.regression.path import penalty_for, stages_of, takes_long
+from reluctant.regression.protocol import Loss
 from reluctant.regression.selection import MOST_PARAMETERS, Choice, Selection, choose, least_error
 from reluctant.regression.standardise import Moments, Standardisation
+from reluctant.regression.surgeon import Front, Stage
 from reluctant.regression.tables import Table, WeighedTable
-from reluctant.workers import one_blas_thread
+from reluctant.workers import one_blas_thread, parallel
 
-SAMPLE = 5_000
-"""Rows of the sample on which the path is traced."""
+SAMPLE, TRACED, DRAWN = 5_000, 20_000, 50_000
+"""Rows on which the ridge is chosen, on which paths are traced, and on which their networks are refitted."""
+STARTS = {"fast": 1, "default": 4, "thorough": 8}
+"""Paths from as many random starts: one alone may end far from the others."""
 CANDIDATES = 6
-"""Sizes that are refitted and compared on all rows."""
+"""Sizes of a path that are refitted; those that no smaller one beats are compared on the rows held out."""
 VALIDATION_SHARE = 0.2
 """Rows held out while the candidates are compared."""
-REFIT_STEPS = 4
+REFIT_STEPS, LAST_STEPS = 6, 4
+"""Steps on the rows drawn, and at most so many of the chosen network on all rows."""
 Encode = Callable[[NDArray], Array]
 """From targets as they are stored to the (n, m) that a loss wants."""
 
@@ -76,6 +83,16 @@ class StreamedRows:
             if len(X):
                 yield Block(self.units.inputs(X), self.units.targets(self.encode(y)), weights)
 
+    def drawn(self, share: float) -> Rows:
+        """Rows in memory, each with the same chance."""
+        rng = np.random.default_rng([self.seed, 1])
+        parts = []
+        for block in self.blocks():
+            chosen = rng.random(len(block.weights)) < share
+            parts.append(Block(*(column[chosen] for column in block)))
+        inputs, targets, weights = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return Rows(inputs, targets, weights)
+
 
 def fit_streamed(
     table: Table,
@@ -89,9 +106,10 @@ def fit_streamed(
 ) -> Streamed:
     """Choose a size and fit it on all rows; no more than a block and a sample are in memory at a time.
 
-    Ridge and range of sizes come from a cross-validation on the sample. The candidates around its choice are refitted
-    on four fifths of all rows and compared on the rest, by the paired rule; the winner is refitted on all rows. Where
-    the sample holds all rows the choice of the cross-validation stands.
+    Ridge and range of sizes come from a cross-validation on the sample; on sums of losses the ridge is then the same,
+    however many the rows. Paths from several starts on more rows, of the four fifths that are not held out, lead to the
+    candidates around the choice. They are refitted and compared on the rows held out, by the paired rule; the winner
+    is refitted on all rows. Where the sample holds all rows the choice of the cross-validation stands.
 
     Parameters
     ----------
@@ -133,6 +151,7 @@ def fit_streamed(
     True
     """
     clock, seed = effort.clock(), effort.seed()
+    effort = replace(effort, random_state=seed)
     n_rows, total = counted(table)
     if n_rows < 2:
         raise ValueError(f"the table has {n_rows} rows of positive weight; give at least two")
@@ -146,27 +165,60 @@ def fit_streamed(
         config,
         selection=selection,
         largest=largest,
-        effort=replace(effort, random_state=seed),
+        effort=effort,
         clock=clock,
     )._replace(temperature=None)
-    if size is None and len(sample[0]) == n_rows:
-        cap = size = choice.size
-    units, stages = standard_path(*sample, config, choice.trial, seed, clock)
+    units = units_of(*sample, config)
     rows = StreamedRows(table, units, encode, n_outputs, total, seed)
-    config = config.inside(units)
-    loss = config.loss
-    penalty = penalty_for(rows, loss, choice.trial.shrinkage, None)
-    problem = Problem(rows, loss, penalty, config.affine, constraints=config.constraints)
-    fitting = [stage.model for stage in stages if stage.size <= cap]
-    with one_blas_thread():
+    inside = config.inside(units)
+    penalty = penalty_for(units.rows(*sample), inside.loss, choice.trial.shrinkage, None)
+    problem = Problem(rows, inside.loss, penalty, config.affine, constraints=inside.constraints)
+    in_sample = len(sample[0]) == n_rows
+    if in_sample and size is None:
+        cap = size = choice.size
+    with one_blas_thread(), clock.speaking("ends the fit"):
+        clock.doing("fitting networks to all rows")
+        training = units.rows(*sample) if in_sample else _drawn(rows, n_rows)
+        paths = _paths(training, inside, choice.trial, 1 if in_sample else None, sample[2].sum(), effort, clock)
+        front = Front()
+        for path in paths:
+            models = [stage.model for stage in path if stage.size <= cap]
+            for model in models[:1] if size is not None else _candidates(models, choice):
+                front.note(*steps.minimise(model, problem._replace(data=training), REFIT_STEPS))
+        refitted = front.models()
         if size is not None:
-            model, _ = minimise(fitting[0], problem, REFIT_STEPS)
+            model, _ = minimise(refitted[-1], problem, LAST_STEPS)
             return Streamed(units, model, choice, (), np.empty(0))
-        compared, choice = _compared(_candidates(fitting, choice), problem, rows, choice, selection)
-        model, _ = minimise(compared[choice.chosen], problem, REFIT_STEPS)
-        compared[choice.chosen] = model
-        losses = np.array([summed_loss(each, rows, loss) for each in compared]) / total
-    return Streamed(units, model, choice, tuple(compared), losses)
+        choice = _compared(refitted, problem.loss, rows, choice, selection)
+        refitted[choice.chosen], _ = minimise(refitted[choice.chosen], problem, LAST_STEPS)
+        return Streamed(units, refitted[choice.chosen], choice, tuple(refitted), _losses(refitted, problem))
+
+
+def _drawn(rows: StreamedRows, n_rows: int) -> Rows:
+    """Rows in memory of those that are not held out."""
+    return replace(rows, part="training").drawn(DRAWN / ((1.0 - VALIDATION_SHARE) * n_rows))
+
+
+def _paths(
+    rows: Rows, config: Config, trial: Trial, n_starts: int | None, sampled: float, effort: Effort, clock: Clock
+) -> list[list[Stage]]:
+    """Paths from as many starts, by default as the search says, on some of the rows; the ridge is that of the sample.
+
+    Where paths take long there is one, and no more rows than the sample has.
+    """
+    long = takes_long(config.loss, SAMPLE, rows.n_inputs, rows.n_outputs, config.max_neurons)
+    if n_starts is None:
+        n_starts = 1 if long or clock.expired() else STARTS[config.search]
+    most, seed = SAMPLE if long else TRACED, effort.seed()
+    if len(rows) > most:
+        rows = rows.take(np.random.default_rng([seed, 2]).choice(len(rows), most, replace=False))
+    share = sampled / rows.total_weight
+    plan = config.plan(trial)._replace(shrinkage=trial.shrinkage.times(share))
+    paths: list[list[Stage]] = parallel(effort.n_jobs)(
+        delayed(stages_of)(rows, config.loss, plan, np.random.default_rng(seed + i), Clock(), kicking=clock)
+        for i in range(n_starts)
+    )
+    return paths
 
 
 def counted(table: Table) -> tuple[int, float]:
@@ -273,21 +325,12 @@ def _candidates(models: list[Model], choice: Choice) -> list[Model]:
     return [models[i] for i in sorted(picked)]
 
 
-def _compared(
-    candidates: list[Model], problem: Problem, rows: StreamedRows, choice: Choice, selection: Selection
-) -> tuple[list[Model], Choice]:
-    """Refit the candidates on the training part, compare them on the validation part; small to big, each size once."""
-    training, validation = replace(rows, part="training"), replace(rows, part="validation")
-    by_size: dict[int, tuple[float, Model]] = {}
-    for candidate in candidates:
-        model, value = minimise(candidate, problem._replace(data=training), REFIT_STEPS)
-        if model.size not in by_size or value < by_size[model.size][0]:
-            by_size[model.size] = value, model
-    refitted = [by_size[size][1] for size in sorted(by_size)]
+def _compared(models: list[Model], loss: Loss, rows: StreamedRows, choice: Choice, selection: Selection) -> Choice:
+    """The choice among models, small to big, by their losses on the rows held out."""
     n_rows, total, squares = 0, 0.0, 0.0
-    sums, firsts, products = np.zeros(len(refitted)), np.zeros(len(refitted)), np.zeros((len(refitted),) * 2)
-    for block in validation.blocks():
-        losses = np.stack([problem.loss.values(model(block.inputs), block.targets) for model in refitted])
+    sums, firsts, products = np.zeros(len(models)), np.zeros(len(models)), np.zeros((len(models),) * 2)
+    for block in replace(rows, part="validation").blocks():
+        losses = np.stack([loss.values(model(block.inputs), block.targets) for model in models])
         n_rows += len(block.weights)
         total += float(block.weights.sum())
         sums = sums + losses @ block.weights
@@ -299,8 +342,15 @@ def _compared(
     above, first = mean - mean[best], firsts - firsts[best]
     second = np.diag(products) - 2.0 * products[best] + products[best, best]
     error = np.sqrt(np.maximum(second - 2.0 * above * first + squares * above**2, 0.0)) / total
-    error = np.maximum(error, least_error(problem.loss, total**2 / squares))
+    error = np.maximum(error, least_error(loss, total**2 / squares))
     chosen = best if selection == "min" else int(np.flatnonzero(above <= error)[0])
-    sizes = np.array([model.size for model in refitted])
-    table = Choice(choice.trial, sizes, mean, error, chosen, n_rows)
-    return refitted, table
+    sizes = np.array([model.size for model in models])
+    return Choice(choice.trial, sizes, mean, error, chosen, n_rows)
+
+
+def _losses(models: list[Model], problem: Problem) -> Array:
+    """Mean loss of each model on all rows, which are read once."""
+    sums = np.zeros(len(models))
+    for block in problem.data.blocks():
+        sums += [block.weights @ problem.loss.values(model(block.inputs), block.targets) for model in models]
+    return sums / problem.data.total_weight
