@@ -34,7 +34,7 @@ class ValidatedPath:
     """Training and validation loss for every size considered, and the networks.
 
     Up to 10,000 rows, sizes are compared by cross-validation. Of more rows a sample tells the ridge and the sizes
-    worth comparing, whose networks are refitted to four fifths of all rows and compared on the rest. Losses are
+    worth comparing, whose networks are refitted to rows drawn from four fifths and compared on the rest. Losses are
     means over the rows; in regression targets count in units of their standard deviation, so that a squared loss of
     ½ is that of the mean.
 

@@ -27,7 +27,7 @@ GROWN_DENSE, ROWS_PER_UNKNOWN = 12, 2
 """A dense path in regression begins with so many neurons on all inputs, or fewer where rows are few."""
 DENSE_NEURONS, DENSE_NEURONS_MANY, DENSE_STEPS = 8, 14, 24
 """A path in classification begins with so many neurons on all inputs: two classes, more classes."""
-WIDE_NEURONS, WIDE_ITERATIONS = 20, (200, 300, 50)
+WIDE_NEURONS, WIDE_ITERATIONS = 20, (60, 120, 30)
 """Neurons where more classes of many inputs have very many unknowns; iterations of L-BFGS with the penalty of the path,
 with the path norm, which leaves most of them near zero, and with the former again."""
 PATH_NORM = 3.0

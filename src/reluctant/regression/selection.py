@@ -59,7 +59,7 @@ SOME_ROWS, REPEATS_CLASSES = 2000, 2
 SURVIVORS, SURVIVORS_FEW_ROWS = (7, 3, 2), (7, 7, 5, 5, 2)
 SURVIVORS_CLASSES, SURVIVORS_FEW_ROWS_CLASSES = (6, 3, 2), (6, 6, 5, 5, 5, 2)
 """Ridges that go on to the first, the second and all further folds: successive halving."""
-RIDGES_MANY_UNKNOWNS, SURVIVORS_MANY_UNKNOWNS = (1e-3, 3e-3, 1e-2, 1e-1), (4, 2)
+RIDGES_MANY_UNKNOWNS, SURVIVORS_MANY_UNKNOWNS = (1e-3, 1e-2, 1e-1), (3, 1)
 """Paths that begin with very many unknowns take seconds each: fewer ridges, and folds drawn once then."""
 SURVIVORS_FAST = (2, 1)  # and of a thorough search twice as many as usual
 BANDWIDTH = 0.3

@@ -42,7 +42,7 @@ class Streamed(NamedTuple):
     """A fit on all rows of a table, and how its size was chosen.
 
     The choice has no temperature. `compared` has a network of at most every size of it and `losses` its mean loss on
-    all rows, in standardised units; the chosen one is `model`, the others were refitted on four fifths of the rows.
+    all rows, in standardised units; the chosen one is `model`, the others were refitted on rows drawn from four fifths.
     Both are empty where nothing was compared: for a given size, and where the sample holds all rows.
     """
 
