@@ -50,6 +50,8 @@ FEW_ROWS_SHARE, FEW_ROWS_SECONDS = 0.5, 15.0
 """Share of the time left, and longest time, for a bound from some of the rows beside a planted network."""
 SETS_A_SECOND = 5_000_000
 """What such an enumeration looks at, roughly; one that would not end in time is not begun."""
+FEW_ROWS_SETS = 40_000_000
+"""Without a time limit none that looks at more is begun, however fast the machine: one seed gives one bound."""
 PLANTED_SECONDS = 1.0
 """Least time for that under a time limit."""
 APART_SHARE = 0.3
@@ -133,7 +135,7 @@ def sparsest(
         if task.is_small(best):
             best, bound = _enumerated(task, best, bound, clock)
         elif task.n_outputs == 1 and rows.shape[1] > 1 and aim.count(best) < task.generic:
-            best, bound = _from_few_rows(task, best, bound, clock)
+            best, bound = _from_few_rows(task, best, bound, clock, counted=effort.time_limit is None)
     certificate = what_is_known(best, rows, labels, affine, aim, proved=bound)
     if aim.count(best) > certificate.lower_bound and is_identified(best, rows, affine):
         certificate = replace(certificate, reason=f"{certificate.reason}; {STATEMENT}")
@@ -264,14 +266,19 @@ def _enumerated(task: _Task, network: ReLUNetwork, known_bound: Bound, clock: Cl
     return aim.better(network, proof.network), max(known_bound, proof.bound, key=lambda bound: bound.least)
 
 
-def _from_few_rows(task: _Task, network: ReLUNetwork, known_bound: Bound, clock: Clock) -> tuple[ReLUNetwork, Bound]:
-    """The network, or a sparser one, and the better of what is known and what some of the rows prove."""
+def _from_few_rows(
+    task: _Task, network: ReLUNetwork, known_bound: Bound, clock: Clock, *, counted: bool
+) -> tuple[ReLUNetwork, Bound]:
+    """The network, or a sparser one, and the better of what is known and what some of the rows prove.
+
+    What is enumerated is a matter of the time left, or always the same where the work is `counted`.
+    """
     if clock.expired():
         return network, known_bound
     clock.doing("excluding sparser networks on some of the rows")
-    within = clock.share(FEW_ROWS_SHARE, at_most=FEW_ROWS_SECONDS)
+    within = clock if counted else clock.share(FEW_ROWS_SHARE, at_most=FEW_ROWS_SECONDS)
     rows = Rows(task.rows, task.labels, task.affine, float(INTERPOLATES * label_size(task.labels)), task.n_jobs)
-    most_sets = int(SETS_A_SECOND * within.left())
+    most_sets = FEW_ROWS_SETS if counted else int(SETS_A_SECOND * within.left())
     found, bound = bound_from_few_rows(task.aim.minimize, rows, network, within, most_sets)
     better = task.aim.better(network, found) if interpolates(found, task.rows, task.labels) else network
     return better, max(known_bound, bound, key=lambda bound: bound.least)
