@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from reluctant import InfeasibleError, ReLUNetwork, approximate, critical_p, interpolate
-from reluctant.multivariate.interpolation import FEW_ROWS_SECONDS, FEW_ROWS_SETS
+from reluctant.multivariate.interpolation import FEW_ROWS_SETS
 from reluctant.multivariate.proofs.extreme_points import enumerate_vertices
 from reluctant.multivariate.proofs.subsample import bound_from_few_rows
 
@@ -653,18 +653,16 @@ def test_labels_that_are_all_zero_need_nothing_and_are_judged_without_a_division
     assert interpolate(X, np.zeros(2), time_limit=0.1, random_state=1000588).n_neurons == 0
 
 
-def test_without_a_time_limit_a_proof_from_few_rows_does_not_depend_on_the_clock(monkeypatch):
-    X = np.random.default_rng(0).uniform(-1, 1, (60, 2))
+def test_without_a_time_limit_a_proof_from_few_rows_is_counted_in_sets(monkeypatch):
+    X = np.random.default_rng(0).uniform(-1, 1, (24, 4))
     y = np.abs(X[:, 0]) - np.maximum(X[:, 1] - 0.2, 0.0)
     asked = []
 
     def recording(quantity, rows, network, clock, most_sets):
-        asked.append((most_sets, clock.left() > FEW_ROWS_SECONDS))
+        asked.append(most_sets)
         return bound_from_few_rows(quantity, rows, network, clock, most_sets)
 
     monkeypatch.setattr("reluctant.multivariate.interpolation.bound_from_few_rows", recording)
-    assert interpolate(X, y, random_state=0).certificate.lower_bound == 4
-    interpolate(X, y, time_limit=2.0, random_state=0)
-    assert asked[0] == (FEW_ROWS_SETS, True)
-    assert asked[1][0] < FEW_ROWS_SETS
-    assert not asked[1][1]
+    found = interpolate(X, y, random_state=0)
+    assert (found.n_parameters, found.certificate.lower_bound) == (4, 4)
+    assert asked == [FEW_ROWS_SETS]
