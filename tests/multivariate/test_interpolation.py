@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from reluctant import InfeasibleError, ReLUNetwork, approximate, critical_p, interpolate
+from reluctant.multivariate.interpolation import FEW_ROWS_SETS
 from reluctant.multivariate.proofs.extreme_points import enumerate_vertices
+from reluctant.multivariate.proofs.subsample import bound_from_few_rows
 
 
 def uniform(n, d, seed=0):
@@ -649,3 +651,18 @@ def test_bounds_that_no_value_keeps_are_named_as_they_were_given(rows):
 def test_labels_that_are_all_zero_need_nothing_and_are_judged_without_a_division():
     X = np.array([[-0.41021803, -0.15191304], [0.53819068, -0.16327781]])
     assert interpolate(X, np.zeros(2), time_limit=0.1, random_state=1000588).n_neurons == 0
+
+
+def test_without_a_time_limit_a_proof_from_few_rows_is_counted_in_sets(monkeypatch):
+    X = np.random.default_rng(0).uniform(-1, 1, (24, 4))
+    y = np.abs(X[:, 0]) - np.maximum(X[:, 1] - 0.2, 0.0)
+    asked = []
+
+    def recording(quantity, rows, network, clock, most_sets):
+        asked.append(most_sets)
+        return bound_from_few_rows(quantity, rows, network, clock, most_sets)
+
+    monkeypatch.setattr("reluctant.multivariate.interpolation.bound_from_few_rows", recording)
+    found = interpolate(X, y, random_state=0)
+    assert (found.n_parameters, found.certificate.lower_bound) == (4, 4)
+    assert asked == [FEW_ROWS_SETS]

@@ -14,6 +14,7 @@ from reluctant.multivariate.aim import Aim
 from reluctant.multivariate.basin_hopping import pursuit
 from reluctant.multivariate.basin_hopping.band import sparsest_within
 from reluctant.multivariate.basin_hopping.planted import recover
+from reluctant.multivariate.basin_hopping.planted_neurons import recover_neurons
 from reluctant.multivariate.least_norm import smallest_path_norm
 from reluctant.multivariate.newton_prune import warm_up as newton_loops
 from reluctant.multivariate.newton_prune.newton import SINGLE_FROM
@@ -22,7 +23,7 @@ from reluctant.multivariate.newton_prune.search import (
     RESTARTS_BY_DEFAULT,
     newton_prune,
 )
-from reluctant.multivariate.newton_prune.state import Units, Weights
+from reluctant.multivariate.newton_prune.state import Data, Units, Weights
 from reluctant.multivariate.outputs import SAME_HINGE, combined, independent_outputs, unmixing, with_outputs_mixed
 from reluctant.multivariate.points import (
     INTERPOLATES,
@@ -49,13 +50,10 @@ FEW_ROWS_SHARE, FEW_ROWS_SECONDS = 0.5, 15.0
 """Share of the time left, and longest time, for a bound from some of the rows beside a planted network."""
 SETS_A_SECOND = 5_000_000
 """What such an enumeration looks at, roughly; one that would not end in time is not begun."""
-PLANTED_RESTARTS, FEW_ROWS = 4, 30
-PLANTED_ROUNDS = 4
-"""A planted network is looked for so often, in rounds with several outputs."""
-BRIEF_RESTARTS, BRIEF_ROUNDS = 2, 1
-"""The same for few rows, or where the generic bound is met already; then one restart in vain ends it."""
-PLANTED_SECONDS, PLANTED_SECONDS_AT_BOUND = 1.0, 0.1
-"""Least time for that under a time limit, before and after the generic bound is met."""
+FEW_ROWS_SETS = 40_000_000
+"""Without a time limit none that looks at more is begun, however fast the machine: one seed gives one bound."""
+PLANTED_SECONDS = 1.0
+"""Least time for that under a time limit."""
 APART_SHARE = 0.3
 """Share of the time for solving several outputs one by one."""
 
@@ -125,20 +123,19 @@ def sparsest(
                 if effort.time_limit is None:
                     planted = _planted_by_work(task, best, clock)
                 else:
-                    seconds = _seconds_for_planted(task, best, started - began - looking) - looking
-                    planted = _planted(task, best, clock.share(at_most=max(seconds, 0.0)))
+                    planted = _planted_in_time(task, best, started - began - looking, looking, clock)
                 best = aim.better(best, planted)
                 looking += clock.elapsed() - started
             if aim.count(best) < task.generic:
                 break
     elif not task.settled(best):
-        best = aim.better(best, _planted(task, best, clock))
+        best = aim.better(best, _planted(task, best, clock, COUNTED))
     assert best is not None  # the search has an interpolant in the end, or raises
     if prove and not task.settled(best):
         if task.is_small(best):
             best, bound = _enumerated(task, best, bound, clock)
         elif task.n_outputs == 1 and rows.shape[1] > 1 and aim.count(best) < task.generic:
-            best, bound = _from_few_rows(task, best, bound, clock)
+            best, bound = _from_few_rows(task, best, bound, clock, counted=effort.time_limit is None)
     certificate = what_is_known(best, rows, labels, affine, aim, proved=bound)
     if aim.count(best) > certificate.lower_bound and is_identified(best, rows, affine):
         certificate = replace(certificate, reason=f"{certificate.reason}; {STATEMENT}")
@@ -150,6 +147,24 @@ def sparsest(
         certificate=replace(certificate, reason=f"{certificate.reason}{clock.in_words()}"),
         history=history,
     )
+
+
+@dataclass(frozen=True)
+class _Tries:
+    """How often a planted network is looked for."""
+
+    rounds_of_neurons: int
+    restarts: int
+    rounds_of_outputs: int
+    glance: bool = False  # no restart where the first glance shows nothing to find
+
+
+COUNTED = _Tries(60, 12, 4)
+"""Before the generic bound is met."""
+BRIEF = _Tries(6, 12, 1, glance=True)
+"""And after."""
+FEW_ROWS, RESTARTS_OF_FEW = 30, 2
+"""Restarts up to so many rows, where no time limit is given."""
 
 
 @dataclass(frozen=True)
@@ -251,14 +266,19 @@ def _enumerated(task: _Task, network: ReLUNetwork, known_bound: Bound, clock: Cl
     return aim.better(network, proof.network), max(known_bound, proof.bound, key=lambda bound: bound.least)
 
 
-def _from_few_rows(task: _Task, network: ReLUNetwork, known_bound: Bound, clock: Clock) -> tuple[ReLUNetwork, Bound]:
-    """The network, or a sparser one, and the better of what is known and what some of the rows prove."""
+def _from_few_rows(
+    task: _Task, network: ReLUNetwork, known_bound: Bound, clock: Clock, *, counted: bool
+) -> tuple[ReLUNetwork, Bound]:
+    """The network, or a sparser one, and the better of what is known and what some of the rows prove.
+
+    What is enumerated is a matter of the time left, or always the same where the work is `counted`.
+    """
     if clock.expired():
         return network, known_bound
     clock.doing("excluding sparser networks on some of the rows")
-    within = clock.share(FEW_ROWS_SHARE, at_most=FEW_ROWS_SECONDS)
+    within = clock if counted else clock.share(FEW_ROWS_SHARE, at_most=FEW_ROWS_SECONDS)
     rows = Rows(task.rows, task.labels, task.affine, float(INTERPOLATES * label_size(task.labels)), task.n_jobs)
-    most_sets = int(SETS_A_SECOND * within.left())
+    most_sets = FEW_ROWS_SETS if counted else int(SETS_A_SECOND * within.left())
     found, bound = bound_from_few_rows(task.aim.minimize, rows, network, within, most_sets)
     better = task.aim.better(network, found) if interpolates(found, task.rows, task.labels) else network
     return better, max(known_bound, bound, key=lambda bound: bound.least)
@@ -290,51 +310,71 @@ def _one_by_one(task: _Task, effort: Effort, clock: Clock) -> ReLUNetwork | None
     return min(candidates, key=task.aim.key, default=None)
 
 
-def _seconds_for_planted(task: _Task, known: ReLUNetwork, spent: float) -> float:
-    """Time for a planted network, in all: what the search has spent, where it has met the generic bound, else more.
+def _planted_in_time(task: _Task, known: ReLUNetwork, spent: float, looked: float, clock: Clock) -> ReLUNetwork | None:
+    """Look for a planted network in twice the time that the search has spent, a second at least, of which some is over.
 
-    At least a second before the bound is met, and after it a tenth if there are so many rows that such a network could
-    be told from chance.
+    Where the search has met the generic bound a glance shows whether that is worth it, if there are so many rows that
+    such a network could be told from chance.
     """
-    if task.aim.count(known) > task.generic:
-        return max(PLANTED_SECONDS, 2.0 * spent)
-    return max(PLANTED_SECONDS_AT_BOUND if task.enough_rows else 0.0, spent)
+    met = task.aim.count(known) <= task.generic
+    if met and not task.enough_rows:
+        return None
+    within = clock.share(at_most=max(PLANTED_SECONDS, 2.0 * spent) - looked)
+    return _planted(task, known, within, BRIEF if met else COUNTED)
 
 
 def _planted_by_work(task: _Task, known: ReLUNetwork, clock: Clock) -> ReLUNetwork | None:
     """The same search counted in restarts, so that the answer is that of the seed: a brief one at the generic bound."""
     if task.aim.count(known) > task.generic:
-        return _planted(task, known, clock)
-    return _planted(task, known, clock, brief=True) if task.enough_rows else None
+        few = len(task.rows) <= FEW_ROWS
+        return _planted(task, known, clock, replace(COUNTED, restarts=RESTARTS_OF_FEW) if few else COUNTED)
+    return _planted(task, known, clock, BRIEF) if task.enough_rows else None
 
 
-def _planted(task: _Task, known: ReLUNetwork, clock: Clock, *, brief: bool = False) -> ReLUNetwork | None:
+def _planted(task: _Task, known: ReLUNetwork, clock: Clock, tries: _Tries) -> ReLUNetwork | None:
     """A network with fewer parameters than equations, where the labels come from one and it is found in time."""
     if clock.expired():
         return None
     clock.doing("looking for a planted network")
-    search = _planted_output if task.labels.ndim == 1 else _planted_outputs
-    network = search(task, known, clock, brief)
-    return network if network is not None and interpolates(network, task.rows, task.labels) else None
+    by_parameters = _planted_output if task.labels.ndim == 1 else _planted_outputs
+    for search in (_planted_neurons, by_parameters) if task.aim.minimize == "neurons" else (by_parameters,):
+        network = search(task, known, clock, tries)
+        if network is not None and interpolates(network, task.rows, task.labels):
+            return network
+    return None
 
 
-def _planted_output(task: _Task, known: ReLUNetwork, clock: Clock, brief: bool) -> ReLUNetwork | None:
+def _planted_neurons(task: _Task, known: ReLUNetwork, clock: Clock, tries: _Tries) -> ReLUNetwork | None:
+    """Few dense neurons: hops over networks of whole neurons."""
+    labels = task.labels.reshape(len(task.rows), -1)
+    units = Units.of(task.rows, labels)
+    data = Data.from_arrays(units.rows(task.rows), labels / units.y, task.affine, far=units.far)
+    weights = recover_neurons(
+        data,
+        task.rng,
+        max_rounds=tries.rounds_of_neurons,
+        target=max(task.aim.target or 0, task.least),
+        stop=clock.expired,
+    )
+    return None if weights is None else units.network(weights)
+
+
+def _planted_output(task: _Task, known: ReLUNetwork, clock: Clock, tries: _Tries) -> ReLUNetwork | None:
     """One output: annealing and hops over supports."""
     units = Units.of(task.rows, task.labels[:, None])
-    few = brief or len(task.rows) <= FEW_ROWS
     recovery = recover(
         units.rows(task.rows),
         task.labels / units.y[0],
         affine=task.affine,
         clock=clock,
-        max_restarts=BRIEF_RESTARTS if few else PLANTED_RESTARTS,
-        most_in_vain=1 if brief else None,
+        max_restarts=tries.restarts,
+        glance=tries.glance,
         random_state=task.rng,
     )
     return None if recovery is None else units.network(Weights.from_network(recovery.network))
 
 
-def _planted_outputs(task: _Task, known: ReLUNetwork, clock: Clock, brief: bool) -> ReLUNetwork | None:
+def _planted_outputs(task: _Task, known: ReLUNetwork, clock: Clock, tries: _Tries) -> ReLUNetwork | None:
     """Several outputs: `known` is pruned, and the search runs, in a band as narrow as rounding allows."""
     found = sparsest_within(
         task.rows,
@@ -343,7 +383,7 @@ def _planted_outputs(task: _Task, known: ReLUNetwork, clock: Clock, brief: bool)
         affine=task.affine,
         starts=[known],
         clock=clock,
-        max_rounds=BRIEF_ROUNDS if brief else PLANTED_ROUNDS,
+        max_rounds=tries.rounds_of_outputs,
         random_state=task.rng,
     )
     return None if found is None else found.network

@@ -15,6 +15,8 @@ from reluctant.multivariate.basin_hopping.reweighted import Equations, Hinges, S
 
 EXACT = 1e-12
 """Value below which only rounding is left, for labels of spread about one."""
+UNEXPLAINED = 0.8
+"""Of the value of no network at all: labels in general position end above, planted ones below a half as a rule."""
 _FLOOR = 1e-20  # mean square of rounding
 _MOST_UNKNOWNS = 0.6  # of the equations: beyond, a small error means nothing
 _RIDGE = 1e-10  # keeps least squares bounded in directions that the data leave free

@@ -18,7 +18,7 @@ from reluctant.arrays import Array
 from reluctant.effort import Clock
 from reluctant.model.network import ReLUNetwork
 from reluctant.multivariate.basin_hopping.canonical import canonical_hinges, kinks
-from reluctant.multivariate.basin_hopping.exchange import EXACT, exchange, sized_error, without
+from reluctant.multivariate.basin_hopping.exchange import EXACT, UNEXPLAINED, exchange, sized_error, without
 from reluctant.multivariate.basin_hopping.hops import hop
 from reluctant.multivariate.basin_hopping.kicks import KICKS, annealed_start, kicked, penalty_unit, relax, split
 from reluctant.multivariate.basin_hopping.pursuit import pursue
@@ -41,7 +41,6 @@ _PATIENCE = 30  # hops without gain after which a restart ends
 _PATIENCE_EXACT = 8  # the same for hops from an exact network
 _EXACT = 1e-10  # of max|y|: a residual that counts as exact
 _AGREEMENTS = 2
-_UNEXPLAINED = 0.8  # of the value of no network at all: labels in general position end above, planted ones below a half
 _SAMPLE = 500  # rows that show whether there is anything to find
 
 
@@ -78,7 +77,7 @@ def recover(
     affine: bool = False,
     clock: Clock | None = None,
     max_restarts: int | None = None,
-    most_in_vain: int | None = None,
+    glance: bool = False,
     p: float = 0.5,
     random_state: int | np.random.Generator | None = None,
 ) -> Recovery | None:
@@ -99,8 +98,9 @@ def recover(
         When it expires what was found is returned.
     max_restarts : int, optional
         Restarts after which to give up; with this limit the answer does not depend on the clock.
-    most_in_vain : int, optional
-        Restarts that explain next to nothing of the labels after which to give up, three by default.
+    glance : bool
+        Whether to give up where the first start, before any hop, explains next to nothing of the labels: a tenth of
+        the time of a restart, and less certain.
     p : float
         Exponent of the penalty; 0.3 and 0.5 work, 1 does not.
     random_state : int or numpy.random.Generator, optional
@@ -121,7 +121,6 @@ def recover(
     """
     clock = clock or Clock(SECONDS)
     rng = np.random.default_rng(random_state)
-    most_in_vain = len(_LEVELS) if most_in_vain is None else most_in_vain
     scale = data_scale(y)
     data = Equations.of(X, y / scale, affine)
     if not data.n_equations or np.abs(data.targets).max() <= _EXACT * np.abs(data.y).max(initial=0.0):
@@ -129,15 +128,19 @@ def recover(
 
     best: Hinges | None = None
     agreements, restarts, found_at = 0, 0, 0
-    nothing, explained = sized_error(data, Hinges.none(data.n_coordinates)), False
+    least, explained = UNEXPLAINED * sized_error(data, Hinges.none(data.n_coordinates)), False
     with one_blas_thread():
         if len(data.y) > _SAMPLE and not sample_explained(data, rng, p, clock.expired):
             return None
         while not clock.expired() and restarts != max_restarts:
             level = _LEVELS[restarts % len(_LEVELS)]
             restarts += 1
-            state = descend(data, rng, level, p, clock.expired)
-            explained = explained or sized_error(data, state) < _UNEXPLAINED * nothing
+            state = started(data, rng, level, p, clock.expired)
+            explained = explained or sized_error(data, state) < least
+            if glance and not explained:
+                break
+            state = hopped(data, rng, state, level, p, clock.expired)
+            explained = explained or sized_error(data, state) < least
             found = exact_network(data, state, clock.expired)
             if found is not None:
                 found = fewer_parameters(data, rng, found, clock.expired)
@@ -147,7 +150,7 @@ def recover(
                     agreements += 1
             if best is not None and (agreements >= _AGREEMENTS or restarts >= 2 * found_at + 2):
                 break
-            if restarts >= most_in_vain and not explained:
+            if restarts >= len(_LEVELS) and not explained:
                 break
     return None if best is None else _recovery(data, best, scale, agreements, restarts)
 
@@ -164,12 +167,19 @@ def sample_explained(data: Equations, rng: np.random.Generator, p: float, stop: 
     sample = Equations.of(X, y / data_scale(y), data.complement is not None, data.units)
     if not sample.targets.any():
         return True
-    most = _UNEXPLAINED * sized_error(sample, Hinges.none(sample.n_coordinates))
+    most = UNEXPLAINED * sized_error(sample, Hinges.none(sample.n_coordinates))
     return any(sized_error(sample, descend(sample, rng, level, p, stop)) < most for level in _LEVELS)
 
 
-def descend(data: Equations, rng: np.random.Generator, level: float, p: float, stop: Callable[[], bool]) -> Hinges:
-    """One restart: anneal to λ, hop over supports."""
+def started(data: Equations, rng: np.random.Generator, level: float, p: float, stop: Callable[[], bool]) -> Hinges:
+    """The beginning of a restart: anneal to λ, and exchange."""
+    return exchange(data, annealed_start(data, rng, level * penalty_unit(data), p, stop))
+
+
+def hopped(
+    data: Equations, rng: np.random.Generator, state: Hinges, level: float, p: float, stop: Callable[[], bool]
+) -> Hinges:
+    """Its end: hop over supports."""
     lam = level * penalty_unit(data)
 
     def shake(rng: np.random.Generator, data: Equations, hinges: Hinges) -> Hinges:
@@ -181,8 +191,12 @@ def descend(data: Equations, rng: np.random.Generator, level: float, p: float, s
         shaken = kicked(rng, data, hinges, (pursue, pursue, pursue, shake))
         return None if shaken is None else exchange(data, shaken)
 
-    state = exchange(data, annealed_start(data, rng, lam, p, stop))
     return hop(state, move, partial(sized_error, data), _PATIENCE, stop, enough=EXACT)
+
+
+def descend(data: Equations, rng: np.random.Generator, level: float, p: float, stop: Callable[[], bool]) -> Hinges:
+    """One restart."""
+    return hopped(data, rng, started(data, rng, level, p, stop), level, p, stop)
 
 
 def fewer_parameters(data: Equations, rng: np.random.Generator, found: Hinges, stop: Callable[[], bool]) -> Hinges:

@@ -33,7 +33,11 @@ SHARE = 0.2
 
 @dataclass
 class Pruner(ABC):
-    """Deletions for one set of data; `work` counts factorisations, so that choices do not depend on the clock."""
+    """Deletions for one set of data; `work` counts factorisations, so that choices do not depend on the clock.
+
+    They end at the target, or at the generic bound where that is larger, unless `below_generic` says that the labels
+    may come from a network with fewer.
+    """
 
     data: Data
     rng: np.random.Generator
@@ -42,6 +46,7 @@ class Pruner(ABC):
     target: int = 0
     work: int = 0
     tries: int = TRIES
+    below_generic: bool = False
 
     def solve(self, weights: Weights, dampings: int = DAMPINGS) -> Weights | None:
         """The interpolant reached from `weights` on its support, or None."""
@@ -108,8 +113,8 @@ class ParameterPruner(Pruner):
         return weights.n_parameters
 
     def excess(self, weights: Weights) -> int:
-        """Parameters beyond the target, or beyond the generic bound where that is larger."""
-        return weights.n_parameters - max(self.target, self.data.generic_parameters)
+        """Parameters beyond those at which deletions end."""
+        return weights.n_parameters - max(self.target, 0 if self.below_generic else self.data.generic_parameters)
 
     def begin(self, weights: Weights) -> Weights:
         """The weights without dead neurons, and the full pace."""
@@ -192,7 +197,8 @@ class NeuronPruner(Pruner):
 
     def step(self, weights: Weights) -> Weights | None:
         """Delete one neuron."""
-        if weights.n_neurons <= max(self.target, self.data.generic_neurons) or self.stop():
+        least = max(self.target, 0 if self.below_generic else self.data.generic_neurons)
+        if weights.n_neurons <= least or self.stop():
             return None
         surgeon = self.surgeon(weights)
         cheapest = np.argsort(surgeon.neuron_costs())[: 2 * self.tries]
