@@ -654,7 +654,7 @@ def test_labels_that_are_all_zero_need_nothing_and_are_judged_without_a_division
 
 
 def test_without_a_time_limit_a_proof_from_few_rows_is_counted_in_sets(monkeypatch):
-    X = np.random.default_rng(0).uniform(-1, 1, (24, 4))
+    X = np.random.default_rng(0).uniform(-1, 1, (70, 5))
     y = np.abs(X[:, 0]) - np.maximum(X[:, 1] - 0.2, 0.0)
     asked = []
 

@@ -156,7 +156,7 @@ class _Tries:
     rounds_of_neurons: int
     restarts: int
     rounds_of_outputs: int
-    glance: bool = False  # no restart where the first glance shows nothing to find
+    glance: bool = False  # one restart alone where that explains nothing
 
 
 COUNTED = _Tries(60, 12, 4)
@@ -313,7 +313,7 @@ def _one_by_one(task: _Task, effort: Effort, clock: Clock) -> ReLUNetwork | None
 def _planted_in_time(task: _Task, known: ReLUNetwork, spent: float, looked: float, clock: Clock) -> ReLUNetwork | None:
     """Look for a planted network in twice the time that the search has spent, a second at least, of which some is over.
 
-    Where the search has met the generic bound a glance shows whether that is worth it, if there are so many rows that
+    Where the search has met the generic bound the first restart shows whether that pays, if there are so many rows that
     such a network could be told from chance.
     """
     met = task.aim.count(known) <= task.generic

@@ -99,8 +99,7 @@ def recover(
     max_restarts : int, optional
         Restarts after which to give up; with this limit the answer does not depend on the clock.
     glance : bool
-        Whether to give up where the first start, before any hop, explains next to nothing of the labels: a tenth of
-        the time of a restart, and less certain.
+        Whether to give up after one restart that explains next to nothing of the labels, not three.
     p : float
         Exponent of the penalty; 0.3 and 0.5 work, 1 does not.
     random_state : int or numpy.random.Generator, optional
@@ -135,11 +134,7 @@ def recover(
         while not clock.expired() and restarts != max_restarts:
             level = _LEVELS[restarts % len(_LEVELS)]
             restarts += 1
-            state = started(data, rng, level, p, clock.expired)
-            explained = explained or sized_error(data, state) < least
-            if glance and not explained:
-                break
-            state = hopped(data, rng, state, level, p, clock.expired)
+            state = descend(data, rng, level, p, clock.expired)
             explained = explained or sized_error(data, state) < least
             found = exact_network(data, state, clock.expired)
             if found is not None:
@@ -150,7 +145,7 @@ def recover(
                     agreements += 1
             if best is not None and (agreements >= _AGREEMENTS or restarts >= 2 * found_at + 2):
                 break
-            if restarts >= len(_LEVELS) and not explained:
+            if not explained and restarts >= (1 if glance else len(_LEVELS)):
                 break
     return None if best is None else _recovery(data, best, scale, agreements, restarts)
 
