@@ -17,7 +17,7 @@ from reluctant.multivariate.newton_prune.newton import (
     squared_excesses,
 )
 from reluctant.multivariate.newton_prune.state import Data, Unknowns, Weights
-from reluctant.multivariate.newton_prune.surgeon import Curvature, Tangent, deletion_costs
+from reluctant.multivariate.newton_prune.surgeon import Curvature, Tangent, deletion_costs, neuron_deletion_costs
 
 LOOSE = 1e-6
 """Residuals between deletions, relative to targets of magnitude one; the last network is polished far below."""
@@ -27,6 +27,8 @@ DAMPINGS_OF_TRIALS = 1
 """A deletion from an interpolant that needs damped steps seldom succeeds, and failing costs three times as much."""
 SCREENED = 8
 MOST_AT_ONCE = 60
+NEURONS_AT_ONCE, SEVERAL_FROM = 0.5, 500
+"""Of so many equations that share of the neurons beyond the bound is deleted at once, halved where that fails."""
 SHARE = 0.2
 """Share of the parameters that is deleted at once within a band, halved where that fails."""
 
@@ -187,23 +189,39 @@ class ParameterPruner(Pruner):
 
 @dataclass
 class NeuronPruner(Pruner):
-    """Deletes whole neurons one by one, among the cheapest those first that disturb the labels least."""
+    """Deletes whole neurons, of many equations several at once; among the cheapest those first that disturb least."""
 
     tries: int = TRIES_OF_NEURONS
+    share: float = NEURONS_AT_ONCE
 
     def count(self, weights: Weights) -> int:
         """Number of neurons."""
         return weights.n_neurons
 
+    def begin(self, weights: Weights) -> Weights:
+        """The weights, and the full pace."""
+        self.share = NEURONS_AT_ONCE
+        return weights
+
     def step(self, weights: Weights) -> Weights | None:
-        """Delete one neuron."""
-        least = max(self.target, 0 if self.below_generic else self.data.generic_neurons)
-        if weights.n_neurons <= least or self.stop():
+        """Delete one neuron, or several."""
+        excess = weights.n_neurons - max(self.target, 0 if self.below_generic else self.data.generic_neurons)
+        if excess <= 0 or self.stop():
             return None
+        if self.data.half_width is None and self.data.n_equations >= SEVERAL_FROM and int(self.share * excess) > 1:
+            return self._several(weights, int(self.share * excess))
         surgeon = self.surgeon(weights)
         cheapest = np.argsort(surgeon.neuron_costs())[: 2 * self.tries]
         trials = sorted(map(surgeon.without_neuron, cheapest), key=lambda trial: squared_excess(self.data, trial))
         return self.first_solved(trials[: self.tries])
+
+    def _several(self, weights: Weights, n: int) -> Weights:
+        """The n cheapest neurons at once."""
+        dtype = np.float32 if self.data.n_equations >= SINGLE_FROM else np.float64
+        kept = np.sort(np.argsort(neuron_deletion_costs(self.data, weights, dtype))[n:])
+        pruned = self.solve(weights.take(kept))
+        self.share = self.share * 0.5 if pruned is None else min(NEURONS_AT_ONCE, 1.3 * self.share)
+        return weights if pruned is None else pruned
 
 
 def screened_deletions(data: Data, tangent: Tangent, most: int, budget: float) -> tuple[Weights, int]:

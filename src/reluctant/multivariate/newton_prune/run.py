@@ -43,8 +43,8 @@ TRIES_AFTER_KICKS = 4
 """Deletions that are solved for before a kick has been in vain: of those that succeed 19 in 20 are among the first."""
 PATIENCE_FIRST, WORK_FIRST = 60, 6000
 """Vain kicks that end the pruning of neurons before that of parameters; at most the second over the equations."""
-NEURONS_FIRST_UNTIL = 1000
-"""Beyond so many equations deleting neurons one by one takes minutes, and parameters go at once, many at a time."""
+NEURONS_KICKED_UNTIL = 1000
+"""Beyond so many equations neurons are pruned before parameters but not kicked: a kick takes a dozen seconds there."""
 PROMISING = 1.5
 """A function of one input is climbed from where it has fewer parameters than so many times the generic bound."""
 EQUATIONS_PER_KICK = 100
@@ -181,7 +181,7 @@ class Search:
         weights, count = self._given_start(), self.aim.minimize
         if weights is None or np.abs(weights.residuals(data)).max(initial=0.0) > LOOSE:
             weights = solved_start(data, self.rng, LOOSE, self.clock.expired)
-            count = "neurons" if data.n_equations <= NEURONS_FIRST_UNTIL else self.aim.minimize
+            count = "neurons"
         if weights is None:
             weights = line_start(data, self.rng)
             self.offer(weights, self.clock.expired)
@@ -258,9 +258,10 @@ class Search:
     def _patience(self, climb: Climb) -> int:
         """Kicks that may bring nothing: few where others have come further, for there a fresh start is worth more."""
         if climb.count != self.aim.minimize:
-            if climb.weights.n_neurons <= self.data.generic_neurons + NEAR_BEST:
+            N = self.data.n_equations
+            if climb.weights.n_neurons <= self.data.generic_neurons + NEAR_BEST or N > NEURONS_KICKED_UNTIL:
                 return 0
-            return min(PATIENCE_FIRST, WORK_FIRST // self.data.n_equations)
+            return min(PATIENCE_FIRST, WORK_FIRST // N)
         near = self.best is None or self.aim.count(climb.weights) <= self.aim.count(self.best) + NEAR_BEST
         return PATIENCE + PATIENCE_PER_EQUATION * self.data.n_equations if near else PATIENCE
 

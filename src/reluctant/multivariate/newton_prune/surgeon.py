@@ -30,16 +30,34 @@ def _factorised(B: NDArray) -> NDArray:
 
 
 def deletion_costs(data: Data, weights: Weights, unknowns: Unknowns, dtype: type = np.float64) -> Array:
-    """x_q²/Π_qq for every deletable unknown, from one triangular solve V = L⁻¹B with Π_qq = 1 − ‖V_q‖²."""
+    """x_q²/Π_qq for every deletable unknown, with Π_qq = 1 − ‖V_q‖²."""
+    x, V = _projected(data, weights, unknowns, dtype)
+    free = 1.0 - np.einsum("ij,ij->j", V, V)[: unknowns.n_hinge]
+    x = x[: unknowns.n_hinge]
+    return np.where(unknowns.deletable[: unknowns.n_hinge], x**2 / np.maximum(free, 1e-9), np.inf)
+
+
+def neuron_deletion_costs(data: Data, weights: Weights, dtype: type = np.float64) -> Array:
+    """x_gᵀ Π_gg⁻¹ x_g for the unknowns g of every neuron, with Π_gg = I − V_gᵀ V_g."""
+    unknowns = Unknowns.of(data, weights)
+    x, V = _projected(data, weights, unknowns, dtype)
+    costs = np.empty(weights.n_neurons)
+    for k in range(weights.n_neurons):
+        group = unknowns.of_neuron(k)
+        columns = V[:, group].astype(np.float64)
+        free = np.eye(group.size) - columns.T @ columns
+        costs[k] = x[group] @ np.linalg.solve(free + 1e-6 * np.eye(group.size), x[group])
+    return costs
+
+
+def _projected(data: Data, weights: Weights, unknowns: Unknowns, dtype: type) -> tuple[Array, NDArray]:
+    """x, and V = L⁻¹B with the Cholesky factor L of B Bᵀ, by one triangular solve: Π = I − VᵀV."""
     values = unknowns.gather(weights)
     root = np.sqrt(relative_metric(values, unknowns))
     B = unknowns.design(data, weights, root, dtype)
     factor = _factorised(B)
     trsm = strsm if dtype == np.float32 else dtrsm
-    V = trsm(1.0, factor, B.T, lower=1, overwrite_b=1)
-    free = 1.0 - np.einsum("ij,ij->j", V, V)[: unknowns.n_hinge]
-    x = (values / root)[: unknowns.n_hinge]
-    return np.where(unknowns.deletable[: unknowns.n_hinge], x**2 / np.maximum(free, 1e-9), np.inf)
+    return values / root, trsm(1.0, factor, B.T, lower=1, overwrite_b=1)
 
 
 @dataclass
