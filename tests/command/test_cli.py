@@ -278,6 +278,16 @@ def test_an_unforeseen_fault_is_one_line_and_exit_code_3(reluctant, table, monke
         main()
 
 
+def test_an_interrupt_while_an_extension_is_imported_is_an_interrupt(reluctant, table, monkeypatch):
+    def fail(*arguments, **options):
+        raise ImportError("initialization failed") from KeyboardInterrupt()
+
+    monkeypatch.setattr(job, "interpolate", fail)
+    code, out, err = reluctant("fit", table, "--x", "x", "--y", "y", "--no-plot")
+    assert (code, out) == (130, "")
+    assert "interrupted" in err and "ImportError" not in err
+
+
 def test_control_characters_in_names_do_not_reach_the_terminal(reluctant, tmp_path):
     (tmp_path / "t.csv").write_text("x\x1b[31m,y\n1,2\n2,4\n")
     code, out, _ = reluctant("fit", "t.csv", "--x", "x\x1b[31m", "--y", "y")

@@ -80,10 +80,20 @@ def _exit_code(arguments: Sequence[str]) -> int:
         complain(f"cannot write what was found: {error.strerror or error}")
         return 1
     except Exception as error:
+        if _was_interrupted(error):
+            complain("interrupted")
+            return 130
         if os.environ.get(_TRACEBACK):
             raise
         complain(f"unforeseen {type(error).__name__}: {error}; {_TRACEBACK}=1 shows where")
         return 3
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an error: an extension that is being imported says that its initialisation failed."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _open_missing_streams() -> None:
