@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from scipy.linalg import null_space
 
+from reluctant.multivariate.newton_prune import pruners
 from reluctant.multivariate.newton_prune.newton import relative_metric, solve
 from reluctant.multivariate.newton_prune.pruners import NeuronPruner, ParameterPruner, screened_deletions
 from reluctant.multivariate.newton_prune.starts import dense_start
 from reluctant.multivariate.newton_prune.state import Data, Unknowns
-from reluctant.multivariate.newton_prune.surgeon import Curvature, Tangent, deletion_costs
+from reluctant.multivariate.newton_prune.surgeon import Curvature, Tangent, deletion_costs, neuron_deletion_costs
 
 
 def interpolant(n, d, m=1, affine=False, seed=0, factor=1.8):
@@ -122,6 +123,32 @@ def test_pruning_neurons_leaves_the_rest_dense():
     pruned = NeuronPruner(data, np.random.default_rng(0)).prune(weights)
     assert 5 <= pruned.n_neurons < weights.n_neurons
     assert np.all(pruned.U != 0.0)
+
+
+@pytest.mark.parametrize(("n", "d", "m", "affine"), CASES)
+def test_neurons_cost_the_least_move_that_deletes_them(n, d, m, affine):
+    data, weights = interpolant(n, d, m, affine, factor=3.0)
+    unknowns, x, B = weighted_design(data, weights)
+    free = null_space(B)
+    for k, cost in enumerate(neuron_deletion_costs(data, weights)):
+        group = unknowns.of_neuron(k)
+        shift = np.linalg.lstsq(free[group], -x[group], rcond=None)[0]
+        assert np.abs(free[group] @ shift + x[group]).max() < 1e-9
+        assert cost == pytest.approx(shift @ shift, rel=1e-3)
+
+
+def test_several_neurons_go_at_once_where_equations_are_many(monkeypatch):
+    data, weights = interpolant(40, 5, factor=3.0)
+    one_by_one = NeuronPruner(data, np.random.default_rng(0)).prune(weights)
+    monkeypatch.setattr(pruners, "SEVERAL_FROM", 1)
+    pruner = NeuronPruner(data, np.random.default_rng(0))
+    shorter, sizes = pruner.begin(weights), [weights.n_neurons]
+    while shorter is not None:
+        weights, shorter = shorter, pruner.step(shorter)
+        sizes.append(weights.n_neurons)
+    assert min(np.diff(sizes)) < -1
+    assert weights.n_neurons <= one_by_one.n_neurons + 1
+    assert solve(data, weights, tol=1e-11).converged
 
 
 def test_no_solution_exceeds_the_weight_limit():
