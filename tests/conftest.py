@@ -10,6 +10,10 @@ from collections import defaultdict
 import hypothesis
 import pytest
 
+hypothesis.settings.register_profile("gate", derandomize=True)
+if os.environ.get("RELUCTANT_EXAMPLES") != "all":
+    hypothesis.settings.load_profile("gate")  # the same examples every time; "all" draws others too
+
 SHARE = 3
 """The gate draws one in so many of the examples that a property asks for, and at least so many:"""
 LEAST = 15
