@@ -80,7 +80,7 @@ def _exit_code(arguments: Sequence[str]) -> int:
         complain(f"cannot write what was found: {error.strerror or error}")
         return 1
     except Exception as error:
-        if _was_interrupted(error):
+        if isinstance(error, ImportError) and _was_interrupted(error):
             complain("interrupted")
             return 130
         if os.environ.get(_TRACEBACK):
@@ -90,7 +90,7 @@ def _exit_code(arguments: Sequence[str]) -> int:
 
 
 def _was_interrupted(error: BaseException | None) -> bool:
-    """Whether Ctrl-C is behind an error: an extension that is being imported says that its initialisation failed."""
+    """Whether Ctrl-C is behind an error, as where an extension says that its initialisation failed."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
     return error is not None

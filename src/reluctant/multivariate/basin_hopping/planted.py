@@ -166,15 +166,8 @@ def sample_explained(data: Equations, rng: np.random.Generator, p: float, stop: 
     return any(sized_error(sample, descend(sample, rng, level, p, stop)) < most for level in _LEVELS)
 
 
-def started(data: Equations, rng: np.random.Generator, level: float, p: float, stop: Callable[[], bool]) -> Hinges:
-    """The beginning of a restart: anneal to λ, and exchange."""
-    return exchange(data, annealed_start(data, rng, level * penalty_unit(data), p, stop))
-
-
-def hopped(
-    data: Equations, rng: np.random.Generator, state: Hinges, level: float, p: float, stop: Callable[[], bool]
-) -> Hinges:
-    """Its end: hop over supports."""
+def descend(data: Equations, rng: np.random.Generator, level: float, p: float, stop: Callable[[], bool]) -> Hinges:
+    """One restart: anneal to λ, hop over supports."""
     lam = level * penalty_unit(data)
 
     def shake(rng: np.random.Generator, data: Equations, hinges: Hinges) -> Hinges:
@@ -186,12 +179,8 @@ def hopped(
         shaken = kicked(rng, data, hinges, (pursue, pursue, pursue, shake))
         return None if shaken is None else exchange(data, shaken)
 
+    state = exchange(data, annealed_start(data, rng, lam, p, stop))
     return hop(state, move, partial(sized_error, data), _PATIENCE, stop, enough=EXACT)
-
-
-def descend(data: Equations, rng: np.random.Generator, level: float, p: float, stop: Callable[[], bool]) -> Hinges:
-    """One restart."""
-    return hopped(data, rng, started(data, rng, level, p, stop), level, p, stop)
 
 
 def fewer_parameters(data: Equations, rng: np.random.Generator, found: Hinges, stop: Callable[[], bool]) -> Hinges:
