@@ -16,7 +16,7 @@ BEGINNINGS = {
     "enumeration": "reluctant.multivariate.interpolation.fewest_parameters",
     "planted network": "reluctant.multivariate.interpolation.recover",
     "planted outputs": "reluctant.multivariate.interpolation.sparsest_within",
-    "restart": f"{HOPPING}.planted.started",
+    "restart": f"{HOPPING}.planted.descend",
     "convex program": "reluctant.multivariate.least_norm.minimise_l1",
     "hops": "reluctant.multivariate.least_norm.minimise_path_norm",
     "round of hops": f"{HOPPING}.path_norm.search_round",
